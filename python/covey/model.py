@@ -1,0 +1,211 @@
+"""Values that every floor shares: blocks, decisions, deliveries, results of an emission.
+
+Rules: frozen, with slots, no behaviour beyond reading. Nothing here opens, waits or logs.
+A value with a verified record in it can only come from the native core (trust is a type).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+CAT7: tuple[str, ...] = ("focus", "issue", "intent", "motivation", "commitment", "perspective", "mood")
+"""The seven categories, in the specification's order (MMP 2.0 §8)."""
+
+NEUTRAL = "neutral"
+"""The text a category is minted with when it says nothing (MMP 2.0 §14.3.2)."""
+
+
+class Decision(StrEnum):
+    """The one whole-record decision of admission (MMP 2.0 §9.2)."""
+
+    ALIGNED = "aligned"
+    GUARDED = "guarded"
+    REDUNDANT = "redundant"
+    REJECTED = "rejected"
+
+
+class SendState(StrEnum):
+    """The stated end of a send. A send never ends in silence."""
+
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    EXECUTED = "executed"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One verified record as the Python floors read it. `key` and `assertion_id` keep their prefixes."""
+
+    key: str
+    assertion_id: str
+    node_id: str
+    author: str
+    created_ms: int
+    room: str
+    to: str | None
+    parents: tuple[str, ...]
+    categories: Mapping[str, str]
+
+    def said(self) -> dict[str, str]:
+        """Return only the categories that say something, in CAT7 order."""
+        return {
+            name: self.categories[name]
+            for name in CAT7
+            if self.categories.get(name, "") and self.categories[name] != NEUTRAL
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryVerdict:
+    """One category's part in a decision; drift and nearest are None where the category is silent."""
+
+    name: str
+    verdict: str
+    drift: float | None
+    nearest: float | None
+    weight: float
+    cause: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A decision with what it rests on (MMP 2.0 §9.2.1). Drifts are cosine distances in [0, 2]."""
+
+    decision: Decision
+    total_drift: float
+    field_drift: float
+    temporal_drift: float
+    categories: tuple[CategoryVerdict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A durable, verified block handed to the application, exactly once.
+
+    `ingested` says whether memory took it (a directed block is delivered whatever admission says, §9.2.2).
+    `wakes` says whether its author may wake an agent here (strangers may not).
+    """
+
+    block: Block
+    judgement: Judgement | None
+    ingested: bool
+    directed: bool
+    wakes: bool
+    from_node_id: str
+    received_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSend:
+    """What became of one block on its way to one peer."""
+
+    node_id: str
+    name: str
+    state: SendState
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """The block exists, is durable here, and was handed to the sessions of `sends`."""
+
+    block: Block
+    sends: tuple[PeerSend, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The same cognition is already held; nothing was signed or sent."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmissionRefused:
+    """Nothing was emitted. `reason` is a stable word, `detail` is for a person."""
+
+    reason: str
+    detail: str
+
+
+EmissionResult = Minted | Duplicate | EmissionRefused
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What an application wants to put on the mesh, before it is a record."""
+
+    categories: Mapping[str, str]
+    parents: tuple[str, ...] = ()
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PeerView:
+    """One peer as `peers` and `status` show it."""
+
+    node_id: str
+    name: str
+    fingerprint: str
+    path: str
+    state: str
+    trusted: bool
+    implementation: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens and money of one model call. `cost_usd` is None when the price is not known."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """One tool offered to a model: name, what it does, JSON Schema of its input."""
+
+    name: str
+    description: str
+    input_schema: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A model's call of a tool. `arguments` is None when the model's JSON could not be read."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, object] | None
+    raw_arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """One question to a model: system text, one user message, tools, limits."""
+
+    system: str
+    user: str
+    tools: tuple[ToolSpec, ...] = ()
+    max_tokens: int = 1024
+    timeout_seconds: float = 60.0
+    metadata: Mapping[str, object] = field(default_factory=dict)
+    """Facts for rule-based adapters (the waking block, the thread); vendor adapters never send it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReply:
+    """A model's answer: text, tool calls, what it cost, and why it stopped."""
+
+    text: str
+    tool_calls: tuple[ToolCall, ...]
+    usage: Usage
+    stop_reason: str
+    model: str

@@ -1,0 +1,1 @@
+//! covey-store: durable memory of one peer.
