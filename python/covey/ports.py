@@ -5,10 +5,14 @@ Rules: typing.Protocol only. An adapter on floor 4 implements a port; floor 6 ha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from covey.model import Block, EmissionResult, ModelReply, ModelRequest, PeerView, Proposal
+
+if TYPE_CHECKING:
+    from covey._core import Intake, OutcomeBatch, Record
+    from covey.proto.effects import Advert, Hint
 
 
 class Clock(Protocol):
@@ -77,4 +81,119 @@ class Memory(Protocol):
 
     def recall(self, query: str, limit: int) -> Sequence[Block]:
         """Return blocks whose text matches, best first."""
+        ...
+
+
+class LinkSink(Protocol):
+    """What a transport tells the shell. Calls come on the loop's thread, in the order they happened."""
+
+    def link_opened(self, link: int, *, inbound: bool, address: str, loopback: bool) -> None:
+        """Say that a connection stands."""
+        ...
+
+    def link_failed(self, link: int, reason: str) -> None:
+        """Say that a dial came to nothing."""
+        ...
+
+    def link_data(self, link: int, data: bytes) -> None:
+        """Hand over bytes that were read."""
+        ...
+
+    def link_full(self, link: int, full: bool) -> None:
+        """Say that the write buffer passed its upper mark, or fell below the lower one."""
+        ...
+
+    def link_lost(self, link: int, reason: str) -> None:
+        """Say that the connection is gone; nothing follows for this link."""
+        ...
+
+
+class Transport(Protocol):
+    """Byte streams to other peers. Links the engine dials are odd numbers, accepted ones even."""
+
+    async def listen(self, host: str, port: int, sink: LinkSink) -> int:
+        """Accept connections on `host:port` (0: any free port); return the bound port.
+
+        Raises NetworkError, which says which address and why.
+        """
+        ...
+
+    def connect(self, link: int, host: str, port: int, timeout_seconds: float, sink: LinkSink) -> None:
+        """Start to dial; `link_opened` or `link_failed` follows."""
+        ...
+
+    def write(self, link: int, data: bytes) -> None:
+        """Write in order; never blocks. `link_full` tells when the buffer is."""
+        ...
+
+    def reading(self, link: int, on: bool) -> None:
+        """Pause or resume reading."""
+        ...
+
+    def close(self, link: int) -> None:
+        """Write what is buffered, then close."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop listening and close every link, giving buffered bytes a moment to leave."""
+        ...
+
+
+class Discovery(Protocol):
+    """One way to learn of peers and to be found by them. What it says is a hint, never a fact."""
+
+    @property
+    def label(self) -> str:
+        """Return the source's short name for status: `mdns`, `registry`."""
+        ...
+
+    async def start(self, advert: Advert, found: Callable[[Hint], None], gone: Callable[[str], None]) -> None:
+        """Advertise and browse until `stop`. `found` may repeat; `gone` takes a nodeId."""
+        ...
+
+    async def stop(self) -> None:
+        """Withdraw the advertisement and end."""
+        ...
+
+
+class BlockStore(Protocol):
+    """The node's way to its store: a writer that never blocks the loop. Answers come through `start`'s callbacks.
+
+    Everything handed in between two commits may share one transaction; the answers keep the order.
+    """
+
+    def start(self, stored: Callable[[Sequence[tuple[int, bool]]], None], failed: Callable[[int, str], None]) -> None:
+        """Begin. `stored` gets (token, fresh) pairs, `failed` a token and a reason; both on the loop's thread."""
+        ...
+
+    def commit(self, token: int, batch: OutcomeBatch, now_ms: int) -> None:
+        """Make the outcomes of one batch durable."""
+        ...
+
+    def put_own(self, token: int, record: Record, now_ms: int, recipients: Sequence[str]) -> None:
+        """Make an own record durable, with the peers it must still reach."""
+        ...
+
+    def bind(self, node_id: str, public_key: bytes, name: str, now_ms: int) -> None:
+        """Remember the key a nodeId proved first."""
+        ...
+
+    def outbox_done(self, assertion_id: str, node_id: str) -> None:
+        """Forget that a record must still reach a peer."""
+        ...
+
+    def outbox(self, node_id: str, loaded: Callable[[Sequence[Record]], None]) -> None:
+        """Read the records that wait for a peer, oldest first; `loaded` is called on the loop's thread."""
+        ...
+
+    def restore(self, intake: Intake) -> tuple[Sequence[Record], Sequence[tuple[str, bytes]]]:
+        """Fill an intake with anchors, seen-set and bindings; called before `start`, off the loop's thread.
+
+        Returns:
+            The newest own broadcast records (newest last), and the bindings as (nodeId, raw key) pairs.
+        """
+        ...
+
+    async def drain(self) -> None:
+        """Wait until everything handed in has its answer."""
         ...

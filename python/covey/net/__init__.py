@@ -1,0 +1,1 @@
+"""Adapters to the network: sockets, multicast discovery, the same-host registry."""

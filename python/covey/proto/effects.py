@@ -1,0 +1,336 @@
+"""The node engine's vocabulary: what happens to it (events) and what it wants done (effects).
+
+Rules: frozen values only. Time and entropy travel in these values; the engine has none of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from covey.model import EmissionResult, Proposal
+from covey.proto.news import News
+
+if TYPE_CHECKING:
+    from covey import _core
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """One reading of both clocks: wall milliseconds for what is signed, monotonic seconds for timers."""
+
+    wall_ms: int
+    monotonic: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What a discovery source says about a peer. A hint never creates a peer and never pins a key."""
+
+    source: str
+    node_id: str
+    room: str
+    mmp: str
+    addresses: tuple[tuple[str, int], ...]
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Advert:
+    """What this peer says about itself to its discovery sources."""
+
+    node_id: str
+    name: str
+    public_key: bytes
+    room: str
+    host: str
+    port: int
+    lan: bool
+
+
+# --- events -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The shell is ready: what the store remembers, and the static addresses are dialled.
+
+    `own_recent` are the newest own broadcast records, newest last; `bindings` are (nodeId, raw key) pairs.
+    """
+
+    own_recent: tuple[_core.Record, ...] = ()
+    bindings: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOpened:
+    """A connection stands. `entropy` is 64 bytes for its handshake."""
+
+    link: int
+    inbound: bool
+    address: str
+    loopback: bool
+    entropy: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFailed:
+    """A dial came to nothing."""
+
+    link: int
+    reason: str
+    entropy: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LinkData:
+    """Bytes were read. `entropy` is 32 bytes for batch verification."""
+
+    link: int
+    data: bytes
+    entropy: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLost:
+    """The connection is gone (also after our own Close)."""
+
+    link: int
+    reason: str
+    entropy: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFull:
+    """The write buffer passed its upper mark (`full`) or fell below the lower one."""
+
+    link: int
+    full: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PeerDiscovered:
+    """A discovery source knows of a peer, or knows something new about it."""
+
+    hint: Hint
+
+
+@dataclass(frozen=True, slots=True)
+class PeerVanished:
+    """A discovery source no longer knows of a peer. Open sessions stay."""
+
+    source: str
+    node_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What these tokens asked for is durable. `fresh` is False where an own record was already held."""
+
+    tokens: tuple[tuple[int, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFailed:
+    """What this token asked for was not stored."""
+
+    token: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxLoaded:
+    """The durable outbox for one peer: signed own records that wait for it, oldest first."""
+
+    node_id: str
+    records: tuple[_core.Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """The application wants a block on the mesh. The answer comes back as `Reply(token, …)`."""
+
+    token: int
+    proposal: Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    """A person or the config names an address (`host`, `port`) that is always dialled."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Somebody listens (`on`): build news and deliveries; with nobody listening they are only counted."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A deadline may have passed. `entropy` is 32 bytes."""
+
+    entropy: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """Stop: no new work, finish what is pending, close every session, then `Stopped`."""
+
+
+Event = (
+    Started
+    | LinkOpened
+    | LinkFailed
+    | LinkData
+    | LinkLost
+    | LinkFull
+    | PeerDiscovered
+    | PeerVanished
+    | Stored
+    | StoreFailed
+    | OutboxLoaded
+    | Emit
+    | Dialled
+    | Watch
+    | Timer
+    | Shutdown
+)
+
+# --- effects ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Connect to `host:port` as `link`; answer with LinkOpened or LinkFailed."""
+
+    link: int
+    host: str
+    port: int
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Write bytes to a link, in order."""
+
+    link: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Write what is buffered, then close the link; answer with LinkLost."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Pause (`on` False) or resume reading from a link: backpressure instead of drops."""
+
+    link: int
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Make the outcomes of one batch durable; answer with Stored or StoreFailed."""
+
+    token: int
+    batch: _core.OutcomeBatch
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOwn:
+    """Make an own record durable, with the peers it must still reach; answer as for Store."""
+
+    token: int
+    record: _core.Record
+    recipients: tuple[str, ...]
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOutbox:
+    """Read what waits for this peer; answer with OutboxLoaded."""
+
+    node_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxDone:
+    """A directed record met its end at this peer; it need not be sent again."""
+
+    assertion_id: str
+    node_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """Remember which key this nodeId proved first. A binding is never replaced."""
+
+    node_id: str
+    public_key: bytes
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Tell subscribers."""
+
+    news: News
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The typed end of an Emit."""
+
+    token: int
+    result: EmissionResult
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Add to a counter. Names are dotted, from the general to the particular."""
+
+    name: str
+    by: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One log line: a level, a stable event word, and facts."""
+
+    level: str
+    event: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Shutdown is complete: nothing is pending and every link was told to close."""
+
+
+Effect = (
+    Dial
+    | Write
+    | Close
+    | Reading
+    | Store
+    | StoreOwn
+    | LoadOutbox
+    | OutboxDone
+    | Bind
+    | Notify
+    | Reply
+    | Count
+    | Log
+    | Stopped
+)
+Effects = Sequence[Effect]

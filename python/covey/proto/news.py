@@ -1,0 +1,110 @@
+"""News: what a peer tells its subscribers. One frozen value per fact; nothing here that did not happen.
+
+A screen, a log or an IPC subscription turns news into lines with `as_dict`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+
+from covey.model import Block, Delivery, Judgement, PeerSend, PeerView
+
+
+@dataclass(frozen=True, slots=True)
+class PeerJoined:
+    """A first secure session with this peer is open."""
+
+    peer: PeerView
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLeft:
+    """The last session with this peer has ended."""
+
+    node_id: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSlow:
+    """The peer reads slower than we write (`slow`), or caught up again."""
+
+    node_id: str
+    name: str
+    slow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One received record was judged, and what was to be stored is durable.
+
+    `outcome` is admitted, redundant, rejected, duplicate or refused; `replayed` marks context that the
+    sender announced in cmb-anchors.
+    """
+
+    from_node_id: str
+    from_name: str
+    outcome: str
+    reason: str | None
+    detail: str
+    key: str | None
+    assertion_id: str | None
+    author_node_id: str | None
+    author: str | None
+    directed: bool
+    replayed: bool
+    judgement: Judgement | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A durable block is handed to the application, exactly once."""
+
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class MoodHeard:
+    """A mood reached us although its record was not admitted, or by a mood frame (MMP 2.0 §9.2.2)."""
+
+    from_node_id: str
+    from_name: str
+    mood: str
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """An own block is durable and was handed to the sessions of `sends`."""
+
+    block: Block
+    sends: tuple[PeerSend, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SendSettled:
+    """What became of a block at one peer, as that peer's receipt (or its absence) says."""
+
+    key: str
+    assertion_id: str
+    send: PeerSend
+
+
+News = PeerJoined | PeerLeft | PeerSlow | Judged | Delivered | MoodHeard | Emitted | SendSettled
+
+_WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+def name_of(news: News) -> str:
+    """Return the event's stable name: `peer-joined`, `judged`, `send-settled` …"""
+    return _WORD_START.sub("-", type(news).__name__).lower()
+
+
+def as_dict(news: News) -> dict[str, object]:
+    """Return the news as plain JSON values under its name.
+
+    Returns:
+        `{"event": name, ...fields}`; nested values become dicts, tuples become lists when serialised.
+    """
+    return {"event": name_of(news), **asdict(news)}

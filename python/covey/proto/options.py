@@ -1,0 +1,47 @@
+"""What a node is configured with: plain values, checked where the config file is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+EQUAL_WEIGHTS: tuple[float, ...] = (1.0,) * 7
+"""Every category counts the same; a role's own weights come from its config."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionOptions:
+    """The receiver's own admission policy (MMP 2.0 §9.2.1). Drifts are cosine distances.
+
+    `weights` are the seven category weights in CAT7 order; `window` is how many recent anchors count.
+    """
+
+    weights: tuple[float, ...] = EQUAL_WEIGHTS
+    window: int = 5
+    freshness_seconds: float = 1800.0
+    stable: float = 0.25
+    guarded: float = 0.5
+    temporal_lambda: float = 0.3
+    redundancy: float = 0.10
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOptions:
+    """How one peer sits on the mesh.
+
+    `host`/`port` are where it listens (port 0: any free one); without `lan` the host must be loopback.
+    `addresses` are static `(host, port)` pairs, always dialled. `outbound_only` peers do not listen.
+    `trusted` holds nodeIds or key fingerprints (64 hex) whose blocks may wake an agent here.
+    `strangers_wake` lets every identity wake an agent; status shows it.
+    `receipts` tells senders what became of their blocks (`x-covey-delivery`).
+    """
+
+    room: str = "default"
+    lan: bool = False
+    host: str = "127.0.0.1"
+    port: int = 0
+    addresses: tuple[tuple[str, int], ...] = ()
+    outbound_only: bool = False
+    trusted: frozenset[str] = frozenset()
+    strangers_wake: bool = False
+    receipts: bool = True
+    admission: AdmissionOptions = AdmissionOptions()

@@ -1,0 +1,53 @@
+"""One turn of the engine: the instant it happens at, the entropy it was handed, the effects it leaves."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from typing import Any
+
+from covey.proto.effects import Count, Effect, Log, Now
+
+
+class Turn:
+    """Collects what one `handle` call wants done. Counts of one name are merged into one effect.
+
+    Args:
+        now: The reading of both clocks this turn happens at.
+        entropy: Unpredictable bytes that came with the event; empty where the event needs none.
+    """
+
+    __slots__ = ("_counts", "_effects", "_entropy", "_drawn", "now")
+
+    def __init__(self, now: Now, entropy: bytes = b"") -> None:
+        self.now = now
+        self._effects: list[Effect] = []
+        self._counts: Counter[str] = Counter()
+        self._entropy = entropy
+        self._drawn = 0
+
+    def add(self, effect: Effect) -> None:
+        """Want one more thing done, after what was wanted before."""
+        self._effects.append(effect)
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Count something that happened."""
+        if by:
+            self._counts[name] += by
+
+    def log(self, level: str, event: str, **facts: Any) -> None:
+        """Leave a log line."""
+        self._effects.append(Log(level, event, facts))
+
+    def draw(self) -> bytes:
+        """Return 32 bytes nobody could predict before this event; each call gives others."""
+        self._drawn += 1
+        return hashlib.sha256(b"covey-turn-v1\n" + self._drawn.to_bytes(4, "big") + self._entropy).digest()
+
+    def jitter(self) -> float:
+        """Return a number in [0, 1) from the event's entropy."""
+        return int.from_bytes(self.draw()[:6], "big") / float(1 << 48)
+
+    def effects(self) -> list[Effect]:
+        """Return everything wanted: the ordered effects, then the counts."""
+        return [*self._effects, *(Count(name, by) for name, by in self._counts.items())]

@@ -1,0 +1,1 @@
+"""Shells that drive the engines with real sockets, clocks and stores."""

@@ -1,0 +1,357 @@
+"""The node's shell: feeds the pure engine with sockets, discovery, store answers and clocks, and does what it wants.
+
+Everything here runs on one event loop. The store writes on its own thread and answers through the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from covey import limits
+from covey.model import EmissionResult, PeerView, Proposal
+from covey.ports import BlockStore, Clock, Discovery, Entropy, Transport
+from covey.proto import effects as fx
+from covey.proto.node import NodeEngine
+from covey.proto.options import NodeOptions
+
+if TYPE_CHECKING:
+    from covey._core import Identity
+    from covey.proto.news import News
+
+Listener = Callable[["News"], None]
+Logger = Callable[[str, str, Mapping[str, Any]], None]
+
+
+class Node:
+    """One peer on the mesh: listens, finds others, admits and emits blocks.
+
+    Use it as an async context manager, or call `start` and `stop`. It is ready as soon as it listens;
+    discovery goes on in the background.
+
+    Args:
+        identity: This peer's nodeId, name and signing key.
+        options: Room, addresses, admission policy, trust.
+        store: Where blocks become durable; never blocks the loop.
+        transport: Byte streams to other peers.
+        discovery: Sources of hints about peers, all used at once.
+        clock: Wall and monotonic time.
+        entropy: The system's secure randomness.
+        log: Called with level, event word and facts; None keeps silent.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        options: NodeOptions,
+        *,
+        store: BlockStore,
+        transport: Transport,
+        discovery: Sequence[Discovery] = (),
+        clock: Clock,
+        entropy: Entropy,
+        log: Logger | None = None,
+    ) -> None:
+        self.identity = identity
+        self.options = options
+        self.port: int | None = None
+        self._engine = NodeEngine(identity, options)
+        self._store = store
+        self._transport = transport
+        self._discovery = tuple(discovery)
+        self._clock = clock
+        self._entropy = entropy
+        self._log = log
+        self._counters: Counter[str] = Counter()
+        self._listeners: list[Listener] = []
+        self._queue: deque[fx.Event] = deque()
+        self._busy = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at: float | None = None
+        self._replies: dict[int, asyncio.Future[EmissionResult]] = {}
+        self._tokens = 0
+        self._background: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped: asyncio.Event = asyncio.Event()
+        self._started_at: float | None = None
+        self._store_trouble: str | None = None
+        self._perform = self._table()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    # --- what an application does ---------------------------------------------------------------
+
+    @property
+    def node_id(self) -> str:
+        """Return this peer's nodeId."""
+        return self.identity.node_id
+
+    async def start(self) -> None:
+        """Restore what the store remembers, listen, dial the static addresses, begin discovery.
+
+        Raises:
+            NetworkError: The address cannot be bound; it says which and why.
+            StoreError: The store cannot be read.
+        """
+        self._loop = asyncio.get_running_loop()
+        recent, bindings = await self._loop.run_in_executor(None, self._store.restore, self._engine.intake)
+        self._store.start(self._on_stored, self._on_store_failed)
+        if not self.options.outbound_only:
+            self.port = await self._transport.listen(self.options.host, self.options.port, self)
+        self._started_at = self._clock.monotonic()
+        self._feed(fx.Started(own_recent=tuple(recent), bindings=tuple(bindings)))
+        for source in self._discovery:
+            self._spawn(self._discover(source))
+
+    async def stop(self) -> None:
+        """Finish what is pending, say goodbye to every peer, end discovery, wait for the store.
+
+        Safe to call twice. No acknowledged block is lost; a send without an end is settled as unknown.
+        """
+        if self._loop is None:
+            return
+        self._feed(fx.Shutdown())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), limits.SHUTDOWN_SECONDS)
+        for task in tuple(self._background):
+            task.cancel()
+        for source in self._discovery:
+            await self._quietly(source.stop(), f"discovery.{source.label}")
+        await self._transport.stop()
+        await self._store.drain()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._loop = None
+
+    async def emit(self, proposal: Proposal) -> EmissionResult:
+        """Mint, sign, store and send a block.
+
+        Args:
+            proposal: Categories that say something, direct parents, and a nodeId where it is directed.
+
+        Returns:
+            `Minted` once the block is durable and handed to every open session (each with its state);
+            `Duplicate` when the same cognition is already held; `EmissionRefused` with the reason otherwise.
+        """
+        if self._loop is None:
+            raise RuntimeError("the node is not running: call start() first")
+        self._tokens += 1
+        future: asyncio.Future[EmissionResult] = self._loop.create_future()
+        self._replies[self._tokens] = future
+        self._feed(fx.Emit(self._tokens, proposal))
+        return await future
+
+    def dial(self, host: str, port: int) -> None:
+        """Dial a static address from now on, whoever has the smaller nodeId."""
+        self._feed(fx.Dialled(host, port))
+
+    def peers(self) -> Sequence[PeerView]:
+        """Return the peers with an open session, by name."""
+        return self._engine.peers()
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` with every piece of news, on the loop's thread; return the way to end it.
+
+        A listener that raises is counted and logged, and stays subscribed.
+        """
+        self._listeners.append(listener)
+        if len(self._listeners) == 1:
+            self._feed(fx.Watch(True))
+
+        def unsubscribe() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+                if not self._listeners:
+                    self._feed(fx.Watch(False))
+
+        return unsubscribe
+
+    async def wait_for_peers(self, count: int, timeout_seconds: float) -> bool:
+        """Wait until `count` peers have an open session; False when the time runs out first."""
+        enough = asyncio.Event()
+        unsubscribe = self.subscribe(lambda _: enough.set() if len(self.peers()) >= count else None)
+        try:
+            if len(self.peers()) >= count:
+                return True
+            await asyncio.wait_for(enough.wait(), timeout_seconds)
+        except TimeoutError:
+            return False
+        else:
+            return True
+        finally:
+            unsubscribe()
+
+    def counters(self) -> dict[str, int]:
+        """Return every counter by its dotted name: only what happened is counted."""
+        return dict(sorted(self._counters.items()))
+
+    def status(self) -> dict[str, object]:
+        """Return one flat picture of the node for `status`: who, where, with whom, and how it goes."""
+        uptime = 0.0 if self._started_at is None else self._clock.monotonic() - self._started_at
+        return {
+            "node_id": self.identity.node_id,
+            "name": self.identity.name,
+            "fingerprint": self.identity.fingerprint,
+            "room": self.options.room,
+            "listening": None if self.port is None else f"{self.options.host}:{self.port}",
+            "lan": self.options.lan,
+            "strangers_wake": self.options.strangers_wake,
+            "discovery": [source.label for source in self._discovery],
+            "uptime_seconds": round(uptime, 3),
+            "peers": len(self.peers()),
+            "anchors": len(self._engine.intake.anchors()),
+            "store": self._store_trouble or "ok",
+            "counters": self.counters(),
+        }
+
+    # --- what the transport says (LinkSink) -----------------------------------------------------
+
+    def link_opened(self, link: int, *, inbound: bool, address: str, loopback: bool) -> None:
+        """Take a new connection."""
+        self._feed(fx.LinkOpened(link, inbound, address, loopback, self._entropy.bytes(64)))
+
+    def link_failed(self, link: int, reason: str) -> None:
+        """Take note of a failed dial."""
+        self._feed(fx.LinkFailed(link, reason, self._entropy.bytes(32)))
+
+    def link_data(self, link: int, data: bytes) -> None:
+        """Take bytes that were read."""
+        self._feed(fx.LinkData(link, data, self._entropy.bytes(32)))
+
+    def link_full(self, link: int, full: bool) -> None:
+        """Take note of a full or relieved write buffer."""
+        self._feed(fx.LinkFull(link, full))
+
+    def link_lost(self, link: int, reason: str) -> None:
+        """Take note of the end of a connection."""
+        self._feed(fx.LinkLost(link, reason, self._entropy.bytes(32)))
+
+    # --- the loop of events and effects ---------------------------------------------------------
+
+    def _feed(self, event: fx.Event) -> None:
+        """Give the engine an event, and do what it wants.
+
+        Doing it may cause further events (a write fills a buffer); they queue behind this one.
+        """
+        self._queue.append(event)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._queue:
+                now = fx.Now(self._clock.now_ms(), self._clock.monotonic())
+                for effect in self._engine.handle(self._queue.popleft(), now):
+                    self._perform[type(effect)](effect)
+        finally:
+            self._busy = False
+        self._arm()
+
+    def _arm(self) -> None:
+        deadline = self._engine.next_timer()
+        if self._loop is None or deadline is None:
+            return
+        if self._timer_at is not None and self._timer_at <= deadline:
+            return  # the armed timer comes no later; an early Timer event changes nothing
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = deadline
+        self._timer = self._loop.call_later(max(0.0, deadline - self._clock.monotonic()), self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = self._timer_at = None
+        self._feed(fx.Timer(self._entropy.bytes(32)))
+
+    def _table(self) -> dict[type, Callable[[Any], None]]:
+        store, transport = self._store, self._transport
+        return {
+            fx.Dial: lambda e: transport.connect(e.link, e.host, e.port, e.timeout_seconds, self),
+            fx.Write: lambda e: transport.write(e.link, e.data),
+            fx.Close: lambda e: transport.close(e.link),
+            fx.Reading: lambda e: transport.reading(e.link, e.on),
+            fx.Store: lambda e: store.commit(e.token, e.batch, e.now_ms),
+            fx.StoreOwn: lambda e: store.put_own(e.token, e.record, e.now_ms, e.recipients),
+            fx.LoadOutbox: self._load_outbox,
+            fx.OutboxDone: lambda e: store.outbox_done(e.assertion_id, e.node_id),
+            fx.Bind: lambda e: store.bind(e.node_id, e.public_key, e.name, self._clock.now_ms()),
+            fx.Notify: lambda e: self._tell(e.news),
+            fx.Reply: self._reply,
+            fx.Count: self._count,
+            fx.Log: lambda e: self._say(e.level, e.event, e.facts),
+            fx.Stopped: lambda _: self._stopped.set(),
+        }
+
+    def _load_outbox(self, effect: fx.LoadOutbox) -> None:
+        node_id = effect.node_id
+        self._store.outbox(node_id, lambda records: self._feed(fx.OutboxLoaded(node_id, tuple(records))))
+
+    def _reply(self, effect: fx.Reply) -> None:
+        future = self._replies.pop(effect.token, None)
+        if future is not None and not future.done():
+            future.set_result(effect.result)
+
+    def _count(self, effect: fx.Count) -> None:
+        self._counters[effect.name] += effect.by
+
+    def _tell(self, news: News) -> None:
+        for listener in tuple(self._listeners):
+            try:
+                listener(news)
+            except Exception as error:  # a subscriber's fault must not stop the peer; it is counted and logged
+                self._counters["subscribers.failed"] += 1
+                self._say("error", "subscriber-failed", {"error": repr(error)})
+
+    def _say(self, level: str, event: str, facts: Mapping[str, Any]) -> None:
+        if self._log is not None:
+            self._log(level, event, facts)
+
+    # --- the store's answers, discovery ---------------------------------------------------------
+
+    def _on_stored(self, tokens: Sequence[tuple[int, bool]]) -> None:
+        self._store_trouble = None
+        self._feed(fx.Stored(tuple(tokens)))
+
+    def _on_store_failed(self, token: int, reason: str) -> None:
+        self._store_trouble = reason
+        self._feed(fx.StoreFailed(token, reason))
+
+    async def _discover(self, source: Discovery) -> None:
+        advert = fx.Advert(
+            node_id=self.identity.node_id,
+            name=self.identity.name,
+            public_key=self.identity.public_key,
+            room=self.options.room,
+            host=self.options.host,
+            port=self.port or 0,
+            lan=self.options.lan,
+        )
+        try:
+            await source.start(
+                advert,
+                lambda hint: self._feed(fx.PeerDiscovered(hint)),
+                lambda node_id: self._feed(fx.PeerVanished(source.label, node_id)),
+            )
+        except Exception as error:  # a machine without multicast is no reason to stop; status and log show it
+            self._counters[f"discovery.{source.label}.failed"] += 1
+            self._say("warning", "discovery-failed", {"source": source.label, "error": str(error)})
+
+    def _spawn(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _quietly(self, work: Any, what: str) -> None:
+        try:
+            await work
+        except Exception as error:  # stopping goes on to the end; what failed is said
+            self._say("warning", "stop-failed", {"what": what, "error": str(error)})

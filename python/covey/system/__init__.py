@@ -1,0 +1,1 @@
+"""Adapters to the machine: clock, entropy, home directory, identity files, locks, logging."""
