@@ -1,0 +1,85 @@
+"""Threads: which blocks belong together, who has closed their part, and when everyone has.
+
+Rules: pure bookkeeping over what was heard and what was emitted. A thread is named by its root, the
+ultimate ancestor. Blocks may arrive before their parents, so a root is worked out when it is asked for and
+never stored. Authors are nodeIds: a label closes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection
+
+from covey.memory.lineage import Lookup, root_of
+from covey.model import Block
+
+MAX_REMEMBERED_BLOCKS = 4096
+"""Blocks kept at hand for walking; older ones are read from the store through `lookup`."""
+
+MAX_CLOSINGS = 1024
+"""Closing blocks remembered: over a hundred threads of ten agents."""
+
+
+def closes(block: Block) -> bool:
+    """Say whether a block closes its author's part: it answers something and it commits to something."""
+    return bool(block.parents) and "commitment" in block.said()
+
+
+class ThreadBook:
+    """What this agent knows of the threads of its room."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        """Start with nothing noted; `lookup` reads blocks that were noted before this run."""
+        self._lookup = lookup
+        self._blocks: OrderedDict[str, Block] = OrderedDict()
+        self._closings: OrderedDict[str, Block] = OrderedDict()
+
+    def note(self, block: Block) -> bool:
+        """Remember a block, heard or own. Returns whether it is its author's closing block."""
+        self._blocks[block.key] = block
+        self._blocks.move_to_end(block.key)
+        while len(self._blocks) > MAX_REMEMBERED_BLOCKS:
+            self._blocks.popitem(last=False)
+        if not closes(block):
+            return False
+        self._closings[block.key] = block
+        while len(self._closings) > MAX_CLOSINGS:
+            self._closings.popitem(last=False)
+        return True
+
+    def block(self, key: str) -> Block | None:
+        """Return a block by key, from what was noted or from the store."""
+        return self._blocks.get(key) or self._lookup(key)
+
+    def root(self, block: Block) -> str:
+        """Name the thread of a block as known now."""
+        return root_of(self.block, block)
+
+    def closed(self, root: str) -> dict[str, str]:
+        """Return who has closed their part of a thread: author nodeId to the key of the closing block."""
+        return {block.node_id: block.key for block in self._closings.values() if self.root(block) == root}
+
+    def has_closed(self, node_id: str, root: str) -> bool:
+        """Say whether an author has closed their part of a thread."""
+        return any(block.node_id == node_id and self.root(block) == root for block in self._closings.values())
+
+    def finished(self, participants: Collection[str]) -> str | None:
+        """Return the root of a thread that every participant has closed, if there is one.
+
+        Args:
+            participants: nodeIds of all agents that take part; with none, no thread is ever finished.
+        """
+        if not participants:
+            return None
+        for root in {self.root(block): None for block in self._closings.values()}:
+            if set(participants) <= self.closed(root).keys():
+                return root
+        return None
+
+    def answered(self, node_id: str, root: str) -> int:
+        """Count the blocks an author has put into a thread as an answer."""
+        return sum(
+            1
+            for block in self._blocks.values()
+            if block.node_id == node_id and block.parents and self.root(block) == root
+        )

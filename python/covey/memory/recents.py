@@ -1,0 +1,53 @@
+"""Recents: what was said lately, by this agent and by the others of its room, ranked for a context.
+
+Rules: pure reads over the Memory port. Relevance is shared words, nothing learned and nothing random, so
+the same memory and the same waking block always give the same context.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+
+from covey.model import Block
+from covey.ports import Memory
+
+_WORD = re.compile(r"\w{3,}", re.UNICODE)
+
+
+def own_recent(memory: Memory, limit: int, *, room: str, without: Collection[str]) -> list[Block]:
+    """Return this agent's own newest blocks of a room, newest first, leaving out the keys in `without`."""
+    return _recent(memory, limit, own=True, room=room, without=without)
+
+
+def room_recent(memory: Memory, limit: int, *, room: str, without: Collection[str]) -> list[Block]:
+    """Return the other authors' newest blocks of a room, newest first, leaving out the keys in `without`."""
+    return _recent(memory, limit, own=False, room=room, without=without)
+
+
+def _recent(memory: Memory, limit: int, *, own: bool, room: str, without: Collection[str]) -> list[Block]:
+    if limit <= 0:
+        return []
+    # What is left out may be among the newest, so ask for that many more and cut afterwards.
+    blocks = memory.recent(limit + len(without), own=own, room=room)
+    return [block for block in blocks if block.key not in without][:limit]
+
+
+def words(blocks: Iterable[Block]) -> frozenset[str]:
+    """Return the distinct lower-case words of three letters or more that the blocks say."""
+    found: set[str] = set()
+    for block in blocks:
+        for text in block.said().values():
+            found.update(_WORD.findall(text.lower()))
+    return frozenset(found)
+
+
+def by_relevance(blocks: Sequence[Block], topic: frozenset[str]) -> list[Block]:
+    """Order blocks by the share of `topic` words they repeat, most first; the given order breaks ties."""
+
+    def score(block: Block) -> float:
+        said = words([block])
+        union = len(said | topic)
+        return len(said & topic) / union if union else 0.0
+
+    return sorted(blocks, key=score, reverse=True)
