@@ -1,0 +1,124 @@
+//! Length-prefixed canonical bytes: `lp(x)` is the decimal byte length, a colon, the bytes (MMP 2.0 §8.8.4).
+
+/// Builds canonical bytes behind a domain tag.
+#[derive(Clone, Debug)]
+pub struct Writer(Vec<u8>);
+
+impl Writer {
+    /// Start with a domain tag, written as it is (its newline included).
+    pub fn new(domain: &str) -> Self {
+        let mut bytes = Vec::with_capacity(512);
+        bytes.extend_from_slice(domain.as_bytes());
+        Self(bytes)
+    }
+
+    /// Append `lp(bytes)`.
+    pub fn lp(&mut self, bytes: &[u8]) -> &mut Self {
+        self.decimal(bytes.len() as u64);
+        self.0.push(b':');
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    /// Append `lp(text)`.
+    pub fn lp_str(&mut self, text: &str) -> &mut Self {
+        self.lp(text.as_bytes())
+    }
+
+    /// Append `lp` of the decimal form of `number`.
+    pub fn lp_u64(&mut self, number: u64) -> &mut Self {
+        let mut buffer = [0_u8; 20];
+        self.lp(decimal(number, &mut buffer))
+    }
+
+    /// Append `lp(count)` and `lp` of each item, bytewise sorted, repeats kept (a record's parents).
+    pub fn sorted_list<'a>(&mut self, items: impl IntoIterator<Item = &'a str>) -> &mut Self {
+        let mut items: Vec<&str> = items.into_iter().collect();
+        items.sort_unstable();
+        self.items(&items)
+    }
+
+    /// Append `lp(count)` and `lp` of each item, bytewise sorted, repeats removed (handshake and authority lists).
+    pub fn framed_set<'a>(&mut self, items: impl IntoIterator<Item = &'a str>) -> &mut Self {
+        let mut items: Vec<&str> = items.into_iter().collect();
+        items.sort_unstable();
+        items.dedup();
+        self.items(&items)
+    }
+
+    /// Return the bytes.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    /// Read the bytes so far.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn items(&mut self, items: &[&str]) -> &mut Self {
+        self.lp_u64(items.len() as u64);
+        for item in items {
+            self.lp_str(item);
+        }
+        self
+    }
+
+    fn decimal(&mut self, number: u64) {
+        let mut buffer = [0_u8; 20];
+        let digits = decimal(number, &mut buffer);
+        self.0.extend_from_slice(digits);
+    }
+}
+
+/// Write `number` in decimal into `buffer` and return the digits.
+fn decimal(mut number: u64, buffer: &mut [u8; 20]) -> &[u8] {
+    let mut at = buffer.len();
+    loop {
+        at -= 1;
+        // The remainder is below ten, so it fits.
+        buffer[at] = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+        if number == 0 {
+            return &buffer[at..];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn prefixes_count_bytes_not_characters() {
+        let mut writer = Writer::new("tag\n");
+        writer.lp_str("é").lp_u64(0).lp_str("");
+        assert_eq!(writer.into_bytes(), "tag\n2:é1:00:".as_bytes());
+    }
+
+    #[test]
+    fn lists_sort_and_only_sets_lose_repeats() {
+        let mut list = Writer::new("");
+        list.sorted_list(["b", "a", "b"]);
+        assert_eq!(list.into_bytes(), b"1:31:a1:b1:b");
+        let mut set = Writer::new("");
+        set.framed_set(["b", "a", "b"]);
+        assert_eq!(set.into_bytes(), b"1:21:a1:b");
+    }
+
+    proptest! {
+        #[test]
+        fn decimals_agree_with_the_standard_form(number: u64) {
+            let mut buffer = [0; 20];
+            let digits = decimal(number, &mut buffer).to_vec();
+            prop_assert_eq!(digits, number.to_string().into_bytes());
+        }
+
+        #[test]
+        fn framing_is_injective(left in prop::collection::vec(".{0,8}", 0..4), right in prop::collection::vec(".{0,8}", 0..4)) {
+            let write = |items: &[String]| { let mut w = Writer::new("x\n"); for i in items { w.lp_str(i); } w.into_bytes() };
+            prop_assert_eq!(write(&left) == write(&right), left == right);
+        }
+    }
+}

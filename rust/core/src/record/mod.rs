@@ -1,0 +1,150 @@
+//! The two-section record of MMP 2.0 (§8.8): seven categories and the metadata that signs them.
+//!
+//! What is kept is the canonical signed projection (§8.8.5 step 1): nothing unsigned survives parsing.
+//! [`Unverified`] is what a peer claimed; [`Verified`] passed every check of §8.8.5 or was signed here.
+
+mod application;
+mod draft;
+mod parse;
+mod wire;
+mod write;
+
+pub use application::Application;
+pub use draft::Draft;
+
+use crate::category::{COUNT, Category};
+use crate::error::Refusal;
+use crate::id::{AssertionId, CategoryKey, ContentKey, NodeId};
+
+/// The only address scheme of MMP 2.0.
+pub const ADDRESS_SCHEME: &str = "mmp-cmb-merkle-v2";
+/// The only signature suite of MMP 2.0.
+pub const SIGNATURE_SUITE: &str = "mmp-sig-v2.0";
+/// What covey writes as the unsigned `lineage.method`, which the published schema requires.
+pub const LINEAGE_METHOD: &str = "svaf";
+
+/// One category of a record: its text, its address, and the parents it descends from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CategoryEntry {
+    /// The text, in normal form C.
+    pub text: String,
+    /// The address of the text (claimed, until verified).
+    pub key: CategoryKey,
+    /// What this category descends from, bytewise sorted, no repeats.
+    pub parents: Vec<String>,
+}
+
+/// The signed metadata of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// Address of the cognition (claimed, until verified).
+    pub key: ContentKey,
+    /// Identity of this author's assertion (claimed, until verified).
+    pub assertion_id: AssertionId,
+    /// The author's node.
+    pub author: NodeId,
+    /// The author's label, for people; never for identity or routing.
+    pub author_label: String,
+    /// When the author says it was made, in milliseconds since the epoch.
+    pub created_ms: u64,
+    /// The room it belongs to.
+    pub room: String,
+    /// The one recipient, or nobody in particular.
+    pub to: Option<NodeId>,
+    /// Direct parents, bytewise sorted, no repeats.
+    pub parents: Vec<ContentKey>,
+    /// Application bytes that travel with it.
+    pub application: Option<Application>,
+    /// The Ed25519 signature over the payload of §8.8.4.
+    pub signature: [u8; 64],
+}
+
+/// A record in its canonical signed projection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The seven categories in order.
+    pub categories: [CategoryEntry; COUNT],
+    /// What is signed about them.
+    pub metadata: Metadata,
+}
+
+impl Record {
+    /// The text of one category.
+    pub fn text(&self, category: Category) -> &str {
+        &self.categories[category.index()].text
+    }
+
+    /// The seven texts in order.
+    pub fn texts(&self) -> [&str; COUNT] {
+        std::array::from_fn(|index| self.categories[index].text.as_str())
+    }
+
+    /// The canonical bytes: RFC 8785 of the projection.
+    pub fn to_json(&self) -> Vec<u8> {
+        write::record(self)
+    }
+
+    /// The clear metadata of a sealed envelope: every member but the application's data (§18.2.1).
+    pub fn envelope_metadata(&self) -> Vec<u8> {
+        write::envelope_metadata(&self.metadata)
+    }
+
+    /// The plaintext of a sealed envelope: the categories and the application's data (§18.2.1).
+    pub fn envelope_plaintext(&self) -> Vec<u8> {
+        write::envelope_plaintext(self)
+    }
+}
+
+/// A record as some peer claims it: well-formed, and nothing more is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unverified(Record);
+
+impl Unverified {
+    /// Read a whole logical record from JSON (§8.8.5 steps 1 and 2).
+    pub fn parse(json: &[u8]) -> Result<Self, Refusal> {
+        parse::record(json).map(Self)
+    }
+
+    /// Read the two halves of a sealed envelope: its clear metadata and its opened plaintext.
+    pub fn from_envelope(metadata: &[u8], plaintext: &[u8]) -> Result<Self, Refusal> {
+        parse::envelope(metadata, plaintext).map(Self)
+    }
+
+    /// Read what is claimed. A caller that acts on it acts on hearsay.
+    pub fn claimed(&self) -> &Record {
+        &self.0
+    }
+
+    pub(crate) fn into_record(self) -> Record {
+        self.0
+    }
+
+    /// Distrust a record, so that it is verified again.
+    pub fn distrust(record: Record) -> Self {
+        Self(record)
+    }
+}
+
+/// A record whose address, assertion and signature hold under its author's bound key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified(Record);
+
+impl Verified {
+    /// Read the record.
+    pub fn record(&self) -> &Record {
+        &self.0
+    }
+
+    /// Give the record up.
+    pub fn into_record(self) -> Record {
+        self.0
+    }
+
+    pub(crate) fn attest(record: Record) -> Self {
+        Self(record)
+    }
+}
+
+/// Records in the order one session heard them, on their way to intake.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch(pub Vec<Unverified>);

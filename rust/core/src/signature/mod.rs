@@ -1,0 +1,75 @@
+//! Signing and verifying records: the payload of mmp-sig-v2.0, assertion ids, and one rule of validity
+//! (MMP 2.0 §8.8.4, §8.8.5; strict Ed25519 of update 1, §18.3.2).
+
+mod payload;
+mod strict;
+
+pub use payload::{application_commitment, category_parents_commitment, payload};
+pub use strict::verify_bytes;
+
+use crate::address;
+use crate::error::{Reason, Refusal};
+use crate::hash::sha256;
+use crate::id::AssertionId;
+use crate::identity::{PublicKey, SigningKey};
+use crate::record::{Draft, Record, Unverified, Verified};
+
+/// Address, sign and complete a draft.
+pub fn sign(draft: Draft, key: &SigningKey) -> Result<Verified, Refusal> {
+    let mut record = draft.into_unsigned()?;
+    let payload = payload(&record);
+    record.metadata.assertion_id = assertion_id(&payload);
+    record.metadata.signature = key.sign_bytes(&payload);
+    Ok(Verified::attest(record))
+}
+
+/// A record that failed, and why.
+pub type Failed = Box<(Unverified, Refusal)>;
+
+/// Verify a record under its author's key: addresses, assertion id, signature (§8.8.5 steps 4 to 6).
+///
+/// The caller resolves the key by `createdByNodeId` and checks room and audience.
+pub fn verify(record: Unverified, author: &PublicKey) -> Result<Verified, Failed> {
+    match check(record.claimed(), author) {
+        Ok(()) => Ok(Verified::attest(record.into_record())),
+        Err(refusal) => Err(Box::new((record, refusal))),
+    }
+}
+
+/// Verify many records, each under its own key, in one call.
+///
+/// Each is judged by the single rule. A combined equation accepts the same set only if every R is also
+/// checked for its subgroup, and that check costs what it saves; so there is none, and no input can be
+/// valid in a batch and invalid alone.
+pub fn verify_batch<'k>(
+    records: impl IntoIterator<Item = (Unverified, &'k PublicKey)>,
+) -> Vec<Result<Verified, Failed>> {
+    records.into_iter().map(|(record, author)| verify(record, author)).collect()
+}
+
+fn check(record: &Record, author: &PublicKey) -> Result<(), Refusal> {
+    let keys = address::category_keys(record.texts());
+    for (entry, key) in record.categories.iter().zip(keys) {
+        if entry.key != key {
+            return Err(Refusal::new(Reason::AddressMismatch, "categories: a key is not the address of its text"));
+        }
+    }
+    if record.metadata.key != address::content_key(&keys) {
+        return Err(Refusal::new(Reason::AddressMismatch, "metadata.key: not the address of the categories"));
+    }
+    let payload = payload(record);
+    if record.metadata.assertion_id != assertion_id(&payload) {
+        return Err(Refusal::new(
+            Reason::AssertionMismatch,
+            "metadata.assertionId: not the digest of the signed payload",
+        ));
+    }
+    verify_bytes(&payload, &record.metadata.signature, author)
+}
+
+fn assertion_id(payload: &[u8]) -> AssertionId {
+    AssertionId::from_bytes(sha256(&[payload]))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! Strict Ed25519, the one rule of validity: A and R canonical and of prime order, S below L, cofactorless.
+
+use curve25519_dalek::edwards::EdwardsPoint;
+use curve25519_dalek::scalar::Scalar;
+use curve25519_dalek::traits::IsIdentity as _;
+use sha2::{Digest as _, Sha512};
+
+use crate::error::{Reason, Refusal};
+use crate::identity::PublicKey;
+
+/// Verify a signature over bytes that carry their domain tag.
+///
+/// R is recomputed as `[S]B - [k]A` and its encoding compared. `A` and `B` have prime order, so what is
+/// recomputed has too, and its encoding is canonical: equal bytes prove both for the R that was sent.
+pub fn verify_bytes(message: &[u8], signature: &[u8; 64], author: &PublicKey) -> Result<(), Refusal> {
+    let refuse = |detail: &str| Err(Refusal::new(Reason::BadSignature, format!("signature: {detail}")));
+    let (commitment, response) = signature.split_at(32);
+    let Some(response) = scalar(response) else {
+        return refuse("S is not below the group order");
+    };
+    let challenge =
+        Scalar::from_hash(Sha512::new().chain_update(commitment).chain_update(author.as_bytes()).chain_update(message));
+    let recomputed = EdwardsPoint::vartime_double_scalar_mul_basepoint(&challenge, &-author.point(), &response);
+    if recomputed.is_identity() {
+        return refuse("R is the identity");
+    }
+    if recomputed.compress().as_bytes() != commitment {
+        return refuse("does not hold under the author's key");
+    }
+    Ok(())
+}
+
+fn scalar(bytes: &[u8]) -> Option<Scalar> {
+    let bytes: [u8; 32] = bytes.try_into().ok()?;
+    Scalar::from_canonical_bytes(bytes).into_option()
+}

@@ -1,0 +1,148 @@
+use super::*;
+use crate::category::{COUNT, Category};
+use crate::id::{ContentKey, NodeId};
+use crate::record::Application;
+use proptest::prelude::*;
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_seed(&[seed; 32]).unwrap()
+}
+
+fn node(byte: u8) -> NodeId {
+    NodeId::from_bytes([byte; 16])
+}
+
+prop_compose! {
+    fn drafts()(
+        texts in prop::array::uniform7("\\PC{0,24}"),
+        label in "[a-zA-Zé ]{1,12}",
+        created_ms in 0..=crate::limits::MAX_SAFE_INTEGER,
+        to in prop::option::of(any::<[u8; 16]>()),
+        parents in prop::collection::vec(any::<[u8; 32]>(), 0..4),
+        data in prop::option::of(prop::collection::vec(any::<u8>(), 0..40)),
+    ) -> Draft {
+        let mut draft = Draft::new(node(1), &label, created_ms, "a-room").unwrap();
+        for (category, text) in Category::ALL.into_iter().zip(&texts) {
+            draft.say(category, text).unwrap();
+        }
+        let parents: Vec<_> = parents.into_iter().map(ContentKey::from_bytes).collect();
+        draft.descend(&parents).unwrap().descend_category(Category::Issue, &parents).unwrap();
+        if let Some(to) = to { draft.to(NodeId::from_bytes(to)); }
+        if let Some(data) = data { draft.carry(Application::new("text/plain", "urn:x", data).unwrap()); }
+        draft
+    }
+}
+
+fn spoil(record: &mut Record, what: usize) {
+    let metadata = &mut record.metadata;
+    match what {
+        0 => record.categories[COUNT - 1].text.push('x'),
+        1 => metadata.created_ms ^= 1,
+        2 => metadata.author = node(9),
+        3 => metadata.author_label.push('x'),
+        4 => metadata.room.push('x'),
+        5 => metadata.to = if metadata.to.is_none() { Some(node(7)) } else { None },
+        6 => metadata.parents.push(ContentKey::from_bytes([7; 32])),
+        7 => record.categories[0].parents.push("x".to_owned()),
+        8 => {
+            metadata.application = match metadata.application {
+                None => Some(Application::new("a/b", "", vec![]).unwrap()),
+                Some(_) => None,
+            }
+        }
+        9 => metadata.signature[5] ^= 1,
+        10 => metadata.signature[40] ^= 1,
+        11 => metadata.key = ContentKey::from_bytes([1; 32]),
+        _ => metadata.assertion_id = AssertionId::from_bytes([1; 32]),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_signature_survives_re_encoding(draft in drafts()) {
+        let signed = sign(draft, &key(3)).unwrap();
+        let json = signed.record().to_json();
+        let parsed = Unverified::parse(&json).unwrap();
+        prop_assert_eq!(parsed.claimed().to_json(), json);
+        let verified = verify(parsed, key(3).public()).unwrap();
+        prop_assert_eq!(&verified, &signed);
+        let record = signed.record();
+        let halves = Unverified::from_envelope(&record.envelope_metadata(), &record.envelope_plaintext()).unwrap();
+        prop_assert_eq!(halves.claimed(), record);
+    }
+
+    #[test]
+    fn nothing_signed_can_change(draft in drafts(), what in 0..13_usize) {
+        let mut record = sign(draft, &key(3)).unwrap().into_record();
+        spoil(&mut record, what);
+        prop_assert!(verify(Unverified::distrust(record), key(3).public()).is_err());
+    }
+
+    #[test]
+    fn batch_and_single_agree(drafts in prop::collection::vec((drafts(), 0..20_usize, any::<bool>()), 0..8)) {
+        let (good, other) = (*key(3).public(), *key(4).public());
+        let items: Vec<_> = drafts.into_iter().map(|(draft, what, right)| {
+            let mut record = sign(draft, &key(3)).unwrap().into_record();
+            if what < 13 { spoil(&mut record, what); }
+            (Unverified::distrust(record), if right { &good } else { &other })
+        }).collect();
+        let single: Vec<_> = items.iter().map(|(record, author)| verify(record.clone(), author).is_ok()).collect();
+        let batch: Vec<_> = verify_batch(items).iter().map(Result::is_ok).collect();
+        prop_assert_eq!(single, batch);
+    }
+
+    #[test]
+    fn garbage_is_refused_not_fatal(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        prop_assert!(Unverified::parse(&bytes).is_err());
+    }
+}
+
+#[test]
+fn a_small_order_commitment_is_refused() {
+    // S = 0 and R = the identity satisfy the equation for a challenge of zero only; the rule refuses R itself.
+    let mut signature = [0_u8; 64];
+    signature[0] = 1;
+    let refusal = verify_bytes(b"x", &signature, key(3).public()).unwrap_err();
+    assert_eq!(refusal.reason, Reason::BadSignature);
+}
+
+#[test]
+fn a_response_beyond_the_order_is_refused() {
+    let mut signature = key(3).sign_bytes(b"message");
+    signature[63] |= 0xf0;
+    assert!(verify_bytes(b"message", &signature, key(3).public()).unwrap_err().detail.contains("group order"));
+}
+
+#[test]
+fn a_pinned_assertion() {
+    // The published record of the 2.0 vectors, by its facts: one key, one assertion.
+    let mut draft = Draft::new(
+        NodeId::parse("018f47a0-7b21-7abc-8def-0123456789ab").unwrap(),
+        "vector-author",
+        1_786_611_600_000,
+        "conformance-room",
+    )
+    .unwrap();
+    let parent = ContentKey::from_bytes([0xab; 32]);
+    for (category, text) in Category::ALL.into_iter().zip([
+        "publish corrected MMP conformance artifacts",
+        "the public vectors and runtime disagree",
+        "make independent implementations interoperate",
+        "a protocol claim must be executable",
+        "one contract drives every implementation",
+        "protocol editor",
+        "determined",
+    ]) {
+        draft.say(category, text).unwrap();
+    }
+    draft.descend(&[parent]).unwrap().descend_category(Category::Issue, &[parent]).unwrap();
+    draft.to(NodeId::parse("018f47a0-7b21-7abc-8def-fedcba987654").unwrap());
+    let record = sign(draft, &key(0x42)).unwrap().into_record();
+    assert_eq!(record.metadata.key.to_string(), "cmb-7f7b55653aa9854999c2efeb9751ce4428f9dfe95839e34e4358ab0be5cdf98d");
+    assert_eq!(
+        record.metadata.assertion_id.to_string(),
+        "asrt-926d08932fe23abc3950001f80df80f93f9ae0942eb04329cd5d6c4748a0ff7e"
+    );
+}
