@@ -1,0 +1,78 @@
+"""Every bound of the product, named, with its reason beside it.
+
+Rules: numbers only, grouped by room, units last in the name. A bound that the specification gives says
+its section; a bound of ours says what it protects and how it was chosen. Nothing is computed from the
+environment here: settings may choose within these bounds, never past them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# --- names -------------------------------------------------------------------------------------------
+PEER_NAME_BYTES: Final = 64  # MMP 2.0 §3.1
+ROOM_NAME_CHARS: Final = 64  # MMP 2.0 §5.8
+
+# --- wire --------------------------------------------------------------------------------------------
+FRAME_BYTES: Final = 1_048_576  # MMP 2.0 §4.1: one frame, prefix excluded
+CATEGORY_TEXT_BYTES: Final = 262_144  # MMP 2.0 update 1: one category's text in UTF-8
+JSON_DEPTH: Final = 128  # nesting a peer may send us; the reference refuses the same
+HANDSHAKE_SECONDS: Final = 10.0  # MMP 2.0 §5.2: a connection that is not proved by then is closed
+CONNECT_SECONDS: Final = 10.0  # MMP 2.0 §4.6: one dial
+BATCH_RECORDS: Final = 256  # records for one native call: bounds one GIL-free stretch to a few ms
+
+# --- configuration file ------------------------------------------------------------------------------
+CONFIG_BYTES: Final = 1_048_576  # far above any written by hand; a mistaken path to a log stops here
+PROMPT_BYTES: Final = 65_536  # system text: about 16,000 tokens, twice the default context
+CONFIG_PROBLEMS: Final = 20  # problems shown at once: more than a screen helps nobody
+STATIC_PEERS: Final = 256  # addresses in [mesh] peers: each is dialled for as long as the peer lives
+TRUST_ENTRIES: Final = 4_096  # identities in [trust]: a directory, not a list, beyond that
+API_KEY_CHARS: Final = 4_096  # the longest vendor tokens are JWTs of about 2,000
+URL_CHARS: Final = 2_048  # what servers commonly accept
+
+# --- model calls -------------------------------------------------------------------------------------
+MODEL_OUTPUT_TOKENS: Final = 128_000  # the largest output any listed model can give
+MODEL_TIMEOUT_SECONDS: Final = 600.0  # the vendors' own default; a local model on a small machine is slow
+MODEL_TIMEOUT_DEFAULT_SECONDS: Final = 60.0  # a block-sized answer takes 2 to 20 s
+MODEL_REPLY_BYTES: Final = 8_388_608  # raw HTTP body: 128,000 tokens as JSON stay under 1 MiB
+MODEL_TOOL_CALLS: Final = 16  # calls read from one reply; the loop uses one
+MODEL_RETRY_AFTER_SECONDS: Final = 3_600.0  # a vendor may ask for a pause, not for ever
+MODEL_ERROR_CHARS: Final = 200  # of a vendor's own words in our message
+MODEL_PROBE_SECONDS: Final = 0.4  # is Ollama there? loopback answers in 2 ms, start-up must not hang
+CHARS_PER_TOKEN: Final = 4  # the usual estimate for English text (feature notes §4.4)
+BYTES_PER_TOKEN_FLOOR: Final = 2  # for reserves: code and other scripts reach 2 bytes a token
+
+# --- scripted adapter --------------------------------------------------------------------------------
+SCRIPTED_RULES: Final = 256  # looked at in order for each wake
+SCRIPTED_MATCH_CHARS: Final = 2_000  # of one category a pattern sees: the operator's regex, a peer's text
+SCRIPTED_QUOTE_CHARS: Final = 200  # of a peer's text quoted into our own block
+SCRIPTED_TEMPLATE_CHARS: Final = 4_000  # one emitted category
+SCRIPTED_THREADS: Final = 4_096  # threads whose `max_times` are remembered, oldest forgotten first
+
+# --- context -----------------------------------------------------------------------------------------
+CONTEXT_TOKENS_MIN: Final = 256  # a preamble and one block need about 150
+CONTEXT_TOKENS_MAX: Final = 1_000_000  # the largest window on the market
+CONTEXT_BLOCKS: Final = 200  # each of lineage, own and room recents
+
+# --- budgets and safety ------------------------------------------------------------------------------
+WAKES_PER_WINDOW: Final = 100_000  # stamps held in memory and in the state row: 0.8 MB at worst
+WAKE_SOFT_RATIO: Final = 0.8  # feature notes §6: warn when four fifths of a window are used
+COST_USD: Final = 1_000_000.0  # a cap above this is a typing mistake
+COST_BUCKET_SECONDS: Final = 60  # money is remembered by the minute: 1,440 sums hold a day
+CYCLE_DEPTH: Final = 64  # ancestors' depth one may ask to be searched
+CYCLE_NODES: Final = 512  # blocks visited in one walk: a wide lineage must not stall the loop
+THREAD_HOPS: Final = 24  # a chain from task to block longer than this is talk without an end
+CLOSED_THREADS: Final = 4_096  # threads this peer closed, oldest forgotten first
+GATE_TEXT_CHARS: Final = 16_384  # of one category looked at; a longer one is held, not skipped
+GATE_PATTERNS: Final = 64  # of the operator's own
+GATE_PATTERN_CHARS: Final = 512  # one of them
+BREAKER_FAILURES: Final = 5  # in a row until the breaker opens (feature notes §6)
+BREAKER_RESET_SECONDS: Final = 60.0  # open this long, then one probe
+BREAKER_BACKOFF_FIRST_SECONDS: Final = 1.0  # doubling from here
+BREAKER_BACKOFF_LAST_SECONDS: Final = 30.0  # up to here
+STATE_BYTES: Final = 4_194_304  # one restored state row; ours stay under 2 MB
+
+# --- logging -----------------------------------------------------------------------------------------
+LOG_FILE_BYTES_MIN: Final = 1_024  # one line must fit
+LOG_FILE_BYTES_MAX: Final = 1_073_741_824  # a log of 1 GiB is not read, it is shipped elsewhere
+LOG_FILES: Final = 100  # rotated files kept
