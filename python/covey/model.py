@@ -188,6 +188,21 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class WakeFacts:
+    """What a rule-based model may ask about: the waking block, its thread, and the peer itself.
+
+    `thread` is the content key of the thread's root; `heard` names every author with a block in the thread,
+    the waking block's included. Travels as `ModelRequest.metadata["wake"]`.
+    """
+
+    block: Block
+    self_name: str
+    self_role: str
+    thread: str
+    heard: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRequest:
     """One question to a model: system text, one user message, tools, limits."""
 
@@ -197,7 +212,7 @@ class ModelRequest:
     max_tokens: int = 1024
     timeout_seconds: float = 60.0
     metadata: Mapping[str, object] = field(default_factory=dict)
-    """Facts for rule-based adapters (the waking block, the thread); vendor adapters never send it."""
+    """Facts for rule-based adapters, as `{"wake": WakeFacts}`; vendor adapters never send it."""
 
 
 @dataclass(frozen=True, slots=True)
