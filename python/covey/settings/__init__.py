@@ -1,0 +1,56 @@
+"""What a peer was told: agent.toml as typed, frozen values, with errors that name file, line and key."""
+
+from covey.settings.adapters import ADAPTERS, AdapterFacts
+from covey.settings.grammar import StaticPeer
+from covey.settings.reader import from_mapping, load, parse
+from covey.settings.roles import PRESETS, preset, too_light
+from covey.settings.schema import schema
+from covey.settings.scripted import Emit, ScriptedRule, ScriptedSettings, Template, When
+from covey.settings.values import (
+    AttachSettings,
+    BudgetSettings,
+    ContextSettings,
+    IdentitySettings,
+    LoggingSettings,
+    MeshSettings,
+    ModelSettings,
+    Price,
+    PromptSettings,
+    RoleWeights,
+    RoutingSettings,
+    SafetySettings,
+    Settings,
+    TrustSettings,
+)
+
+__all__ = [
+    "ADAPTERS",
+    "PRESETS",
+    "AdapterFacts",
+    "AttachSettings",
+    "BudgetSettings",
+    "ContextSettings",
+    "Emit",
+    "IdentitySettings",
+    "LoggingSettings",
+    "MeshSettings",
+    "ModelSettings",
+    "Price",
+    "PromptSettings",
+    "RoleWeights",
+    "RoutingSettings",
+    "SafetySettings",
+    "ScriptedRule",
+    "ScriptedSettings",
+    "Settings",
+    "StaticPeer",
+    "Template",
+    "TrustSettings",
+    "When",
+    "from_mapping",
+    "load",
+    "parse",
+    "preset",
+    "schema",
+    "too_light",
+]

@@ -1,0 +1,65 @@
+"""The model adapters a configuration may name, with what each needs when the file says nothing.
+
+Rules: facts only. Building an adapter from them is `covey.models.factory`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterFacts:
+    """One adapter name of agent.toml.
+
+    `kind` is the adapter that serves it: an alias has another adapter's kind and its own address and key.
+    `key_env` is the environment variable its key is read from; `key_page` where a person gets one.
+    """
+
+    name: str
+    kind: str
+    model: str | None = None
+    key_env: str | None = None
+    key_page: str | None = None
+    key_sample: str = "..."
+    base_url: str | None = None
+    timeout_seconds: float = 60.0
+
+
+ADAPTERS: Final[dict[str, AdapterFacts]] = {
+    facts.name: facts
+    for facts in (
+        AdapterFacts(
+            "anthropic",
+            "anthropic",
+            model="claude-haiku-4-5-20251001",
+            key_env="ANTHROPIC_API_KEY",
+            key_page="https://console.anthropic.com/settings/keys",
+            key_sample="sk-ant-...",
+        ),
+        AdapterFacts(
+            "openai",
+            "openai",
+            model="gpt-4o-mini",
+            key_env="OPENAI_API_KEY",
+            key_page="https://platform.openai.com/api-keys",
+            key_sample="sk-proj-...",
+        ),
+        # A model on one's own processor may need minutes for its first token.
+        AdapterFacts(
+            "ollama", "ollama", model="llama3.2:3b", base_url="http://127.0.0.1:11434", timeout_seconds=300.0
+        ),
+        AdapterFacts("compatible", "compatible", timeout_seconds=300.0),
+        AdapterFacts(
+            "mistral",
+            "compatible",
+            model="mistral-small-latest",
+            key_env="MISTRAL_API_KEY",
+            key_page="https://console.mistral.ai/api-keys",
+            base_url="https://api.mistral.ai/v1",
+        ),
+        AdapterFacts("scripted", "scripted", model="rules"),
+    )
+}
+"""Every name `model.adapter` may have."""

@@ -1,0 +1,47 @@
+"""What must hold between keys, once each key by itself is right.
+
+Rules: pure; every problem is reported at the key a person would change.
+"""
+
+from __future__ import annotations
+
+from covey.settings.rules import Report
+from covey.settings.values import Settings
+
+
+def check(settings: Settings, report: Report) -> None:
+    """Report every contradiction between keys."""
+    _check_model(settings, report)
+    _check_rules(settings, report)
+
+
+def _check_model(settings: Settings, report: Report) -> None:
+    model = settings.model
+    if model.adapter == "compatible" and model.base_url is None:
+        report(
+            ("model", "base_url"),
+            'the server\'s address for adapter "compatible"',
+            "nothing",
+            'for example base_url = "http://127.0.0.1:8000/v1"',
+        )
+    if not model.name:
+        report(("model", "model_name"), f'the model\'s name for adapter "{model.adapter}"', "nothing")
+    if model.api_key is not None and model.api_key_env is not None:
+        report(("model", "api_key_env"), "either api_key or api_key_env", "both", "keep api_key_env")
+    if model.adapter == "scripted" and not settings.scripted.rules:
+        report(
+            ("model", "adapter"),
+            'at least one [[scripted.rules]] for adapter "scripted"',
+            "none",
+            'for example [[scripted.rules]] with emit = { focus = "heard {focus}" }',
+        )
+
+
+def _check_rules(settings: Settings, report: Report) -> None:
+    for index, rule in enumerate(settings.scripted.rules):
+        at = ("scripted", "rules", index)
+        if not rule.emit.templates():
+            report((*at, "emit"), "at least one of the seven categories", "none")
+        for category, names in rule.unknown_fields().items():
+            known = "a category, author, key, room, self, role or a named group of the rule's patterns"
+            report((*at, "emit", category), f"templates that quote {known}", ", ".join(names))

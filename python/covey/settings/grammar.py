@@ -1,0 +1,123 @@
+"""How single strings of agent.toml become values: names, addresses, URLs, identities, patterns.
+
+Rules: pure; each parser returns the value or raises ValueError(what was expected), in words for a person.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+from urllib.parse import urlsplit
+
+from covey import names
+
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?\Z")
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}\Z")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class StaticPeer:
+    """An address to dial: a host name, IPv4 or IPv6 address without brackets, and a port."""
+
+    host: str
+    port: int
+
+    @staticmethod
+    def parse(text: str) -> StaticPeer:
+        """Read `host:port`; an IPv6 address stands in brackets.
+
+        Raises:
+            ValueError: What was expected.
+        """
+        host, colon, port = text.strip().rpartition(":")
+        if not colon or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65_535:
+            raise ValueError("an address as host:port with a port from 1 to 65535")
+        if host.startswith("[") and host.endswith("]"):
+            return StaticPeer(_ipv6(host[1:-1]), int(port))
+        if not _HOST.match(host):
+            raise ValueError("an address as host:port, an IPv6 host in brackets")
+        return StaticPeer(host, int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _ipv6(text: str) -> str:
+    try:
+        return str(IPv6Address(text))
+    except ValueError:
+        raise ValueError("an IPv6 address between the brackets") from None
+
+
+def peer_name(text: str) -> str:
+    """Return a usable peer name (see `covey.names`)."""
+    complaint = names.peer_complaint(text)
+    if complaint is not None:
+        raise ValueError(f"a peer name: {complaint}")
+    return text
+
+
+def room_name(text: str) -> str:
+    """Return a usable room identifier (see `covey.names`)."""
+    complaint = names.room_complaint(text)
+    if complaint is not None:
+        raise ValueError(f"a room: {complaint}")
+    return text
+
+
+def base_url(text: str) -> str:
+    """Return an http or https URL without query, fragment, credentials or trailing slash."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not text.isascii() or any(char.isspace() for char in text):
+        raise ValueError("an http:// or https:// address")
+    if parts.query or parts.fragment or parts.username or parts.password:
+        raise ValueError("an address without query, fragment, user or password")
+    return text.rstrip("/")
+
+
+def identity_name(text: str) -> str:
+    """Return a nodeId (lower-case UUID) or a key fingerprint (64 hexadecimal digits)."""
+    plain = text.strip().lower()
+    if _FINGERPRINT.match(plain):
+        return plain
+    try:
+        if str(uuid.UUID(plain)) == plain:
+            return plain
+    except ValueError:
+        pass  # reported below, in the reader's words
+    raise ValueError("a nodeId (a UUID) or a key fingerprint (64 hexadecimal digits)")
+
+
+def variable_name(text: str) -> str:
+    """Return the name of an environment variable."""
+    if not _VARIABLE.match(text):
+        raise ValueError("the name of an environment variable, not a value")
+    return text
+
+
+def header_value(text: str) -> str:
+    """Return a key that can stand in an HTTP header: printable ASCII without spaces."""
+    if not all("!" <= char <= "~" for char in text):
+        raise ValueError("printable ASCII without spaces")
+    return text
+
+
+def regex_source(text: str) -> str:
+    """Return the source of a regular expression that compiles."""
+    regex(text)
+    return text
+
+
+def regex(text: str) -> re.Pattern[str]:
+    """Return a compiled pattern that ignores case."""
+    try:
+        return re.compile(text, re.IGNORECASE)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"a regular expression ({error})") from None

@@ -1,0 +1,200 @@
+"""Read agent.toml into Settings, or say everything that is wrong with it at once.
+
+Rules: one way in for each kind of source (`load` a file, `parse` a text, `from_mapping` data that a program
+made); all three check the same table (`values`). Only `load` and the prompt file touch the disk.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from covey import limits
+from covey.errors import ConfigError, Problem
+from covey.settings.checks import check
+from covey.settings.locate import Lines, locate
+from covey.settings.roles import preset
+from covey.settings.rules import MISSING, Report, nearest
+from covey.settings.rules import Path as KeyPath
+from covey.settings.table import Table
+from covey.settings.values import Settings
+
+_DRY_RUN = "fix the lines above; `covey dry-run --config <path>` checks again without joining the mesh"
+_SYNTAX_LINE = "(at line "
+
+
+def load(path: Path) -> Settings:
+    """Read a peer's configuration file.
+
+    Args:
+        path: The file; `~` stands for the user's home.
+
+    Returns:
+        Settings in which every value is checked and every path is absolute.
+
+    Raises:
+        ConfigError: It names file, line, key and what was expected, for every problem found.
+    """
+    path = path.expanduser()
+    return parse(_text(path, str(path), "<file>"), file=str(path), base=path.parent)
+
+
+def parse(text: str, *, file: str = "agent.toml", base: Path | None = None) -> Settings:
+    """Read a configuration from its text.
+
+    Args:
+        text: TOML.
+        file: What messages call the text.
+        base: Directory that relative paths in it start from; the working directory by default.
+
+    Raises:
+        ConfigError: As for `load`.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_error(str(error), file, text) from None
+    except RecursionError:
+        raise _single(file, "<root>", "TOML", "tables nested too deep") from None
+    return _read(data, locate(text), file, base or Path())
+
+
+def from_mapping(data: Mapping[str, Any], *, file: str = "<settings>", base: Path | None = None) -> Settings:
+    """Read a configuration from data of the same shape, as a program makes it.
+
+    Raises:
+        ConfigError: As for `load`, without lines.
+    """
+    return _read(data, Lines({}), file, base or Path())
+
+
+def _read(data: Mapping[str, Any], lines: Lines, file: str, base: Path) -> Settings:
+    problems: list[Problem] = []
+
+    def report(at: KeyPath, expected: str, found: str | None = None, hint: str | None = None) -> None:
+        problems.append(Problem(file, dotted(at), expected, found, lines.line(at), hint))
+
+    settings = Table(Settings).read(_with_preset(data), (), report)
+    if settings is not MISSING:
+        settings = _with_prompt(_with_log_path(settings, base), base, report)
+        check(settings, report)
+    if problems:
+        raise ConfigError(_ordered([_placed(problem, data) for problem in problems]), hint=_DRY_RUN)
+    if not isinstance(settings, Settings):
+        raise TypeError("the reader built no settings and reported no problem")
+    return settings
+
+
+def dotted(at: KeyPath) -> str:
+    """Return a path as messages write it: `scripted.rules[0].when`."""
+    text = ""
+    for part in at:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text or "<root>"
+
+
+def _with_preset(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in the weights that a well-known role brings; what the file says comes first."""
+    identity, said = data.get("identity"), data.get("role_weights", {})
+    role = identity.get("role", identity.get("name")) if isinstance(identity, dict) else None
+    usual = preset(role) if isinstance(role, str) else None
+    if usual is None or not isinstance(said, dict):
+        return dict(data)
+    return {**data, "role_weights": {**usual, **said}}
+
+
+def _with_log_path(settings: Settings, base: Path) -> Settings:
+    path = settings.logging.file_path
+    if path is None:
+        return settings
+    logging = dataclasses.replace(settings.logging, file_path=_absolute(path, base))
+    return dataclasses.replace(settings, logging=logging)
+
+
+def _with_prompt(settings: Settings, base: Path, report: Report) -> Settings:
+    """Put the prompt file's text where `prompt.system` stands."""
+    at: KeyPath = ("prompt", "file")
+    if settings.prompt.file is None:
+        return settings
+    if settings.prompt.system:
+        report(at, "either prompt.system or prompt.file", "both")
+        return settings
+    path = _absolute(settings.prompt.file, base)
+    try:
+        text = _text(path, str(path), dotted(at), limits.PROMPT_BYTES).strip()
+    except ConfigError as error:
+        for problem in error.problems:
+            report(at, problem.expected, problem.found, error.hint)
+        return settings
+    if not text:
+        report(at, "a file with text in it", "an empty one")
+    return dataclasses.replace(settings, prompt=dataclasses.replace(settings.prompt, system=text, file=path))
+
+
+def _absolute(path: Path, base: Path) -> Path:
+    expanded = path.expanduser()
+    return expanded if expanded.is_absolute() else (base / expanded).absolute()
+
+
+def _text(path: Path, file: str, key: str, max_bytes: int = limits.CONFIG_BYTES) -> str:
+    """Return a small text file's content, or raise what is wrong with it."""
+    try:
+        with path.open("rb") as source:
+            raw = source.read(max_bytes + 1)
+        if len(raw) > max_bytes:
+            raise _single(file, key, f"a file of at most {max_bytes} bytes", str(path))
+        return raw.decode("utf-8-sig")
+    except FileNotFoundError:
+        hint = "`covey schema` lists every key" if key == "<file>" else "write the file, or use prompt.system"
+        raise _single(file, key, "a file that exists", f"nothing at {path}", hint) from None
+    except PermissionError:
+        raise _single(file, key, "a readable file", f"permission denied at {path}") from None
+    except UnicodeDecodeError as error:
+        raise _single(file, key, "UTF-8 text", f"byte {error.start} of {path} that is not") from None
+    except (OSError, RuntimeError) as error:
+        raise _single(file, key, "a readable file", f"{error} at {path}") from None
+
+
+def _single(file: str, key: str, expected: str, found: str, hint: str | None = None) -> ConfigError:
+    return ConfigError([Problem(file, key, expected, found)], hint=hint)
+
+
+def _syntax_error(message: str, file: str, text: str) -> ConfigError:
+    """Turn tomllib's sentence into a problem with its line."""
+    what, _, where = message.partition(_SYNTAX_LINE)
+    digits = where.partition(",")[0]
+    line = int(digits) if digits.isdigit() else text.count("\n") + 1
+    problem = Problem(file, "<root>", "valid TOML", what.strip().rstrip(".").lower(), line)
+    return ConfigError([problem], hint="the syntax is described at https://toml.io")
+
+
+def _placed(problem: Problem, data: Mapping[str, Any]) -> Problem:
+    """Add, for an unknown section, what it may have been meant as."""
+    if problem.found != "an unknown key" or "." in problem.key or problem.key not in data:
+        return problem
+    sections = [spec.name for spec in dataclasses.fields(Settings)]
+    homes = [s.name for s in dataclasses.fields(Settings) if problem.key in _keys_of(s.name)]
+    if homes:
+        return dataclasses.replace(problem, hint=f"`{problem.key}` belongs in [{homes[0]}]")
+    guess = nearest(problem.key, sections)
+    return dataclasses.replace(problem, hint=f"did you mean [{guess}]?") if guess else problem
+
+
+def _keys_of(section: str) -> set[str]:
+    entry = next(s for s in dataclasses.fields(Settings) if s.name == section).metadata["key"]
+    return (
+        {spec.name for spec in dataclasses.fields(entry.rule.cls)} if isinstance(entry.rule, Table) else set()
+    )
+
+
+def _ordered(problems: list[Problem]) -> list[Problem]:
+    """Return the problems in the file's order, those without a line last, at most a screenful."""
+    ordered = sorted(problems, key=lambda p: (p.line is None, p.line or 0))
+    shown = ordered[: limits.CONFIG_PROBLEMS]
+    if len(ordered) > len(shown):
+        more = len(ordered) - len(shown)
+        shown.append(Problem(ordered[0].file, "<root>", "fewer problems", f"{more} more that are not shown"))
+    return shown

@@ -1,0 +1,290 @@
+"""The settings of one peer: every key of agent.toml with its type, default, bounds and purpose.
+
+Rules: this table is the only place where a key is defined; the reader, the JSON Schema and the messages are
+made from it. Values are frozen. An object that exists is valid when it was read by `load`, `parse` or
+`from_mapping`; code that builds one by hand answers for its values itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from covey import limits
+from covey.model import CAT7
+from covey.settings import grammar
+from covey.settings.adapters import ADAPTERS, AdapterFacts
+from covey.settings.grammar import StaticPeer
+from covey.settings.roles import HIGH_WEIGHT
+from covey.settings.rules import Flag, ListOf, MapOf, OneOf, Real, Text, Whole, key
+from covey.settings.scripted import ScriptedSettings
+from covey.settings.table import Table
+
+_RELAY = "remove the key: peers of this build meet on loopback, on the LAN or at static addresses"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySettings:
+    """Who the peer is to people. Its key and nodeId live in its home, not here."""
+
+    name: str = key(
+        Text(1, limits.PEER_NAME_BYTES, parse=grammar.peer_name), "the peer's name; also its directory's name"
+    )
+    role: str = key(
+        Text(1, 200),
+        "what the peer is for (its name, if not said); well-known roles bring weights",
+        default="",
+    )
+
+    def __post_init__(self) -> None:
+        """Let the role be the name where no role is given."""
+        if not self.role:
+            object.__setattr__(self, "role", self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class MeshSettings:
+    """Where the peer meets others."""
+
+    room: str = key(
+        Text(1, limits.ROOM_NAME_CHARS, parse=grammar.room_name, pattern=r"^[a-z0-9._-]{1,64}$"),
+        "only peers of one room hear each other",
+        default="default",
+        older="group",
+    )
+    lan: bool = key(
+        Flag(), "bind and advertise on the local network too, not only on this machine", default=False
+    )
+    listen: int = key(Whole(0, 65_535), "TCP port to listen on; 0 takes a free one", default=0)
+    peers: tuple[StaticPeer, ...] = key(
+        ListOf(Text(1, 300, parse=StaticPeer.parse), limits.STATIC_PEERS),
+        "addresses to dial where discovery does not reach, as host:port",
+        default=(),
+    )
+    relay: str | None = key(Text(), "address of a relay", default=None, unsupported=_RELAY)
+    relay_token: str | None = key(
+        Text(secret=True), "what a relay asks for", default=None, unsupported=_RELAY, secret=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RoleWeights:
+    """How much each category counts when this peer judges a block (MMP 2.0 §9.2.1, alpha)."""
+
+    focus: float = key(Real(0, 100), "weight of focus")
+    issue: float = key(Real(0, 100), "weight of issue")
+    intent: float = key(Real(0, 100), "weight of intent")
+    motivation: float = key(Real(0, 100), "weight of motivation")
+    commitment: float = key(Real(0, 100), "weight of commitment")
+    perspective: float = key(Real(0, 100), "weight of perspective")
+    mood: float = key(Real(0, 100), "weight of mood")
+
+    def as_tuple(self) -> tuple[float, ...]:
+        """Return the seven weights in CAT7 order."""
+        return tuple(float(getattr(self, name)) for name in CAT7)
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the seven weights by category, in CAT7 order."""
+        return dict(zip(CAT7, self.as_tuple(), strict=True))
+
+    def high(self) -> dict[str, float]:
+        """Return the categories this role leans on (weight 1.5 or more), in CAT7 order."""
+        return {name: weight for name, weight in self.as_dict().items() if weight >= HIGH_WEIGHT}
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model costs, in USD for a million tokens."""
+
+    input: float = key(Real(0, 100_000), "USD for a million input tokens")
+    output: float = key(Real(0, 100_000), "USD for a million output tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Which model thinks for the peer."""
+
+    adapter: str = key(
+        OneOf(tuple(ADAPTERS)), "who answers; mistral is compatible with its own address and key"
+    )
+    api_key: str | None = key(
+        Text(1, limits.API_KEY_CHARS, secret=True, parse=grammar.header_value),
+        "the key itself; better left to the environment",
+        default=None,
+        secret=True,
+    )
+    api_key_env: str | None = key(
+        Text(1, 200, parse=grammar.variable_name), "environment variable the key is read from", default=None
+    )
+    base_url: str | None = key(
+        Text(1, limits.URL_CHARS, parse=grammar.base_url),
+        "where the API is, when not at its usual place",
+        default=None,
+    )
+    model_name: str = key(Text(1, 200), "the model; each adapter but compatible has a default", default="")
+    max_tokens_per_call: int = key(
+        Whole(1, limits.MODEL_OUTPUT_TOKENS), "most tokens one answer may have", default=1024
+    )
+    timeout_seconds: float | None = key(
+        Real(0.05, limits.MODEL_TIMEOUT_SECONDS),
+        "longest wait for one answer; each adapter has a default",
+        default=None,
+    )
+    prices: Mapping[str, Price] = key(
+        MapOf(Table(Price)),
+        "USD for a million tokens by model name, over the built-in table",
+        factory=lambda: MappingProxyType({}),
+    )
+
+    @property
+    def facts(self) -> AdapterFacts:
+        """Return what is known of the chosen adapter."""
+        return ADAPTERS[self.adapter]
+
+    @property
+    def name(self) -> str:
+        """Return the model's name: the file's, else the adapter's default."""
+        return self.model_name or self.facts.model or ""
+
+    @property
+    def timeout(self) -> float:
+        """Return the longest wait for one answer in seconds: the file's, else the adapter's default."""
+        return self.facts.timeout_seconds if self.timeout_seconds is None else self.timeout_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSettings:
+    """What the peer is told to do; once read, `system` is the instruction itself, wherever it stood."""
+
+    system: str = key(Text(1, limits.PROMPT_BYTES), "instructions for the model", default="", older="text")
+    file: Path | None = key(
+        Text(1, 4_096, parse=Path), "file with the instructions; relative to agent.toml", default=None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ContextSettings:
+    """How much of its memory the peer shows its model."""
+
+    k_lineage: int = key(Whole(0, limits.CYCLE_DEPTH), "how deep ancestors are shown", default=3)
+    n_own: int = key(Whole(0, limits.CONTEXT_BLOCKS), "own recent blocks shown", default=5)
+    n_room: int = key(
+        Whole(0, limits.CONTEXT_BLOCKS), "others' recent blocks shown", default=10, older="n_group"
+    )
+    max_context_tokens: int = key(
+        Whole(limits.CONTEXT_TOKENS_MIN, limits.CONTEXT_TOKENS_MAX),
+        "most tokens of one question",
+        default=8_000,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSettings:
+    """How often the peer may wake and what it may spend."""
+
+    max_wakes_per_minute: int = key(Whole(1, limits.WAKES_PER_WINDOW), "wakes in any minute", default=10)
+    max_wakes_per_hour: int = key(Whole(1, limits.WAKES_PER_WINDOW), "wakes in any hour", default=100)
+    max_wakes_per_day: int = key(Whole(1, limits.WAKES_PER_WINDOW), "wakes in any day", default=1_000)
+    max_cost_usd_per_hour: float = key(Real(0, limits.COST_USD), "USD in any hour", default=1.0)
+    max_cost_usd_per_day: float = key(Real(0, limits.COST_USD), "USD in any day", default=10.0)
+    max_cost_usd_per_run: float = key(Real(0, limits.COST_USD), "USD from start to stop", default=5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class SafetySettings:
+    """What stops an answer that the budget would allow."""
+
+    cycle_depth: int = key(
+        Whole(1, limits.CYCLE_DEPTH), "how far back an own block makes a circle", default=5
+    )
+    max_hops: int = key(
+        Whole(1, limits.CYCLE_DEPTH), "longest chain of answers in one thread", default=limits.THREAD_HOPS
+    )
+    approval_gates: str = key(
+        OneOf(("default", "none")), "patterns that hold a block back", default="default"
+    )
+    gate_patterns: tuple[str, ...] = key(
+        ListOf(Text(1, limits.GATE_PATTERN_CHARS, parse=grammar.regex_source), limits.GATE_PATTERNS),
+        "regular expressions that hold a block back too",
+        default=(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingSettings:
+    """To whom answers go."""
+
+    response_routing: str = key(
+        OneOf(("broadcast", "targeted", "auto")),
+        "to the room, to the asker, or by the room's size",
+        default="broadcast",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AttachSettings:
+    """What the agent is attached to."""
+
+    mode: str = key(OneOf(("headless",)), "headless: the peer runs by itself", default="headless")
+
+
+@dataclass(frozen=True, slots=True)
+class LoggingSettings:
+    """What is written about the run, and where."""
+
+    level: str = key(
+        OneOf(("error", "warn", "info", "debug")), "least important line that is written", default="info"
+    )
+    file_path: Path | None = key(Text(1, 4_096, parse=Path), "log file, beside standard error", default=None)
+    max_file_size: int = key(
+        Whole(limits.LOG_FILE_BYTES_MIN, limits.LOG_FILE_BYTES_MAX),
+        "bytes before the file is rotated",
+        default=5_242_880,
+    )
+    keep: int = key(Whole(1, limits.LOG_FILES), "rotated files kept", default=5)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustSettings:
+    """Whose blocks may wake the agent; on this machine anyone's, elsewhere only those named here."""
+
+    trusted: tuple[str, ...] = key(
+        ListOf(Text(1, 80, parse=grammar.identity_name), limits.TRUST_ENTRIES),
+        "nodeIds or key fingerprints that may wake the agent",
+        default=(),
+    )
+    invited: tuple[str, ...] = key(
+        ListOf(Text(1, 80, parse=grammar.identity_name), limits.TRUST_ENTRIES),
+        "nodeIds or key fingerprints invited to this room; they may wake the agent too",
+        default=(),
+    )
+    strangers_may_wake: bool = key(
+        Flag(), "let anyone in the room wake the agent and spend its budget; shown by status", default=False
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything one peer was told by its agent.toml."""
+
+    identity: IdentitySettings = key(Table(IdentitySettings), "who the peer is")
+    role_weights: RoleWeights = key(
+        Table(RoleWeights), "how it judges; required unless its role is well known"
+    )
+    model: ModelSettings = key(Table(ModelSettings), "which model thinks for it")
+    mesh: MeshSettings = key(Table(MeshSettings), "where it meets others", default=MeshSettings())
+    prompt: PromptSettings = key(Table(PromptSettings), "what it is told to do", default=PromptSettings())
+    context: ContextSettings = key(
+        Table(ContextSettings), "what it shows its model", default=ContextSettings()
+    )
+    budget: BudgetSettings = key(Table(BudgetSettings), "what it may use up", default=BudgetSettings())
+    safety: SafetySettings = key(Table(SafetySettings), "what holds it back", default=SafetySettings())
+    routing: RoutingSettings = key(Table(RoutingSettings), "to whom it answers", default=RoutingSettings())
+    attach: AttachSettings = key(Table(AttachSettings), "what it is attached to", default=AttachSettings())
+    logging: LoggingSettings = key(Table(LoggingSettings), "what it writes down", default=LoggingSettings())
+    scripted: ScriptedSettings = key(
+        Table(ScriptedSettings), "rules in place of a model", default=ScriptedSettings()
+    )
+    trust: TrustSettings = key(Table(TrustSettings), "whose blocks may wake it", default=TrustSettings())
