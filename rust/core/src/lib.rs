@@ -18,6 +18,7 @@ pub mod limits;
 pub mod netstring;
 pub mod record;
 pub mod signature;
+pub mod svaf;
 pub mod text;
 
 pub use error::{Reason, Refusal};

@@ -1,0 +1,15 @@
+//! SVAF, the receiver's own admission (MMP 2.0 §9.2): each category is compared with what memory holds, and one decision
+//! is made for the whole record. This is the reference baseline, bit for bit; thresholds and weights are the receiver's policy.
+//!
+//! Rules: pure arithmetic over features that exist. Nothing here reads a clock, keeps state or knows a record.
+
+mod drift;
+mod explain;
+mod features;
+mod gate;
+mod verdict;
+
+pub use drift::{Anchor, Distance};
+pub use features::Features;
+pub use gate::{Gate, Thresholds};
+pub use verdict::{CategoryVerdict, Decision, Evaluation, Silence, Verdict};
