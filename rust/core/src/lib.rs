@@ -8,6 +8,7 @@
 
 pub mod address;
 pub mod category;
+pub mod clock;
 pub mod encoder;
 pub mod error;
 pub mod hash;

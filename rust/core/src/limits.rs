@@ -30,3 +30,25 @@ pub const MAX_SAFE_INTEGER: u64 = 9_007_199_254_740_991;
 pub const MAX_MEDIA_TYPE_BYTES: usize = 255;
 /// Longest application schema identifier in bytes, room for any sane URI.
 pub const MAX_SCHEMA_BYTES: usize = 2_048;
+/// Most records judged in one call: one socket read's worth, so that no call holds a core for long.
+pub const MAX_INTAKE_BATCH: usize = 256;
+/// Anchors a block is compared with, unless stated: the reference's five most recent (§9.2.1, policy).
+pub const ANCHOR_WINDOW: usize = 5;
+/// Most anchors a receiver may ask for: the packed matrix of them takes 30 MB.
+pub const MAX_ANCHOR_WINDOW: usize = 16_384;
+/// Blocks remembered as judged, unless stated: two hours of one session at 8 new blocks a second; about 10 MB full.
+/// Older ones are still known to the store.
+pub const SEEN_CAPACITY: usize = 65_536;
+/// Most blocks a receiver may ask to remember as judged; 160 MB full.
+pub const MAX_SEEN_CAPACITY: usize = 1_048_576;
+/// Newest entries of an intake's memory that can still be taken back exactly: four full calls waiting for one writer.
+pub const ROLLBACK_SPAN: usize = 1_024;
+/// Authors whose keys are kept at hand; about 4 MB. Further ones are refused, never swapped for known ones.
+pub const MAX_BINDINGS: usize = 16_384;
+/// Oldest directed record that is still acted on, in milliseconds by its signed time (as deployed peers bound it).
+pub const MAX_DIRECTED_AGE_MS: u64 = 86_400_000;
+/// Furthest a signed time may lie ahead, in milliseconds. A clock set to the wrong zone is off by up to 14 hours; a
+/// record dated years ahead would stay fresh for years.
+pub const MAX_FUTURE_MS: u64 = 86_400_000;
+/// Most nodes in one vector clock: the largest room a peer keeps shared state with; 24 KiB.
+pub const MAX_CLOCK_ENTRIES: usize = 1_024;
