@@ -63,6 +63,10 @@ reasons! {
     WrongRoom = "wrong_room", code 1007;
     /// A record addressed to another node (§9.2.2).
     WrongAudience = "wrong_audience";
+    /// A directed record too old to act on (by its signed time).
+    Expired = "expired";
+    /// A signed time further ahead than clocks go wrong.
+    FutureTimestamp = "future_timestamp";
     /// An argument of the caller that cannot be used.
     InvalidArgument = "invalid_argument";
 }

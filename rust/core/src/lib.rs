@@ -14,6 +14,7 @@ pub mod error;
 pub mod hash;
 pub mod id;
 pub mod identity;
+pub mod intake;
 pub mod json;
 pub mod limits;
 pub mod netstring;

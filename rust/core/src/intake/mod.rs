@@ -1,0 +1,335 @@
+//! The hot path of a node: unverified records in, finished outcomes out, a list at a time.
+//!
+//! Each record is taken in order through MMP 2.0 §8.8.5: the author's key by `createdByNodeId`, addresses, assertion id,
+//! signature, room, audience, what was judged before, and only then admission (§9.2), against anchors that include
+//! what the same call admitted before it. So outcomes do not depend on how the stream was cut into calls.
+//!
+//! Rules: nothing fails open. A record that fails a check leaves no trace here. Everything is bounded, and what a call
+//! changed can be taken back when its store failed.
+
+mod outcome;
+mod recent;
+#[cfg(test)]
+mod tests;
+
+pub use outcome::{Claim, Heard, Kind, Outcome, OutcomeBatch};
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::category::Category;
+use crate::encoder::{DIMENSIONS, Kernel};
+use crate::error::{Reason, Refusal};
+use crate::id::{AssertionId, ContentKey, NodeId};
+use crate::identity::PublicKey;
+use crate::record::{Batch, Record, Unverified, Verified};
+use crate::svaf::{Anchor, Decision, Evaluation, Features, Gate};
+use crate::{limits, signature, text};
+use recent::{Call, Recent, RecentMap, SETTLED};
+
+/// What an intake decides by, and how much it remembers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Thresholds and weights of admission.
+    pub gate: Gate,
+    /// How many anchors a block is compared with: the most recent ones.
+    pub window: usize,
+    /// How many blocks are remembered as judged.
+    pub seen_capacity: usize,
+}
+
+impl Policy {
+    /// A gate with the usual bounds.
+    pub const fn new(gate: Gate) -> Self {
+        Self { gate, window: limits::ANCHOR_WINDOW, seen_capacity: limits::SEEN_CAPACITY }
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        let bounds = [
+            ("window", self.window, limits::MAX_ANCHOR_WINDOW),
+            ("seen_capacity", self.seen_capacity, limits::MAX_SEEN_CAPACITY),
+        ];
+        for (name, value, most) in bounds {
+            if !(1..=most).contains(&value) {
+                let detail = format!("{name}: expected 1 to {most}, got {value}");
+                return Err(Refusal::new(Reason::InvalidArgument, detail));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What became of a key's binding to its node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// Bound now, for good.
+    Bound,
+    /// This key was bound before.
+    Known,
+    /// Another key is bound; it stays (error 1009).
+    Conflict,
+    /// No room for another author.
+    Full,
+}
+
+impl Binding {
+    /// The stable word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bound => "bound",
+            Self::Known => "known",
+            Self::Conflict => "conflict",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// What was judged before: a block's cognition, and one author's assertion of it. They never collide, being digests of
+/// different domains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SeenId {
+    /// By content key; memory takes a cognition once.
+    Memory(ContentKey),
+    /// By assertion id; a directed record is heard once, also where memory knew its words.
+    Directed(AssertionId),
+}
+
+#[derive(Debug)]
+struct Held {
+    key: ContentKey,
+    features: Features<DIMENSIONS>,
+    stored_ms: u64,
+}
+
+/// The one place where records become outcomes. One per peer.
+#[derive(Debug)]
+pub struct Intake {
+    node_id: NodeId,
+    room: String,
+    policy: Policy,
+    kernel: Kernel,
+    bindings: HashMap<NodeId, PublicKey>,
+    /// What was judged, and whether memory holds it.
+    seen: RecentMap<SeenId, bool>,
+    anchors: Recent<Held>,
+    calls: Call,
+}
+
+impl Intake {
+    /// An intake that has heard nothing.
+    pub fn new(node_id: NodeId, room: &str, policy: Policy) -> Result<Self, Refusal> {
+        text::check_room(room)?;
+        policy.check()?;
+        Ok(Self {
+            node_id,
+            room: room.to_owned(),
+            kernel: Kernel::NgramH32,
+            bindings: HashMap::new(),
+            seen: RecentMap::new(policy.seen_capacity),
+            anchors: Recent::new(policy.window),
+            calls: SETTLED,
+            policy,
+        })
+    }
+
+    /// Bind a node to the key it proved. A binding is never replaced. A node binds its own key too, so that its own
+    /// blocks are known when they come back.
+    pub fn bind(&mut self, node_id: NodeId, key: PublicKey) -> Binding {
+        match self.bindings.get(&node_id) {
+            Some(bound) if *bound == key => Binding::Known,
+            Some(_) => Binding::Conflict,
+            None if self.bindings.len() >= limits::MAX_BINDINGS => Binding::Full,
+            None => {
+                self.bindings.insert(node_id, key);
+                Binding::Bound
+            }
+        }
+    }
+
+    /// Judge the records one session delivered, in order, at most [`limits::MAX_INTAKE_BATCH`] of them.
+    ///
+    /// `session` is the session's proven peer. `now_ms` is the receiver's time in milliseconds since the epoch.
+    pub fn evaluate(&mut self, batch: Batch, session: NodeId, now_ms: u64) -> Result<OutcomeBatch, Refusal> {
+        if batch.0.len() > limits::MAX_INTAKE_BATCH {
+            let detail = format!("batch: {} records, at most {}", batch.0.len(), limits::MAX_INTAKE_BATCH);
+            return Err(Refusal::new(Reason::InvalidArgument, detail));
+        }
+        self.calls += 1;
+        let call = self.calls;
+        let outcomes = batch.0.into_iter().map(|record| self.hear(record, now_ms, call)).collect();
+        Ok(OutcomeBatch { outcomes, session, judged_ms: now_ms, gate: self.policy.gate.clone(), call })
+    }
+
+    /// Take in a block of one's own, once it is stored: it counts as judged and becomes an anchor.
+    ///
+    /// Returns false when memory holds the same cognition already. One's own block is taken also where a peer's, in the
+    /// same words, was turned away.
+    pub fn admit_own(&mut self, record: &Verified, now_ms: u64) -> bool {
+        let id = SeenId::Memory(record.record().metadata.key);
+        if self.seen.get(&id) == Some(true) {
+            return false;
+        }
+        self.seen.insert(SETTLED, id, true);
+        self.anchor(SETTLED, record.record(), now_ms);
+        true
+    }
+
+    /// Take back all a call changed, because its outcomes could not be stored: what follows is judged as if the call
+    /// had never been. Exact for the last [`limits::ROLLBACK_SPAN`] judged blocks; a second time does nothing.
+    pub fn rollback(&mut self, outcomes: &OutcomeBatch) {
+        self.seen.withdraw(outcomes.call);
+        self.anchors.withdraw(outcomes.call);
+    }
+
+    /// Put an anchor back after a restart, oldest first. It also counts as judged and held.
+    pub fn restore_anchor(&mut self, record: &Record, stored_ms: u64) {
+        self.restore_seen([SeenId::Memory(record.metadata.key)], true);
+        self.anchor(SETTLED, record, stored_ms);
+    }
+
+    /// Put judged ids back after a restart, oldest first. `held` says whether memory holds them.
+    pub fn restore_seen(&mut self, ids: impl IntoIterator<Item = SeenId>, held: bool) {
+        for id in ids {
+            if self.seen.get(&id).is_none() {
+                self.seen.insert(SETTLED, id, held);
+            }
+        }
+    }
+
+    /// The content keys of the anchors, newest first.
+    pub fn anchors(&self) -> impl Iterator<Item = ContentKey> {
+        self.anchors.live().map(|held| held.key)
+    }
+
+    /// What this intake decides by.
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    fn hear(&mut self, record: Unverified, now_ms: u64, call: Call) -> Outcome {
+        let author = record.claimed().metadata.author;
+        let Some(key) = self.bindings.get(&author) else {
+            let refusal = Refusal::new(Reason::AuthorUnknown, format!("author: no key is bound to {author}"));
+            return refused(Heard::Claimed(Box::new(Claim::of(record.claimed()))), refusal);
+        };
+        let verified = match signature::verify(record, key) {
+            Ok(verified) => Arc::new(verified),
+            Err(failed) => {
+                let (record, refusal) = *failed;
+                return refused(Heard::Claimed(Box::new(Claim::of(record.claimed()))), refusal);
+            }
+        };
+        let directed = verified.record().metadata.to == Some(self.node_id);
+        let judged = self.judge(verified.record(), now_ms, call);
+        let heard = Heard::Verified(verified);
+        match judged {
+            Err(refusal) => refused(heard, refusal),
+            Ok(None) => Outcome { kind: Kind::Duplicate, refusal: None, heard, directed, evaluation: None },
+            Ok(Some((kind, evaluation))) => {
+                Outcome { kind, refusal: None, heard, directed, evaluation: Some(evaluation) }
+            }
+        }
+    }
+
+    /// Room, audience, memory of what was judged, age, admission. `None` is a duplicate.
+    fn judge(&mut self, record: &Record, now_ms: u64, call: Call) -> Result<Option<(Kind, Evaluation)>, Refusal> {
+        self.check_audience(record)?;
+        let metadata = &record.metadata;
+        let directed = metadata.to.is_some();
+        let memory = SeenId::Memory(metadata.key);
+        let assertion = SeenId::Directed(metadata.assertion_id);
+        let known = self.seen.get(&memory).is_some();
+        let repeated = if directed { self.seen.get(&assertion).is_some() } else { known };
+        if repeated || metadata.author == self.node_id {
+            return Ok(None);
+        }
+        check_time(metadata.created_ms, now_ms, directed)?;
+        let features = Features::of_texts(self.kernel, record.texts());
+        let evaluation = self.admission(record, &features, now_ms);
+        let kind = match evaluation.decision {
+            // Memory takes a cognition once; a directed copy of it is heard, and not stored again.
+            Decision::Aligned | Decision::Guarded if known => Kind::Redundant,
+            Decision::Aligned | Decision::Guarded => Kind::Admitted,
+            Decision::Redundant => Kind::Redundant,
+            Decision::Rejected => Kind::Rejected,
+        };
+        let admitted = kind == Kind::Admitted;
+        if !known {
+            self.seen.insert(call, memory, admitted);
+        }
+        if directed {
+            self.seen.insert(call, assertion, admitted);
+        }
+        if admitted {
+            self.anchors.push(call, Held { key: metadata.key, features, stored_ms: now_ms });
+        }
+        Ok(Some((kind, evaluation)))
+    }
+
+    fn check_audience(&self, record: &Record) -> Result<(), Refusal> {
+        let metadata = &record.metadata;
+        if metadata.room != self.room {
+            let detail = format!("room: expected '{}', got '{}'", self.room, metadata.room);
+            return Err(Refusal::new(Reason::WrongRoom, detail));
+        }
+        match metadata.to {
+            Some(to) if to != self.node_id => {
+                Err(Refusal::new(Reason::WrongAudience, format!("to: addressed to {to}, not to this node")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn admission(&self, record: &Record, features: &Features<DIMENSIONS>, now_ms: u64) -> Evaluation {
+        let gate = &self.policy.gate;
+        let anchors: Vec<Anchor<'_, DIMENSIONS>> = self
+            .anchors
+            .live()
+            .map(|held| Anchor {
+                features: &held.features,
+                decay: gate.decay(seconds(now_ms.saturating_sub(held.stored_ms))),
+                confidence: 1.0,
+            })
+            .collect();
+        let age = seconds(now_ms.saturating_sub(record.metadata.created_ms));
+        gate.evaluate(features, age, &anchors, self.grounds(record))
+    }
+
+    /// Whether a verified record reports how something held here turned out (§6.7): it may repeat its target's words.
+    fn grounds(&self, record: &Record) -> bool {
+        let reports = record.text(Category::Commitment);
+        record.text(Category::Intent) == "ground"
+            && (reports.starts_with("verified:") || reports.starts_with("failed:"))
+            && record.metadata.parents.iter().any(|parent| self.seen.get(&SeenId::Memory(*parent)) == Some(true))
+    }
+
+    fn anchor(&mut self, call: Call, record: &Record, stored_ms: u64) {
+        let features = Features::of_texts(self.kernel, record.texts());
+        self.anchors.push(call, Held { key: record.metadata.key, features, stored_ms });
+    }
+}
+
+/// Directed records have a last day; and no record is taken from far ahead of the clock.
+fn check_time(created_ms: u64, now_ms: u64, directed: bool) -> Result<(), Refusal> {
+    if created_ms > now_ms.saturating_add(limits::MAX_FUTURE_MS) {
+        let ahead = created_ms - now_ms;
+        let detail = format!("createdTimestamp: {ahead} ms ahead, at most {}", limits::MAX_FUTURE_MS);
+        return Err(Refusal::new(Reason::FutureTimestamp, detail));
+    }
+    let age = now_ms.saturating_sub(created_ms);
+    if directed && age > limits::MAX_DIRECTED_AGE_MS {
+        let detail = format!("createdTimestamp: directed and {age} ms old, at most {}", limits::MAX_DIRECTED_AGE_MS);
+        return Err(Refusal::new(Reason::Expired, detail));
+    }
+    Ok(())
+}
+
+fn refused(heard: Heard, refusal: Refusal) -> Outcome {
+    let directed = false;
+    Outcome { kind: Kind::Refused, refusal: Some(refusal), heard, directed, evaluation: None }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact below 2^53, which every signed time is")]
+fn seconds(milliseconds: u64) -> f64 {
+    milliseconds as f64 / 1000.0
+}

@@ -1,0 +1,171 @@
+//! What becomes of one record, and of the records of one call.
+
+use std::sync::Arc;
+
+use crate::category::{Category, NEUTRAL};
+use crate::error::Refusal;
+use crate::id::{AssertionId, ContentKey, NodeId};
+use crate::record::{Record, Verified};
+use crate::svaf::{Evaluation, Gate};
+
+/// The end of one record. The first three were judged by admission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Memory takes it (aligned or guarded).
+    Admitted,
+    /// Memory has it already, in these words or nearly.
+    Redundant,
+    /// Too far from what memory holds.
+    Rejected,
+    /// Judged before, or one's own coming back; nothing happens.
+    Duplicate,
+    /// It failed a check; the refusal says which. Nothing is remembered of it.
+    Refused,
+}
+
+impl Kind {
+    /// Every kind, in declaration order.
+    pub const ALL: [Self; 5] = [Self::Admitted, Self::Redundant, Self::Rejected, Self::Duplicate, Self::Refused];
+
+    /// The stable word for counters, logs and the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::Redundant => "redundant",
+            Self::Rejected => "rejected",
+            Self::Duplicate => "duplicate",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What a refused record said about itself. Hearsay: good for a log line, for nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The content key it names.
+    pub key: ContentKey,
+    /// The assertion id it names.
+    pub assertion_id: AssertionId,
+    /// The author it names.
+    pub author: NodeId,
+    /// The author's label it names.
+    pub author_label: String,
+}
+
+impl Claim {
+    /// Note what `record` says about itself.
+    pub fn of(record: &Record) -> Self {
+        let metadata = &record.metadata;
+        Self {
+            key: metadata.key,
+            assertion_id: metadata.assertion_id,
+            author: metadata.author,
+            author_label: metadata.author_label.clone(),
+        }
+    }
+}
+
+/// The record an outcome is about: verified, or only claimed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Address, assertion and signature hold under the author's bound key.
+    Verified(Arc<Verified>),
+    /// They do not, or could not be checked.
+    Claimed(Box<Claim>),
+}
+
+/// What became of one record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The end.
+    pub kind: Kind,
+    /// Why it was refused; present exactly when `kind` is [`Kind::Refused`].
+    pub refusal: Option<Refusal>,
+    /// The record, as far as it may be trusted.
+    pub heard: Heard,
+    /// Whether its signed `to` names this node; never true of a record that is only claimed.
+    pub directed: bool,
+    /// What admission said; present exactly when the record was judged.
+    pub evaluation: Option<Evaluation>,
+}
+
+impl Outcome {
+    /// Whether the application hears it: admitted, or directed here and judged for the first time (§9.2.2).
+    pub fn deliver(&self) -> bool {
+        match self.kind {
+            Kind::Admitted => true,
+            Kind::Redundant | Kind::Rejected => self.directed,
+            Kind::Duplicate | Kind::Refused => false,
+        }
+    }
+
+    /// The mood that reaches the application although its block does not (§9.3).
+    pub fn mood(&self) -> Option<&str> {
+        let record = self.record()?.record();
+        let text = record.text(Category::Mood);
+        let surfaces = self.kind == Kind::Rejected && !self.deliver() && !text.is_empty() && text != NEUTRAL;
+        surfaces.then_some(text)
+    }
+
+    /// The verified record, when there is one.
+    pub fn record(&self) -> Option<&Arc<Verified>> {
+        match &self.heard {
+            Heard::Verified(record) => Some(record),
+            Heard::Claimed(_) => None,
+        }
+    }
+
+    /// The content key, verified or claimed.
+    pub fn key(&self) -> ContentKey {
+        match &self.heard {
+            Heard::Verified(record) => record.record().metadata.key,
+            Heard::Claimed(claim) => claim.key,
+        }
+    }
+
+    /// The assertion id, verified or claimed.
+    pub fn assertion_id(&self) -> AssertionId {
+        match &self.heard {
+            Heard::Verified(record) => record.record().metadata.assertion_id,
+            Heard::Claimed(claim) => claim.assertion_id,
+        }
+    }
+
+    /// The author's node, verified or claimed.
+    pub fn author(&self) -> NodeId {
+        match &self.heard {
+            Heard::Verified(record) => record.record().metadata.author,
+            Heard::Claimed(claim) => claim.author,
+        }
+    }
+
+    /// The author's label, verified or claimed.
+    pub fn author_label(&self) -> &str {
+        match &self.heard {
+            Heard::Verified(record) => &record.record().metadata.author_label,
+            Heard::Claimed(claim) => &claim.author_label,
+        }
+    }
+}
+
+/// The outcomes of one call, in the order the records were heard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutcomeBatch {
+    /// One outcome for each record.
+    pub outcomes: Vec<Outcome>,
+    /// The proven peer of the session that delivered them; not their author.
+    pub session: NodeId,
+    /// When they were judged, in milliseconds since the epoch; the stored time of what was admitted.
+    pub judged_ms: u64,
+    /// The gate that judged them.
+    pub gate: Gate,
+    /// Which call of the intake this was, for taking it back.
+    pub(super) call: u64,
+}
+
+impl OutcomeBatch {
+    /// How many outcomes are of `kind`.
+    pub fn count(&self, kind: Kind) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.kind == kind).count()
+    }
+}
