@@ -202,6 +202,11 @@ class SafetySettings:
     max_hops: int = key(
         Whole(1, limits.CYCLE_DEPTH), "longest chain of answers in one thread", default=limits.THREAD_HOPS
     )
+    max_calls_per_thread: int = key(
+        Whole(1, limits.THREAD_CALLS_MAX),
+        "model calls for one task and all that follows from it",
+        default=limits.THREAD_CALLS,
+    )
     approval_gates: str = key(
         OneOf(("default", "none")), "patterns that hold a block back", default="default"
     )
