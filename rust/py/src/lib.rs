@@ -1,8 +1,30 @@
-//! The native module `covey._core`: converts values and maps errors, nothing else.
-use pyo3::prelude::*;
+//! The native module `covey._core`: converts values and maps errors, nothing else. No rule of the domain
+//! lives here. Classes are frozen; the GIL is released around real work; no lock is held while Python runs.
 
-/// Native core of covey.
+mod errors;
+mod identity;
+mod record;
+
+use covey_core::category::Category;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+/// Native core of covey: encoding, addressing, signing, sessions, admission and the store.
 #[pymodule]
-fn _core(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    module.add("CATEGORIES", PyTuple::new(py, Category::ALL.map(Category::name))?)?;
+    module.add("CoreError", py.get_type::<errors::CoreError>())?;
+    module.add_class::<identity::SigningKey>()?;
+    module.add_class::<identity::Identity>()?;
+    module.add_class::<record::Application>()?;
+    module.add_class::<record::Draft>()?;
+    module.add_class::<record::Unverified>()?;
+    module.add_class::<record::Record>()?;
+    module.add_function(wrap_pyfunction!(record::category_key, module)?)?;
+    module.add_function(wrap_pyfunction!(record::content_key, module)?)?;
+    module.add_function(wrap_pyfunction!(record::sign, module)?)?;
+    module.add_function(wrap_pyfunction!(record::verify, module)?)?;
+    module.add_function(wrap_pyfunction!(record::verify_batch, module)?)?;
     Ok(())
 }

@@ -1,0 +1,39 @@
+"""The native core by itself: address, sign, verify, encode and judge records, without a mesh.
+
+Everything here is pure: no clock, no socket, no file. Each function names the section of the Mesh Memory
+Protocol 2.0 it implements. Errors are `CoreError`, whose `reason` is a stable word.
+"""
+
+from __future__ import annotations
+
+from covey._core import (
+    CATEGORIES,
+    Application,
+    CoreError,
+    Draft,
+    Identity,
+    Record,
+    SigningKey,
+    Unverified,
+    category_key,
+    content_key,
+    sign,
+    verify,
+    verify_batch,
+)
+
+__all__ = [
+    "CATEGORIES",
+    "Application",
+    "CoreError",
+    "Draft",
+    "Identity",
+    "Record",
+    "SigningKey",
+    "Unverified",
+    "category_key",
+    "content_key",
+    "sign",
+    "verify",
+    "verify_batch",
+]

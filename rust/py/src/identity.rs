@@ -1,0 +1,67 @@
+//! Python's view of keys and identities. Secrets go in and never come out.
+
+use covey_core::id::NodeId;
+use covey_core::identity;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::errors::mapped;
+
+/// An Ed25519 signing key, made of a 32-byte seed.
+#[pyclass(frozen, module = "covey._core")]
+pub struct SigningKey {
+    pub inner: identity::SigningKey,
+}
+
+#[pymethods]
+impl SigningKey {
+    #[new]
+    fn new(py: Python<'_>, seed: [u8; 32]) -> PyResult<Self> {
+        mapped(py, identity::SigningKey::from_seed(&seed)).map(|inner| Self { inner })
+    }
+    /// The 32 raw bytes of the public key.
+    #[getter]
+    fn public_key<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.inner.public().as_bytes())
+    }
+    fn __repr__(&self) -> String {
+        format!("SigningKey(public {})", self.inner.public())
+    }
+}
+
+/// Who a node is: its id, its name, its signing key (MMP 2.0 §3).
+#[pyclass(frozen, module = "covey._core")]
+pub struct Identity {
+    pub inner: identity::Identity,
+}
+
+#[pymethods]
+impl Identity {
+    #[new]
+    fn new(py: Python<'_>, node_id: &str, name: &str, seed: [u8; 32]) -> PyResult<Self> {
+        let made = NodeId::parse(node_id).and_then(|node_id| {
+            identity::SigningKey::from_seed(&seed).and_then(|key| identity::Identity::new(node_id, name, key))
+        });
+        mapped(py, made).map(|inner| Self { inner })
+    }
+    #[getter]
+    fn node_id(&self) -> String {
+        self.inner.node_id().to_string()
+    }
+    #[getter]
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+    #[getter]
+    fn public_key<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.inner.key().public().as_bytes())
+    }
+    /// SHA-256 of the raw public key, 64 hex digits: what people compare.
+    #[getter]
+    fn fingerprint(&self) -> String {
+        self.inner.key().public().fingerprint()
+    }
+    fn __repr__(&self) -> String {
+        format!("Identity({} {})", self.inner.name(), self.inner.node_id())
+    }
+}

@@ -1,0 +1,320 @@
+//! Python's view of records: drafts, claims, verified records, and the functions between them.
+
+use std::sync::Arc;
+
+use covey_core::category::{self, Category};
+use covey_core::error::{Reason, Refusal};
+use covey_core::id::{ContentKey, NodeId};
+use covey_core::record::{self, Verified};
+use covey_core::{address, identity, signature};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyMapping, PyTuple};
+
+use crate::errors::{mapped, refused};
+use crate::identity::{Identity, SigningKey};
+
+/// Application bytes that a record authenticates (MMP 2.0 §8.8.3).
+#[pyclass(frozen, module = "covey._core")]
+pub struct Application {
+    inner: record::Application,
+}
+
+#[pymethods]
+impl Application {
+    /// Take `data` (at most 524,288 bytes) with its media type and schema URI (or "").
+    #[new]
+    fn new(py: Python<'_>, media_type: &str, schema: &str, data: Vec<u8>) -> PyResult<Self> {
+        mapped(py, record::Application::new(media_type, schema, data)).map(|inner| Self { inner })
+    }
+    #[getter]
+    fn media_type(&self) -> &str {
+        self.inner.media_type()
+    }
+    #[getter]
+    fn schema(&self) -> &str {
+        self.inner.schema()
+    }
+    #[getter]
+    fn data<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.inner.data())
+    }
+}
+
+/// What an author wants to say, checked and normalised, before it is signed.
+#[pyclass(frozen, module = "covey._core")]
+pub struct Draft {
+    inner: record::Draft,
+}
+
+#[pymethods]
+impl Draft {
+    /// Check and take the parts of a record; categories that are absent or blank become "neutral".
+    #[new]
+    #[pyo3(signature = (categories, *, node_id, author, created_ms, room, to=None, parents=Vec::new(), category_parents=None, application=None))]
+    #[allow(clippy::too_many_arguments)] // the members of a record, all but one by keyword
+    fn new(
+        py: Python<'_>,
+        categories: &Bound<'_, PyMapping>,
+        node_id: &str,
+        author: &str,
+        created_ms: u64,
+        room: &str,
+        to: Option<&str>,
+        parents: Vec<String>,
+        category_parents: Option<&Bound<'_, PyMapping>>,
+        application: Option<&Application>,
+    ) -> PyResult<Self> {
+        let node_id = mapped(py, NodeId::parse(node_id))?;
+        let mut draft = mapped(py, record::Draft::new(node_id, author, created_ms, room))?;
+        for (category, text) in named::<String>(py, categories)? {
+            mapped(py, draft.say(category, &text))?;
+        }
+        if let Some(category_parents) = category_parents {
+            for (category, keys) in named::<Vec<String>>(py, category_parents)? {
+                mapped(py, draft.descend_category(category, &content_keys(py, &keys)?))?;
+            }
+        }
+        mapped(py, draft.descend(&content_keys(py, &parents)?))?;
+        if let Some(to) = to {
+            draft.to(mapped(py, NodeId::parse(to))?);
+        }
+        if let Some(application) = application {
+            draft.carry(application.inner.clone());
+        }
+        Ok(Self { inner: draft })
+    }
+}
+
+/// A record as some peer claims it: well-formed, and nothing more is known.
+#[pyclass(frozen, module = "covey._core")]
+pub struct Unverified {
+    inner: record::Unverified,
+}
+
+#[pymethods]
+impl Unverified {
+    /// Read one logical record from JSON bytes (§8.8.5 steps 1 and 2).
+    #[staticmethod]
+    fn parse(py: Python<'_>, json: &[u8]) -> PyResult<Self> {
+        mapped(py, record::Unverified::parse(json)).map(|inner| Self { inner })
+    }
+
+    /// Return the canonical bytes of the claim: RFC 8785 of the signed projection.
+    fn to_json<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.inner.claimed().to_json())
+    }
+}
+
+/// A record whose address, assertion and signature hold.
+#[pyclass(frozen, module = "covey._core")]
+pub struct Record {
+    pub inner: Arc<Verified>,
+}
+
+impl Record {
+    /// Wrap a verified record.
+    pub fn wrap(inner: Verified) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
+    fn metadata(&self) -> &record::Metadata {
+        &self.inner.record().metadata
+    }
+}
+
+#[pymethods]
+impl Record {
+    #[getter]
+    fn key(&self) -> String {
+        self.metadata().key.to_string()
+    }
+    #[getter]
+    fn assertion_id(&self) -> String {
+        self.metadata().assertion_id.to_string()
+    }
+    #[getter]
+    fn node_id(&self) -> String {
+        self.metadata().author.to_string()
+    }
+    #[getter]
+    fn author(&self) -> &str {
+        &self.metadata().author_label
+    }
+    #[getter]
+    fn created_ms(&self) -> u64 {
+        self.metadata().created_ms
+    }
+    #[getter]
+    fn room(&self) -> &str {
+        &self.metadata().room
+    }
+    #[getter]
+    fn to(&self) -> Option<String> {
+        self.metadata().to.map(|to| to.to_string())
+    }
+    #[getter]
+    fn parents<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.metadata().parents.iter().map(ToString::to_string))
+    }
+    #[getter]
+    fn categories<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let texts = PyDict::new(py);
+        for category in Category::ALL {
+            texts.set_item(category.name(), self.inner.record().text(category))?;
+        }
+        Ok(texts)
+    }
+    #[getter]
+    fn application(&self) -> Option<Application> {
+        self.metadata().application.clone().map(|inner| Application { inner })
+    }
+    #[getter]
+    fn signature<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.metadata().signature)
+    }
+
+    /// Return the canonical bytes: RFC 8785 of the signed projection.
+    fn to_json<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.inner.record().to_json())
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Record({}, by {}, room {})", self.metadata().key, self.metadata().author_label, self.metadata().room)
+    }
+}
+
+/// A signing key, or an identity that holds one.
+#[derive(FromPyObject)]
+pub enum Signer<'py> {
+    Key(PyRef<'py, SigningKey>),
+    Identity(PyRef<'py, Identity>),
+}
+
+impl Signer<'_> {
+    fn key(&self) -> &identity::SigningKey {
+        match self {
+            Self::Key(key) => &key.inner,
+            Self::Identity(identity) => identity.inner.key(),
+        }
+    }
+}
+
+/// A claim, or a record that is to be verified again.
+#[derive(FromPyObject)]
+pub enum Claim<'py> {
+    Unverified(PyRef<'py, Unverified>),
+    Record(PyRef<'py, Record>),
+}
+
+impl Claim<'_> {
+    fn claim(&self) -> record::Unverified {
+        match self {
+            Self::Unverified(claim) => claim.inner.clone(),
+            Self::Record(record) => record::Unverified::distrust(record.inner.record().clone()),
+        }
+    }
+}
+
+/// Return the address of one category's text: 64 lower-case hex digits (§8.2.1). The text's NFC form counts.
+#[pyfunction]
+pub fn category_key(py: Python<'_>, name: &str, text: &str) -> PyResult<String> {
+    Ok(address::category_key(category_named(py, name)?, text).to_string())
+}
+
+/// Return the address of a record's cognition, `cmb-` and 64 hex digits (§8.8.2). Absent categories count as "neutral".
+#[pyfunction]
+pub fn content_key(py: Python<'_>, categories: &Bound<'_, PyMapping>) -> PyResult<String> {
+    let mut texts: [String; category::COUNT] = std::array::from_fn(|_| category::NEUTRAL.to_owned());
+    for (category, text) in named::<String>(py, categories)? {
+        if !text.trim().is_empty() {
+            texts[category.index()] = text;
+        }
+    }
+    let keys = address::category_keys(std::array::from_fn(|index| texts[index].as_str()));
+    Ok(address::content_key(&keys).to_string())
+}
+
+/// Address, sign and complete a draft (§8.8.4).
+#[pyfunction]
+pub fn sign(py: Python<'_>, draft: &Draft, key: Signer<'_>) -> PyResult<Record> {
+    let (draft, key) = (draft.inner.clone(), key.key().clone());
+    mapped(py, py.detach(|| signature::sign(draft, &key))).map(Record::wrap)
+}
+
+/// Verify a record under its author's 32-byte public key: addresses, assertion id, strict signature (§8.8.5).
+#[pyfunction]
+pub fn verify(py: Python<'_>, record: Claim<'_>, public_key: [u8; 32]) -> PyResult<Record> {
+    let claim = record.claim();
+    let judged = py.detach(|| {
+        let key = identity::PublicKey::from_bytes(public_key)?;
+        signature::verify(claim, &key).map_err(|failed| failed.1)
+    });
+    mapped(py, judged).map(Record::wrap)
+}
+
+/// Verify many records, each under its own key; return for each a `Record` or the `CoreError` that refused it.
+#[pyfunction]
+pub fn verify_batch<'py>(
+    py: Python<'py>,
+    records: Vec<Claim<'_>>,
+    public_keys: Vec<[u8; 32]>,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    if records.len() != public_keys.len() {
+        let detail = format!("verify_batch: {} records but {} keys", records.len(), public_keys.len());
+        return Err(refused(py, &Refusal::new(Reason::InvalidArgument, detail)));
+    }
+    let claims: Vec<_> = records.iter().map(Claim::claim).collect();
+    let judged = py.detach(|| judge(claims, &public_keys));
+    judged
+        .into_iter()
+        .map(|result| match result {
+            Ok(verified) => Ok(Bound::new(py, Record::wrap(verified))?.into_any()),
+            Err(refusal) => Ok(refused(py, &refusal).into_value(py).into_bound(py).into_any()),
+        })
+        .collect()
+}
+
+/// Verify in order; a key that repeats its neighbour is checked once.
+fn judge(claims: Vec<record::Unverified>, keys: &[[u8; 32]]) -> Vec<Result<Verified, Refusal>> {
+    let mut last: Option<([u8; 32], Result<identity::PublicKey, Refusal>)> = None;
+    let mut judged = Vec::with_capacity(claims.len());
+    for (claim, bytes) in claims.into_iter().zip(keys) {
+        let key = match &last {
+            Some((known, key)) if known == bytes => key.clone(),
+            _ => {
+                let key = identity::PublicKey::from_bytes(*bytes);
+                last = Some((*bytes, key.clone()));
+                key
+            }
+        };
+        judged.push(key.and_then(|key| signature::verify(claim, &key).map_err(|failed| failed.1)));
+    }
+    judged
+}
+
+fn category_named(py: Python<'_>, name: &str) -> PyResult<Category> {
+    mapped(
+        py,
+        Category::from_name(name).ok_or_else(|| {
+            let known = Category::ALL.map(Category::name).join(", ");
+            Refusal::new(Reason::InvalidCategory, format!("category: `{name}` is not one of {known}"))
+        }),
+    )
+}
+
+/// Read a mapping from category names.
+pub fn named<T>(py: Python<'_>, mapping: &Bound<'_, PyMapping>) -> PyResult<Vec<(Category, T)>>
+where
+    T: for<'a, 'py> FromPyObject<'a, 'py, Error = PyErr>,
+{
+    let mut found = Vec::with_capacity(category::COUNT);
+    for item in mapping.items()?.iter() {
+        let (name, value): (String, Bound<'_, PyAny>) = item.extract()?;
+        found.push((category_named(py, &name)?, value.extract::<T>()?));
+    }
+    Ok(found)
+}
+
+fn content_keys(py: Python<'_>, keys: &[String]) -> PyResult<Vec<ContentKey>> {
+    keys.iter().map(|key| mapped(py, ContentKey::parse(key))).collect()
+}
