@@ -1,0 +1,170 @@
+"""Where a user's peers live on disk, and the private folders that hold them.
+
+Rules: only paths and folders. Every folder is 0700 before the first file is written into it, every name is
+checked before it becomes a path, and a folder that is not ours alone is refused, never changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from covey.errors import StoreError
+from covey.limits import SOCKET_PATH_BYTES
+from covey.names import peer_name
+
+_ROOMS_OF_HOME: Final = ("peers", "run", "registry", "logs")
+_PRIVATE: Final = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder of one user's peers. Making the value touches nothing; `prepare` makes the folders."""
+
+    path: Path
+    fallback: Path
+    """Where sockets go whose path would be too long for the system; private to the user."""
+
+    @staticmethod
+    def resolve(env: Mapping[str, str]) -> Home:
+        """Return the home that `env` names: `$COVEY_HOME`, else `~/.covey`.
+
+        Raises:
+            StoreError: Neither COVEY_HOME nor HOME says where.
+        """
+        named = env.get("COVEY_HOME") or ""
+        user = env.get("HOME") or ""
+        if not named and not user:
+            raise StoreError("home: neither COVEY_HOME nor HOME is set", hint="export COVEY_HOME=<folder>")
+        path = Path(named) if named else Path(user) / ".covey"
+        # abspath, not resolve: a home behind a symbolic link keeps the name its user gave it.
+        return Home(Path(os.path.abspath(path)), _fallback_folder(env))  # noqa: PTH100
+
+    def peer_folder(self, name: str) -> Path:
+        """Return the folder of the peer called `name`."""
+        return self.path / "peers" / peer_name(name)
+
+    def identity_path(self, name: str) -> Path:
+        """Return the file that holds the peer's identity."""
+        return self.peer_folder(name) / "identity.json"
+
+    def store_path(self, name: str) -> Path:
+        """Return the peer's database."""
+        return self.peer_folder(name) / "store.db"
+
+    def lock_path(self, name: str) -> Path:
+        """Return the file whose lock says that the peer runs."""
+        return self.peer_folder(name) / "lock"
+
+    @property
+    def registry_folder(self) -> Path:
+        """Return where peers of this host announce themselves to each other."""
+        return self.path / "registry"
+
+    @property
+    def logs_folder(self) -> Path:
+        """Return where peers and commands write their logs."""
+        return self.path / "logs"
+
+    def log_path(self, name: str) -> Path:
+        """Return the log of the peer called `name`."""
+        return self.logs_folder / f"{peer_name(name)}.log"
+
+    def socket_path(self, name: str) -> Path:
+        """Return the peer's control socket; a path too long for the system becomes a hashed one."""
+        direct = self.path / "run" / f"{peer_name(name)}.sock"
+        if len(os.fsencode(direct)) <= SOCKET_PATH_BYTES:
+            return direct
+        digest = hashlib.sha256(os.fsencode(direct)).hexdigest()[:24]
+        return self.fallback / f"{digest}.sock"
+
+    def peers(self) -> list[str]:
+        """Return the names of all peers that have a folder here, sorted; running or not.
+
+        Raises:
+            StoreError: The folder is there and cannot be read.
+        """
+        try:
+            entries = list((self.path / "peers").iterdir())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise _cannot("read", self.path / "peers", error) from error
+        return sorted(entry.name for entry in entries if entry.is_dir())
+
+    def prepare(self) -> None:
+        """Make the home and its rooms, each 0700 from its first moment.
+
+        Raises:
+            StoreError: A folder cannot be made, or belongs to or is shared with somebody else.
+        """
+        private_folder(self.path, ours=self._is_ours, follow=True)
+        for room in _ROOMS_OF_HOME:
+            private_folder(self.path / room)
+
+    def prepare_peer(self, name: str) -> Path:
+        """Make the home, the folder of one peer, and the folder of its socket; return the peer's folder.
+
+        Raises:
+            InvalidNameError: The name may not become a path.
+            StoreError: As `prepare`.
+        """
+        folder = self.peer_folder(name)
+        self.prepare()
+        private_folder(folder)
+        private_folder(self.socket_path(name).parent)
+        return folder
+
+    def _is_ours(self) -> bool:
+        """Say whether an existing home holds nothing that is not covey's, so that closing it harms nobody."""
+        return all(entry.name in _ROOMS_OF_HOME for entry in self.path.iterdir())
+
+
+def private_folder(path: Path, *, ours: Callable[[], bool] | None = None, follow: bool = False) -> None:
+    """Make `path` a folder of mode 0700 that belongs to this user.
+
+    Args:
+        path: The folder; its parents are made as needed.
+        ours: Says whether an existing, too open folder may be closed to others; None means yes.
+        follow: True to accept a symbolic link to a folder, as a user may have made for the home itself.
+
+    Raises:
+        StoreError: The folder cannot be made or is not ours alone.
+    """
+    try:
+        path.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        facts = path.stat() if follow else path.lstat()
+        if not stat.S_ISDIR(facts.st_mode):
+            raise StoreError(
+                f"not a folder: {path}", hint="something else has taken its place: look at it first"
+            )
+        if facts.st_uid != os.geteuid():
+            raise StoreError(
+                f"folder belongs to another user: {path}", hint="set COVEY_HOME to a folder of your own"
+            )
+        if stat.S_IMODE(facts.st_mode) & 0o077:
+            if ours is not None and not ours():
+                raise StoreError(
+                    f"folder is open to others and holds other files: {path}",
+                    hint="set COVEY_HOME to a folder of its own, or chmod 700 it",
+                )
+            path.chmod(_PRIVATE)
+    except OSError as error:
+        raise _cannot("use", path, error) from error
+
+
+def _fallback_folder(env: Mapping[str, str]) -> Path:
+    runtime = env.get("XDG_RUNTIME_DIR") or ""
+    if runtime.startswith("/") and len(os.fsencode(runtime)) <= SOCKET_PATH_BYTES - 40:
+        return Path(runtime) / "covey"
+    return Path("/tmp") / f"covey-{os.getuid()}"
+
+
+def _cannot(verb: str, path: Path, error: OSError) -> StoreError:
+    why = error.strerror or str(error)
+    return StoreError(f"cannot {verb} {path}: {why}", hint="check that the path exists and is yours")
