@@ -78,3 +78,12 @@ STATE_BYTES: Final = 4_194_304  # one restored state row; ours stay under 2 MB
 LOG_FILE_BYTES_MIN: Final = 1_024  # one line must fit
 LOG_FILE_BYTES_MAX: Final = 1_073_741_824  # a log of 1 GiB is not read, it is shipped elsewhere
 LOG_FILES: Final = 100  # rotated files kept
+
+# --- control socket ----------------------------------------------------------------------------------
+SOCKET_PATH_BYTES: Final = 100  # sun_path holds 104 bytes on macOS, 108 on Linux, its zero included
+IPC_LINE_BYTES: Final = 4_194_304  # seven categories of 262,144 bytes, escaped, and the line around them
+IPC_CONNECTIONS: Final = 64  # one user's own programs; more is a leak in one of them
+IPC_IN_FLIGHT: Final = 16  # requests of one connection at work; its further lines wait unread
+IPC_SUBSCRIBER_EVENTS: Final = 1_024  # a second of a busy peer; a longer wait is a stuck reader
+IPC_ANSWER_SECONDS: Final = 5.0  # a peer's answer about itself; verbs that wait for others say more
+IPC_LEAVE_SECONDS: Final = 1.0  # what is written gets this long to leave when the peer stops
