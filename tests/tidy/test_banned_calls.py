@@ -16,6 +16,8 @@ SPEAKS = ("covey/cli/", "covey/runtime/console.py", "covey/__main__.py")
 """Where text for a person may go straight to the terminal."""
 READS_WORLD = ("covey/cli/", "covey/__main__.py")
 """Where argv and the environment may be read, and the process ended (floor 7)."""
+BEFORE_ANY_LOOP = ("covey/system/lock.py",)
+"""Where a short wait may block: a lock is tried again at start-up, before a loop runs."""
 WALL_CLOCK = ("covey/system/clock.py",)
 SILENT = (ast.Pass, ast.Continue, ast.Break)
 BROAD = ("Exception", "BaseException")
@@ -96,7 +98,7 @@ def _says_nothing(step: ast.stmt) -> bool:
 
 RULES: tuple[tuple[Finder, tuple[str, ...]], ...] = (
     (prints, SPEAKS),
-    (sleeps, ()),
+    (sleeps, BEFORE_ANY_LOOP),
     (wall_clock, WALL_CLOCK),
     (world, READS_WORLD),
     (dangerous, ()),
@@ -125,14 +127,16 @@ def comments(body: str) -> Iterator[tuple[int, str]]:
 
 
 def silenced_without_reason(files: dict[str, str]) -> list[str]:
-    """Return `type: ignore` and `noqa` that name no rule or give no reason beside it."""
+    """Return `type: ignore` and `noqa` that name no rule, or have no reason beside or directly above."""
     found = []
     for name, body in files.items():
-        for line, comment in comments(body):
+        said = dict(comments(body))
+        for line, comment in said.items():
             if not SILENCER.search(comment):
                 continue
-            match = REASONED.search(comment)
-            if not match or len(match["reason"].strip(" #:-")) < 8:
+            match, above = REASONED.search(comment), said.get(line - 1, "")
+            told = above if not SILENCER.search(above) else ""
+            if not match or max(len(match["reason"].strip(" #:-")), len(told)) < 8:
                 found.append(f"{name}:{line}: {comment}")
     return found
 
@@ -202,5 +206,7 @@ def test_other_rules_can_fail():
     assert silenced_without_reason({"x.py": f"x = f()  {ignore}"}) != []
     assert silenced_without_reason({"x.py": f"x = f()  {ignore}[arg-type]"}) != []
     assert silenced_without_reason({"x.py": f"x = f()  {ignore}[arg-type]  # zeroconf has no stubs"}) == []
+    told = f"# zeroconf has no stubs\nx = f()  {ignore}[arg-type]"
+    assert silenced_without_reason({"x.py": told}) == []
     assert hoping_tests({"t.py": "import time\ntime.sleep(0.1)"}) == ["t.py:2: time.sleep"]
     assert hoping_tests({"t.py": "async def f():\n    await asyncio.sleep(0)"}) == []
