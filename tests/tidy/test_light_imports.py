@@ -1,0 +1,61 @@
+"""Start-up matters on small machines: nothing heavy is imported before it is used."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {
+    "asyncio",
+    "uvloop",
+    "zeroconf",
+    "nacl",
+    "msgpack",
+    "rich",
+    "anthropic",
+    "openai",
+    "httpx",
+    "pydantic",
+    "ssl",
+    "email",
+    "http",
+    "sqlite3",
+    "multiprocessing",
+}
+"""Modules that cost milliseconds or megabytes: each is loaded by the first thing that needs it, never before."""
+
+REPORT = """
+import json, sys
+before = set(sys.modules)
+{statement}
+print("\\n" + json.dumps(sorted({{name.split(".")[0] for name in set(sys.modules) - before}})))
+"""
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Return the top-level modules that a statement loads in a fresh interpreter."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    answer = subprocess.run(
+        [sys.executable, "-c", REPORT.format(statement=statement)],
+        capture_output=True,
+        check=True,
+        env=environment,
+        text=True,
+        timeout=60,
+    )
+    return set(json.loads(answer.stdout.splitlines()[-1]))
+
+
+def test_importing_covey_loads_nothing_but_itself():
+    assert loaded_by("import covey") - {"covey", "__future__"} == set()
+
+
+@pytest.mark.parametrize("module", ["covey.core", "covey.model", "covey.settings", "covey.errors"])
+def test_values_and_core_stay_light(module):
+    assert loaded_by(f"import {module}") & HEAVY == set()
+
+
+def test_a_heavy_import_is_found():
+    assert "asyncio" in loaded_by("import asyncio") & HEAVY
