@@ -48,7 +48,7 @@ pub struct Draft {
 
 #[pymethods]
 impl Draft {
-    /// Check and take the parts of a record; categories that are absent or blank become "neutral".
+    /// Check and take the parts of a record; categories that are absent or empty become "neutral".
     #[new]
     #[pyo3(signature = (categories, *, node_id, author, created_ms, room, to=None, parents=Vec::new(), category_parents=None, application=None))]
     #[allow(clippy::too_many_arguments)] // the members of a record, all but one by keyword
@@ -221,12 +221,12 @@ pub fn category_key(py: Python<'_>, name: &str, text: &str) -> PyResult<String> 
     Ok(address::category_key(category_named(py, name)?, text).to_string())
 }
 
-/// Return the address of a record's cognition, `cmb-` and 64 hex digits (§8.8.2). Absent categories count as "neutral".
+/// Return the address of a record's cognition, `cmb-` and 64 hex digits (§8.8.2). Absent and empty categories count as "neutral".
 #[pyfunction]
 pub fn content_key(py: Python<'_>, categories: &Bound<'_, PyMapping>) -> PyResult<String> {
     let mut texts: [String; category::COUNT] = std::array::from_fn(|_| category::NEUTRAL.to_owned());
     for (category, text) in named::<String>(py, categories)? {
-        if !text.trim().is_empty() {
+        if !text.is_empty() {
             texts[category.index()] = text;
         }
     }

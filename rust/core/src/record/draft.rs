@@ -48,7 +48,7 @@ impl Draft {
 
     /// Set one category's text; an empty text is minted as neutral (§14.3.2).
     pub fn say(&mut self, category: Category, said: &str) -> Result<&mut Self, Refusal> {
-        let said = if said.trim().is_empty() { NEUTRAL.into() } else { text::nfc(said) };
+        let said = if said.is_empty() { NEUTRAL.into() } else { text::nfc(said) };
         check_text(&said, category.name())?;
         self.texts[category.index()] = said.into_owned();
         Ok(self)
