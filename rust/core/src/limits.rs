@@ -41,8 +41,12 @@ pub const MAX_ANCHOR_WINDOW: usize = 16_384;
 pub const SEEN_CAPACITY: usize = 65_536;
 /// Most blocks a receiver may ask to remember as judged; 160 MB full.
 pub const MAX_SEEN_CAPACITY: usize = 1_048_576;
-/// Newest entries of an intake's memory that can still be taken back exactly: four full calls waiting for one writer.
-pub const ROLLBACK_SPAN: usize = 1_024;
+/// Judged blocks whose effects can still be taken back exactly: more than a node lets wait for its store (8,192), and
+/// one call.
+pub const ROLLBACK_SPAN: usize = 8_448;
+/// How long effects can be taken back, in milliseconds: longer than any store takes to answer or to fail. Beyond, a
+/// peer that hears little keeps nothing for it.
+pub const ROLLBACK_GRACE_MS: u64 = 60_000;
 /// Authors whose keys are kept at hand; about 4 MB. Further ones are refused, never swapped for known ones.
 pub const MAX_BINDINGS: usize = 16_384;
 /// Oldest directed record that is still acted on, in milliseconds by its signed time (as deployed peers bound it).

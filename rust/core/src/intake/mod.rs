@@ -112,7 +112,7 @@ pub struct Intake {
     /// What was judged, and whether memory holds it.
     seen: RecentMap<SeenId, bool>,
     anchors: Recent<Held>,
-    calls: Call,
+    calls: u64,
 }
 
 impl Intake {
@@ -125,8 +125,8 @@ impl Intake {
             room: room.to_owned(),
             kernel: Kernel::NgramH32,
             bindings: HashMap::new(),
-            seen: RecentMap::new(policy.seen_capacity),
-            anchors: Recent::new(policy.window),
+            seen: RecentMap::new(policy.seen_capacity, 2 * limits::ROLLBACK_SPAN),
+            anchors: Recent::new(policy.window, limits::ROLLBACK_SPAN),
             calls: SETTLED,
             policy,
         })
@@ -155,9 +155,9 @@ impl Intake {
             return Err(Refusal::new(Reason::InvalidArgument, detail));
         }
         self.calls += 1;
-        let call = self.calls;
-        let outcomes = batch.0.into_iter().map(|record| self.hear(record, now_ms, call)).collect();
-        Ok(OutcomeBatch { outcomes, session, judged_ms: now_ms, gate: self.policy.gate.clone(), call })
+        let call = Call { number: self.calls, now_ms };
+        let outcomes = batch.0.into_iter().map(|record| self.hear(record, call)).collect();
+        Ok(OutcomeBatch { outcomes, session, judged_ms: now_ms, gate: self.policy.gate.clone(), call: call.number })
     }
 
     /// Take in a block of one's own, once it is stored: it counts as judged and becomes an anchor.
@@ -169,13 +169,13 @@ impl Intake {
         if self.seen.get(&id) == Some(true) {
             return false;
         }
-        self.seen.insert(SETTLED, id, true);
-        self.anchor(SETTLED, record.record(), now_ms);
+        self.seen.insert(Call { number: SETTLED, now_ms }, id, true);
+        self.anchor(record.record(), now_ms);
         true
     }
 
     /// Take back all a call changed, because its outcomes could not be stored: what follows is judged as if the call
-    /// had never been. Exact for the last [`limits::ROLLBACK_SPAN`] judged blocks; a second time does nothing.
+    /// had never been. Exact within [`limits::ROLLBACK_SPAN`] judged blocks and [`limits::ROLLBACK_GRACE_MS`]; a second time does nothing.
     pub fn rollback(&mut self, outcomes: &OutcomeBatch) {
         self.seen.withdraw(outcomes.call);
         self.anchors.withdraw(outcomes.call);
@@ -184,14 +184,14 @@ impl Intake {
     /// Put an anchor back after a restart, oldest first. It also counts as judged and held.
     pub fn restore_anchor(&mut self, record: &Record, stored_ms: u64) {
         self.restore_seen([SeenId::Memory(record.metadata.key)], true);
-        self.anchor(SETTLED, record, stored_ms);
+        self.anchor(record, stored_ms);
     }
 
     /// Put judged ids back after a restart, oldest first. `held` says whether memory holds them.
     pub fn restore_seen(&mut self, ids: impl IntoIterator<Item = SeenId>, held: bool) {
         for id in ids {
             if self.seen.get(&id).is_none() {
-                self.seen.insert(SETTLED, id, held);
+                self.seen.insert(Call { number: SETTLED, now_ms: 0 }, id, held);
             }
         }
     }
@@ -206,21 +206,21 @@ impl Intake {
         &self.policy
     }
 
-    fn hear(&mut self, record: Unverified, now_ms: u64, call: Call) -> Outcome {
+    fn hear(&mut self, record: Unverified, call: Call) -> Outcome {
         let author = record.claimed().metadata.author;
         let Some(key) = self.bindings.get(&author) else {
             let refusal = Refusal::new(Reason::AuthorUnknown, format!("author: no key is bound to {author}"));
-            return refused(Heard::Claimed(Box::new(Claim::of(record.claimed()))), refusal);
+            return refused(claimed(&record), refusal);
         };
         let verified = match signature::verify(record, key) {
             Ok(verified) => Arc::new(verified),
             Err(failed) => {
                 let (record, refusal) = *failed;
-                return refused(Heard::Claimed(Box::new(Claim::of(record.claimed()))), refusal);
+                return refused(claimed(&record), refusal);
             }
         };
         let directed = verified.record().metadata.to == Some(self.node_id);
-        let judged = self.judge(verified.record(), now_ms, call);
+        let judged = self.judge(verified.record(), call);
         let heard = Heard::Verified(verified);
         match judged {
             Err(refusal) => refused(heard, refusal),
@@ -232,7 +232,7 @@ impl Intake {
     }
 
     /// Room, audience, memory of what was judged, age, admission. `None` is a duplicate.
-    fn judge(&mut self, record: &Record, now_ms: u64, call: Call) -> Result<Option<(Kind, Evaluation)>, Refusal> {
+    fn judge(&mut self, record: &Record, call: Call) -> Result<Option<(Kind, Evaluation)>, Refusal> {
         self.check_audience(record)?;
         let metadata = &record.metadata;
         let directed = metadata.to.is_some();
@@ -243,9 +243,9 @@ impl Intake {
         if repeated || metadata.author == self.node_id {
             return Ok(None);
         }
-        check_time(metadata.created_ms, now_ms, directed)?;
+        check_time(metadata.created_ms, call.now_ms, directed)?;
         let features = Features::of_texts(self.kernel, record.texts());
-        let evaluation = self.admission(record, &features, now_ms);
+        let evaluation = self.admission(record, &features, call.now_ms);
         let kind = match evaluation.decision {
             // Memory takes a cognition once; a directed copy of it is heard, and not stored again.
             Decision::Aligned | Decision::Guarded if known => Kind::Redundant,
@@ -261,7 +261,7 @@ impl Intake {
             self.seen.insert(call, assertion, admitted);
         }
         if admitted {
-            self.anchors.push(call, Held { key: metadata.key, features, stored_ms: now_ms });
+            self.anchors.push(call, Held { key: metadata.key, features, stored_ms: call.now_ms }, drop);
         }
         Ok(Some((kind, evaluation)))
     }
@@ -303,9 +303,10 @@ impl Intake {
             && record.metadata.parents.iter().any(|parent| self.seen.get(&SeenId::Memory(*parent)) == Some(true))
     }
 
-    fn anchor(&mut self, call: Call, record: &Record, stored_ms: u64) {
+    fn anchor(&mut self, record: &Record, stored_ms: u64) {
         let features = Features::of_texts(self.kernel, record.texts());
-        self.anchors.push(call, Held { key: record.metadata.key, features, stored_ms });
+        let held = Held { key: record.metadata.key, features, stored_ms };
+        self.anchors.push(Call { number: SETTLED, now_ms: stored_ms }, held, drop);
     }
 }
 
@@ -322,6 +323,10 @@ fn check_time(created_ms: u64, now_ms: u64, directed: bool) -> Result<(), Refusa
         return Err(Refusal::new(Reason::Expired, detail));
     }
     Ok(())
+}
+
+fn claimed(record: &Unverified) -> Heard {
+    Heard::Claimed(Box::new(Claim::of(record.claimed())))
 }
 
 fn refused(heard: Heard, refusal: Refusal) -> Outcome {

@@ -1,37 +1,56 @@
 //! Bounded memory, first in first out, from which the effects of a failed call can be withdrawn exactly.
 //!
-//! The last `capacity` entries are live. Behind them, up to a rollback span of dormant ones is kept that nothing reads: when a
-//! withdrawal takes entries out, those become live again, as if what pushed them out had never come.
+//! The last `capacity` entries are live. Behind them stand dormant ones that nothing reads: when a withdrawal takes entries
+//! out, those become live again, as if what pushed them out had never come. Once enough entries are too old to be
+//! withdrawn, the dormant ones behind them go.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
-use crate::limits::ROLLBACK_SPAN;
+use crate::limits::ROLLBACK_GRACE_MS;
 
-/// Which call an entry came from.
-pub(super) type Call = u64;
+/// Which call an entry came from, and when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call {
+    /// Counts from 1; [`SETTLED`] is never withdrawn.
+    pub number: u64,
+    pub now_ms: u64,
+}
 
-/// The call of entries that are never withdrawn: restored ones and one's own.
-pub(super) const SETTLED: Call = 0;
+/// The number of entries that are never withdrawn: restored ones and one's own.
+pub(super) const SETTLED: u64 = 0;
 
 /// Items in order of arrival.
 #[derive(Debug)]
 pub(super) struct Recent<T> {
     entries: VecDeque<(Call, T)>,
     capacity: usize,
+    span: usize,
 }
 
 impl<T> Recent<T> {
-    pub(super) fn new(capacity: usize) -> Self {
-        Self { entries: VecDeque::new(), capacity }
+    /// `span` bounds what can be withdrawn at once.
+    pub(super) fn new(capacity: usize, span: usize) -> Self {
+        Self { entries: VecDeque::new(), capacity, span }
     }
 
-    /// Add an item; returns what fell out at the far end.
-    pub(super) fn push(&mut self, call: Call, item: T) -> Option<T> {
-        let full = self.entries.len() >= self.capacity + ROLLBACK_SPAN;
-        let fallen = if full { self.entries.pop_front() } else { None };
+    /// Add an item; `forget` gets what nothing can bring back any more.
+    pub(super) fn push(&mut self, call: Call, item: T, mut forget: impl FnMut(T)) {
         self.entries.push_back((call, item));
-        fallen.map(|(_, item)| item)
+        while self.overfull(call.now_ms) {
+            self.entries.pop_front().into_iter().for_each(|(_, item)| forget(item));
+        }
+        let (length, reserved) = (self.entries.len(), self.entries.capacity());
+        if reserved > self.capacity && reserved / 4 > length {
+            self.entries.shrink_to(2 * length);
+        }
+    }
+
+    /// Whether the oldest entry can go: there is no room for it, or a live set without it can no longer be withdrawn.
+    fn overfull(&self, now_ms: u64) -> bool {
+        let settled = |call: Call| call.now_ms.saturating_add(ROLLBACK_GRACE_MS) < now_ms;
+        self.entries.len() > self.capacity + self.span
+            || self.entries.get(self.capacity).is_some_and(|(call, _)| settled(*call))
     }
 
     /// The live items, newest first.
@@ -46,9 +65,9 @@ impl<T> Recent<T> {
     }
 
     /// Take out everything a call put in; returns whether there was anything.
-    pub(super) fn withdraw(&mut self, call: Call) -> bool {
+    pub(super) fn withdraw(&mut self, number: u64) -> bool {
         let before = self.entries.len();
-        self.entries.retain(|(from, _)| *from == SETTLED || *from != call);
+        self.entries.retain(|(from, _)| from.number == SETTLED || from.number != number);
         self.entries.len() != before
     }
 }
@@ -63,8 +82,8 @@ pub(super) struct RecentMap<K, V> {
 }
 
 impl<K: Copy + Eq + Hash, V: Copy> RecentMap<K, V> {
-    pub(super) fn new(capacity: usize) -> Self {
-        Self { order: Recent::new(capacity), places: HashMap::new(), next: 0 }
+    pub(super) fn new(capacity: usize, span: usize) -> Self {
+        Self { order: Recent::new(capacity, span), places: HashMap::new(), next: 0 }
     }
 
     /// The value of a live key.
@@ -78,16 +97,17 @@ impl<K: Copy + Eq + Hash, V: Copy> RecentMap<K, V> {
         let place = self.next;
         self.next += 1;
         self.places.insert(key, (place, value));
-        if let Some((fallen, key, _)) = self.order.push(call, (place, key, value))
-            && self.places.get(&key).is_some_and(|(place, _)| *place == fallen)
-        {
-            self.places.remove(&key);
-        }
+        let places = &mut self.places;
+        self.order.push(call, (place, key, value), |(fallen, key, _)| {
+            if places.get(&key).is_some_and(|(place, _)| *place == fallen) {
+                places.remove(&key);
+            }
+        });
     }
 
     /// Forget everything a call put in.
-    pub(super) fn withdraw(&mut self, call: Call) {
-        if self.order.withdraw(call) {
+    pub(super) fn withdraw(&mut self, number: u64) {
+        if self.order.withdraw(number) {
             let entries = self.order.entries.iter();
             self.places = entries.map(|&(_, (place, key, value))| (key, (place, value))).collect();
         }
@@ -99,31 +119,59 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const SPAN: usize = 64;
+
+    fn call(number: u64) -> Call {
+        Call { number, now_ms: 1_000 }
+    }
+
     #[test]
     fn the_oldest_is_forgotten_first() {
-        let mut seen = RecentMap::new(2);
+        let mut seen = RecentMap::new(2, SPAN);
         for key in [1, 2, 3] {
-            seen.insert(7, key, ());
+            seen.insert(call(7), key, ());
         }
         assert_eq!((seen.get(&1), seen.get(&2), seen.get(&3)), (None, Some(()), Some(())));
     }
 
     #[test]
     fn memory_stays_bounded() {
-        let mut seen = RecentMap::new(4);
-        for key in 0..3 * ROLLBACK_SPAN {
-            seen.insert(1, key, ());
+        let mut seen = RecentMap::new(4, SPAN);
+        for key in 0..3 * SPAN {
+            seen.insert(call(1), key, ());
         }
-        assert_eq!(seen.places.len(), 4 + ROLLBACK_SPAN);
-        assert_eq!(seen.order.entries.len(), 4 + ROLLBACK_SPAN);
+        assert_eq!(seen.places.len(), 4 + SPAN);
+        assert_eq!(seen.order.entries.len(), 4 + SPAN);
+    }
+
+    #[test]
+    fn what_can_no_longer_be_withdrawn_needs_nothing_behind_it() {
+        let mut seen = RecentMap::new(4, SPAN);
+        for key in 0..20 {
+            seen.insert(call(1), key, ());
+        }
+        seen.insert(Call { number: 2, now_ms: 1_001 + ROLLBACK_GRACE_MS }, 20, ());
+        assert_eq!(seen.places.len(), 5);
+        seen.withdraw(2);
+        assert_eq!((15..21).filter(|key| seen.get(key).is_some()).collect::<Vec<_>>(), [16, 17, 18, 19]);
     }
 
     #[test]
     fn settled_entries_are_never_withdrawn() {
-        let mut recent = Recent::new(2);
-        recent.push(SETTLED, 'a');
+        let mut recent = Recent::new(2, SPAN);
+        recent.push(call(SETTLED), 'a', |_| ());
         assert!(!recent.withdraw(SETTLED));
         assert_eq!(recent.live().collect::<String>(), "a");
+    }
+
+    #[test]
+    fn the_newest_entry_of_a_key_counts() {
+        let mut seen = RecentMap::new(3, SPAN);
+        seen.insert(call(1), 'a', false);
+        seen.insert(call(2), 'a', true);
+        assert_eq!(seen.get(&'a'), Some(true));
+        seen.withdraw(2);
+        assert_eq!(seen.get(&'a'), Some(false));
     }
 
     proptest! {
@@ -135,11 +183,11 @@ mod tests {
             after in prop::collection::vec(0u8..20, 0..30),
             capacity in 1usize..8,
         ) {
-            let (mut with, mut without) = (RecentMap::new(capacity), RecentMap::new(capacity));
-            let hear = |seen: &mut RecentMap<u8, ()>, call, keys: &[u8]| {
+            let (mut with, mut without) = (RecentMap::new(capacity, SPAN), RecentMap::new(capacity, SPAN));
+            let hear = |seen: &mut RecentMap<u8, ()>, number, keys: &[u8]| {
                 for key in keys {
                     if seen.get(key).is_none() {
-                        seen.insert(call, *key, ());
+                        seen.insert(call(number), *key, ());
                     }
                 }
             };

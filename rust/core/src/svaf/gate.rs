@@ -35,8 +35,9 @@ impl Thresholds {
         decay_floor: 0.0,
     };
 
-    /// A floor that keeps old memory comparable and still lets anything newer outweigh it a million times.
-    pub const DECAY_FLOOR: f64 = 1e-6;
+    /// The reference's numbers, with a floor that keeps old memory comparable and still lets anything newer outweigh it
+    /// a million times.
+    pub const DEFAULT: Self = Self { decay_floor: 1e-6, ..Self::REFERENCE };
 
     fn check(&self) -> Result<(), Refusal> {
         let unit = [
@@ -80,7 +81,7 @@ impl Gate {
 
     /// A gate with a published profile's weights and freshness.
     pub fn of_profile(profile: &Profile) -> Self {
-        let thresholds = Thresholds { freshness_seconds: profile.freshness_seconds, ..Thresholds::REFERENCE };
+        let thresholds = Thresholds { freshness_seconds: profile.freshness_seconds, ..Thresholds::DEFAULT };
         Self { thresholds, weights: profile.weights }
     }
 
