@@ -1,6 +1,7 @@
 //! The native module `covey._core`: converts values and maps errors, nothing else. No rule of the domain
 //! lives here. Classes are frozen; the GIL is released around real work; no lock is held while Python runs.
 
+mod batch;
 mod errors;
 mod identity;
 mod record;
@@ -17,6 +18,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("CoreError", py.get_type::<errors::CoreError>())?;
     module.add_class::<identity::SigningKey>()?;
     module.add_class::<identity::Identity>()?;
+    module.add_class::<batch::RecordBatch>()?;
     module.add_class::<record::Application>()?;
     module.add_class::<record::Draft>()?;
     module.add_class::<record::Unverified>()?;

@@ -207,7 +207,8 @@ pub enum Claim<'py> {
 }
 
 impl Claim<'_> {
-    fn claim(&self) -> record::Unverified {
+    /// The record as hearsay.
+    pub fn claim(&self) -> record::Unverified {
         match self {
             Self::Unverified(claim) => claim.inner.clone(),
             Self::Record(record) => record::Unverified::distrust(record.inner.record().clone()),

@@ -1,0 +1,45 @@
+//! Python's handle to the records one session heard, on their way to intake.
+
+use std::sync::{Mutex, PoisonError};
+
+use covey_core::error::{Reason, Refusal};
+use covey_core::record::Batch;
+use pyo3::prelude::*;
+
+use crate::record::Claim;
+
+/// Unverified records in the order one session heard them. Python carries them to `Intake.evaluate`, which takes them out.
+#[pyclass(frozen, module = "covey._core")]
+pub struct RecordBatch {
+    /// `None` once they have been judged. Nothing that holds the lock can panic, so a poisoned one is as good as any.
+    records: Mutex<Option<Batch>>,
+    size: usize,
+}
+
+impl RecordBatch {
+    /// Wrap what a session heard.
+    pub fn wrap(batch: Batch) -> Self {
+        Self { size: batch.0.len(), records: Mutex::new(Some(batch)) }
+    }
+
+    /// Take the records out; they are judged once.
+    pub fn take(&self) -> Result<Batch, Refusal> {
+        let taken = self.records.lock().unwrap_or_else(PoisonError::into_inner).take();
+        taken.ok_or_else(|| Refusal::new(Reason::InvalidArgument, "batch: its records were judged already"))
+    }
+}
+
+#[pymethods]
+impl RecordBatch {
+    /// Gather claims, or records that are to be verified again, as a session would.
+    #[new]
+    fn new(records: Vec<Claim<'_>>) -> Self {
+        Self::wrap(Batch(records.iter().map(Claim::claim).collect()))
+    }
+    fn __len__(&self) -> usize {
+        self.size
+    }
+    fn __repr__(&self) -> String {
+        format!("RecordBatch({} records)", self.size)
+    }
+}
