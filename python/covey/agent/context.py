@@ -11,12 +11,15 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from covey.agent.prompt import EMIT_TOOL, Persona, Standing, quoted, standing_text, system_text
 from covey.memory.lineage import ancestors
 from covey.memory.recents import by_relevance, own_recent, room_recent, words
 from covey.model import Block
-from covey.ports import Memory
+
+if TYPE_CHECKING:
+    from covey.ports import Memory
 
 BYTES_PER_TOKEN = 4
 """The usual estimate for English text; for other scripts UTF-8 bytes make it err on the safe side."""

@@ -57,11 +57,15 @@ class Persona:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where the agent stands in a thread, for the prompt: answers given and left, who has closed."""
+    """Where the agent stands in a thread, for the prompt: answers given and left, who has closed.
+
+    `closing_only` says that safety will let out nothing but a closing answer.
+    """
 
     answered: int = 0
     answers_left: int | None = None
     closed: tuple[str, ...] = ()
+    closing_only: bool = False
 
 
 def system_text(persona: Persona, fence: str) -> str:
@@ -112,6 +116,8 @@ def standing_text(standing: Standing) -> str:
     if standing.closed:
         names = ", ".join(quoted(name) for name in standing.closed)
         lines.append(f"Already closed their part: {names}.")
+    if standing.closing_only:
+        lines.append("You have spoken before in this chain of answers: answer only if you can close now.")
     if standing.answers_left is not None and standing.answers_left <= 1:
         lines.append("This is your last answer in this run: close your part now by filling commitment.")
     elif standing.answers_left is not None:

@@ -16,6 +16,9 @@ from covey.model import Block
 MAX_REMEMBERED_BLOCKS = 4096
 """Blocks kept at hand for walking; older ones are read from the store through `lookup`."""
 
+MAX_SEARCHED_BLOCKS = 512
+"""Newest blocks looked through for the authors of a thread, at each wake."""
+
 MAX_CLOSINGS = 1024
 """Closing blocks remembered: over a hundred threads of ten agents."""
 
@@ -75,6 +78,11 @@ class ThreadBook:
             if set(participants) <= self.closed(root).keys():
                 return root
         return None
+
+    def authors(self, root: str) -> tuple[str, ...]:
+        """Return the labels of those who put a block into a thread lately, first come first."""
+        recent = list(self._blocks.values())[-MAX_SEARCHED_BLOCKS:]
+        return tuple(dict.fromkeys(block.author for block in recent if self.root(block) == root))
 
     def answered(self, node_id: str, root: str) -> int:
         """Count the blocks an author has put into a thread as an answer."""

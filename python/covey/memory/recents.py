@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from covey.model import Block
-from covey.ports import Memory
+
+if TYPE_CHECKING:
+    from covey.ports import Memory
 
 _WORD = re.compile(r"\w{3,}", re.UNICODE)
 

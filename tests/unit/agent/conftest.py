@@ -1,10 +1,28 @@
 """Blocks and a memory for the tests of the agent's pure rooms."""
 
 import hashlib
+from dataclasses import dataclass
 
 import pytest
 
-from covey.model import CAT7, NEUTRAL, Block
+from covey.agent import effects as fx
+from covey.agent.engine import AgentEngine
+from covey.agent.guards import Guards
+from covey.agent.options import EngineOptions
+from covey.agent.prompt import Persona
+from covey.errors import ModelError, ModelErrorKind
+from covey.model import (
+    CAT7,
+    NEUTRAL,
+    Block,
+    Delivery,
+    Minted,
+    ModelReply,
+    PeerView,
+    ToolCall,
+    Usage,
+)
+from covey.safety import Breaker, CostGuard, CycleGuard, Gates, Ledger, WakeBudget
 
 
 class Shelf:
@@ -48,3 +66,109 @@ def block():
 def shelf():
     """Make a Memory: `shelf("me", [blocks])`."""
     return Shelf
+
+
+@dataclass(frozen=True)
+class At:
+    """A moment on both clocks, as the engines read it."""
+
+    wall_ms: int
+    monotonic: float
+
+
+def make_guards(
+    *, per_minute=10, cost_run=5.0, estimate=0.0, depth=5, gates="default", breaker=None, per_thread=12
+):
+    return Guards(
+        wakes=WakeBudget(per_minute, 1_000, 10_000),
+        money=CostGuard(cost_run, 100.0, 1_000.0),
+        breaker=breaker or Breaker(),
+        circles=CycleGuard("me", depth=depth, max_hops=24, max_calls=per_thread),
+        gates=Gates(gates),
+        ledger=Ledger(),
+        estimate=lambda _request: estimate,
+    )
+
+
+class Desktop:
+    """Drives an engine by hand: claims everything once, keeps notes and requests, mints what is emitted."""
+
+    def __init__(self, *, blocks=(), guards=None, peers=(), own="me", **options):
+        self.memory = Shelf(own, blocks)
+        self.guards = guards or make_guards()
+        self.engine = AgentEngine(
+            Persona(own, own, "reviewer", "r"),
+            EngineOptions(**options),
+            memory=self.memory,
+            guards=self.guards,
+            peers=lambda: [PeerView(p, p, "", "", "open", True) for p in peers],
+            secret=b"k" * 32,
+        )
+        self.own = own
+        self.now = 1_000.0
+        self.claimed = set()
+        self.asks, self.emits, self.notes, self.saves, self.ends = [], [], [], [], []
+
+    def feed(self, event):
+        queue = [event]
+        while queue:
+            for effect in self.engine.handle(queue.pop(0), At(int(self.now * 1000), self.now)):
+                queue += self._perform(effect)
+        return self
+
+    def _perform(self, effect):
+        match effect:
+            case fx.Claim(token, keys):
+                fresh = tuple(key for key in keys if key not in self.claimed)
+                self.claimed.update(keys)
+                return [fx.Claimed(token, fresh)]
+            case fx.Ask():
+                self.asks.append(effect)
+            case fx.Emit():
+                self.emits.append(effect)
+            case fx.Note():
+                self.notes.append(effect)
+            case fx.Save(state):
+                self.saves.append(state)
+            case fx.End():
+                self.ends.append(effect)
+        return []
+
+    def hear(self, block, *, wakes=True, directed=False):
+        self.memory.blocks.append(block)
+        return self.feed(fx.Heard(Delivery(block, None, True, directed, wakes, block.node_id, 0)))
+
+    def reply(self, text="", *, usage=Usage(10, 5, 0.0), **categories):  # noqa: B008 - a frozen value
+        calls = (ToolCall("1", "emit_cmb", categories),) if categories else ()
+        return self.feed(fx.Replied(self.asks[-1].token, ModelReply(text, calls, usage, "stop", "m")))
+
+    def fail(self, *, transient=True, kind=ModelErrorKind.OVERLOADED, retry_after=None):
+        error = ModelError("no answer", kind=kind, transient=transient, retry_after_s=retry_after)
+        return self.feed(fx.CallFailed(self.asks[-1].token, error))
+
+    def mint(self, sends=()):
+        emit = self.emits[-1]
+        said = dict(emit.proposal.categories)
+        block = make_block(self.own, parents=emit.proposal.parents, at=int(self.now * 1000), **said)
+        self.memory.blocks.append(block)
+        self.feed(fx.Ended(emit.token, Minted(block, tuple(sends))))
+        return block
+
+    def at(self, seconds):
+        self.now += seconds
+        return self.feed(fx.Tick())
+
+    def noted(self, event):
+        return [note.facts for note in self.notes if note.event == event]
+
+
+@pytest.fixture
+def desk():
+    """Make a driver: `desk(max_calls=3, guards=…)`."""
+    return Desktop
+
+
+@pytest.fixture
+def guards():
+    """Make the safety rooms: `guards(per_minute=1)`."""
+    return make_guards

@@ -1,0 +1,146 @@
+"""The agent engine's vocabulary: what happens to it (events) and what it wants done (effects).
+
+Rules: frozen values only. Time travels as an argument; tokens join an effect with the event that answers it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from covey.errors import ModelError
+from covey.model import Block, Delivery, EmissionResult, ModelReply, ModelRequest, PeerSend, Proposal
+
+# --- events -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What memory held when the run began, newest first: threads go on where they stood."""
+
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A durable block reached this peer."""
+
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The answer to Claim: which of the keys had never woken this agent before, now marked for good."""
+
+    token: int
+    fresh: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimFailed:
+    """The wake could not be marked; it must not go on, or a restart would pay for it twice."""
+
+    token: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """The model answered."""
+
+    token: int
+    reply: ModelReply
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailed:
+    """The model did not answer."""
+
+    token: int
+    error: ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The typed end of an Emit."""
+
+    token: int
+    result: EmissionResult
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A peer said what became of an own block, or will never say."""
+
+    key: str
+    send: PeerSend
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A deadline may have passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Take no new wake; finish what is in flight; then End with this reason."""
+
+    reason: str
+
+
+Event = Recalled | Heard | Claimed | ClaimFailed | Replied | CallFailed | Ended | Settled | Tick | Stop
+
+# --- effects ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Mark these blocks as having woken the agent, durably; answer with Claimed or ClaimFailed."""
+
+    token: int
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Call the model; answer with Replied or CallFailed."""
+
+    token: int
+    request: ModelRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Put a block on the mesh; answer with Ended."""
+
+    token: int
+    proposal: Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One line of the run's record: a decision, with its reason and its facts."""
+
+    level: str
+    event: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """The safety state changed: keep `state` where a restart finds it."""
+
+    state: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The run is over, for a stated reason; nothing is in flight."""
+
+    reason: str
+    detail: str = ""
+
+
+Effect = Claim | Ask | Emit | Note | Save | End
