@@ -21,6 +21,47 @@ HANDSHAKE_SECONDS: Final = 10.0  # MMP 2.0 §5.2: a connection that is not prove
 CONNECT_SECONDS: Final = 10.0  # MMP 2.0 §4.6: one dial
 BATCH_RECORDS: Final = 256  # records for one native call: bounds one GIL-free stretch to a few ms
 
+# --- connections and peers -----------------------------------------------------------------------------
+LINKS: Final = 1_024  # connections at once: the usual soft limit of open files
+UNPROVEN_LINKS: Final = 64  # of them still in their handshake: a flood of dials costs at most this much
+PING_SECONDS: Final = 10.0  # MMP 2.0 §5.5: silence after which a peer is pinged
+SILENCE_SECONDS: Final = 120.0  # MMP 2.0 §5.5: silence after which its session is closed
+PEER_RETENTION_SECONDS: Final = 300.0  # MMP 2.0 §5.6: how long a peer that left is still expected back
+RETIRE_SECONDS: Final = 1.0  # a superseded session is read this long: what was on its way arrives
+RETIRE_SERVER_SECONDS: Final = 3.0  # longer on the accepting side: the client decides between its own dials
+CANDIDATES: Final = 4_096  # hinted peers kept: hints are free to make, so they are bounded
+CANDIDATE_ADDRESSES: Final = 8  # of one hint: a host has a few interfaces
+REDIAL_FIRST_SECONDS: Final = 0.25  # doubling from here: a peer that is still starting is met soon
+REDIAL_LAST_SECONDS: Final = 30.0  # up to here
+REDIAL_JITTER: Final = 0.25  # of the delay, so that a whole room does not dial at once
+HEALTHY_SECONDS: Final = 10.0  # a session that lived this long starts the redial delays anew
+WRITE_HIGH_BYTES: Final = 1_048_576  # buffered for one peer until it counts as slow: one largest frame
+WRITE_LOW_BYTES: Final = 262_144  # and until it counts as caught up
+
+# --- admission and sends ---------------------------------------------------------------------------------
+STRANGER_RECORDS_PER_SECOND: Final = 32.0  # of a peer neither trusted nor local; reading pauses beyond
+STRANGER_RECORDS_BURST: Final = 128  # at once
+PENDING_RECORDS_HIGH: Final = 8_192  # judged and not yet durable: reading pauses here …
+PENDING_RECORDS_LOW: Final = 2_048  # … and goes on here; about half a second of a busy disk
+OUTLET_RECORDS: Final = 8_192  # waiting or without receipt for one peer; beyond, a send is refused
+OUTBOX_SECONDS: Final = 86_400  # a directed record waits a day; receivers may refuse older ones
+ANCHOR_REPLAY_RECORDS: Final = 5  # own newest records a late joiner gets as context
+ANCHOR_REPLAY_SECONDS: Final = 60.0  # at most one replay that is not empty in this time, for each peer
+ANCHOR_KEYS: Final = 50  # MMP 2.0 update 1: keys in one cmb-anchors frame
+MOOD_CHARS: Final = 1_024  # MMP 2.0 update 1: text of a mood frame
+RECEIPTS_PER_FRAME: Final = 256  # one batch: about 24 KB
+RECEIPT_REASON_CHARS: Final = 128  # one line on a screen
+DRAIN_SECONDS: Final = 2.0  # a stopping peer waits this long for stores and receipts
+SHUTDOWN_SECONDS: Final = 5.0  # and its shell this long for the engine to say it has stopped
+GOODBYE_SECONDS: Final = 1.0  # and this long for the last bytes to leave a socket
+
+# --- discovery -------------------------------------------------------------------------------------------
+TXT_BYTES: Final = 1_300  # RFC 6763 §6.2: a TXT record that fits one packet
+MDNS_LOOKUP_MS: Final = 3_000  # the library's own pace: three questions for one record
+REGISTRY_POLL_SECONDS: Final = 0.25  # a peer on this machine is met within this time
+REGISTRY_ENTRIES: Final = 1_024  # files read in one look: a directory anyone local could fill
+REGISTRY_ENTRY_BYTES: Final = 4_096  # one entry has nine short members
+
 # --- configuration file ------------------------------------------------------------------------------
 CONFIG_BYTES: Final = 1_048_576  # far above any written by hand; a mistaken path to a log stops here
 PROMPT_BYTES: Final = 65_536  # system text: about 16,000 tokens, twice the default context

@@ -12,7 +12,7 @@ from covey.model import Block, EmissionResult, ModelReply, ModelRequest, PeerVie
 
 if TYPE_CHECKING:
     from covey._core import Intake, OutcomeBatch, Record
-    from covey.proto.effects import Advert, Hint
+    from covey.proto.effects import Advert, Done, Hint
 
 
 class Clock(Protocol):
@@ -157,13 +157,18 @@ class Discovery(Protocol):
 
 
 class BlockStore(Protocol):
-    """The node's way to its store: a writer that never blocks the loop. Answers come through `start`'s callbacks.
+    """The node's way to its store: a writer that never blocks the loop and answers through callbacks.
 
-    Everything handed in between two commits may share one transaction; the answers keep the order.
+    What is handed in between two commits may share one transaction; the answers keep the order.
     """
 
-    def start(self, stored: Callable[[Sequence[tuple[int, bool]]], None], failed: Callable[[int, str], None]) -> None:
-        """Begin. `stored` gets (token, fresh) pairs, `failed` a token and a reason; both on the loop's thread."""
+    def start(self, stored: Callable[[Sequence[Done]], None], failed: Callable[[int, str], None]) -> None:
+        """Begin to write; both callbacks come on the loop's thread.
+
+        Args:
+            stored: Gets the answers of one or more transactions: durable now.
+            failed: Gets a token and a reason: nothing of it was stored.
+        """
         ...
 
     def commit(self, token: int, batch: OutcomeBatch, now_ms: int) -> None:

@@ -1,1 +1,1 @@
-"""Engines: pure state machines, `handle(event, now) -> effects`; no clock, socket, file or randomness inside."""
+"""Engines: pure state machines, `handle(event, now) -> effects`; clocks and entropy are arguments."""

@@ -125,10 +125,23 @@ class PeerVanished:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """What these tokens asked for is durable. `fresh` is False where an own record was already held."""
+class Done:
+    """The store's answer to one token: durable.
 
-    tokens: tuple[tuple[int, bool], ...]
+    `fresh` is False where an own record was held already. `held` are the positions of outcomes in a batch
+    that were held from before the intake remembers: judged, and not to be delivered again.
+    """
+
+    token: int
+    fresh: bool = True
+    held: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What these tokens asked for is durable, in the order it was asked for."""
+
+    done: tuple[Done, ...]
 
 
 @dataclass(frozen=True, slots=True)

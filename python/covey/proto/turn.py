@@ -17,7 +17,7 @@ class Turn:
         entropy: Unpredictable bytes that came with the event; empty where the event needs none.
     """
 
-    __slots__ = ("_counts", "_effects", "_entropy", "_drawn", "now")
+    __slots__ = ("_counts", "_drawn", "_effects", "_entropy", "now")
 
     def __init__(self, now: Now, entropy: bytes = b"") -> None:
         self.now = now
