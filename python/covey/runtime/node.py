@@ -1,4 +1,4 @@
-"""The node's shell: feeds the pure engine with sockets, discovery, store answers and clocks, and does what it wants.
+"""The node's shell: feeds the pure engine with what happens, and does what the engine wants.
 
 Everything here runs on one event loop. The store writes on its own thread and answers through the loop.
 """
@@ -307,7 +307,7 @@ class Node:
         for listener in tuple(self._listeners):
             try:
                 listener(news)
-            except Exception as error:  # a subscriber's fault must not stop the peer; it is counted and logged
+            except Exception as error:  # a subscriber's fault must not stop the peer
                 self._counters["subscribers.failed"] += 1
                 self._say("error", "subscriber-failed", {"error": repr(error)})
 
@@ -317,9 +317,9 @@ class Node:
 
     # --- the store's answers, discovery ---------------------------------------------------------
 
-    def _on_stored(self, tokens: Sequence[tuple[int, bool]]) -> None:
+    def _on_stored(self, done: Sequence[fx.Done]) -> None:
         self._store_trouble = None
-        self._feed(fx.Stored(tuple(tokens)))
+        self._feed(fx.Stored(tuple(done)))
 
     def _on_store_failed(self, token: int, reason: str) -> None:
         self._store_trouble = reason

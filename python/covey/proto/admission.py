@@ -1,0 +1,112 @@
+"""The admission path: a batch of records through the native intake and the store, to its end.
+
+Nothing is told to anyone before it is durable. A store failure takes the batch back out of memory, so
+that the same records are judged again when they come again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from covey import limits
+from covey.proto.effects import Store
+from covey.proto.inbox import Origin
+from covey.proto.turn import Turn
+
+if TYPE_CHECKING:
+    from covey import _core
+    from covey.proto.link import Link
+
+_STORED_KINDS = ("admitted", "redundant", "rejected")
+
+
+@dataclass(slots=True)
+class Batch:
+    """One judged batch on its way to the store.
+
+    `durable` turns True when it may be told; `held` are positions the store knew from long ago.
+    `doubtful`: a batch before it failed, and a duplicate in it may mean a record that was taken back.
+    """
+
+    token: int
+    link: int
+    origin: Origin
+    outcomes: _core.OutcomeBatch
+    size: int
+    durable: bool = False
+    held: frozenset[int] = frozenset()
+    doubtful: bool = False
+
+
+class Admission:
+    """What has been judged and not yet told, in the order it was judged."""
+
+    def __init__(self, intake: _core.Intake) -> None:
+        self._intake = intake
+        self._order: deque[Batch] = deque()
+        self._by_token: dict[int, Batch] = {}
+        self._records = 0
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether the store is so far behind that reading should pause."""
+        return self._records >= limits.PENDING_RECORDS_HIGH
+
+    @property
+    def relieved(self) -> bool:
+        """Tell whether reading may go on."""
+        return self._records <= limits.PENDING_RECORDS_LOW
+
+    def judge(self, link: Link, batch: _core.RecordBatch, origin: Origin, token: int, turn: Turn) -> None:
+        """Evaluate one batch and ask for its storage under `token`."""
+        outcomes = self._intake.evaluate(
+            batch, session_node_id=origin.node_id, now_ms=turn.now.wall_ms, entropy=turn.draw()
+        )
+        judged = Batch(token, link.id, origin, outcomes, len(outcomes))
+        counts = outcomes.counts
+        self._order.append(judged)
+        self._by_token[token] = judged
+        self._records += judged.size
+        if any(counts.get(kind) for kind in _STORED_KINDS):
+            turn.add(Store(token, outcomes, turn.now.wall_ms))
+        else:
+            judged.durable = True  # duplicates and refusals change nothing that is stored
+
+    def stored(self, token: int, held: frozenset[int]) -> bool:
+        """Take the store's answer; tell whether the token was a batch's."""
+        batch = self._by_token.get(token)
+        if batch is None:
+            return False
+        batch.durable = True
+        batch.held = held
+        return True
+
+    def failed(self, token: int, reason: str, turn: Turn) -> bool:
+        """Take the store's refusal: the batch never happened. Tell whether the token was a batch's."""
+        batch = self._by_token.pop(token, None)
+        if batch is None:
+            return False
+        self._intake.rollback(batch.outcomes)
+        self._order.remove(batch)
+        self._records -= batch.size
+        for later in self._order:
+            later.doubtful = True
+        turn.count("store.failed")
+        turn.count("records.rolled_back", batch.size)
+        turn.log("error", "store-failed", reason=reason, records=batch.size, peer=batch.origin.name)
+        return True
+
+    def settled(self) -> list[Batch]:
+        """Take out the batches that may be told now: durable ones with nothing undecided before them."""
+        ready: list[Batch] = []
+        while self._order and self._order[0].durable:
+            batch = self._order.popleft()
+            del self._by_token[batch.token]
+            self._records -= batch.size
+            ready.append(batch)
+        return ready

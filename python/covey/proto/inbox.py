@@ -1,0 +1,158 @@
+"""From a settled outcome to what the application hears: delivery, judgement, mood, and what the sender hears.
+
+A block wakes an agent only when its author is trusted, or sits on this machine and speaks for itself;
+replayed context and strangers are remembered, but wake nobody (the opt-out is `strangers_wake`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from covey.model import Block, CategoryVerdict, Decision, Delivery, Judgement
+from covey.proto.news import Delivered, Judged, MoodHeard, News
+from covey.proto.receipts import Receipt
+
+if TYPE_CHECKING:
+    from covey import _core
+
+_HELD = frozenset({"admitted", "duplicate"})
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a batch came from, and when: what the session proved, not what a record says."""
+
+    node_id: str
+    name: str
+    loopback: bool
+    context: frozenset[str]
+    received_ms: int
+
+
+class Trust:
+    """Which authors may wake an agent here.
+
+    Args:
+        trusted: nodeIds and key fingerprints.
+        strangers_wake: Everybody may.
+    """
+
+    def __init__(self, trusted: frozenset[str], *, strangers_wake: bool) -> None:
+        self._trusted = trusted
+        self._strangers_wake = strangers_wake
+        self._fingerprints: dict[str, str] = {}
+
+    def bound(self, node_id: str, key_fingerprint: str) -> None:
+        """Learn which key a nodeId is bound to."""
+        self._fingerprints[node_id] = key_fingerprint
+
+    def trusts(self, node_id: str) -> bool:
+        """Tell whether this identity is trusted, by nodeId or by the key it is bound to."""
+        return node_id in self._trusted or self._fingerprints.get(node_id) in self._trusted
+
+    def wakes(self, author_node_id: str, origin: Origin, key: str) -> bool:
+        """Tell whether this author's block may wake an agent."""
+        if key in origin.context:
+            return False
+        if self._strangers_wake or self.trusts(author_node_id):
+            return True
+        return origin.loopback and author_node_id == origin.node_id
+
+
+def block_of(record: _core.Record) -> Block:
+    """Return a verified record as the Python floors read it."""
+    return Block(
+        key=record.key,
+        assertion_id=record.assertion_id,
+        node_id=record.node_id,
+        author=record.author,
+        created_ms=record.created_ms,
+        room=record.room,
+        to=record.to,
+        parents=tuple(record.parents),
+        categories=record.categories,
+    )
+
+
+def judgement_of(evaluation: _core.Evaluation | None) -> Judgement | None:
+    """Return an evaluation as a frozen value, or None where the record was not evaluated."""
+    if evaluation is None:
+        return None
+    verdicts = tuple(
+        CategoryVerdict(c.name, c.verdict, c.drift, c.nearest, c.weight, c.cause)
+        for c in evaluation.categories
+    )
+    return Judgement(
+        Decision(evaluation.decision),
+        evaluation.total_drift,
+        evaluation.field_drift,
+        evaluation.temporal_drift,
+        verdicts,
+    )
+
+
+def news_of(outcome: _core.Outcome, origin: Origin, trust: Trust, *, held: bool) -> list[News]:
+    """Return what subscribers hear of one outcome: the judgement, then the delivery or the mood.
+
+    Args:
+        held: The store had it from long ago; it was delivered then and is not delivered again.
+    """
+    judgement = judgement_of(outcome.evaluation)
+    replayed = outcome.key in origin.context
+    judged = Judged(
+        from_node_id=origin.node_id,
+        from_name=origin.name,
+        outcome=outcome.kind,
+        reason=outcome.reason,
+        detail=outcome.detail or "",
+        key=outcome.key,
+        assertion_id=outcome.assertion_id,
+        author_node_id=outcome.node_id,
+        author=outcome.author,
+        directed=outcome.directed,
+        replayed=replayed,
+        judgement=judgement,
+    )
+    told: list[News] = [judged]
+    record = outcome.record
+    if outcome.deliver and record is not None and not held:
+        told.append(Delivered(_delivery(record, judgement, outcome, origin, trust)))
+    elif outcome.mood:
+        told.append(MoodHeard(origin.node_id, origin.name, outcome.mood))
+    return told
+
+
+def receipt_of(outcome: _core.Outcome) -> Receipt | None:
+    """Return what the sender hears of one outcome; None where the record had no readable assertion."""
+    assertion_id = outcome.assertion_id
+    if not assertion_id:
+        return None
+    kind = outcome.kind
+    if kind in _HELD:
+        return Receipt(assertion_id, kind, None)
+    reason = _why(outcome)
+    if outcome.deliver:
+        return Receipt(assertion_id, "delivered", reason)
+    return Receipt(assertion_id, kind, reason)
+
+
+def _why(outcome: _core.Outcome) -> str:
+    evaluation = outcome.evaluation
+    if evaluation is None:
+        return outcome.reason or outcome.kind
+    return f"{outcome.kind}: drift {evaluation.total_drift:.3f}"
+
+
+def _delivery(
+    record: _core.Record, judgement: Judgement | None, outcome: _core.Outcome, origin: Origin, trust: Trust
+) -> Delivery:
+    return Delivery(
+        block=block_of(record),
+        judgement=judgement,
+        ingested=outcome.kind == "admitted",
+        directed=outcome.directed,
+        wakes=trust.wakes(record.node_id, origin, record.key),
+        from_node_id=origin.node_id,
+        received_ms=origin.received_ms,
+    )

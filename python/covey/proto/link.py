@@ -1,0 +1,97 @@
+"""One connection and what the engine knows of it. Values that change, no rule beyond their own upkeep."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from covey import limits
+
+if TYPE_CHECKING:
+    from covey import _core
+    from covey.proto.delivery import Outlet
+
+LinkState = Literal["dialling", "handshake", "open", "closing"]
+
+
+@dataclass(slots=True)
+class Lane:
+    """A token bucket in records. It may go into debt: what was read is judged, then reading pauses."""
+
+    rate: float
+    burst: float
+    tokens: float
+    at: float
+
+    def refill(self, now: float) -> None:
+        """Add what time has given."""
+        self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
+        self.at = now
+
+    def wait_seconds(self) -> float:
+        """Return how long until one record may pass; 0 when it may now."""
+        return 0.0 if self.tokens >= 1.0 else (1.0 - self.tokens) / self.rate
+
+
+def stranger_lane(now: float) -> Lane:
+    """Return the lane of a peer we do not know: full at first."""
+    burst = float(limits.STRANGER_RECORDS_BURST)
+    return Lane(limits.STRANGER_RECORDS_PER_SECOND, burst, burst, now)
+
+
+@dataclass(slots=True, eq=False)
+class Link:
+    """One connection from dial or accept to its end."""
+
+    id: int
+    inbound: bool
+    address: str = ""
+    loopback: bool = False
+    candidate: str | None = None
+    """Whom we dialled, by candidate key; None for an accepted connection."""
+    path: str = "inbound"
+    """How we came by it: inbound, static, or the discovery source's name."""
+    state: LinkState = "dialling"
+    session: _core.Session | None = None
+    node_id: str | None = None
+    """Whose it is, once proven."""
+    opened_at: float = 0.0
+    heard_at: float = 0.0
+    full: bool = False
+    """Our write buffer to it is full: the peer is slow."""
+    waiting: deque[_core.RecordBatch] = field(default_factory=deque)
+    """Batches read but not yet judged: the lane or the store is behind."""
+    paused: bool = False
+    lane: Lane | None = None
+    """None: no lane, the peer is trusted or on this machine."""
+    context: frozenset[str] = frozenset()
+    """Keys the peer announced as replayed context (cmb-anchors)."""
+    complained: set[str] = field(default_factory=set)
+    """Reasons already logged for this link; counted every time, logged once."""
+    why: str = ""
+    """Why we closed it."""
+
+    @property
+    def usable(self) -> bool:
+        """Tell whether records can be sealed on it now."""
+        return self.state == "open" and not self.full
+
+
+@dataclass(slots=True, eq=False)
+class Peer:
+    """A nodeId with a proven key, and its connections."""
+
+    node_id: str
+    name: str
+    public_key: bytes
+    fingerprint: str
+    outlet: Outlet
+    implementation: str = ""
+    receipts: bool = False
+    """Both sides offered `x-covey-delivery-v1`."""
+    links: list[Link] = field(default_factory=list)
+    """Open links, in the order they were authenticated."""
+    active: Link | None = None
+    replayed_at: float | None = None
+    """When we last replayed anchors to it."""

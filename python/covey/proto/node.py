@@ -1,0 +1,392 @@
+"""The node engine: one state machine over sessions, admission and emission. `handle(event, now) -> effects`.
+
+What belongs here: which room of `proto` answers which event. The rules themselves stand in those rooms.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from covey import _core, limits
+from covey.model import EmissionRefused, Minted, PeerSend, PeerView, SendState
+from covey.proto import delivery, receipts
+from covey.proto import effects as fx
+from covey.proto.emission import Emission, Pending
+from covey.proto.inbox import Trust, block_of
+from covey.proto.news import Emitted, MoodHeard
+from covey.proto.peers import Roster, fingerprint
+from covey.proto.reception import Reception
+from covey.proto.sessions import PONG, Sessions
+from covey.proto.timers import Key, Timers
+from covey.proto.turn import Turn
+
+if TYPE_CHECKING:
+    from covey.proto.link import Link, Peer
+    from covey.proto.options import NodeOptions
+
+
+class NodeEngine:
+    """One peer's protocol state. Feed it events in order; do the effects in order.
+
+    Args:
+        identity: nodeId, name and signing key; the key never leaves the native core.
+        options: Room, policy, trust.
+    """
+
+    def __init__(self, identity: _core.Identity, options: NodeOptions) -> None:
+        policy = options.admission
+        self.identity = identity
+        self.options = options
+        self.intake = _core.Intake(
+            identity.node_id,
+            options.room,
+            policy.weights,
+            window=policy.window,
+            freshness_seconds=policy.freshness_seconds,
+            stable=policy.stable,
+            guarded=policy.guarded,
+            temporal_lambda=policy.temporal_lambda,
+            redundancy=policy.redundancy,
+        )
+        self.intake.bind(identity.node_id, identity.public_key)
+        self._timers = Timers()
+        self._trust = Trust(options.trusted, strangers_wake=options.strangers_wake)
+        self._roster = Roster(
+            identity.node_id,
+            options.room,
+            lan=options.lan,
+            outbound_only=options.outbound_only,
+            timers=self._timers,
+        )
+        self._sessions = Sessions(
+            identity,
+            options,
+            intake=self.intake,
+            trust=self._trust,
+            roster=self._roster,
+            timers=self._timers,
+        )
+        self._reception = Reception(self.intake, self._sessions, self._trust, self._timers, self._token)
+        self._emission = Emission(identity, options)
+        self._own_recent: deque[_core.Record] = deque(maxlen=limits.ANCHOR_REPLAY_RECORDS)
+        self._tokens = 0
+        self._stopping = False
+        self._stopped = False
+        self._events = self._event_table()
+        self._session_events = self._session_table()
+
+    def handle(self, event: fx.Event, now: fx.Now) -> list[fx.Effect]:
+        """Take one event at one instant; return what is to be done, in order.
+
+        Args:
+            event: Any of `effects.Event`.
+            now: Wall milliseconds and monotonic seconds, both not before those of the last call.
+        """
+        turn = Turn(now, getattr(event, "entropy", b""))
+        self._events[type(event)](event, turn)
+        if self._stopping:
+            self._finish(turn)
+        self._sessions.flush(turn)
+        return turn.effects()
+
+    def next_timer(self) -> float | None:
+        """Return the monotonic instant at which a Timer event is wanted, or None."""
+        return self._timers.next()
+
+    def peers(self) -> list[PeerView]:
+        """Return the peers with an open session."""
+        return self._sessions.views()
+
+    # --- connections ----------------------------------------------------------------------------
+
+    def _on_started(self, event: fx.Started, turn: Turn) -> None:
+        self._own_recent.extend(event.own_recent)
+        for node_id, public_key in event.bindings:
+            self._trust.bound(node_id, fingerprint(public_key))
+        for host, port in self.options.addresses:
+            self._sessions.dial(self._roster.static(host, port), turn)
+
+    def _on_failed(self, event: fx.LinkFailed, turn: Turn) -> None:
+        turn.count("dials.failed")
+        self._sessions.lost(event.link, event.reason, turn)
+
+    def _on_data(self, event: fx.LinkData, turn: Turn) -> None:
+        link = self._sessions.links.get(event.link)
+        if link is None or link.session is None or link.state == "closing":
+            return  # bytes that were read before our close reached the socket
+        link.heard_at = turn.now.monotonic
+        turn.count("bytes.in", len(event.data))
+        for said in link.session.receive(event.data):
+            if link.state == "closing":
+                break
+            self._session_events[type(said)](link, said, turn)
+        self._sessions.touch(link)
+
+    def _on_lost(self, event: fx.LinkLost, turn: Turn) -> None:
+        self._reception.link_lost(event.link, turn)
+        self._sessions.lost(event.link, event.reason, turn)
+
+    def _on_full(self, event: fx.LinkFull, turn: Turn) -> None:
+        link = self._sessions.links.get(event.link)
+        if link is not None:
+            self._sessions.full(link, event.full, turn)
+
+    def _on_discovered(self, event: fx.PeerDiscovered, turn: Turn) -> None:
+        key = self._roster.hinted(event.hint, turn)
+        if key is not None and self._timers.wanted(("dial", key)) is None:
+            self._sessions.dial(key, turn)
+
+    def _on_vanished(self, event: fx.PeerVanished, _turn: Turn) -> None:
+        self._roster.vanished(event.source, event.node_id)
+
+    def _on_dialled(self, event: fx.Dialled, turn: Turn) -> None:
+        self._sessions.dial(self._roster.static(event.host, event.port), turn)
+
+    # --- what a session says --------------------------------------------------------------------
+
+    def _said_authenticated(self, link: Link, event: _core.Authenticated, turn: Turn) -> None:
+        peer = self._sessions.authenticated(link, event, turn)
+        if peer is None:
+            return
+        self._greet(peer, link, turn)
+        first = len(peer.links) == 1
+        self._sessions.elect(peer, turn)
+        if first:
+            self._sessions.joined(peer, turn)
+            turn.add(fx.LoadOutbox(peer.node_id))
+
+    def _greet(self, peer: Peer, link: Link, turn: Turn) -> None:
+        """Send cmb-anchors first, then the own records it names, as context for a late joiner."""
+        now = turn.now.monotonic
+        recent = peer.replayed_at is not None and now - peer.replayed_at < limits.ANCHOR_REPLAY_SECONDS
+        on_their_way = {item.assertion_id for item in peer.outlet.waiting}
+        replay = [] if recent else [r for r in self._own_recent if r.assertion_id not in on_their_way]
+        frame = {"type": "cmb-anchors", "keys": [record.key for record in replay]}
+        if link.session is None:
+            return
+        link.session.send_control(json.dumps(frame, separators=(",", ":")).encode())
+        if replay:
+            peer.replayed_at = now
+            link.session.send_records(replay)
+            turn.count("records.replayed", len(replay))
+        self._sessions.touch(link)
+
+    def _said_records(self, link: Link, event: _core.Records, turn: Turn) -> None:
+        self._reception.take(link, event.batch, turn)
+
+    def _said_control(self, link: Link, event: _core.Control, turn: Turn) -> None:
+        turn.count(f"frames.control.{event.type}")
+        peer = self._sessions.peers.get(link.node_id) if link.node_id else None
+        if event.type == "ping" and link.session is not None:
+            link.session.send_control(PONG)
+        elif event.type == "cmb-anchors":
+            self._take_context(link, event.frame, turn)
+        elif event.type == receipts.FRAME_TYPE and peer is not None and peer.receipts:
+            self._take_receipts(peer, event.frame, turn)
+        elif event.type == "mood" and peer is not None:
+            self._take_mood(peer, event.frame, turn)
+
+    def _said_ignored(self, _link: Link, event: _core.Ignored, turn: Turn) -> None:
+        turn.count(f"frames.ignored.{event.reason}")
+
+    def _said_refused(self, link: Link, event: _core.Refused, turn: Turn) -> None:
+        turn.count(f"frames.refused.{event.reason}")
+        self._reception.complain(link, "frame-refused", event.reason, event.detail, turn)
+
+    def _said_closed(self, link: Link, event: _core.Closed, turn: Turn) -> None:
+        if link.state == "handshake":
+            turn.count(f"handshakes.failed.{event.reason}")
+        if event.code == 1009:
+            self._roster.block(link, "the peer says: identity conflict")
+        facts = {"reason": event.reason, "detail": event.detail, "address": link.address}
+        turn.log("warning" if link.state == "handshake" else "info", "session-closed", **facts)
+        self._sessions.end(link, event.reason, turn)
+
+    def _take_context(self, link: Link, frame: bytes, turn: Turn) -> None:
+        value = _object(frame)
+        keys = value.get("keys") if value else None
+        if not isinstance(keys, list) or len(keys) > limits.ANCHOR_KEYS:
+            turn.count("frames.refused.cmb-anchors")
+            return
+        link.context = frozenset(key for key in keys if isinstance(key, str))
+
+    def _take_receipts(self, peer: Peer, frame: bytes, turn: Turn) -> None:
+        try:
+            read = receipts.parse(frame)
+        except receipts.BadReceiptError as error:
+            turn.count(f"frames.refused.{receipts.FRAME_TYPE}")
+            turn.log("warning", "receipt-refused", peer=peer.name, reason=str(error))
+            return
+        delivery.receipted(peer, read, turn)
+
+    def _take_mood(self, peer: Peer, frame: bytes, turn: Turn) -> None:
+        value = _object(frame)
+        mood = value.get("mood") if value else None
+        if not isinstance(mood, str) or not 0 < len(mood) <= limits.MOOD_CHARS:
+            turn.count("frames.refused.mood")
+            return
+        turn.add(fx.Notify(MoodHeard(peer.node_id, peer.name, mood)))
+
+    # --- the store's answers ----------------------------------------------------------------------
+
+    def _on_stored(self, event: fx.Stored, turn: Turn) -> None:
+        own = self._reception.stored(event.done, turn)
+        settled = (self._emission.stored(done.token, fresh=done.fresh, turn=turn) for done in own)
+        self._send([pending for pending in settled if pending is not None], turn)
+
+    def _on_store_failed(self, event: fx.StoreFailed, turn: Turn) -> None:
+        if not self._reception.failed(event.token, event.reason, turn):
+            self._emission.failed(event.token, event.reason, turn)
+
+    # --- emission -------------------------------------------------------------------------------
+
+    def _on_emit(self, event: fx.Emit, turn: Turn) -> None:
+        if self._stopping:
+            turn.count("emissions.refused.stopping")
+            turn.add(fx.Reply(event.token, EmissionRefused("stopping", "this peer is shutting down")))
+            return
+        self._emission.begin(event.token, event.proposal, self._token(), turn)
+
+    def _send(self, minted: list[Pending], turn: Turn) -> None:
+        """Hand durable own records to the sessions, and answer with what became of them so far."""
+        reached: dict[str, Peer] = {}
+        answers: list[tuple[Pending, tuple[PeerSend, ...]]] = []
+        for pending in minted:
+            record = pending.record
+            self.intake.admit_own(record, turn.now.wall_ms)
+            item = delivery.outgoing(record)
+            if record.to is None:
+                self._own_recent.append(record)
+                targets = list(self._sessions.peers.values())
+            else:
+                targets = [p for p in (self._sessions.peers.get(record.to),) if p is not None]
+            reached.update((peer.node_id, peer) for peer in targets)
+            sends = tuple(delivery.offer(peer, item, turn) for peer in targets)
+            answers.append((pending, sends or self._nobody(record)))
+        for pending, sends in answers:
+            block = block_of(pending.record)
+            turn.add(fx.Reply(pending.reply, Minted(block, sends)))
+            turn.add(fx.Notify(Emitted(block, sends)))
+        for peer in reached.values():
+            self._sessions.pump(peer, turn)
+
+    def _nobody(self, record: _core.Record) -> tuple[PeerSend, ...]:
+        """Say what becomes of a directed record whose peer is not here."""
+        if record.to is None:
+            return ()
+        hours = limits.OUTBOX_SECONDS // 3600
+        reason = f"not connected: kept in the outbox for {hours} h, sent when the peer comes"
+        return (PeerSend(record.to, "", SendState.UNKNOWN, reason),)
+
+    def _on_outbox(self, event: fx.OutboxLoaded, turn: Turn) -> None:
+        """Send what waited for a peer; what is past its time has expired."""
+        peer = self._sessions.peers.get(event.node_id)
+        if peer is None:
+            return
+        oldest_ms = turn.now.wall_ms - limits.OUTBOX_SECONDS * 1000
+        for record in event.records:
+            item = delivery.outgoing(record)
+            if record.created_ms < oldest_ms:
+                delivery.settle_all(peer, (item,), SendState.EXPIRED, "waited longer than a day", turn)
+            elif not peer.outlet.holds(item.assertion_id):
+                delivery.offer(peer, item, turn)
+        self._sessions.pump(peer, turn)
+
+    # --- time and the end -----------------------------------------------------------------------
+
+    def _on_timer(self, _event: fx.Timer, turn: Turn) -> None:
+        for key in self._timers.due(turn.now.monotonic):
+            self._due(key, turn)
+
+    def _due(self, key: Key, turn: Turn) -> None:
+        what, whom = key
+        if isinstance(whom, str):
+            if what == "dial":
+                self._sessions.dial(whom, turn)
+            elif what == "retain":
+                self._sessions.forget(whom, turn)
+            return
+        if what == "lane":
+            self._reception.lane_due(whom, turn)
+            return
+        link = self._sessions.links.get(whom)
+        if link is None:
+            return
+        if what == "handshake":
+            turn.count("handshakes.failed.timeout")
+            self._sessions.end(link, "handshake_timeout", turn)
+        elif what == "beat":
+            self._sessions.silent(link, turn)
+        elif what == "retire":
+            self._sessions.end(
+                link, "superseded", turn, code=1010, message="another session of this pair stays"
+            )
+
+    def _on_watch(self, event: fx.Watch, _turn: Turn) -> None:
+        self._reception.watched = event.on
+
+    def _on_shutdown(self, _event: fx.Shutdown, turn: Turn) -> None:
+        if not self._stopping:
+            self._stopping = self._sessions.closed = self._roster.closed = True
+            self._timers.set(("drain", ""), turn.now.monotonic + limits.DRAIN_SECONDS)
+
+    def _finish(self, turn: Turn) -> None:
+        """End every session once nothing is pending, or when the time to drain is over."""
+        if self._stopped:
+            return
+        late = self._timers.wanted(("drain", "")) is None
+        owed = any(peer.active and len(peer.outlet) for peer in self._sessions.peers.values())
+        if not late and (len(self._reception) or len(self._emission) or owed):
+            return
+        self._stopped = True
+        for peer in self._sessions.peers.values():
+            delivery.abandon(peer, SendState.UNKNOWN, "this peer stopped before a receipt came", turn)
+        for link in tuple(self._sessions.links.values()):
+            self._sessions.end(link, "stopping", turn, code=1010, message="this peer is shutting down")
+        turn.add(fx.Stopped())
+
+    def _token(self) -> int:
+        self._tokens += 1
+        return self._tokens
+
+    def _event_table(self) -> dict[type, Callable[[Any, Turn], None]]:
+        return {
+            fx.Started: self._on_started,
+            fx.LinkOpened: self._sessions.opened,
+            fx.LinkFailed: self._on_failed,
+            fx.LinkData: self._on_data,
+            fx.LinkLost: self._on_lost,
+            fx.LinkFull: self._on_full,
+            fx.PeerDiscovered: self._on_discovered,
+            fx.PeerVanished: self._on_vanished,
+            fx.Stored: self._on_stored,
+            fx.StoreFailed: self._on_store_failed,
+            fx.OutboxLoaded: self._on_outbox,
+            fx.Emit: self._on_emit,
+            fx.Dialled: self._on_dialled,
+            fx.Watch: self._on_watch,
+            fx.Timer: self._on_timer,
+            fx.Shutdown: self._on_shutdown,
+        }
+
+    def _session_table(self) -> dict[type, Callable[[Link, Any, Turn], None]]:
+        return {
+            _core.Authenticated: self._said_authenticated,
+            _core.Records: self._said_records,
+            _core.Control: self._said_control,
+            _core.Ignored: self._said_ignored,
+            _core.Refused: self._said_refused,
+            _core.Closed: self._said_closed,
+        }
+
+
+def _object(frame: bytes) -> dict[str, Any] | None:
+    """Read a control frame as a JSON object; the session has bounded it already."""
+    try:
+        value = json.loads(frame)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

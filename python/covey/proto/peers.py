@@ -1,0 +1,208 @@
+"""Whom we dial, and which of two connections stays. The dial rule stands here and nowhere else.
+
+Between two peers that both listen the smaller nodeId dials; a static address is always dialled, and an
+outbound-only peer always dials. Of two sessions for one pair the one whose client is the smaller nodeId
+stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from covey import limits
+from covey.proto.effects import Dial, Hint
+from covey.proto.link import Link
+from covey.proto.timers import Timers
+from covey.proto.turn import Turn
+
+Address = tuple[str, int]
+
+
+def dials(own_id: str, peer_id: str, *, always: bool) -> bool:
+    """Tell whether we are the one who dials this peer (MMP 2.0 §5.1)."""
+    return always or own_id < peer_id
+
+
+def stays(own_id: str, peer_id: str, links: Sequence[Link]) -> Link | None:
+    """Return the one of several open sessions with a peer that records travel on.
+
+    The client decides between sessions that it opened itself, because only it knows that both live: it
+    keeps the first. The server follows: it uses the newest until the client closes one, so that a client
+    that crashed and came back is never held off by its own ghost.
+
+    Args:
+        links: Open links with the peer, in the order they were authenticated here.
+    """
+    smaller_is_us = own_id < peer_id
+    wanted = [link for link in links if link.inbound != smaller_is_us]
+    if wanted:
+        return wanted[-1] if wanted[-1].inbound else wanted[0]
+    if not links:
+        return None
+    return links[-1] if links[-1].inbound else links[0]
+
+
+def fingerprint(public_key: bytes) -> str:
+    """Return the SHA-256 of a raw public key in hex, as `covey fingerprint` prints it."""
+    return hashlib.sha256(public_key).hexdigest()
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a literal address stays on this machine."""
+    return host.startswith("127.") or host in {"::1", "localhost"}
+
+
+@dataclass(slots=True)
+class Candidate:
+    """Somebody we may dial: a hinted nodeId, or a static address."""
+
+    key: str
+    node_id: str | None
+    always: bool
+    addresses: dict[str, tuple[Address, ...]] = field(default_factory=dict)
+    attempts: int = 0
+    link: int | None = None
+    blocked: str | None = None
+    """Why it is not dialled again while this process lives (own nodeId, identity conflict)."""
+
+    def choices(self) -> list[Address]:
+        """Return the addresses of all sources, each once, in the order they became known."""
+        return list(dict.fromkeys(address for known in self.addresses.values() for address in known))
+
+
+class Roster:
+    """The candidates, and when each is dialled next."""
+
+    def __init__(self, own_id: str, room: str, *, lan: bool, outbound_only: bool, timers: Timers) -> None:
+        self._own_id = own_id
+        self._room = room
+        self._lan = lan
+        self._outbound_only = outbound_only
+        self._timers = timers
+        self._candidates: dict[str, Candidate] = {}
+        self._next_link = 1
+        self.closed = False
+
+    def candidate(self, key: str | None) -> Candidate | None:
+        """Return a candidate by its key."""
+        return self._candidates.get(key) if key is not None else None
+
+    def hinted(self, hint: Hint, turn: Turn) -> str | None:
+        """Take a hint; return the candidate's key where it may be worth a dial.
+
+        A hint of another room or protocol, of ourselves, or of an address we may not use is only counted.
+        """
+        reason = self._unfit(hint)
+        if reason is not None:
+            turn.count(f"hints.ignored.{reason}")
+            return None
+        found = self._candidates.get(hint.node_id)
+        if found is None:
+            if len(self._candidates) >= limits.CANDIDATES:
+                turn.count("hints.ignored.full")
+                return None
+            found = Candidate(hint.node_id, hint.node_id, self._outbound_only)
+            self._candidates[hint.node_id] = found
+            turn.count(f"hints.taken.{hint.source}")
+        found.addresses[hint.source] = self._allowed(hint.addresses)
+        return found.key
+
+    def vanished(self, source: str, node_id: str) -> None:
+        """Forget what one source said. A candidate nobody vouches for is not dialled again."""
+        found = self._candidates.get(node_id)
+        if found is None:
+            return
+        found.addresses.pop(source, None)
+        if not found.addresses and found.link is None:
+            self._forget(found)
+
+    def static(self, host: str, port: int) -> str:
+        """Take a static address, always dialled; return its candidate's key."""
+        key = f"{host}:{port}"
+        if key not in self._candidates:
+            self._candidates[key] = Candidate(key, None, always=True, addresses={"static": ((host, port),)})
+        return key
+
+    def dial(self, key: str, connected: Iterable[str], turn: Turn) -> Link | None:
+        """Dial a candidate now if the rule says so and no session or dial stands; return the new link."""
+        found = self._candidates.get(key)
+        if found is None or self.closed or found.blocked or found.link is not None:
+            return None
+        if found.node_id is not None and (found.node_id in connected or self._dialling(found)):
+            return None
+        choices = found.choices()
+        if not choices or (found.node_id and not dials(self._own_id, found.node_id, always=found.always)):
+            return None
+        host, port = choices[found.attempts % len(choices)]
+        link = Link(self._next_link, inbound=False, address=f"{host}:{port}", candidate=key)
+        link.path = next(iter(found.addresses))
+        self._next_link += 2
+        found.link = link.id
+        self._timers.cancel(("dial", key))
+        turn.add(Dial(link.id, host, port, limits.CONNECT_SECONDS))
+        turn.count("dials.started")
+        return link
+
+    def ended(self, link: Link, *, lived_seconds: float, turn: Turn) -> None:
+        """Take note that a dialled link is gone, and plan the next try with jittered backoff."""
+        found = self.candidate(link.candidate)
+        if found is None or found.link != link.id:
+            return
+        found.link = None
+        if not found.addresses:
+            self._forget(found)
+            return
+        found.attempts = 1 if lived_seconds >= limits.HEALTHY_SECONDS else found.attempts + 1
+        self._plan(found, turn)
+
+    def lost_peer(self, node_id: str, turn: Turn) -> None:
+        """Plan a dial to every candidate for a peer whose last session has ended."""
+        for found in self._candidates.values():
+            if found.node_id == node_id and found.link is None:
+                found.attempts = max(found.attempts, 1)
+                self._plan(found, turn)
+
+    def proven(self, link: Link, node_id: str) -> None:
+        """Remember whom a dialled address turned out to be."""
+        found = self.candidate(link.candidate)
+        if found is not None:
+            found.node_id = node_id
+
+    def block(self, link: Link, reason: str) -> None:
+        """Never dial this candidate again while the process lives."""
+        found = self.candidate(link.candidate)
+        if found is not None:
+            found.blocked = reason
+            self._timers.cancel(("dial", found.key))
+
+    def _dialling(self, wanted: Candidate) -> bool:
+        """Tell whether another candidate with the same nodeId is being dialled."""
+        others = (c for c in self._candidates.values() if c.node_id == wanted.node_id and c is not wanted)
+        return any(other.link is not None for other in others)
+
+    def _plan(self, found: Candidate, turn: Turn) -> None:
+        if self.closed or found.blocked:
+            return
+        delay = min(limits.REDIAL_FIRST_SECONDS * 2.0 ** (found.attempts - 1), limits.REDIAL_LAST_SECONDS)
+        delay *= 1.0 + limits.REDIAL_JITTER * turn.jitter()
+        self._timers.set(("dial", found.key), turn.now.monotonic + delay)
+
+    def _unfit(self, hint: Hint) -> str | None:
+        if hint.node_id == self._own_id:
+            return "self"
+        if hint.room != self._room:
+            return "room"
+        if "2.0" not in (version.strip() for version in hint.mmp.split(",")):
+            return "version"
+        return None if self._allowed(hint.addresses) else "address"
+
+    def _allowed(self, addresses: tuple[Address, ...]) -> tuple[Address, ...]:
+        """Keep the addresses we may dial on a hint: without `lan` only this machine's own."""
+        kept = addresses if self._lan else tuple(a for a in addresses if is_loopback(a[0]))
+        return kept[: limits.CANDIDATE_ADDRESSES]
+
+    def _forget(self, found: Candidate) -> None:
+        self._timers.cancel(("dial", found.key))
+        self._candidates.pop(found.key, None)

@@ -1,0 +1,294 @@
+"""Connections and the peers they prove: opened, authenticated, superseded, silent, lost.
+
+A connection is nobody's until its handshake ends; a failed handshake sends nothing and leaves no state.
+Of several sessions with one peer one is active and carries records (`peers.stays`); the others are read a
+moment longer, so that nothing on its way is lost, and then closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from covey import _core, limits
+from covey.model import PeerView, SendState
+from covey.proto import delivery
+from covey.proto.effects import Bind, Close, LinkOpened, Notify, Write
+from covey.proto.inbox import Trust
+from covey.proto.link import Link, Peer, stranger_lane
+from covey.proto.news import PeerJoined, PeerLeft, PeerSlow
+from covey.proto.peers import Roster, fingerprint, stays
+from covey.proto.receipts import TOKEN
+from covey.proto.timers import Timers
+from covey.proto.turn import Turn
+
+if TYPE_CHECKING:
+    from covey.proto.options import NodeOptions
+
+PING = b'{"type":"ping"}'
+PONG = b'{"type":"pong"}'
+
+
+class Sessions:
+    """Every connection of one node, and every peer proven on one of them."""
+
+    def __init__(
+        self,
+        identity: _core.Identity,
+        options: NodeOptions,
+        *,
+        intake: _core.Intake,
+        trust: Trust,
+        roster: Roster,
+        timers: Timers,
+    ) -> None:
+        self._identity = identity
+        self._room = options.room
+        self._extensions = (TOKEN,) if options.receipts else ()
+        self._intake = intake
+        self._trust = trust
+        self._roster = roster
+        self._timers = timers
+        self._dirty: set[int] = set()
+        self._unproven = 0
+        self.closed = False
+        self.links: dict[int, Link] = {}
+        self.peers: dict[str, Peer] = {}
+
+    # --- a connection's life --------------------------------------------------------------------
+
+    def connected(self) -> set[str]:
+        """Return the nodeIds with an open session."""
+        return {peer.node_id for peer in self.peers.values() if peer.links}
+
+    def dial(self, key: str, turn: Turn) -> None:
+        """Dial a candidate if the dial rule and the present sessions allow it."""
+        link = self._roster.dial(key, self.connected(), turn)
+        if link is not None:
+            self.links[link.id] = link
+
+    def opened(self, event: LinkOpened, turn: Turn) -> None:
+        """Begin the handshake on a new connection, or turn it away when too many wait for theirs."""
+        link = self.links.get(event.link)
+        if link is None:
+            link = self.links[event.link] = Link(event.link, inbound=True)
+        link.address, link.loopback = event.address, event.loopback
+        link.opened_at = link.heard_at = turn.now.monotonic
+        link.state = "handshake"
+        self._unproven += 1
+        if self.closed or len(self.links) > limits.LINKS or self._unproven > limits.UNPROVEN_LINKS:
+            self.end(link, "stopping" if self.closed else "too_many_links", turn)
+            return
+        candidate = self._roster.candidate(link.candidate)
+        if link.inbound:
+            link.session = _core.Session.server(
+                self._identity, room=self._room, extensions=self._extensions, entropy=event.entropy
+            )
+        else:
+            link.session = _core.Session.client(
+                self._identity,
+                room=self._room,
+                extensions=self._extensions,
+                entropy=event.entropy,
+                expect_node_id=candidate.node_id if candidate else None,
+            )
+        self._timers.set(("handshake", link.id), turn.now.monotonic + limits.HANDSHAKE_SECONDS)
+        self.touch(link)
+
+    def authenticated(self, link: Link, event: _core.Authenticated, turn: Turn) -> Peer | None:
+        """Take a proven peer: bind its key, elect the session that stays; None when it is turned away."""
+        hello = event.peer
+        if hello.node_id == self._identity.node_id:
+            self._roster.block(link, "own nodeId")
+            self.end(link, "own_node_id", turn, code=1005, message="this is your own nodeId")
+            return None
+        bound = self._intake.bind(hello.node_id, hello.public_key)
+        if bound == "conflict":
+            turn.log("warning", "identity-conflict", node_id=hello.node_id, address=link.address)
+            self._roster.block(link, "identity conflict")
+            self.end(
+                link, "identity_conflict", turn, code=1009, message="this nodeId is bound to another key"
+            )
+            return None
+        if bound == "full":
+            self.end(link, "bindings_full", turn, code=1010, message="this node knows too many identities")
+            return None
+        if bound == "bound":
+            turn.add(Bind(hello.node_id, hello.public_key, hello.name))
+        self._prove(link, hello.node_id, turn)
+        peer = self._peer(hello)
+        peer.links.append(link)
+        trusted = self._trust.trusts(peer.node_id)
+        link.lane = None if link.loopback or trusted else stranger_lane(turn.now.monotonic)
+        turn.count("sessions.opened")
+        if len(peer.links) == 1:
+            self._timers.cancel(("retain", peer.node_id))
+            turn.count("peers.joined")
+        return peer
+
+    def elect(self, peer: Peer, turn: Turn) -> None:
+        """Choose the session that carries records; the others are closed a moment later."""
+        chosen = stays(self._identity.node_id, peer.node_id, peer.links)
+        peer.active = chosen
+        for link in peer.links:
+            if link is chosen:
+                self._timers.cancel(("retire", link.id))
+            elif self._timers.wanted(("retire", link.id)) is None:
+                wait = limits.RETIRE_SERVER_SECONDS if link.inbound else limits.RETIRE_SECONDS
+                self._timers.set(("retire", link.id), turn.now.monotonic + wait)
+        self.pump(peer, turn)
+
+    def lost(self, link_id: int, reason: str, turn: Turn) -> None:
+        """Forget a connection that is gone, and plan the next dial where we dialled it."""
+        link = self.links.pop(link_id, None)
+        if link is None:
+            return
+        self._dirty.discard(link_id)
+        if link.state in ("handshake", "open"):
+            turn.count("sessions.lost" if link.state == "open" else "handshakes.lost")
+        self._detach(link, link.why or reason, turn)
+        lived = turn.now.monotonic - link.opened_at if link.opened_at else 0.0
+        self._roster.ended(link, lived_seconds=lived, turn=turn)
+
+    def end(self, link: Link, why: str, turn: Turn, *, code: int | None = None, message: str = "") -> None:
+        """Close a connection for a counted reason; on an open session the peer hears a sealed error first."""
+        if link.state == "closing":
+            return
+        if code is not None and link.session is not None:
+            link.session.close(code, message)
+        self._write(link, turn)
+        link.why = why
+        turn.count(f"sessions.closed.{why}")
+        self._detach(link, why, turn)
+        link.state = "closing"
+        turn.add(Close(link.id))
+
+    def silent(self, link: Link, turn: Turn) -> None:
+        """Look at a quiet session: ping it, or close it when it has been silent for too long."""
+        if link.state != "open" or link.session is None:
+            return
+        quiet = turn.now.monotonic - link.heard_at
+        if quiet >= limits.SILENCE_SECONDS:
+            self.end(link, "silent", turn)
+            return
+        if quiet >= limits.PING_SECONDS:
+            link.session.send_control(PING)
+            self.touch(link)
+            self._timers.set(("beat", link.id), turn.now.monotonic + limits.PING_SECONDS)
+        else:
+            self._timers.set(("beat", link.id), link.heard_at + limits.PING_SECONDS)
+
+    def forget(self, node_id: str, turn: Turn) -> None:
+        """Let a peer go that has been away past retention; what still waited for it has expired."""
+        peer = self.peers.get(node_id)
+        if peer is not None and not peer.links:
+            del self.peers[node_id]
+            delivery.abandon(peer, SendState.EXPIRED, "away too long", turn)
+
+    # --- writing --------------------------------------------------------------------------------
+
+    def full(self, link: Link, full: bool, turn: Turn) -> None:
+        """Take note that a peer reads too slowly, or has caught up."""
+        link.full = full
+        peer = self.peers.get(link.node_id) if link.node_id else None
+        if peer is None or peer.active is not link:
+            return
+        turn.count("peers.slow" if full else "peers.caught_up")
+        turn.add(Notify(PeerSlow(peer.node_id, peer.name, full)))
+        self.pump(peer, turn)
+
+    def say(self, peer: Peer, frames: Iterable[bytes]) -> None:
+        """Seal control frames to a peer; without an open session they are not said."""
+        if peer.active is not None and peer.active.session is not None:
+            for frame in frames:
+                peer.active.session.send_control(frame)
+            self.touch(peer.active)
+
+    def pump(self, peer: Peer, turn: Turn) -> None:
+        """Seal what waits for a peer."""
+        if delivery.pump(peer, turn) and peer.active is not None:
+            self.touch(peer.active)
+
+    def touch(self, link: Link) -> None:
+        """Note that a session has something to write; `flush` writes it once, at the end of the turn."""
+        self._dirty.add(link.id)
+
+    def flush(self, turn: Turn) -> None:
+        """Write what sessions have sealed in this turn."""
+        for link_id in sorted(self._dirty):
+            link = self.links.get(link_id)
+            if link is not None:
+                self._write(link, turn)
+        self._dirty.clear()
+
+    def views(self) -> list[PeerView]:
+        """Return the peers with an open session, by name."""
+        shown = [self.view(peer) for peer in self.peers.values() if peer.links]
+        return sorted(shown, key=lambda view: (view.name, view.node_id))
+
+    def view(self, peer: Peer) -> PeerView:
+        """Return one peer as `peers` shows it."""
+        link = peer.active or (peer.links[0] if peer.links else None)
+        state = "away" if link is None else "slow" if link.full else "open"
+        return PeerView(
+            node_id=peer.node_id,
+            name=peer.name,
+            fingerprint=peer.fingerprint,
+            path=link.path if link else "",
+            state=state,
+            trusted=self._trust.trusts(peer.node_id),
+            implementation=peer.implementation,
+            address=link.address if link else "",
+        )
+
+    # --- below ----------------------------------------------------------------------------------
+
+    def _prove(self, link: Link, node_id: str, turn: Turn) -> None:
+        link.state, link.node_id = "open", node_id
+        self._unproven -= 1
+        self._roster.proven(link, node_id)
+        self._timers.cancel(("handshake", link.id))
+        self._timers.set(("beat", link.id), turn.now.monotonic + limits.PING_SECONDS)
+
+    def _peer(self, hello: _core.PeerHello) -> Peer:
+        peer = self.peers.get(hello.node_id)
+        if peer is None:
+            mark = fingerprint(hello.public_key)
+            self._trust.bound(hello.node_id, mark)
+            peer = Peer(hello.node_id, hello.name, hello.public_key, mark, delivery.Outlet())
+            self.peers[hello.node_id] = peer
+        peer.name = hello.name
+        peer.implementation = "/".join(hello.implementation)
+        peer.receipts = TOKEN in self._extensions and TOKEN in hello.extensions
+        return peer
+
+    def _write(self, link: Link, turn: Turn) -> None:
+        if link.session is None or link.state in ("dialling", "closing"):
+            return
+        data = link.session.take_output()
+        if data:
+            turn.count("bytes.out", len(data))
+            turn.add(Write(link.id, data))
+
+    def _detach(self, link: Link, reason: str, turn: Turn) -> None:
+        for name in ("handshake", "beat", "retire"):
+            self._timers.cancel((name, link.id))
+        if link.state == "handshake":
+            self._unproven -= 1
+        peer = self.peers.get(link.node_id) if link.node_id else None
+        if peer is None or link not in peer.links:
+            return
+        peer.links.remove(link)
+        peer.outlet.session_ended(link.id)
+        if peer.links:
+            self.elect(peer, turn)
+            return
+        peer.active = None
+        turn.count("peers.left")
+        turn.add(Notify(PeerLeft(peer.node_id, peer.name, reason)))
+        self._timers.set(("retain", peer.node_id), turn.now.monotonic + limits.PEER_RETENTION_SECONDS)
+        self._roster.lost_peer(peer.node_id, turn)
+
+    def joined(self, peer: Peer, turn: Turn) -> None:
+        """Tell that a first session with this peer is open."""
+        turn.add(Notify(PeerJoined(self.view(peer))))
