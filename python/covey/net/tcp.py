@@ -1,0 +1,175 @@
+"""TCP links: bytes in, bytes out, with bounded write buffers. The event loop decides how (uvloop or asyncio).
+
+Rules: no byte is read or written here with any understanding of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import socket
+from typing import TYPE_CHECKING, cast
+
+from covey import limits
+from covey.errors import NetworkError
+
+if TYPE_CHECKING:
+    from covey.ports import LinkSink
+
+
+class TcpTransport:
+    """All TCP links of one node: one listener, and the dials the engine asks for."""
+
+    def __init__(self) -> None:
+        self._server: asyncio.Server | None = None
+        self._links: dict[int, _TcpLink] = {}
+        self._dials: dict[int, asyncio.Task[None]] = {}
+        self._next_accepted = 2
+        self._all_gone: asyncio.Event | None = None
+
+    async def listen(self, host: str, port: int, sink: LinkSink) -> int:
+        """Accept connections on `host:port` (0: any free port); return the bound port.
+
+        Raises:
+            NetworkError: The address cannot be bound; it says which and why.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(lambda: self._accepted(sink), host, port, backlog=128)
+        except OSError as error:
+            raise NetworkError(
+                f"cannot listen on {host}:{port}: {_why(error)}",
+                hint="choose another port, or 0 for a free one",
+            ) from error
+        return int(self._server.sockets[0].getsockname()[1])
+
+    def connect(self, link: int, host: str, port: int, timeout_seconds: float, sink: LinkSink) -> None:
+        """Start to dial; `link_opened` or `link_failed` follows."""
+        work = self._dial(link, host, port, timeout_seconds, sink)
+        self._dials[link] = asyncio.get_running_loop().create_task(work)
+
+    def write(self, link: int, data: bytes) -> None:
+        """Write in order; a link that is gone swallows it, its loss is already on the way."""
+        found = self._links.get(link)
+        if found is not None and not found.transport.is_closing():
+            found.transport.write(data)
+
+    def reading(self, link: int, on: bool) -> None:
+        """Pause or resume reading."""
+        found = self._links.get(link)
+        if found is None or found.transport.is_closing():
+            return
+        if on:
+            found.transport.resume_reading()
+        else:
+            found.transport.pause_reading()
+
+    def close(self, link: int) -> None:
+        """Write what is buffered, then close; a peer that does not read is cut off a moment later."""
+        dial = self._dials.pop(link, None)
+        if dial is not None:
+            dial.cancel()
+        found = self._links.get(link)
+        if found is not None:
+            found.transport.close()
+            asyncio.get_running_loop().call_later(limits.GOODBYE_SECONDS, found.abort)
+
+    async def stop(self) -> None:
+        """Stop listening and close every link, giving buffered bytes a moment to leave."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for dial in tuple(self._dials.values()):
+            dial.cancel()
+        await asyncio.gather(*self._dials.values(), return_exceptions=True)
+        self._dials.clear()
+        if self._links:
+            self._all_gone = asyncio.Event()
+            for link in tuple(self._links):
+                self.close(link)
+            # every link is aborted after GOODBYE_SECONDS, so this ends
+            await self._all_gone.wait()
+
+    def gone(self, link: int) -> None:
+        """Forget a link whose connection has ended."""
+        self._links.pop(link, None)
+        if self._all_gone is not None and not self._links:
+            self._all_gone.set()
+
+    def _accepted(self, sink: LinkSink) -> _TcpLink:
+        link = _TcpLink(self, self._next_accepted, sink, inbound=True)
+        self._next_accepted += 2
+        return link
+
+    def opened(self, link: _TcpLink) -> None:
+        """Take a link whose connection stands."""
+        self._links[link.id] = link
+
+    async def _dial(self, link: int, host: str, port: int, timeout_seconds: float, sink: LinkSink) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await loop.create_connection(lambda: _TcpLink(self, link, sink, inbound=False), host, port)
+        except TimeoutError:
+            sink.link_failed(link, "connect timeout")
+        except OSError as error:
+            sink.link_failed(link, _why(error))
+        finally:
+            self._dials.pop(link, None)
+
+
+class _TcpLink(asyncio.Protocol):
+    """One connection, between the event loop and the sink."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, owner: TcpTransport, link: int, sink: LinkSink, *, inbound: bool) -> None:
+        self.id = link
+        self._owner = owner
+        self._sink = sink
+        self._inbound = inbound
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(limits.WRITE_HIGH_BYTES, limits.WRITE_LOW_BYTES)
+        raw = self.transport.get_extra_info("socket")
+        if raw is not None:
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        host, port = (self.transport.get_extra_info("peername") or ("unknown", 0))[:2]
+        self._owner.opened(self)
+        self._sink.link_opened(
+            self.id, inbound=self._inbound, address=f"{host}:{port}", loopback=is_loopback(host)
+        )
+
+    def data_received(self, data: bytes) -> None:
+        self._sink.link_data(self.id, data)
+
+    def pause_writing(self) -> None:
+        self._sink.link_full(self.id, True)
+
+    def resume_writing(self) -> None:
+        self._sink.link_full(self.id, False)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._owner.gone(self.id)
+        self._sink.link_lost(self.id, "closed" if exc is None else str(exc) or type(exc).__name__)
+
+    def abort(self) -> None:
+        """Cut the connection, whatever is still buffered; a no-op once it is gone."""
+        self.transport.abort()
+
+
+def _why(error: OSError) -> str:
+    """Say what the system said, in its own words; asyncio's wrap them."""
+    return os.strerror(error.errno).lower() if error.errno else str(error)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a peer's literal address is this machine's loopback, IPv4 in IPv6 included."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)

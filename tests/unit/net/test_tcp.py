@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+
+from covey import limits
+from covey.errors import NetworkError
+from covey.net.tcp import TcpTransport, is_loopback
+
+
+class Sink:
+    """Keeps what a transport says, and lets a test wait for it."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[object, ...]] = []
+        self.bytes: dict[int, bytearray] = {}
+        self._more = asyncio.Event()
+
+    def _note(self, *what: object) -> None:
+        self.said.append(what)
+        self._more.set()
+
+    def link_opened(self, link: int, *, inbound: bool, address: str, loopback: bool) -> None:
+        self.bytes[link] = bytearray()
+        self._note("opened", link, inbound, loopback)
+
+    def link_failed(self, link: int, reason: str) -> None:
+        self._note("failed", link, reason)
+
+    def link_data(self, link: int, data: bytes) -> None:
+        self.bytes[link] += data
+        self._more.set()
+
+    def link_full(self, link: int, full: bool) -> None:
+        self._note("full", link, full)
+
+    def link_lost(self, link: int, reason: str) -> None:
+        self._note("lost", link, reason)
+
+    async def until(self, *what: object) -> tuple[object, ...]:
+        def found() -> tuple[object, ...] | None:
+            return next((said for said in self.said if said[: len(what)] == what), None)
+
+        async with asyncio.timeout(10):
+            while (said := found()) is None:
+                self._more.clear()
+                await self._more.wait()
+        return said
+
+    async def until_bytes(self, link: int, count: int) -> bytes:
+        async with asyncio.timeout(10):
+            while len(self.bytes[link]) < count:
+                self._more.clear()
+                await self._more.wait()
+        return bytes(self.bytes[link])
+
+
+async def two() -> tuple[TcpTransport, Sink, TcpTransport, Sink]:
+    server, server_sink, client, client_sink = TcpTransport(), Sink(), TcpTransport(), Sink()
+    port = await server.listen("127.0.0.1", 0, server_sink)
+    client.connect(1, "127.0.0.1", port, 5.0, client_sink)
+    await client_sink.until("opened", 1, False, True)
+    await server_sink.until("opened", 2, True, True)
+    return server, server_sink, client, client_sink
+
+
+def test_bytes_go_both_ways_and_a_close_flushes_what_was_written() -> None:
+    async def run() -> None:
+        server, server_sink, client, client_sink = await two()
+        client.write(1, b"hello")
+        assert await server_sink.until_bytes(2, 5) == b"hello"
+        server.write(2, b"x" * 300_000)
+        server.close(2)
+        assert len(await client_sink.until_bytes(1, 300_000)) == 300_000
+        await client_sink.until("lost", 1)
+        await server_sink.until("lost", 2)
+        await client.stop()
+        await server.stop()
+
+    asyncio.run(run())
+
+
+def test_a_peer_that_does_not_read_shows_as_full_and_again_as_relieved() -> None:
+    async def run() -> None:
+        server, server_sink, client, client_sink = await two()
+        client.reading(1, False)
+        chunk, chunks = bytes(1 << 16), 0
+        while ("full", 2, True) not in server_sink.said:
+            server.write(2, chunk)
+            chunks += 1
+            await asyncio.sleep(0)
+            assert chunks < 4096, "the write buffer has no bound"
+        client.reading(1, True)
+        await server_sink.until("full", 2, False)
+        assert len(await client_sink.until_bytes(1, chunks << 16)) == chunks << 16
+        await client.stop()
+        await server.stop()
+
+    asyncio.run(run())
+
+
+def test_stop_ends_although_a_peer_never_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "GOODBYE_SECONDS", 0.05)
+
+    async def run() -> None:
+        server, server_sink, client, _ = await two()
+        client.reading(1, False)
+        while ("full", 2, True) not in server_sink.said:
+            server.write(2, bytes(1 << 16))
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            await server.stop()
+        await server_sink.until("lost", 2)
+        await client.stop()
+
+    asyncio.run(run())
+
+
+def test_a_dial_to_nobody_fails_with_a_reason() -> None:
+    async def run() -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        client, sink = TcpTransport(), Sink()
+        client.connect(1, "127.0.0.1", port, 5.0, sink)
+        _, _, reason = await sink.until("failed", 1)
+        assert "refused" in str(reason).lower()
+        await client.stop()
+
+    asyncio.run(run())
+
+
+def test_a_taken_port_says_which_and_why() -> None:
+    async def run() -> None:
+        first, second = TcpTransport(), TcpTransport()
+        port = await first.listen("127.0.0.1", 0, Sink())
+        with pytest.raises(NetworkError, match=rf"cannot listen on 127\.0\.0\.1:{port}: "):
+            await second.listen("127.0.0.1", port, Sink())
+        await first.stop()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("192.0.2.1", False),
+        ("::ffff:192.0.2.1", False),
+        ("fe80::1%eth0", False),
+        ("unknown", False),
+    ],
+)
+def test_loopback_is_decided_by_the_address(host: str, local: bool) -> None:
+    assert is_loopback(host) is local
