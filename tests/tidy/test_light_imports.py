@@ -24,7 +24,7 @@ HEAVY = {
     "sqlite3",
     "multiprocessing",
 }
-"""Modules that cost milliseconds or megabytes: each is loaded by the first thing that needs it, never before."""
+"""Modules that cost milliseconds or megabytes: loaded by what needs them, never before."""
 
 REPORT = """
 import json, sys

@@ -9,7 +9,8 @@ from tests.tidy import tree
 MACHINE_PATH = re.compile(r"(?<![\w.~$}*-])/(?:work|tmp|root|home|farm|Users)/\w")
 """An absolute path of somebody's machine. A web address or a path below a variable is none."""
 REGISTRY_HOST = re.compile(
-    r"(?:pypi|pythonhosted)\.org|(?:index|static)\.crates\.io|registry\.npmjs\.|(?:deb|security)\.debian\.org",
+    r"(?:pypi|pythonhosted)\.org|(?:index|static)\.crates\.io"
+    r"|registry\.npmjs\.|(?:deb|security)\.debian\.org",
 )
 UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b")
 LINK = re.compile(r"\[[^\]]*\]\((?!https?:|#|mailto:)([^)#\s]+)(?:#[^)]*)?\)")

@@ -1,0 +1,41 @@
+"""The benches run, each once and with the equalities they assert; their table says what was measured."""
+
+import subprocess
+import sys
+
+from benches import table
+from tests.tidy import tree
+
+
+def test_every_bench_runs_once():
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "benches",
+        "-q",
+        "--benchmark-disable",
+        "-o",
+        "python_files=bench_*.py",
+    ]
+    answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert " passed" in answer.stdout.splitlines()[-1]
+
+
+def test_the_table_shows_medians_per_record_and_ratios():
+    report = {
+        "benchmarks": [
+            {"group": "sign", "name": "PyNaCl", "stats": {"median": 0.004}, "extra_info": {"records": 10}},
+            {"group": "sign", "name": "covey", "stats": {"median": 0.0002}, "extra_info": {}},
+            {"group": "store", "name": "covey", "stats": {"median": 5e-8}, "extra_info": {"records": 1}},
+        ]
+    }
+    shown = list(table.lines(table.figures(report)))
+    assert shown[1:] == [
+        "sign",
+        f"  {'covey':32} {'200 µs':>12} {'5,000':>12}",
+        f"  {'PyNaCl':32} {'400 µs':>12} {'2,500':>12}   2.00 x covey's time",
+        "store",
+        f"  {'covey':32} {'50 ns':>12} {'20,000,000':>12}",
+    ]
