@@ -210,8 +210,8 @@ def test_golden_addresses_and_payloads(golden: Read) -> None:
         assert keys == case["expect"]["categoryKeys"], case["i"]
         assert core.content_key(texts) == case["expect"]["blockKeyV2"], case["i"]
         verified += _check_golden_v2(case["expect"].get("v2_0"), public_key)
-    assert len(data["cases"]) == 200
-    assert verified > 0
+    assert len(data["cases"]) == 120
+    assert verified >= 30
 
 
 def _check_golden_v2(v2: Json | None, public_key: bytes) -> int:

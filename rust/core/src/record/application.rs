@@ -17,10 +17,19 @@ pub struct Application {
 }
 
 impl Application {
-    /// Check and take application bytes.
+    /// Check and take application bytes to be minted.
     ///
     /// `media_type` is canonical lower case without parameters; `schema` is an absolute URI or empty.
     pub fn new(media_type: &str, schema: &str, data: Vec<u8>) -> Result<Self, Refusal> {
+        if !(schema.is_empty() || is_absolute_uri(schema)) {
+            return Err(Refusal::new(Reason::Schema, "application.schema: expected an absolute uri or nothing"));
+        }
+        Self::received(media_type, schema, data)
+    }
+
+    /// Check and take application bytes as they came. The published schema asks of `schema` only that it is
+    /// a string, so a receiver refuses no more than that.
+    pub(crate) fn received(media_type: &str, schema: &str, data: Vec<u8>) -> Result<Self, Refusal> {
         if !text::is_media_type(media_type) {
             return Err(Refusal::new(
                 Reason::Schema,
@@ -38,9 +47,6 @@ impl Application {
             ));
         }
         text::require_nfc(schema, "application.schema")?;
-        if !(schema.is_empty() || is_absolute_uri(schema)) {
-            return Err(Refusal::new(Reason::Schema, "application.schema: expected an absolute uri or nothing"));
-        }
         let digest = sha256(&[&data]);
         Ok(Self { media_type: media_type.to_owned(), schema: schema.to_owned(), digest, data })
     }

@@ -118,7 +118,7 @@ fn read_application(wire: &WireApplication<'_>, data: &str) -> Result<Applicatio
     }
     let bytes =
         URL_SAFE_NO_PAD.decode(data).map_err(|_| schema("application data: expected canonical unpadded base64url"))?;
-    let application = Application::new(&wire.media_type, &wire.schema, bytes)?;
+    let application = Application::received(&wire.media_type, &wire.schema, bytes)?;
     if wire.byte_length != application.data().len() as u64 {
         return Err(Refusal::new(Reason::ApplicationMismatch, "application.byteLength: not the length of the data"));
     }
