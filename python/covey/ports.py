@@ -43,6 +43,10 @@ class Model(Protocol):
         """Return `adapter/model` for logs and status."""
         ...
 
+    def reserve_usd(self, request: ModelRequest) -> float:
+        """Return the most that one call is expected to cost, in USD; it is set aside before the call."""
+        ...
+
     async def warm(self) -> None:
         """Load whatever is slow to import, off the event loop."""
         ...
