@@ -33,7 +33,7 @@ ADAPTERS: Final[dict[str, AdapterFacts]] = {
         AdapterFacts(
             "anthropic",
             "anthropic",
-            model="claude-haiku-4-5-20251001",
+            model="claude-haiku-5-5",
             key_env="ANTHROPIC_API_KEY",
             key_page="https://console.anthropic.com/settings/keys",
             key_sample="sk-ant-...",
@@ -41,7 +41,7 @@ ADAPTERS: Final[dict[str, AdapterFacts]] = {
         AdapterFacts(
             "openai",
             "openai",
-            model="gpt-4o-mini",
+            model="gpt-6-luna",
             key_env="OPENAI_API_KEY",
             key_page="https://platform.openai.com/api-keys",
             key_sample="sk-proj-...",

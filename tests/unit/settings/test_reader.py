@@ -51,7 +51,7 @@ def test_a_minimal_file_gets_every_documented_default() -> None:
     assert read.role_weights.as_tuple() == (2.0, 1.0, 2.5, 1.5, 1.0, 0.5, 0.6)
     assert read.role_weights.high() == {"focus": 2.0, "intent": 2.5, "motivation": 1.5}
     assert (read.model.name, read.model.max_tokens_per_call, read.model.timeout) == (
-        "gpt-4o-mini",
+        "gpt-6-luna",
         1024,
         60.0,
     )
@@ -81,7 +81,7 @@ def test_a_minimal_file_gets_every_documented_default() -> None:
 @pytest.mark.parametrize(
     ("adapter", "more", "model"),
     [
-        ("anthropic", "", "claude-haiku-4-5-20251001"),
+        ("anthropic", "", "claude-haiku-5-5"),
         ("ollama", "", "llama3.2:3b"),
         ("mistral", "", "mistral-small-latest"),
         ("compatible", 'base_url = "http://127.0.0.1:8000/v1/"\nmodel_name = "qwen"', "qwen"),

@@ -1,0 +1,206 @@
+"""Build the model that a configuration names, and find one where none is named.
+
+Rules: the environment comes in as a mapping; nothing here imports an SDK, and an adapter's own module is
+imported when it is chosen: a scripted peer needs no HTTP client, a Claude peer no Ollama.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from covey.errors import ModelError, ModelErrorKind
+from covey.models.prices import Quote, quote
+from covey.models.sdk import installed, missing
+from covey.ports import Model
+from covey.settings import ADAPTERS, ModelSettings, Settings
+
+_SDK = {"anthropic": "anthropic", "openai": "openai", "compatible": "openai"}
+_OLLAMA_PORT = "11434"
+_LOCAL = "runs on this machine"
+
+
+class PricedModel(Model, Protocol):
+    """A model that also says what its calls cost and how we know."""
+
+    quote: Quote
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """A model found without being named: settings for it, and one line that says why."""
+
+    adapter: str
+    model_name: str
+    reason: str
+    base_url: str | None = None
+
+
+def build(settings: Settings, env: Mapping[str, str]) -> PricedModel:
+    """Return the model a configuration names, ready to be called; no SDK is imported yet.
+
+    Args:
+        settings: The peer's settings.
+        env: The environment: keys, OLLAMA_HOST.
+
+    Raises:
+        ModelError: Its key or its SDK is missing; it says how to get it.
+    """
+    model = settings.model
+    kind = model.facts.kind
+    if kind == "scripted":
+        from covey.models.scripted import ScriptedModel
+
+        return ScriptedModel(settings.scripted)
+    check(model, env)
+    base_url, price, key = address(model, env), price_of(model, env), key_of(model, env)
+    if kind == "ollama":
+        from covey.models.ollama import OllamaModel
+
+        window = settings.context.max_context_tokens + model.max_tokens_per_call
+        return OllamaModel(model.name, base_url or "", price, window_tokens=window)
+    if kind == "compatible":
+        from covey.models.compatible import CompatibleModel
+
+        return CompatibleModel(model.adapter, model.name, base_url or "", price, api_key=key)
+    if kind == "openai":
+        from covey.models.openai import OpenAIModel
+
+        return OpenAIModel(model.name, key or "none", price, base_url=base_url)
+    from covey.models.anthropic import AnthropicModel
+
+    return AnthropicModel(model.name, key or "none", price, base_url=base_url)
+
+
+def check(model: ModelSettings, env: Mapping[str, str]) -> str:
+    """Return, for dry-run, what stands ready: adapter, model, key or address.
+
+    Raises:
+        ModelError: The key or the SDK is missing. Nobody is contacted.
+    """
+    kind = model.facts.kind
+    label = f"{model.adapter} {model.name}"
+    if kind == "scripted":
+        return label
+    if kind == "ollama":
+        url = address(model, env)
+        return f"{label} baseUrl={url} (verify ollama is running: `curl {url}/api/tags`)"
+    if not installed(_SDK[kind]):
+        raise missing(_SDK[kind])
+    if key_of(model, env) is not None:
+        return f"{label} (key present)"
+    variable = model.api_key_env or model.facts.key_env
+    # A server of one's own may want no key; a key that was named, or a vendor's, must be there.
+    if model.api_key_env is None and (model.base_url is not None or variable is None):
+        return f"{label} at {model.base_url} (no key)"
+    page = f" (get a key: {model.facts.key_page})" if model.facts.key_page else ""
+    raise ModelError(
+        f"{model.adapter}: {variable} is not set",
+        kind=ModelErrorKind.AUTH,
+        transient=False,
+        hint=f"export {variable}={model.facts.key_sample}{page}",
+    )
+
+
+def key_of(model: ModelSettings, env: Mapping[str, str]) -> str | None:
+    """Return the key to use: the file's, else the environment's, else None."""
+    variable = model.api_key_env or model.facts.key_env
+    return model.api_key or (_said(env, variable) if variable else None)
+
+
+def address(model: ModelSettings, env: Mapping[str, str]) -> str | None:
+    """Return the API's address: the file's, OLLAMA_HOST for Ollama, the adapter's usual one, else None."""
+    if model.base_url is not None:
+        return model.base_url
+    return _ollama_at(env) if model.facts.kind == "ollama" else model.facts.base_url
+
+
+def price_of(model: ModelSettings, env: Mapping[str, str]) -> Quote:
+    """Return what the model's calls cost; on this machine nothing, unless agent.toml has a price."""
+    is_local = model.facts.kind == "ollama" or (
+        model.facts.kind == "compatible" and _is_loopback(address(model, env) or "")
+    )
+    return quote(model.name, model.prices, free=_LOCAL if is_local else None)
+
+
+def detect(
+    env: Mapping[str, str],
+    *,
+    has_sdk: Callable[[str], bool] = installed,
+    models_at: Callable[[str], list[str] | None] | None = None,
+) -> Detected:
+    """Return the model to use where nobody named one: a key's, a local Ollama's, else the rules.
+
+    Args:
+        env: The environment.
+        has_sdk: Says whether a package is installed.
+        models_at: Gives the models of the Ollama at an address, or None where none answers; by default
+            the address is asked, for 0.4 s at most.
+    """
+    skipped = ""
+    for adapter in ("anthropic", "openai"):
+        facts = ADAPTERS[adapter]
+        if facts.key_env is None or _said(env, facts.key_env) is None:
+            continue
+        if has_sdk(adapter):
+            return Detected(adapter, facts.model or "", f"{adapter}: {facts.key_env} is set")
+        skipped += f"; {facts.key_env} is set but covey[{adapter}] is not installed"
+    base_url = _ollama_at(env)
+    names = (models_at or _ask_ollama)(base_url)
+    if names:
+        usual = ADAPTERS["ollama"].model
+        name = usual if usual is not None and usual in names else names[0]
+        return Detected("ollama", name, f"ollama: {name} at {base_url}", base_url)
+    return Detected(
+        "scripted", "rules", f"scripted rules: no model key and no Ollama with a model found{skipped}"
+    )
+
+
+def ollama_address(host: str) -> str:
+    """Return the URL that OLLAMA_HOST means to a client: the scheme and port may be missing.
+
+    Args:
+        host: For example `127.0.0.1`, `box:1234`, `:8080`, `0.0.0.0`, `https://models.example`.
+    """
+    scheme, found, rest = host.strip().strip("\"'").partition("://")
+    if not found:
+        scheme, rest = "http", scheme
+    netloc, _, path = rest.partition("/")
+    if netloc.startswith("["):
+        name, _, port = netloc.partition("]")
+        name, port = f"{name}]", port.lstrip(":")
+    elif netloc.count(":") > 1:
+        name, port = f"[{netloc}]", ""
+    else:
+        name, _, port = netloc.partition(":")
+    if name in ("", "0.0.0.0", "[::]"):  # a server's "everywhere" is this machine to a client
+        name = "127.0.0.1"
+    usual = {"https": "443", "http": "80"}.get(scheme) if found else None
+    return f"{scheme}://{name}:{port or usual or _OLLAMA_PORT}/{path}".rstrip("/")
+
+
+def _ollama_at(env: Mapping[str, str]) -> str:
+    said = _said(env, "OLLAMA_HOST")
+    return ollama_address(said) if said else ADAPTERS["ollama"].base_url or ""
+
+
+def _ask_ollama(base_url: str) -> list[str] | None:
+    from covey.models.ollama import models_at
+
+    return models_at(base_url)
+
+
+def _said(env: Mapping[str, str], variable: str) -> str | None:
+    """Return a variable's value; an empty one says nothing."""
+    return env.get(variable, "").strip() or None
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
