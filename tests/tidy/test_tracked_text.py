@@ -76,3 +76,29 @@ def test_each_text_check_can_fail():
     assert lines_with(REGISTRY_HOST, {"x": "index: https://files.pythonhosted.org/x"})
     assert lines_with(UNFINISHED, {"x.py": "# TODO: later"})
     assert broken_links({"README.md": "[x](no-such-file.md) [y](LICENSE)"}) == ["README.md: no-such-file.md"]
+
+
+def rooms() -> set[str]:
+    """Return the rooms there are: modules of the core, modules of the package, crates, test folders."""
+    found = {name.split("/")[2] for name in tree.tracked() if name.startswith("python/covey/")}
+    found |= {name.split("/")[3] for name in tree.tracked() if name.startswith("rust/core/src/")}
+    found |= {
+        "/".join(name.split("/")[:2]) for name in tree.tracked() if name.startswith(("rust/", "tests/"))
+    }
+    ends = re.compile(r"\.(?:py|pyi|rs|typed)$")
+    hidden = {"__init__", "__main__", "lib", "py", "_core"}
+    return {ends.sub("", name) for name in found} - hidden
+
+
+def unnamed(found: set[str], page: str) -> set[str]:
+    """Return the rooms that a page does not name as code."""
+    return {room for room in found if f"`{room}`" not in page}
+
+
+def test_the_architecture_page_names_every_room():
+    assert unnamed(rooms(), tree.text("ARCHITECTURE.md")) == set()
+
+
+def test_an_unnamed_room_is_found():
+    assert {"proto", "rust/core", "record", "tests/tidy"} <= rooms()
+    assert unnamed({"attic", "net"}, "| 4 | `net` | sockets |") == {"attic"}
