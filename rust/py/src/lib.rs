@@ -4,6 +4,7 @@
 mod batch;
 mod errors;
 mod identity;
+mod keys;
 mod record;
 
 use covey_core::category::Category;

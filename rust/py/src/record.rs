@@ -12,6 +12,7 @@ use pyo3::types::{PyBytes, PyDict, PyMapping, PyTuple};
 
 use crate::errors::{mapped, refused};
 use crate::identity::{Identity, SigningKey};
+use crate::keys;
 
 /// Application bytes that a record authenticates (MMP 2.0 §8.8.3).
 #[pyclass(frozen, module = "covey._core")]
@@ -247,7 +248,7 @@ pub fn sign(py: Python<'_>, draft: &Draft, key: Signer<'_>) -> PyResult<Record> 
 pub fn verify(py: Python<'_>, record: Claim<'_>, public_key: [u8; 32]) -> PyResult<Record> {
     let claim = record.claim();
     let judged = py.detach(|| {
-        let key = identity::PublicKey::from_bytes(public_key)?;
+        let key = keys::checked(public_key)?;
         signature::verify(claim, &key).map_err(|failed| failed.1)
     });
     mapped(py, judged).map(Record::wrap)
@@ -275,22 +276,12 @@ pub fn verify_batch<'py>(
         .collect()
 }
 
-/// Verify in order; a key that repeats its neighbour is checked once.
-fn judge(claims: Vec<record::Unverified>, keys: &[[u8; 32]]) -> Vec<Result<Verified, Refusal>> {
-    let mut last: Option<([u8; 32], Result<identity::PublicKey, Refusal>)> = None;
-    let mut judged = Vec::with_capacity(claims.len());
-    for (claim, bytes) in claims.into_iter().zip(keys) {
-        let key = match &last {
-            Some((known, key)) if known == bytes => key.clone(),
-            _ => {
-                let key = identity::PublicKey::from_bytes(*bytes);
-                last = Some((*bytes, key.clone()));
-                key
-            }
-        };
-        judged.push(key.and_then(|key| signature::verify(claim, &key).map_err(|failed| failed.1)));
-    }
-    judged
+fn judge(claims: Vec<record::Unverified>, public_keys: &[[u8; 32]]) -> Vec<Result<Verified, Refusal>> {
+    let judge_one = |(claim, bytes): (record::Unverified, &[u8; 32])| {
+        let key = keys::checked(*bytes)?;
+        signature::verify(claim, &key).map_err(|failed| failed.1)
+    };
+    claims.into_iter().zip(public_keys).map(judge_one).collect()
 }
 
 fn category_named(py: Python<'_>, name: &str) -> PyResult<Category> {
