@@ -1,0 +1,44 @@
+"""The examples are programs that run; each says what it is for in its first lines."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.tidy import tree
+
+EXAMPLES = sorted(tree.named(under=("examples/",), suffix=".py"))
+SAYS = {
+    "examples/sign_and_verify.py": ["signed:", "verified:", "refused:"],
+}
+"""What each example's lines begin with, in order."""
+
+
+def test_every_example_is_expected_to_say_something():
+    assert sorted(SAYS) == EXAMPLES
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_runs(name, tmp_path):
+    environment = {
+        **os.environ,
+        "COVEY_HOME": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
+    answer = subprocess.run(
+        [sys.executable, tree.ROOT / name],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert answer.returncode == 0, answer.stderr
+    starts = [line.split()[0] for line in answer.stdout.splitlines() if not line.startswith(" ")]
+    assert starts == SAYS[name]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_says_what_it_is_for(name):
+    assert "Run it:" in (tree.python(name).body[0].value.value)
