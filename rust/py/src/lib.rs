@@ -2,10 +2,13 @@
 //! lives here. Classes are frozen; the GIL is released around real work; no lock is held while Python runs.
 
 mod batch;
+mod clock;
 mod errors;
 mod identity;
+mod intake;
 mod keys;
 mod record;
+mod svaf;
 
 use covey_core::category::Category;
 use pyo3::prelude::*;
@@ -20,6 +23,14 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<identity::SigningKey>()?;
     module.add_class::<identity::Identity>()?;
     module.add_class::<batch::RecordBatch>()?;
+    module.add_class::<clock::VectorClock>()?;
+    module.add_class::<intake::Intake>()?;
+    module.add_class::<intake::OutcomeBatch>()?;
+    module.add_class::<intake::Outcome>()?;
+    module.add_class::<svaf::Evaluation>()?;
+    module.add_class::<svaf::CategoryVerdict>()?;
+    module.add_function(wrap_pyfunction!(svaf::encode, module)?)?;
+    module.add_function(wrap_pyfunction!(svaf::evaluate, module)?)?;
     module.add_class::<record::Application>()?;
     module.add_class::<record::Draft>()?;
     module.add_class::<record::Unverified>()?;

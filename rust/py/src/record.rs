@@ -226,14 +226,20 @@ pub fn category_key(py: Python<'_>, name: &str, text: &str) -> PyResult<String> 
 /// Return the address of a record's cognition, `cmb-` and 64 hex digits (§8.8.2). Absent and empty categories count as "neutral".
 #[pyfunction]
 pub fn content_key(py: Python<'_>, categories: &Bound<'_, PyMapping>) -> PyResult<String> {
+    let texts = texts(py, categories)?;
+    let keys = address::category_keys(std::array::from_fn(|index| texts[index].as_str()));
+    Ok(address::content_key(&keys).to_string())
+}
+
+/// Read seven texts as they would be minted: absent and empty ones are "neutral".
+pub fn texts(py: Python<'_>, categories: &Bound<'_, PyMapping>) -> PyResult<[String; category::COUNT]> {
     let mut texts: [String; category::COUNT] = std::array::from_fn(|_| category::NEUTRAL.to_owned());
     for (category, text) in named::<String>(py, categories)? {
         if !text.is_empty() {
             texts[category.index()] = text;
         }
     }
-    let keys = address::category_keys(std::array::from_fn(|index| texts[index].as_str()));
-    Ok(address::content_key(&keys).to_string())
+    Ok(texts)
 }
 
 /// Address, sign and complete a draft (§8.8.4).
