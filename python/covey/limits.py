@@ -115,6 +115,23 @@ BREAKER_BACKOFF_FIRST_SECONDS: Final = 1.0  # doubling from here
 BREAKER_BACKOFF_LAST_SECONDS: Final = 30.0  # up to here
 STATE_BYTES: Final = 4_194_304  # one restored state row; ours stay under 2 MB
 
+# --- agent loop --------------------------------------------------------------------------------------
+LINEAGE_BLOCKS: Final = 256  # resolved by one walk: four generations of four parents
+THREAD_BLOCKS: Final = 4_096  # kept at hand for walking; older ones are read from the store
+THREAD_SEARCHED: Final = 512  # newest blocks looked through for a thread's authors, at each wake
+THREAD_CLOSINGS: Final = 1_024  # closing blocks remembered: a hundred threads of ten agents
+AGENT_WOKEN: Final = 8_192  # past wakes kept in memory; the store keeps more, this spares the question
+AGENT_RECALLED_BLOCKS: Final = 512  # read at start, so that threads go on where they stood
+AGENT_SETTLED: Final = 4_096  # ends of sends remembered until the emission's own answer is in
+AGENT_SETTLE_SECONDS: Final = 3.0  # at the end of a run: a receipt on loopback takes milliseconds
+AGENT_DRAIN_SECONDS: Final = 30.0  # told to stop: most answers take 2 to 20 s and are paid for already
+RUN_PARTICIPANTS: Final = 256  # agents of one run; a thread of more is not read by anybody
+RUN_IDLE_SECONDS: Final = 604_800.0  # a week of silence; who waits longer does not want an end
+RUN_CALLS: Final = 1_000_000  # a bound above this is a typing mistake
+ANSWER_CATEGORY_CHARS: Final = 16_384  # one category of an answer: far over any sane one
+ANSWER_SCANNED_CHARS: Final = 262_144  # of a reply without tool call, searched for JSON
+ANSWER_CANDIDATES: Final = 32  # opening braces tried in it
+
 # --- logging -----------------------------------------------------------------------------------------
 LOG_FILE_BYTES_MIN: Final = 1_024  # one line must fit
 LOG_FILE_BYTES_MAX: Final = 1_073_741_824  # a log of 1 GiB is not read, it is shipped elsewhere

@@ -14,15 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from covey.agent.prompt import EMIT_TOOL, Persona, Standing, quoted, standing_text, system_text
+from covey.limits import CHARS_PER_TOKEN
 from covey.memory.lineage import ancestors
 from covey.memory.recents import by_relevance, own_recent, room_recent, words
 from covey.model import Block
 
 if TYPE_CHECKING:
     from covey.ports import Memory
-
-BYTES_PER_TOKEN = 4
-"""The usual estimate for English text; for other scripts UTF-8 bytes make it err on the safe side."""
 
 _SMALLEST_TRIM_BYTES = 240
 """Below this a trimmed block says too little to be worth its heading."""
@@ -60,8 +58,11 @@ class Context:
 
 
 def estimate_tokens(*texts: str) -> int:
-    """Return the estimated tokens of the texts together: UTF-8 bytes over four, rounded up."""
-    return -(-sum(len(text.encode()) for text in texts) // BYTES_PER_TOKEN)
+    """Return the estimated tokens of the texts together: UTF-8 bytes over four, rounded up.
+
+    Bytes, not characters, so that it errs on the safe side for other scripts than English.
+    """
+    return -(-sum(len(text.encode()) for text in texts) // CHARS_PER_TOKEN)
 
 
 def fence_for(secret: bytes, request: int, texts: Iterable[str]) -> str:
@@ -116,7 +117,7 @@ def assemble(
     texts = (text for _, blocks in sections for block in blocks for text in _texts(block))
     fence = fence_for(secret, request, [*texts, *(text for block in waking for text in _texts(block))])
     system = system_text(persona, fence)
-    composer = _Composer(fence, persona.node_id, limits.max_tokens * BYTES_PER_TOKEN)
+    composer = _Composer(fence, persona.node_id, limits.max_tokens * CHARS_PER_TOKEN)
     composer.reserve(system, json.dumps(EMIT_TOOL.input_schema), EMIT_TOOL.description, EMIT_TOOL.name)
     stand = standing_text(standing)
     composer.reserve(stand, _ASK, "\n\n" * 3)

@@ -21,14 +21,12 @@ from covey.agent.options import EngineOptions, Tally
 from covey.agent.prompt import Persona
 from covey.agent.threads import ThreadBook
 from covey.agent.waiting import Waiting
+from covey.limits import AGENT_WOKEN
 from covey.model import Block, Delivery, Duplicate, EmissionRefused, EmissionResult, Minted, PeerView
 
 if TYPE_CHECKING:
     from covey.ports import Memory
     from covey.proto.effects import Now
-
-MAX_WOKEN_REMEMBERED = 8192
-"""Keys of past wakes kept in memory; the store keeps them all, this only spares it the question."""
 
 
 class AgentEngine:
@@ -300,7 +298,7 @@ class AgentEngine:
 
     def _remember_woken(self, keys: Iterable[str]) -> None:
         self._woken.update(dict.fromkeys(keys))
-        while len(self._woken) > MAX_WOKEN_REMEMBERED:
+        while len(self._woken) > AGENT_WOKEN:
             self._woken.pop(next(iter(self._woken)))
 
 

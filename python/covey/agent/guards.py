@@ -31,6 +31,9 @@ from covey.safety import (
 if TYPE_CHECKING:
     from covey.proto.effects import Now
 
+STATE_NAMES = ("safety.wakes", "safety.cost", "safety.threads", "safety.ledger")
+"""What is kept across restarts, by name."""
+
 Estimate = Callable[[ModelRequest], float]
 """Says what a call may cost at most, in USD; 0 for a model that costs nothing."""
 
@@ -204,12 +207,13 @@ class Guards:
 
     def state(self, now: Now) -> dict[str, bytes]:
         """Return what must survive a restart, by name."""
-        return {
-            "safety.wakes": self._wakes.export(now.monotonic, now.wall_ms),
-            "safety.cost": self._money.export(now.monotonic, now.wall_ms),
-            "safety.threads": self._circles.export(),
-            "safety.ledger": self.ledger.export(),
-        }
+        documents = (
+            self._wakes.export(now.monotonic, now.wall_ms),
+            self._money.export(now.monotonic, now.wall_ms),
+            self._circles.export(),
+            self.ledger.export(),
+        )
+        return dict(zip(STATE_NAMES, documents, strict=True))
 
     def restore(self, read: Callable[[str], bytes | None], now: Now) -> None:
         """Take over what an earlier run left.
@@ -221,14 +225,15 @@ class Guards:
         Raises:
             StoreError: A saved state cannot be read; forgetting it would fail open.
         """
-        if (raw := read("safety.wakes")) is not None:
-            self._wakes.restore(raw, now.monotonic, now.wall_ms)
-        if (raw := read("safety.cost")) is not None:
-            self._money.restore(raw, now.monotonic, now.wall_ms)
-        if (raw := read("safety.threads")) is not None:
-            self._circles.restore(raw)
-        if (raw := read("safety.ledger")) is not None:
-            self.ledger.restore(raw)
+        wakes, cost, threads, ledger = (read(name) for name in STATE_NAMES)
+        if wakes is not None:
+            self._wakes.restore(wakes, now.monotonic, now.wall_ms)
+        if cost is not None:
+            self._money.restore(cost, now.monotonic, now.wall_ms)
+        if threads is not None:
+            self._circles.restore(threads)
+        if ledger is not None:
+            self.ledger.restore(ledger)
 
     def status(self, now: Now) -> dict[str, Any]:
         """Return windows, caps, breaker and gates for `status`, as JSON values."""

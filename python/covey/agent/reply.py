@@ -12,16 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from covey.agent.prompt import TOOL_NAME
+from covey.limits import ANSWER_CANDIDATES, ANSWER_CATEGORY_CHARS, ANSWER_SCANNED_CHARS
 from covey.model import CAT7, NEUTRAL, ModelReply
-
-MAX_TEXT_CHARS = 16_384
-"""Code points of one category an answer may have: far under the record's bound, far over any sane answer."""
-
-MAX_SCANNED_CHARS = 262_144
-"""How much of a reply's text is searched for JSON; a longer reply is not an answer in JSON."""
-
-_MAX_CANDIDATES = 32
-"""Opening braces tried as the start of an object, so that a page of braces costs little."""
 
 _WRAPPERS = (TOOL_NAME, "arguments", "input", "parameters", "categories", "fields")
 """Members in which models without tools tend to wrap the categories."""
@@ -90,9 +82,9 @@ def _answer(members: Mapping[str, object], source: str, ignored: tuple[str, ...]
         text = _text(members[name])
         if text is None:
             left_out.append(f"{name}: not text")
-        elif len(text) > MAX_TEXT_CHARS:
+        elif len(text) > ANSWER_CATEGORY_CHARS:
             return Unreadable(
-                "category-too-long", f"{name} has {len(text)} characters, at most {MAX_TEXT_CHARS}"
+                "category-too-long", f"{name} has {len(text)} characters, at most {ANSWER_CATEGORY_CHARS}"
             )
         elif text and text.lower() != NEUTRAL:
             kept[name] = text
@@ -117,7 +109,7 @@ def _text(value: object) -> str | None:
 
 def _object_in(text: str) -> Mapping[str, object] | None:
     """Return the first JSON object in a text that carries a category, looking through known wrappers."""
-    for candidate in _objects(text[:MAX_SCANNED_CHARS]):
+    for candidate in _objects(text[:ANSWER_SCANNED_CHARS]):
         found = _unwrap(candidate)
         if found is not None:
             return found
@@ -127,7 +119,7 @@ def _object_in(text: str) -> Mapping[str, object] | None:
 def _objects(text: str) -> Iterator[Mapping[str, object]]:
     decoder = json.JSONDecoder()
     position = text.find("{")
-    for _ in range(_MAX_CANDIDATES):
+    for _ in range(ANSWER_CANDIDATES):
         if position < 0:
             return
         try:

@@ -10,17 +10,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection
 
+from covey.limits import THREAD_BLOCKS, THREAD_CLOSINGS, THREAD_SEARCHED
 from covey.memory.lineage import Lookup, root_of
 from covey.model import Block
-
-MAX_REMEMBERED_BLOCKS = 4096
-"""Blocks kept at hand for walking; older ones are read from the store through `lookup`."""
-
-MAX_SEARCHED_BLOCKS = 512
-"""Newest blocks looked through for the authors of a thread, at each wake."""
-
-MAX_CLOSINGS = 1024
-"""Closing blocks remembered: over a hundred threads of ten agents."""
 
 
 def closes(block: Block) -> bool:
@@ -41,12 +33,12 @@ class ThreadBook:
         """Remember a block, heard or own. Returns whether it is its author's closing block."""
         self._blocks[block.key] = block
         self._blocks.move_to_end(block.key)
-        while len(self._blocks) > MAX_REMEMBERED_BLOCKS:
+        while len(self._blocks) > THREAD_BLOCKS:
             self._blocks.popitem(last=False)
         if not closes(block):
             return False
         self._closings[block.key] = block
-        while len(self._closings) > MAX_CLOSINGS:
+        while len(self._closings) > THREAD_CLOSINGS:
             self._closings.popitem(last=False)
         return True
 
@@ -81,7 +73,7 @@ class ThreadBook:
 
     def authors(self, root: str) -> tuple[str, ...]:
         """Return the labels of those who put a block into a thread lately, first come first."""
-        recent = list(self._blocks.values())[-MAX_SEARCHED_BLOCKS:]
+        recent = list(self._blocks.values())[-THREAD_SEARCHED:]
         return tuple(dict.fromkeys(block.author for block in recent if self.root(block) == root))
 
     def answered(self, node_id: str, root: str) -> int:

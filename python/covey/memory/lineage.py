@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from covey.limits import LINEAGE_BLOCKS
 from covey.model import Block
 
 Lookup = Callable[[str], Block | None]
 """Find a held block by content key; `Memory.block` is one."""
-
-MAX_WALK_BLOCKS = 256
-"""Blocks one walk may resolve: four generations of four parents, so a hostile fan-in stays cheap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class Lineage:
 
 
 def ancestors(
-    lookup: Lookup, starts: Iterable[Block], *, depth: int, max_blocks: int = MAX_WALK_BLOCKS
+    lookup: Lookup, starts: Iterable[Block], *, depth: int, max_blocks: int = LINEAGE_BLOCKS
 ) -> Lineage:
     """Walk breadth-first from `starts` (not included) up to `depth` generations.
 
@@ -84,7 +82,7 @@ def _unseen_parents(blocks: Iterable[Block], seen: set[str]) -> Iterable[str]:
                 yield key
 
 
-def root_of(lookup: Lookup, block: Block, *, max_blocks: int = MAX_WALK_BLOCKS) -> str:
+def root_of(lookup: Lookup, block: Block, *, max_blocks: int = LINEAGE_BLOCKS) -> str:
     """Name the thread of a block: the key of its ultimate ancestor.
 
     A branch ends at a block without parents or at a parent that is not held; the oldest such end wins,

@@ -88,11 +88,20 @@ def identity_name(text: str) -> str:
     if _FINGERPRINT.match(plain):
         return plain
     try:
+        return node_id(plain)
+    except ValueError as error:
+        raise ValueError(f"{error} or a key fingerprint (64 hexadecimal digits)") from None
+
+
+def node_id(text: str) -> str:
+    """Return a nodeId: a UUID in lower case (MMP 2.0 §3.1)."""
+    plain = text.strip().lower()
+    try:
         if str(uuid.UUID(plain)) == plain:
             return plain
     except ValueError:
         pass  # reported below, in the reader's words
-    raise ValueError("a nodeId (a UUID) or a key fingerprint (64 hexadecimal digits)")
+    raise ValueError("a nodeId (a UUID)")
 
 
 def variable_name(text: str) -> str:

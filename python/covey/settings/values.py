@@ -271,6 +271,23 @@ class TrustSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RunSettings:
+    """When the peer ends by itself; without these keys it stays until it is stopped."""
+
+    participants: tuple[str, ...] = key(
+        ListOf(Text(1, 80, parse=grammar.node_id), limits.RUN_PARTICIPANTS),
+        "nodeIds of the agents that must close their part of one thread; the peer itself always counts",
+        default=(),
+    )
+    idle_seconds: float = key(
+        Real(0, limits.RUN_IDLE_SECONDS), "end when nothing happened for so long; 0 is never", default=0.0
+    )
+    max_calls: int = key(
+        Whole(0, limits.RUN_CALLS), "model calls from start to stop; 0 is no bound", default=0
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything one peer was told by its agent.toml."""
 
@@ -292,4 +309,5 @@ class Settings:
     scripted: ScriptedSettings = key(
         Table(ScriptedSettings), "rules in place of a model", default=ScriptedSettings()
     )
+    run: RunSettings = key(Table(RunSettings), "when it ends by itself", default=RunSettings())
     trust: TrustSettings = key(Table(TrustSettings), "whose blocks may wake it", default=TrustSettings())

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from covey.agent.reply import MAX_TEXT_CHARS, Answer, Silent, Unreadable, read
+from covey.agent.reply import Answer, Silent, Unreadable, read
+from covey.limits import ANSWER_CATEGORY_CHARS
 from covey.model import ModelReply, ToolCall, Usage
 
 
@@ -78,7 +79,7 @@ def test_another_tool_and_a_cut_off_reply_say_so():
 
 
 def test_too_long_a_category_is_refused_not_cut():
-    found = read(reply("", call({"focus": "a" * (MAX_TEXT_CHARS + 1)})))
+    found = read(reply("", call({"focus": "a" * (ANSWER_CATEGORY_CHARS + 1)})))
     assert isinstance(found, Unreadable) and found.reason == "category-too-long"
 
 

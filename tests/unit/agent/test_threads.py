@@ -1,4 +1,5 @@
-from covey.agent.threads import MAX_CLOSINGS, MAX_REMEMBERED_BLOCKS, ThreadBook, closes
+from covey.agent.threads import ThreadBook, closes
+from covey.limits import THREAD_BLOCKS, THREAD_CLOSINGS
 
 
 def book(*blocks):
@@ -85,10 +86,10 @@ def test_answers_are_counted_per_thread(block):
 
 def test_what_is_remembered_is_bounded(block):
     threads = book()
-    for number in range(MAX_REMEMBERED_BLOCKS + 10):
+    for number in range(THREAD_BLOCKS + 10):
         threads.note(block("ann", focus=str(number), commitment="c", parents=["cmb-root"]))
-    assert len(threads._blocks) == MAX_REMEMBERED_BLOCKS
-    assert len(threads._closings) == MAX_CLOSINGS
+    assert len(threads._blocks) == THREAD_BLOCKS
+    assert len(threads._closings) == THREAD_CLOSINGS
 
 
 def test_a_ring_of_parents_ends(block):

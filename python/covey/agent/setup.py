@@ -1,0 +1,71 @@
+"""From settings to an agent: persona, engine options and safety, in one place.
+
+Rules: pure translation of floor 1 values. Defaults live in settings; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from covey.agent.context import ContextLimits
+from covey.agent.guards import Estimate, Guards
+from covey.agent.options import EngineOptions
+from covey.agent.prompt import Persona
+from covey.safety import Breaker, CostGuard, CycleGuard, Gates, Ledger, WakeBudget
+from covey.settings import Settings
+
+
+def persona(settings: Settings, node_id: str) -> Persona:
+    """Return who the agent is; its nodeId comes from its identity, the rest from agent.toml."""
+    return Persona(
+        name=settings.identity.name,
+        node_id=node_id,
+        role=settings.identity.role or settings.identity.name,
+        room=settings.mesh.room,
+        weights=settings.role_weights.as_dict(),
+        instructions=settings.prompt.system,
+    )
+
+
+def engine_options(settings: Settings, node_id: str) -> EngineOptions:
+    """Return how the agent behaves; a run with participants counts this peer among them."""
+    run = settings.run
+    return EngineOptions(
+        context=ContextLimits(
+            k_lineage=settings.context.k_lineage,
+            n_own=settings.context.n_own,
+            n_room=settings.context.n_room,
+            max_tokens=settings.context.max_context_tokens,
+        ),
+        routing=settings.routing.response_routing,
+        max_tokens=settings.model.max_tokens_per_call,
+        timeout_seconds=settings.model.timeout,
+        max_calls=run.max_calls or None,
+        participants=frozenset({node_id, *run.participants}) if run.participants else frozenset(),
+        idle_seconds=run.idle_seconds or None,
+    )
+
+
+def guards(settings: Settings, node_id: str, estimate: Estimate) -> Guards:
+    """Return the safety rooms as agent.toml sets them.
+
+    Args:
+        settings: The peer's settings.
+        node_id: Whose blocks are own.
+        estimate: The most a call of its model can cost, in USD.
+    """
+    budget, safety = settings.budget, settings.safety
+    return Guards(
+        wakes=WakeBudget(budget.max_wakes_per_minute, budget.max_wakes_per_hour, budget.max_wakes_per_day),
+        money=CostGuard(
+            budget.max_cost_usd_per_run, budget.max_cost_usd_per_hour, budget.max_cost_usd_per_day
+        ),
+        breaker=Breaker(),
+        circles=CycleGuard(
+            node_id,
+            depth=safety.cycle_depth,
+            max_hops=safety.max_hops,
+            max_calls=safety.max_calls_per_thread,
+        ),
+        gates=Gates(safety.approval_gates, safety.gate_patterns),
+        ledger=Ledger(),
+        estimate=estimate,
+    )

@@ -1,0 +1,339 @@
+"""The agent's shell: feeds the pure engine with what the node delivers, and does what it wants.
+
+Everything here runs on one event loop. The model is called in its own task; the store is asked on a thread,
+so a slow disk never holds up the mesh. Notes go to every listener in the order they were made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from covey import limits
+from covey.agent import effects as fx
+from covey.agent.engine import AgentEngine
+from covey.agent.guards import STATE_NAMES, Guards
+from covey.agent.options import EngineOptions
+from covey.agent.prompt import Persona
+from covey.errors import CoveyError, ModelError, ModelErrorKind
+from covey.model import Minted, PeerSend, SendState
+from covey.ports import Clock, Entropy, Memory, Mesh, Model
+from covey.proto.effects import Now
+from covey.proto.news import Delivered, News, SendSettled
+
+Note = fx.Note
+"""One line of the run's record: level, stable event word, facts."""
+
+NoteListener = Callable[[Note], None]
+
+
+class NewsMesh(Mesh, Protocol):
+    """The node, as an agent uses it."""
+
+    def subscribe(self, listener: Callable[[News], None]) -> Callable[[], None]:
+        """Call `listener` with all news; return the way to end it."""
+        ...
+
+
+class WakeStore(Protocol):
+    """What the shell keeps in the peer's store. Called on threads, one call at a time."""
+
+    def mark_woken(self, key: str) -> bool:
+        """Mark a block as having woken the agent; True when it never had."""
+        ...
+
+    def state_get(self, name: str) -> bytes | None:
+        """Return a saved value, or None."""
+        ...
+
+    def state_put(self, name: str, value: bytes) -> None:
+        """Save a value under a name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """Why a run is over, in a stable word and a sentence."""
+
+    reason: str
+    detail: str
+
+
+class AgentRuntime:
+    """One agent on one node.
+
+    Args:
+        node: Where blocks come from and go to.
+        model: Who thinks.
+        persona: Who the agent is.
+        options: How it behaves.
+        guards: Safety.
+        memory: What it may read of its store.
+        store: Where wakes and budgets survive a restart.
+        clock: Wall and monotonic time.
+        entropy: The system's secure randomness.
+    """
+
+    def __init__(
+        self,
+        node: NewsMesh,
+        model: Model,
+        *,
+        persona: Persona,
+        options: EngineOptions,
+        guards: Guards,
+        memory: Memory,
+        store: WakeStore,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        """Join the parts; nothing happens before `start`."""
+        self.persona = persona
+        self.model = model
+        self._node = node
+        self._options = options
+        self._guards = guards
+        self._memory = memory
+        self._store = store
+        self._clock = clock
+        self._engine = AgentEngine(
+            persona, options, memory=memory, guards=guards, peers=node.peers, secret=entropy.bytes(32)
+        )
+        self._listeners: list[NoteListener] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._store_lock = asyncio.Lock()
+        self._unsaved: Mapping[str, bytes] | None = None
+        self._saved: dict[str, bytes] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._end: asyncio.Future[RunEnd] | None = None
+        self._open: set[tuple[str, str]] = set()
+        self._settled: dict[tuple[str, str], None] = {}
+        self._quiet = asyncio.Event()
+        self._unsubscribe: Callable[[], None] = lambda: None
+
+    # --- what the peer's process does -----------------------------------------------------------
+
+    def subscribe(self, listener: NoteListener) -> Callable[[], None]:
+        """Call `listener` with every note, on the loop's thread; return the way to end it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    async def start(self) -> None:
+        """Restore budgets and threads, listen to the node, and load the model's library on a thread.
+
+        Raises:
+            StoreError: What an earlier run saved cannot be read; going on would forget what was spent.
+        """
+        self._end = asyncio.get_running_loop().create_future()
+        saved = await asyncio.to_thread(self._read_state)
+        self._guards.restore(saved.get, self._now())
+        self._guards.ledger.started()
+        recent = await asyncio.to_thread(
+            self._memory.recent, limits.AGENT_RECALLED_BLOCKS, room=self.persona.room
+        )
+        self._feed(fx.Recalled(tuple(recent)))
+        self._unsubscribe = self._node.subscribe(self._on_news)
+        self._spawn(self._warm())
+
+    async def finished(self) -> RunEnd:
+        """Wait for the end of the run, and then until every own block has its end at every peer.
+
+        Returns:
+            Why the run ended: thread-closed, budget, idle, or what `stop` said.
+        """
+        assert self._end is not None, "start comes first"
+        end = await asyncio.shield(self._end)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._all_settled(), limits.AGENT_SETTLE_SECONDS)
+        return end
+
+    def stop(self, reason: str) -> None:
+        """Take no new wake, let what is in flight finish (up to a deadline), then end with `reason`."""
+        if self._end is None or self._end.done():
+            return
+        self._feed(fx.Stop(reason))
+        if not self._end.done():
+            loop = asyncio.get_running_loop()
+            loop.call_later(limits.AGENT_DRAIN_SECONDS, self._cut_off, reason)
+
+    async def close(self) -> None:
+        """Let go of the node and the model; keep what a restart needs."""
+        self._unsubscribe()
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._unsaved = self._guards.state(self._now())
+        await self._write_state()
+        await self.model.close()
+
+    def status(self) -> dict[str, Any]:
+        """Return the agent's part of `status`: model, counts of this run and ever, windows, breaker."""
+        return {
+            "role": self.persona.role,
+            "model": self.model.label,
+            "in_flight": self._engine.in_flight,
+            "waiting": self._engine.waiting,
+            "tally": self._engine.tally.as_dict(),
+            "run": self._guards.ledger.run.as_dict(),
+            "lifetime": self._guards.ledger.lifetime.as_dict(),
+            **self._guards.status(self._now()),
+        }
+
+    def cost(self) -> dict[str, Any]:
+        """Return what model calls cost: this run, the caps with what is used of them, and ever."""
+        safety = self._guards.status(self._now())
+        return {
+            "model": self.model.label,
+            "run": self._guards.ledger.run.as_dict(),
+            "lifetime": self._guards.ledger.lifetime.as_dict(),
+            "spent": safety["cost"],
+            "caps": safety["cost_caps"],
+        }
+
+    # --- events in --------------------------------------------------------------------------------
+
+    def _on_news(self, news: News) -> None:
+        if isinstance(news, Delivered):
+            self._feed(fx.Heard(news.delivery))
+        elif isinstance(news, SendSettled):
+            self._on_settled(news.key, news.send)
+
+    def _on_settled(self, key: str, send: PeerSend) -> None:
+        place = (key, send.node_id)
+        self._open.discard(place)
+        # The receipt may come before the emission's own answer; it must not be waited for again.
+        self._settled[place] = None
+        while len(self._settled) > limits.AGENT_SETTLED:
+            del self._settled[next(iter(self._settled))]
+        self._feed(fx.Settled(key, send))
+        if not self._open:
+            self._quiet.set()
+
+    def _feed(self, event: fx.Event) -> None:
+        for effect in self._engine.handle(event, self._now()):
+            self._perform(effect)
+        self._arm()
+
+    def _perform(self, effect: fx.Effect) -> None:
+        match effect:
+            case fx.Note():
+                for listener in tuple(self._listeners):
+                    listener(effect)
+            case fx.Claim():
+                self._spawn(self._claim(effect))
+            case fx.Ask():
+                self._spawn(self._ask(effect))
+            case fx.Emit():
+                self._spawn(self._emit(effect))
+            case fx.Save(state):
+                self._unsaved = state
+                self._spawn(self._write_state())
+            case fx.End(reason, detail):
+                if self._end is not None and not self._end.done():
+                    self._end.set_result(RunEnd(reason, detail))
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self._engine.next_timer()
+        if due is not None:
+            wait = max(0.0, due - self._clock.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._feed(fx.Tick())
+
+    # --- effects ----------------------------------------------------------------------------------
+
+    async def _claim(self, claim: fx.Claim) -> None:
+        try:
+            async with self._store_lock:
+                fresh = await asyncio.to_thread(self._mark, claim.keys)
+        except Exception as error:  # whatever the store says, an unmarked wake must not be paid for
+            self._feed(fx.ClaimFailed(claim.token, str(error)))
+        else:
+            self._feed(fx.Claimed(claim.token, fresh))
+
+    async def _ask(self, ask: fx.Ask) -> None:
+        began = self._clock.monotonic()
+        try:
+            reply = await self.model.call(ask.request)
+        except ModelError as error:
+            self._feed(fx.CallFailed(ask.token, error))
+        except Exception as error:  # an adapter's bug costs this wake, not the peer
+            failure = ModelError(
+                f"{self.model.label}: {type(error).__name__}: {error}",
+                kind=ModelErrorKind.PROTOCOL,
+                transient=False,
+            )
+            self._feed(fx.CallFailed(ask.token, failure))
+        else:
+            self._feed(fx.Replied(ask.token, reply, self._clock.monotonic() - began))
+
+    async def _emit(self, emit: fx.Emit) -> None:
+        result = await self._node.emit(emit.proposal)
+        if isinstance(result, Minted):
+            self._await_receipts(result.block.key, result.sends)
+        self._feed(fx.Ended(emit.token, result))
+
+    def _await_receipts(self, key: str, sends: Sequence[PeerSend]) -> None:
+        handed_over = {(key, send.node_id) for send in sends if send.state is SendState.ACCEPTED}
+        self._open |= handed_over - self._settled.keys()
+        if self._open:
+            self._quiet.clear()
+
+    async def _all_settled(self) -> None:
+        while self._open:
+            await self._quiet.wait()
+
+    def _mark(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(key for key in keys if self._store.mark_woken(key))
+
+    async def _warm(self) -> None:
+        try:
+            await self.model.warm()
+        except CoveyError as error:
+            # The first call will say the same to the loop; here it is said early, for a person.
+            self._perform(fx.Note("warn", "model-not-ready", {"message": error.message, "hint": error.hint}))
+
+    def _read_state(self) -> dict[str, bytes | None]:
+        return {name: self._store.state_get(name) for name in STATE_NAMES}
+
+    async def _write_state(self) -> None:
+        """Save the newest state; several changes while the disk is busy become one write."""
+        async with self._store_lock:
+            state, self._unsaved = self._unsaved, None
+            if state is None:
+                return
+            try:
+                for name, value in state.items():
+                    if self._saved.get(name) != value:
+                        await asyncio.to_thread(self._store.state_put, name, value)
+                        self._saved[name] = value
+            except Exception as error:  # the run goes on; that its budget would be forgotten is said
+                self._perform(fx.Note("error", "state-not-saved", {"message": str(error)}))
+
+    def _cut_off(self, reason: str) -> None:
+        """End a stop that takes too long."""
+        if self._end is None or self._end.done():
+            return
+        facts = {"in_flight": self._engine.in_flight, "seconds": limits.AGENT_DRAIN_SECONDS}
+        self._perform(fx.Note("warn", "drain-cut-off", facts))
+        self._end.set_result(RunEnd(reason, "what was in flight did not finish in time"))
+
+    # --- small things -----------------------------------------------------------------------------
+
+    def _now(self) -> Now:
+        return Now(self._clock.now_ms(), self._clock.monotonic())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

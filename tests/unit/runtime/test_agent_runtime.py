@@ -1,0 +1,341 @@
+"""The agent's shell on a real event loop, with a mesh, a model and a store that answer as told."""
+
+import asyncio
+import hashlib
+
+import pytest
+
+from covey.agent.setup import engine_options, guards, persona
+from covey.errors import ModelError, ModelErrorKind, StoreError
+from covey.model import (
+    CAT7,
+    NEUTRAL,
+    Block,
+    Delivery,
+    Minted,
+    ModelReply,
+    PeerSend,
+    SendState,
+    ToolCall,
+    Usage,
+)
+from covey.proto.news import Delivered, SendSettled
+from covey.runtime.agent import AgentRuntime
+from covey.settings import parse
+
+ME, ANN, YOU = ("0190aaaa-0000-7000-8000-00000000000" + digit for digit in "123")
+
+
+def block(node_id, *, parents=(), at=0, **said):
+    categories = {name: said.get(name, NEUTRAL) for name in CAT7}
+    digest = hashlib.sha256(repr((node_id, sorted(categories.items()))).encode()).hexdigest()
+    above = tuple(parent if isinstance(parent, str) else parent.key for parent in parents)
+    author = {ME: "me", ANN: "ann", YOU: "you"}[node_id]
+    return Block(f"cmb-{digest}", f"asrt-{digest}", node_id, author, at, "r", None, above, categories)
+
+
+class Mesh:
+    """Mints what it is given; its listeners hear what the test tells."""
+
+    def __init__(self, sends=()):
+        self.listeners, self.minted, self.sends = [], [], tuple(sends)
+
+    def subscribe(self, listener):
+        self.listeners.append(listener)
+        return lambda: self.listeners.remove(listener)
+
+    def peers(self):
+        return []
+
+    async def emit(self, proposal):
+        made = block(ME, at=9, parents=proposal.parents, **proposal.categories)
+        self.minted.append(proposal)
+        return Minted(made, self.sends)
+
+    def tell(self, news):
+        for listener in tuple(self.listeners):
+            listener(news)
+
+    def deliver(self, made, *, wakes=True):
+        self.tell(Delivered(Delivery(made, None, True, False, wakes, made.node_id, 0)))
+
+
+class Store:
+    """Memory and wake store over dicts."""
+
+    def __init__(self):
+        self.blocks, self.states, self.woken, self.broken = [], {}, set(), False
+
+    def block(self, key):
+        return next((made for made in self.blocks if made.key == key), None)
+
+    def recent(self, limit, *, own=None, room=None):
+        return [made for made in self.blocks if own is None or (made.node_id == ME) == own][:limit]
+
+    def recall(self, query, limit):
+        return []
+
+    def mark_woken(self, key):
+        if self.broken:
+            raise StoreError("store: disk is full")
+        fresh = key not in self.woken
+        self.woken.add(key)
+        return fresh
+
+    def state_get(self, name):
+        return self.states.get(name)
+
+    def state_put(self, name, value):
+        self.states[name] = value
+
+
+class Brain:
+    """A model that answers when it is let."""
+
+    label = "test/brain"
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.requests, self.closed = [], False
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.warmed = asyncio.Event()
+
+    async def warm(self):
+        self.warmed.set()
+
+    async def call(self, request):
+        self.requests.append(request)
+        await self.gate.wait()
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        calls = (ToolCall("1", "emit_cmb", answer),) if answer else ()
+        return ModelReply("", calls, Usage(1, 1, 0.0), "stop", "brain")
+
+    async def close(self):
+        self.closed = True
+
+
+class Ticker:
+    def now_ms(self):
+        return 1_000
+
+    def monotonic(self):
+        return asyncio.get_running_loop().time()
+
+
+class Dice:
+    def bytes(self, count):
+        return b"d" * count
+
+
+SETTINGS = """
+[identity]
+name = "me"
+role = "writer"
+[mesh]
+room = "r"
+[model]
+adapter = "openai"
+"""
+
+
+def build(mesh, brain, store=None, extra=""):
+    settings = parse(SETTINGS + extra, file="agent.toml")
+    store = store or Store()
+    return AgentRuntime(
+        mesh,
+        brain,
+        persona=persona(settings, ME),
+        options=engine_options(settings, ME),
+        guards=guards(settings, ME, lambda _request: 0.0),
+        memory=store,
+        store=store,
+        clock=Ticker(),
+        entropy=Dice(),
+    )
+
+
+class Notes:
+    """Collects notes and lets a test wait for one."""
+
+    def __init__(self, agent):
+        self.all, self._came = [], asyncio.Event()
+        agent.subscribe(self._take)
+
+    def _take(self, note):
+        self.all.append(note)
+        self._came.set()
+
+    def of(self, event):
+        return [note.facts for note in self.all if note.event == event]
+
+    async def wait_for(self, event, count=1):
+        while len(self.of(event)) < count:
+            self._came.clear()
+            await asyncio.wait_for(self._came.wait(), 5)
+        return self.of(event)[count - 1]
+
+
+async def test_a_delivery_becomes_a_block_on_the_mesh():
+    mesh, brain = Mesh(), Brain({"focus": "answer"})
+    agent = build(mesh, brain)
+    notes = Notes(agent)
+    await agent.start()
+    task = block(YOU, focus="task")
+    mesh.deliver(task)
+    await notes.wait_for("emitted")
+    assert [proposal.parents for proposal in mesh.minted] == [(task.key,)]
+    assert agent.status()["tally"]["emitted"] == agent.cost()["run"]["emitted"] == 1
+    await agent.close()
+    assert brain.closed and mesh.listeners == []
+
+
+async def test_x17_a_wake_is_remembered_across_a_restart():
+    store, task = Store(), block(YOU, focus="task")
+    for run in range(2):
+        mesh, brain = Mesh(), Brain({})
+        agent = build(mesh, brain, store)
+        notes = Notes(agent)
+        await agent.start()
+        mesh.deliver(task)
+        await notes.wait_for("no-answer" if run == 0 else "wake-skipped")
+        assert len(brain.requests) == 1 - run
+        await agent.close()
+
+
+async def test_x11_budgets_and_books_survive_a_restart():
+    store = Store()
+    for run in range(2):
+        mesh, brain = Mesh(), Brain({})
+        agent = build(mesh, brain, store)
+        notes = Notes(agent)
+        await agent.start()
+        assert agent.status()["lifetime"]["runs"] == run + 1
+        assert agent.status()["wakes"]["minute"] == run
+        mesh.deliver(block(YOU, focus=f"task {run}"))
+        await notes.wait_for("no-answer")
+        await agent.close()
+
+
+async def test_an_unreadable_saved_budget_stops_the_start_and_is_not_forgotten():
+    store = Store()
+    store.states["safety.wakes"] = b"{"
+    agent = build(Mesh(), Brain(), store)
+    with pytest.raises(StoreError, match="wake-budget"):
+        await agent.start()
+    assert store.states["safety.wakes"] == b"{"
+
+
+async def test_a_store_that_cannot_mark_a_wake_stops_it_before_the_model_is_paid():
+    mesh, brain, store = Mesh(), Brain(), Store()
+    store.broken = True
+    agent = build(mesh, brain, store)
+    notes = Notes(agent)
+    await agent.start()
+    mesh.deliver(block(YOU, focus="task"))
+    assert (await notes.wait_for("wake-ended"))["reason"] == "claim-failed"
+    assert brain.requests == []
+    await agent.close()
+
+
+async def test_a_bug_in_an_adapter_costs_the_wake_and_not_the_peer():
+    mesh, brain = Mesh(), Brain(KeyError("choices"), {"focus": "fine"})
+    agent = build(mesh, brain)
+    notes = Notes(agent)
+    await agent.start()
+    mesh.deliver(block(YOU, focus="one"))
+    failed = await notes.wait_for("model-failed")
+    assert failed["kind"] == "protocol" and "KeyError" in failed["message"] and failed["final"]
+    mesh.deliver(block(YOU, focus="two"))
+    assert (await notes.wait_for("wake-deferred"))["reason"] == "breaker"
+    await agent.close()
+
+
+async def test_a_model_that_cannot_be_loaded_is_said_early():
+    brain = Brain()
+
+    async def warm():
+        raise ModelError("no sdk", kind=ModelErrorKind.UNAVAILABLE, transient=False, hint="pip install it")
+
+    brain.warm = warm
+    agent = build(Mesh(), brain)
+    notes = Notes(agent)
+    await agent.start()
+    assert await notes.wait_for("model-not-ready") == {"message": "no sdk", "hint": "pip install it"}
+    await agent.close()
+
+
+async def test_the_run_ends_when_all_closed_and_every_peer_said_what_became_of_the_last_block():
+    sent = PeerSend(ANN, "ann", SendState.ACCEPTED)
+    mesh, brain = Mesh([sent]), Brain({"focus": "mine", "commitment": "it stands"})
+    agent = build(mesh, brain, extra=f'[run]\nparticipants = ["{ANN}"]\n')
+    notes = Notes(agent)
+    await agent.start()
+    task = block(YOU, focus="task", at=1)
+    mesh.deliver(block(ANN, focus="hers", commitment="it stands", parents=[task], at=2), wakes=False)
+    mesh.deliver(task)
+    waiting = asyncio.ensure_future(agent.finished())
+    made = await notes.wait_for("emitted")
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    mesh.tell(SendSettled(made["key"], "asrt", PeerSend(ANN, "ann", SendState.DELIVERED)))
+    end = await asyncio.wait_for(waiting, 5)
+    assert end.reason == "thread-closed"
+    await agent.close()
+
+
+async def test_a_receipt_that_comes_before_the_emissions_own_answer_is_not_waited_for():
+    sent = PeerSend(ANN, "ann", SendState.ACCEPTED)
+    mesh, brain = Mesh([sent]), Brain({"focus": "mine"})
+    emit = mesh.emit
+
+    async def emit_and_settle(proposal):
+        result = await emit(proposal)
+        mesh.tell(SendSettled(result.block.key, "asrt", PeerSend(ANN, "ann", SendState.DELIVERED)))
+        return result
+
+    mesh.emit = emit_and_settle
+    agent = build(mesh, brain)
+    notes = Notes(agent)
+    await agent.start()
+    mesh.deliver(block(YOU, focus="task"))
+    await notes.wait_for("emitted")
+    agent.stop("asked")
+    assert (await asyncio.wait_for(agent.finished(), 1)).reason == "asked"
+    await agent.close()
+
+
+async def test_x18_stop_waits_for_the_call_in_flight_and_emits_its_answer():
+    mesh, brain = Mesh(), Brain({"focus": "answer"})
+    brain.gate.clear()
+    agent = build(mesh, brain)
+    notes = Notes(agent)
+    await agent.start()
+    mesh.deliver(block(YOU, focus="task"))
+    await notes.wait_for("model-call")
+    agent.stop("sigterm")
+    waiting = asyncio.ensure_future(agent.finished())
+    brain.gate.set()
+    assert (await asyncio.wait_for(waiting, 5)).reason == "sigterm"
+    assert len(mesh.minted) == 1
+    await agent.close()
+
+
+async def test_x18_stop_has_a_deadline(monkeypatch):
+    from covey import limits
+
+    monkeypatch.setattr(limits, "AGENT_DRAIN_SECONDS", 0.01)
+    mesh, brain = Mesh(), Brain({"focus": "answer"})
+    brain.gate.clear()
+    agent = build(mesh, brain)
+    notes = Notes(agent)
+    await agent.start()
+    mesh.deliver(block(YOU, focus="task"))
+    await notes.wait_for("model-call")
+    agent.stop("sigterm")
+    end = await asyncio.wait_for(agent.finished(), 5)
+    assert end.reason == "sigterm" and "in time" in end.detail
+    assert notes.of("drain-cut-off")[0]["in_flight"] == 1
+    await agent.close()
