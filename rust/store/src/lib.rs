@@ -1,1 +1,37 @@
-//! covey-store: durable memory of one peer.
+//! covey-store: the durable memory of one peer, in one `SQLite` file.
+//!
+//! Rules: one database per peer, one writer; whatever a call acknowledged survives `kill -9` and the loss of power;
+//! a refusal names the file and why, and changes nothing; every table has its bound in [`limits`].
+
+mod bindings;
+mod commit;
+mod decisions;
+mod error;
+mod inbox;
+mod judgement;
+pub mod limits;
+mod lineage;
+mod open;
+mod outbox;
+mod recall;
+mod records;
+mod restore;
+mod schema;
+mod seen;
+mod state;
+mod stats;
+mod store;
+mod times;
+
+pub use bindings::{Binding, Bound};
+pub use commit::CommitReport;
+pub use decisions::DecisionRow;
+pub use error::{StoreError, StoreReason};
+pub use inbox::InboxRow;
+pub use lineage::{ParentEdge, RECORD_LEVEL};
+pub use outbox::OutboxRow;
+pub use recall::RecallResult;
+pub use records::{Filter, Lifecycle, StoredRecord};
+pub use schema::SCHEMA_VERSION;
+pub use stats::Stats;
+pub use store::Store;

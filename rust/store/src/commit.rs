@@ -1,0 +1,140 @@
+//! One transaction for everything a group of outcome batches changes: records, lineage, decisions, seen-set, inbox.
+
+use covey_core::intake::{Kind, Outcome, OutcomeBatch, SeenId};
+use rusqlite::Transaction;
+
+use crate::decisions::{self, Judged};
+use crate::error::{Fault, StoreError, StoreReason};
+use crate::inbox::{self, Arrival};
+use crate::limits::COMMIT_MAX_ROWS;
+use crate::records::{self, Arrived};
+use crate::seen;
+use crate::store::Store;
+
+/// What a commit did. Positions are (batch, outcome), counted from 0.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CommitReport {
+    /// Records that memory took.
+    pub stored: usize,
+    /// Decisions written down, refusals included.
+    pub decisions: usize,
+    /// Outcomes now in the inbox, with their sequence numbers.
+    pub inbox: Vec<(usize, usize, i64)>,
+    /// Outcomes that were held already, from before what the intake remembers: not stored, not delivered again.
+    pub held: Vec<(usize, usize)>,
+}
+
+/// One outcome and where it came from.
+struct Entry<'a> {
+    position: (usize, usize),
+    outcome: &'a Outcome,
+    batch: &'a OutcomeBatch,
+    now_ms: u64,
+}
+
+impl Store {
+    /// Makes the outcomes of all batches durable, in one transaction: all of them or none.
+    ///
+    /// Stored times are the times of judgement; `now_ms` is the time of receipt that the inbox shows.
+    pub fn commit(&self, batches: &[&OutcomeBatch], now_ms: u64) -> Result<CommitReport, StoreError> {
+        self.write(|transaction| {
+            let rows: usize = batches.iter().map(|batch| batch.outcomes.len()).sum();
+            if rows > COMMIT_MAX_ROWS {
+                let detail = format!("rows of one commit: {rows}; {COMMIT_MAX_ROWS} fit");
+                return Err(Fault::new(StoreReason::Input, detail));
+            }
+            let mut report = CommitReport::default();
+            for (at, batch) in batches.iter().enumerate() {
+                for (index, outcome) in batch.outcomes.iter().enumerate() {
+                    let entry = Entry { position: (at, index), outcome, batch, now_ms };
+                    entry.write(transaction, &mut report)?;
+                }
+            }
+            decisions::bound(transaction)?;
+            seen::bound(transaction)?;
+            inbox::bound(transaction)?;
+            Ok(report)
+        })
+    }
+}
+
+impl Entry<'_> {
+    fn write(&self, transaction: &Transaction<'_>, report: &mut CommitReport) -> Result<(), Fault> {
+        match self.outcome.kind {
+            // Judged before, or nobody's judgement at all: there is nothing new to remember.
+            Kind::Duplicate => Ok(()),
+            Kind::Refused => {
+                report.decisions += 1;
+                decisions::refuse(transaction, &self.judged())
+            }
+            Kind::Admitted | Kind::Redundant | Kind::Rejected => self.write_judged(transaction, report),
+        }
+    }
+
+    fn write_judged(&self, transaction: &Transaction<'_>, report: &mut CommitReport) -> Result<(), Fault> {
+        let outcome = self.outcome;
+        let assertion = outcome.assertion_id();
+        let admitted = outcome.kind == Kind::Admitted;
+        seen::append(transaction, SeenId::Memory(outcome.key()), admitted)?;
+        if outcome.directed {
+            seen::append(transaction, SeenId::Directed(assertion), admitted)?;
+        }
+        let evidence = self.evidence()?;
+        let taken = match &evidence {
+            Some(evidence) if admitted => self.remember(transaction, evidence)?,
+            _ => false,
+        };
+        let known = if outcome.directed { inbox::holds_directed(transaction, assertion)? } else { admitted && !taken };
+        if known && !taken {
+            report.held.push(self.position);
+            return Ok(());
+        }
+        report.stored += usize::from(taken);
+        report.decisions += 1;
+        let decision_id = decisions::append(transaction, &self.judged())?;
+        if let Some(evidence) = evidence.filter(|_| outcome.deliver() && !known) {
+            let arrival = Arrival {
+                key: outcome.key(),
+                assertion,
+                from: self.batch.session,
+                received_ms: self.now_ms,
+                ingested: taken,
+                directed: outcome.directed,
+                decision_id,
+                evidence: (!taken).then_some(&evidence),
+            };
+            report.inbox.push((self.position.0, self.position.1, inbox::append(transaction, &arrival)?));
+        }
+        Ok(())
+    }
+
+    /// The canonical JSON, where the record is kept: in memory, or in the inbox.
+    fn evidence(&self) -> Result<Option<String>, Fault> {
+        let record = self.outcome.record().filter(|_| self.outcome.deliver());
+        record.map(|verified| records::evidence_of(verified.record())).transpose()
+    }
+
+    fn remember(&self, transaction: &Transaction<'_>, evidence: &str) -> Result<bool, Fault> {
+        let Some(verified) = self.outcome.record() else { return Ok(false) };
+        let arrived = Arrived {
+            stored_ms: self.batch.judged_ms,
+            own: false,
+            decision: self.outcome.evaluation.map(|evaluation| evaluation.decision),
+        };
+        Ok(records::insert(transaction, verified.record(), evidence, arrived)?.is_some())
+    }
+
+    fn judged(&self) -> Judged<'_> {
+        let outcome = self.outcome;
+        Judged {
+            at_ms: self.batch.judged_ms,
+            key: outcome.key(),
+            assertion: outcome.assertion_id(),
+            author: outcome.author(),
+            from: self.batch.session,
+            kind: outcome.kind,
+            refusal: outcome.refusal.as_ref(),
+            evaluation: outcome.evaluation.as_ref(),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What this peer decided about each block it judged, and what it refused unjudged. Newest kept.
+
+use covey_core::error::Refusal;
+use covey_core::id::{AssertionId, ContentKey, NodeId};
+use covey_core::intake::Kind;
+use covey_core::svaf::Evaluation;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use crate::error::{Fault, StoreError, StoreReason};
+use crate::judgement::{pack, rebuild};
+use crate::limits::{DECISIONS_KEPT, PAGE_MAX, REFUSALS_KEPT};
+use crate::recall::sql_count;
+use crate::store::Store;
+use crate::times::{read_ms, sql_ms};
+
+/// One decision or refusal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DecisionRow {
+    /// Receiver's time, milliseconds since the epoch.
+    pub at_ms: u64,
+    /// The block's content key; of a refused block what it claimed.
+    pub key: ContentKey,
+    /// The signed assertion; of a refused block what it claimed.
+    pub assertion_id: AssertionId,
+    /// The author; of a refused block what it claimed.
+    pub author_node_id: NodeId,
+    /// The peer whose session carried it.
+    pub from_node_id: NodeId,
+    /// What became of it: a `Kind`'s word.
+    pub kind: String,
+    /// Why it was refused: the stable reason and the detail.
+    pub refusal: Option<(String, String)>,
+    /// The drifts and per-category verdicts, where it was judged.
+    pub evaluation: Option<Evaluation>,
+}
+
+/// What is written down about one block.
+pub(crate) struct Judged<'a> {
+    pub(crate) at_ms: u64,
+    pub(crate) key: ContentKey,
+    pub(crate) assertion: AssertionId,
+    pub(crate) author: NodeId,
+    pub(crate) from: NodeId,
+    pub(crate) kind: Kind,
+    pub(crate) refusal: Option<&'a Refusal>,
+    pub(crate) evaluation: Option<&'a Evaluation>,
+}
+
+const ABOUT: &str = "at_ms, key, assertion, author_node_id, from_node_id";
+const JUDGED: &str = "kind, decision, total_drift, field_drift, temporal_drift, nearest_drift, categories, id";
+
+impl Store {
+    /// Returns decisions and refusals, newest first; of one block when `key` is given.
+    pub fn decisions(&self, limit: usize, key: Option<ContentKey>) -> Result<Vec<DecisionRow>, StoreError> {
+        let limit = limit.min(PAGE_MAX);
+        self.read(|view| {
+            let judged = format!("SELECT {ABOUT}, {JUDGED} FROM decisions");
+            let mut found = rows(view, &judged, limit, key, judged_row)?;
+            let refused = format!("SELECT {ABOUT}, reason, detail FROM refusals");
+            found.extend(rows(view, &refused, limit, key, refused_row)?);
+            // Each list is newest first already, and the sort keeps the order of equal times.
+            found.sort_by_key(|row| std::cmp::Reverse(row.at_ms));
+            found.truncate(limit);
+            Ok(found)
+        })
+    }
+}
+
+/// Writes one judged block down and returns its place.
+pub(crate) fn append(transaction: &Transaction<'_>, judged: &Judged<'_>) -> Result<i64, Fault> {
+    let Some(evaluation) = judged.evaluation else {
+        return Err(Fault::new(StoreReason::Input, format!("outcome {}: judged without an evaluation", judged.key)));
+    };
+    transaction
+        .prepare_cached(&format!(
+            "INSERT INTO decisions ({ABOUT}, kind, decision, total_drift, field_drift, temporal_drift, nearest_drift,
+               categories) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+        ))?
+        .execute(params![
+            sql_ms(judged.at_ms),
+            judged.key.as_bytes(),
+            judged.assertion.as_bytes(),
+            judged.author.to_string(),
+            judged.from.to_string(),
+            judged.kind.as_str(),
+            evaluation.decision.as_str(),
+            evaluation.total_drift,
+            evaluation.field_drift,
+            evaluation.temporal_drift,
+            evaluation.max_nearest_drift,
+            pack(&evaluation.categories),
+        ])?;
+    Ok(transaction.last_insert_rowid())
+}
+
+/// Writes one refused block down.
+pub(crate) fn refuse(transaction: &Transaction<'_>, judged: &Judged<'_>) -> Result<(), Fault> {
+    transaction
+        .prepare_cached(&format!("INSERT INTO refusals ({ABOUT}, reason, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"))?
+        .execute(params![
+            sql_ms(judged.at_ms),
+            judged.key.as_bytes(),
+            judged.assertion.as_bytes(),
+            judged.author.to_string(),
+            judged.from.to_string(),
+            judged.refusal.map_or("", |refusal| refusal.reason.as_str()),
+            judged.refusal.map_or("", |refusal| refusal.detail.as_str()),
+        ])?;
+    Ok(())
+}
+
+/// Drops decisions and refusals past their bounds.
+pub(crate) fn bound(transaction: &Transaction<'_>) -> Result<(), Fault> {
+    transaction
+        .prepare_cached("DELETE FROM decisions WHERE id <= (SELECT max(id) FROM decisions) - ?1")?
+        .execute([DECISIONS_KEPT])?;
+    transaction
+        .prepare_cached("DELETE FROM refusals WHERE id <= (SELECT max(id) FROM refusals) - ?1")?
+        .execute([REFUSALS_KEPT])?;
+    Ok(())
+}
+
+/// Returns the evaluation of one decision, while it is kept.
+pub(crate) fn evaluation_by_id(view: &Connection, id: i64) -> Result<Option<Evaluation>, Fault> {
+    let row = view
+        .prepare_cached(&format!("SELECT {ABOUT}, {JUDGED} FROM decisions WHERE id = ?1"))?
+        .query_row([id], |row| Ok(judged_row(row)))
+        .optional()?;
+    Ok(row.transpose()?.and_then(|held| held.evaluation))
+}
+
+fn rows(
+    view: &Connection,
+    select: &str,
+    limit: usize,
+    key: Option<ContentKey>,
+    read: fn(&Row<'_>) -> Result<DecisionRow, Fault>,
+) -> Result<Vec<DecisionRow>, Fault> {
+    let condition = if key.is_some() { "key = ?2" } else { "?2 IS NULL" };
+    let mut statement = view.prepare_cached(&format!("{select} WHERE {condition} ORDER BY id DESC LIMIT ?1"))?;
+    let mut rows = statement.query(params![sql_count(limit), key.as_ref().map(ContentKey::as_bytes)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+fn judged_row(row: &Row<'_>) -> Result<DecisionRow, Fault> {
+    let word: String = row.get(6)?;
+    let packed: Vec<u8> = row.get(11)?;
+    let numbers = [row.get(7)?, row.get(8)?, row.get(9)?, row.get(10)?];
+    let Some(evaluation) = rebuild(&word, numbers, &packed) else {
+        return Err(Fault::malformed("evaluation", row.get::<_, i64>(12)?));
+    };
+    Ok(DecisionRow { evaluation: Some(evaluation), ..about(row, row.get(5)?)? })
+}
+
+fn refused_row(row: &Row<'_>) -> Result<DecisionRow, Fault> {
+    let refusal = Some((row.get(5)?, row.get(6)?));
+    Ok(DecisionRow { refusal, ..about(row, Kind::Refused.as_str().to_owned())? })
+}
+
+fn about(row: &Row<'_>, kind: String) -> Result<DecisionRow, Fault> {
+    let key = ContentKey::from_bytes(row.get(1)?);
+    let node = |text: String| NodeId::parse(&text).map_err(|_| Fault::malformed("node id", key));
+    Ok(DecisionRow {
+        at_ms: read_ms(row, 0)?,
+        key,
+        assertion_id: AssertionId::from_bytes(row.get(2)?),
+        author_node_id: node(row.get(3)?)?,
+        from_node_id: node(row.get(4)?)?,
+        kind,
+        refusal: None,
+        evaluation: None,
+    })
+}

@@ -1,0 +1,168 @@
+//! Blocks waiting for the application: one monotone sequence, one persisted cursor.
+//!
+//! A block that memory took is a pointer here; a directed block that memory did not take is held whole.
+
+use covey_core::id::{AssertionId, ContentKey, NodeId};
+use covey_core::svaf::Evaluation;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use crate::decisions::evaluation_by_id;
+use crate::error::{Fault, StoreError, StoreReason};
+use crate::limits::{INBOX_READ_KEPT, INBOX_UNREAD_MAX, PAGE_MAX};
+use crate::recall::sql_count;
+use crate::records::{StoredRecord, stored};
+use crate::store::Store;
+use crate::times::{read_ms, sql_ms};
+
+/// One block for the application.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InboxRow {
+    /// Its place in the sequence; also the cursor that acknowledges it and everything before.
+    pub seq: i64,
+    /// The block. Its `stored_ms` is the time of receipt when memory did not take it.
+    pub record: StoredRecord,
+    /// The peer whose session carried it.
+    pub from_node_id: NodeId,
+    /// Receiver's time, milliseconds since the epoch.
+    pub received_ms: u64,
+    /// Memory took it.
+    pub ingested: bool,
+    /// It was addressed to this peer.
+    pub directed: bool,
+    /// What admission said, while the decision is kept.
+    pub evaluation: Option<Evaluation>,
+}
+
+/// What goes into the inbox.
+pub(crate) struct Arrival<'a> {
+    pub(crate) key: ContentKey,
+    pub(crate) assertion: AssertionId,
+    pub(crate) from: NodeId,
+    pub(crate) received_ms: u64,
+    pub(crate) ingested: bool,
+    pub(crate) directed: bool,
+    pub(crate) decision_id: i64,
+    /// The canonical JSON, where no record row holds it.
+    pub(crate) evidence: Option<&'a str>,
+}
+
+impl Store {
+    /// Returns rows behind `cursor`, oldest first.
+    pub fn inbox(&self, cursor: i64, limit: usize) -> Result<Vec<InboxRow>, StoreError> {
+        self.read(|view| {
+            let mut statement = view.prepare_cached(
+                "SELECT i.seq, i.from_node_id, i.received_ms, i.ingested, i.directed, i.decision_id,
+                   coalesce(i.evidence, r.evidence), coalesce(r.id, 0), coalesce(r.stored_ms, i.received_ms),
+                   coalesce(r.own, 0), r.decision, coalesce(r.lifecycle, 'observed'), i.key
+                 FROM inbox i LEFT JOIN records r ON r.key = i.key AND i.evidence IS NULL
+                 WHERE i.seq > ?1 ORDER BY i.seq LIMIT ?2",
+            )?;
+            let mut rows = statement.query(params![cursor, sql_count(limit.min(PAGE_MAX))])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                found.push(inbox_row(view, row)?);
+            }
+            Ok(found)
+        })
+    }
+
+    /// Acknowledges everything up to and including `cursor`. The cursor never goes back.
+    pub fn inbox_ack(&self, cursor: i64) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            let last = last_seq(transaction)?;
+            if cursor < 0 || cursor > last {
+                return Err(Fault::new(StoreReason::Input, format!("inbox cursor: {cursor}; the last row is {last}")));
+            }
+            transaction
+                .prepare_cached("UPDATE meta SET value = max(value, ?1) WHERE name = 'cursor'")?
+                .execute([cursor])?;
+            transaction
+                .prepare_cached("DELETE FROM inbox WHERE seq <= (SELECT value FROM meta WHERE name = 'cursor') - ?1")?
+                .execute([INBOX_READ_KEPT])?;
+            Ok(())
+        })
+    }
+
+    /// Returns the acknowledged cursor, 0 at first.
+    pub fn inbox_cursor(&self) -> Result<i64, StoreError> {
+        self.read(cursor)
+    }
+}
+
+/// Returns the acknowledged cursor.
+pub(crate) fn cursor(view: &Connection) -> Result<i64, Fault> {
+    Ok(view.prepare_cached("SELECT value FROM meta WHERE name = 'cursor'")?.query_row([], |row| row.get(0))?)
+}
+
+/// Returns how many rows wait behind the cursor.
+pub(crate) fn unread(view: &Connection) -> Result<i64, Fault> {
+    let cursor = cursor(view)?;
+    Ok(view.prepare_cached("SELECT count(*) FROM inbox WHERE seq > ?1")?.query_row([cursor], |row| row.get(0))?)
+}
+
+/// Returns the newest sequence number ever given, 0 at first.
+pub(crate) fn last_seq(view: &Connection) -> Result<i64, Fault> {
+    let last: Option<i64> = view
+        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'inbox'")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(last.unwrap_or(0))
+}
+
+/// Says whether a directed assertion is in the inbox already.
+pub(crate) fn holds_directed(transaction: &Transaction<'_>, assertion: AssertionId) -> Result<bool, Fault> {
+    Ok(transaction
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM inbox WHERE assertion = ?1 AND directed = 1)")?
+        .query_row([assertion.as_bytes()], |row| row.get(0))?)
+}
+
+/// Appends one block and returns its place.
+pub(crate) fn append(transaction: &Transaction<'_>, arrival: &Arrival<'_>) -> Result<i64, Fault> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO inbox (key, assertion, from_node_id, received_ms, ingested, directed, decision_id, evidence)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            arrival.key.as_bytes(),
+            arrival.assertion.as_bytes(),
+            arrival.from.to_string(),
+            sql_ms(arrival.received_ms),
+            arrival.ingested,
+            arrival.directed,
+            arrival.decision_id,
+            arrival.evidence,
+        ])?;
+    Ok(transaction.last_insert_rowid())
+}
+
+/// Drops the oldest unread rows past the bound, and counts them.
+pub(crate) fn bound(transaction: &Transaction<'_>) -> Result<(), Fault> {
+    let floor = last_seq(transaction)? - INBOX_UNREAD_MAX;
+    if floor <= cursor(transaction)? {
+        return Ok(());
+    }
+    let dropped = transaction
+        .prepare_cached("DELETE FROM inbox WHERE seq <= ?1 AND seq > (SELECT value FROM meta WHERE name = 'cursor')")?
+        .execute([floor])?;
+    transaction
+        .prepare_cached("UPDATE meta SET value = value + ?1 WHERE name = 'inbox_dropped'")?
+        .execute([sql_count(dropped)])?;
+    Ok(())
+}
+
+fn inbox_row(view: &Connection, row: &Row<'_>) -> Result<InboxRow, Fault> {
+    let seq: i64 = row.get(0)?;
+    let from: String = row.get(1)?;
+    let evidence: Option<String> = row.get(6)?;
+    let evidence = evidence.ok_or_else(|| Fault::malformed("record behind the inbox", seq))?;
+    Ok(InboxRow {
+        seq,
+        record: stored(row, 7, &evidence)?,
+        from_node_id: NodeId::parse(&from).map_err(|_| Fault::malformed("node id", seq))?,
+        received_ms: read_ms(row, 2)?,
+        ingested: row.get(3)?,
+        directed: row.get(4)?,
+        evaluation: evaluation_by_id(view, row.get(5)?)?,
+    })
+}

@@ -1,0 +1,67 @@
+//! Every bound of the store, with its reason. A bound that is reached either drops the oldest, and says so in
+//! `stats`, or refuses with `store_limit`.
+
+/// Rows one transaction may take. 16 batches of 256: at 20 µs a row this is about 80 ms of work, and a reader
+/// never waits for it (WAL).
+pub const COMMIT_MAX_ROWS: usize = 4096;
+
+/// Decisions kept, newest first. At about 350 bytes a row this is 35 MB at most.
+pub const DECISIONS_KEPT: i64 = 100_000;
+
+/// Refusals kept, newest first, apart from the decisions: whoever sends garbage with invented ids must not be able
+/// to push the history of real blocks out.
+pub const REFUSALS_KEPT: i64 = 10_000;
+
+/// Marks of the seen-set kept, newest first: more than the intake holds in memory by default, so that a restart
+/// forgets nothing the running peer still knew. 64 bytes a row.
+pub const SEEN_KEPT: i64 = 131_072;
+
+/// Inbox rows kept behind the cursor, for a look back and to recognise a late duplicate of a directed block.
+pub const INBOX_READ_KEPT: i64 = 4_096;
+
+/// Inbox rows waiting for a reader. Past it the oldest go (counted in `stats().inbox_dropped`): an application
+/// that never reads must not be able to fill the disk.
+pub const INBOX_UNREAD_MAX: i64 = 65_536;
+
+/// Rows of the outbox waiting to be sent; past it `put_own` refuses.
+pub const OUTBOX_PENDING_MAX: i64 = 65_536;
+
+/// Done rows of the outbox kept for a look back.
+pub const OUTBOX_DONE_KEPT: i64 = 16_384;
+
+/// Recipients of one own record.
+pub const RECIPIENTS_MAX: usize = 4_096;
+
+/// Identities bound to a key. A stranger can make as many as he likes; past this bound the next is refused.
+pub const BINDINGS_MAX: i64 = 65_536;
+
+/// Names of the state table, and the size of one value: restart state is counters and windows, not documents.
+pub const STATE_MAX_NAMES: i64 = 1_024;
+/// Bytes of one state name.
+pub const STATE_NAME_MAX_BYTES: usize = 128;
+/// Bytes of one state value.
+pub const STATE_VALUE_MAX_BYTES: usize = 4 << 20;
+
+/// Woken keys kept, newest first. A block older than this many wakes cannot come back as new: the seen-set and
+/// the records themselves are longer.
+pub const WOKEN_KEPT: i64 = 65_536;
+
+/// Candidate hits of one recall that are ranked. Past it the newest are returned and `capped` is set: ranking
+/// reads every candidate, and a word that is everywhere ranks nothing.
+pub const RECALL_CANDIDATES: usize = 1_000;
+
+/// Words of one recall query that are looked up.
+pub const RECALL_MAX_TERMS: usize = 32;
+/// Bytes of one recall query that are read.
+pub const RECALL_MAX_BYTES: usize = 4_096;
+
+/// Records one call of `index` adds to the recall index.
+pub const INDEX_SLICE: i64 = 512;
+/// Records a recall indexes by itself before it looks, when nobody is writing: about 5 ms.
+pub const INDEX_ON_RECALL: i64 = 256;
+
+/// Rows one reading call returns at most, whatever its caller asks for.
+pub const PAGE_MAX: usize = 10_000;
+
+/// Anchors loaded into the intake after a restart at most.
+pub const ANCHORS_MAX: usize = 16_384;

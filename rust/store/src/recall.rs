@@ -1,0 +1,147 @@
+//! Full-text recall over stored records, and the index behind it.
+//!
+//! The index is filled behind the commit, in slices, and says how far it is; what it holds is made from the records
+//! and can be made again, so its transactions do not wait for the disk.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use crate::error::{Fault, StoreError};
+use crate::limits::{INDEX_ON_RECALL, INDEX_SLICE, PAGE_MAX, RECALL_CANDIDATES, RECALL_MAX_BYTES, RECALL_MAX_TERMS};
+use crate::records::{StoredRecord, stored_by_id};
+use crate::store::Store;
+
+/// What a recall found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecallResult {
+    /// Best first; newest first when `capped`, or when the query has no words.
+    pub hits: Vec<StoredRecord>,
+    /// More records matched than are ranked; the newest are given.
+    pub capped: bool,
+    /// Stored records that the index did not hold yet when it was asked.
+    pub lag: u64,
+}
+
+impl Store {
+    /// Finds stored records by their texts: first those with every word of `query`, then those with any.
+    ///
+    /// A query without a word lists the newest. The last word of the query's bound is the 32nd.
+    pub fn recall(&self, query: &str, limit: usize) -> Result<RecallResult, StoreError> {
+        if let Some(mut writer) = self.idle_writer() {
+            self.write_unsynced(&mut writer, |transaction| index_slice(transaction, INDEX_ON_RECALL))?;
+        }
+        let limit = limit.min(PAGE_MAX);
+        let terms = terms(query);
+        self.read(|view| {
+            let lag = lag(view)?;
+            let (ids, capped) =
+                if terms.is_empty() { (newest(view, limit)?, false) } else { search(view, &terms, limit)? };
+            let hits = ids.into_iter().map(|id| stored_by_id(view, id)).collect::<Result<_, _>>()?;
+            Ok(RecallResult { hits, capped, lag })
+        })
+    }
+
+    /// Adds the next records to the recall index, at most one slice. Returns how many still wait.
+    pub fn index(&self) -> Result<u64, StoreError> {
+        let mut writer = self.writer();
+        self.write_unsynced(&mut writer, |transaction| {
+            index_slice(transaction, INDEX_SLICE)?;
+            lag(transaction)
+        })
+    }
+}
+
+/// Returns how many stored records the index does not hold yet.
+pub(crate) fn lag(view: &Connection) -> Result<u64, Fault> {
+    let waiting: i64 = view
+        .prepare_cached("SELECT count(*) FROM records WHERE id > (SELECT value FROM meta WHERE name = 'indexed_upto')")?
+        .query_row([], |row| row.get(0))?;
+    Ok(waiting.unsigned_abs())
+}
+
+fn index_slice(transaction: &Transaction<'_>, most: i64) -> Result<(), Fault> {
+    let upto: Option<i64> = transaction
+        .prepare_cached(
+            "SELECT max(id) FROM (SELECT id FROM records
+             WHERE id > (SELECT value FROM meta WHERE name = 'indexed_upto') ORDER BY id LIMIT ?1)",
+        )?
+        .query_row([most], |row| row.get(0))?;
+    let Some(upto) = upto else { return Ok(()) };
+    transaction
+        .prepare_cached(
+            "INSERT INTO recall (rowid, focus, issue, intent, motivation, commitment, perspective, mood)
+             SELECT id, focus, issue, intent, motivation, commitment, perspective, mood FROM texts
+             WHERE id > (SELECT value FROM meta WHERE name = 'indexed_upto') AND id <= ?1 ORDER BY id",
+        )?
+        .execute([upto])?;
+    transaction.prepare_cached("UPDATE meta SET value = ?1 WHERE name = 'indexed_upto'")?.execute([upto])?;
+    Ok(())
+}
+
+fn newest(view: &Connection, limit: usize) -> Result<Vec<i64>, Fault> {
+    let mut statement = view.prepare_cached("SELECT id FROM records ORDER BY id DESC LIMIT ?1")?;
+    let ids = statement.query_map([sql_count(limit)], |row| row.get(0))?;
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
+/// Splits a query into quoted words, so that nothing in it is read as the index's own query language.
+fn terms(query: &str) -> Vec<String> {
+    let mut end = query.len().min(RECALL_MAX_BYTES);
+    while !query.is_char_boundary(end) {
+        end -= 1;
+    }
+    query[..end]
+        .split(|character: char| character.is_whitespace() || character.is_control())
+        .filter(|word| word.chars().any(char::is_alphanumeric))
+        .take(RECALL_MAX_TERMS)
+        .map(|word| format!("\"{}\"", word.replace('"', " ")))
+        .collect()
+}
+
+fn search(view: &Connection, terms: &[String], limit: usize) -> Result<(Vec<i64>, bool), Fault> {
+    let (mut ids, mut capped) = matches(view, &terms.join(" AND "), limit)?;
+    if ids.len() < limit && terms.len() > 1 {
+        let (any, any_capped) = matches(view, &terms.join(" OR "), limit)?;
+        capped |= any_capped;
+        for id in any {
+            if ids.len() < limit && !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+    }
+    Ok((ids, capped))
+}
+
+fn matches(view: &Connection, expression: &str, limit: usize) -> Result<(Vec<i64>, bool), Fault> {
+    let past_the_cap: Option<i64> = view
+        .prepare_cached("SELECT rowid FROM recall WHERE recall MATCH ?1 ORDER BY rowid DESC LIMIT 1 OFFSET ?2")?
+        .query_row(params![expression, sql_count(RECALL_CANDIDATES)], |row| row.get(0))
+        .optional()?;
+    let capped = past_the_cap.is_some();
+    let order = if capped {
+        "SELECT rowid FROM recall WHERE recall MATCH ?1 ORDER BY rowid DESC LIMIT ?2"
+    } else {
+        "SELECT rowid FROM recall WHERE recall MATCH ?1 ORDER BY rank, rowid DESC LIMIT ?2"
+    };
+    let mut statement = view.prepare_cached(order)?;
+    let ids = statement.query_map(params![expression, sql_count(limit)], |row| row.get(0))?;
+    Ok((ids.collect::<Result<_, _>>()?, capped))
+}
+
+/// A count as `SQLite` takes it.
+pub(crate) fn sql_count(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_words_and_nothing_else() {
+        assert_eq!(terms("deploy \"now\" -- OR *"), ["\"deploy\"", "\" now \"", "\"OR\""]);
+        assert_eq!(terms("focus:x NEAR(a b)"), ["\"focus:x\"", "\"NEAR(a\"", "\"b)\""]);
+        assert!(terms("  *** \0 ").is_empty());
+        assert_eq!(terms(&"word ".repeat(100)).len(), RECALL_MAX_TERMS);
+        assert_eq!(terms(&"é".repeat(5_000)).len(), 1);
+    }
+}

@@ -1,0 +1,276 @@
+//! The schema, its version, and the way forward from older ones.
+//!
+//! Rules: a released statement list is never edited; a change is a new step at the end of `STEPS`. All steps that
+//! a file lacks run in one transaction with its new version number, so a crash leaves the old or the new schema.
+
+use rusqlite::{Connection, Transaction, params};
+
+use crate::error::{Fault, StoreReason};
+
+/// Marks a covey store among `SQLite` files: the ASCII letters "covy".
+pub(crate) const APPLICATION_ID: i32 = 0x636f_7679;
+
+/// What this build reads and writes.
+pub const SCHEMA_VERSION: i32 = STEPS_COUNT;
+
+const STEPS: [&str; 1] = [VERSION_1];
+#[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful of steps")]
+const STEPS_COUNT: i32 = STEPS.len() as i32;
+
+/// Records hold their canonical JSON once, as evidence: the view reads the texts out of it, so that no column can
+/// differ from what was signed. Keys and assertion ids are their 32 bytes, without prefix.
+const VERSION_1: &str = "
+CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL) WITHOUT ROWID, STRICT;
+
+CREATE TABLE records (
+  id INTEGER PRIMARY KEY,
+  key BLOB NOT NULL UNIQUE,
+  assertion BLOB NOT NULL,
+  author_node_id TEXT NOT NULL,
+  author TEXT NOT NULL,
+  created_ms INTEGER NOT NULL,
+  stored_ms INTEGER NOT NULL,
+  room TEXT NOT NULL,
+  to_node_id TEXT,
+  own INTEGER NOT NULL,
+  decision TEXT,
+  lifecycle TEXT NOT NULL,
+  evidence TEXT NOT NULL
+) STRICT;
+CREATE INDEX records_by_author ON records (author_node_id, id);
+
+CREATE TABLE lineage (
+  child INTEGER NOT NULL,
+  parent BLOB NOT NULL,
+  levels INTEGER NOT NULL,
+  PRIMARY KEY (child, parent)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX lineage_by_parent ON lineage (parent, child);
+
+CREATE TABLE decisions (
+  id INTEGER PRIMARY KEY,
+  at_ms INTEGER NOT NULL,
+  key BLOB NOT NULL,
+  assertion BLOB NOT NULL,
+  author_node_id TEXT NOT NULL,
+  from_node_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  decision TEXT NOT NULL,
+  total_drift REAL NOT NULL,
+  field_drift REAL NOT NULL,
+  temporal_drift REAL NOT NULL,
+  nearest_drift REAL NOT NULL,
+  categories BLOB NOT NULL
+) STRICT;
+CREATE INDEX decisions_by_key ON decisions (key, id);
+
+CREATE TABLE refusals (
+  id INTEGER PRIMARY KEY,
+  at_ms INTEGER NOT NULL,
+  key BLOB NOT NULL,
+  assertion BLOB NOT NULL,
+  author_node_id TEXT NOT NULL,
+  from_node_id TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  detail TEXT NOT NULL
+) STRICT;
+CREATE INDEX refusals_by_key ON refusals (key, id);
+
+CREATE TABLE inbox (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  key BLOB NOT NULL,
+  assertion BLOB NOT NULL,
+  from_node_id TEXT NOT NULL,
+  received_ms INTEGER NOT NULL,
+  ingested INTEGER NOT NULL,
+  directed INTEGER NOT NULL,
+  decision_id INTEGER NOT NULL,
+  evidence TEXT
+) STRICT;
+CREATE INDEX inbox_directed ON inbox (assertion) WHERE directed = 1;
+
+CREATE TABLE outbox (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  assertion BLOB NOT NULL,
+  key BLOB NOT NULL,
+  node_id TEXT NOT NULL,
+  queued_ms INTEGER NOT NULL,
+  done_ms INTEGER,
+  UNIQUE (assertion, node_id)
+) STRICT;
+CREATE INDEX outbox_pending ON outbox (node_id, id) WHERE done_ms IS NULL;
+
+CREATE TABLE seen (
+  id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, held INTEGER NOT NULL, mark BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE bindings (
+  node_id TEXT PRIMARY KEY,
+  public_key BLOB NOT NULL,
+  name TEXT NOT NULL,
+  first_seen_ms INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE state (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID, STRICT;
+
+CREATE TABLE woken (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE) STRICT;
+
+CREATE VIEW texts AS SELECT id,
+  json_extract(evidence, '$.categories.focus.text') AS focus,
+  json_extract(evidence, '$.categories.issue.text') AS issue,
+  json_extract(evidence, '$.categories.intent.text') AS intent,
+  json_extract(evidence, '$.categories.motivation.text') AS motivation,
+  json_extract(evidence, '$.categories.commitment.text') AS commitment,
+  json_extract(evidence, '$.categories.perspective.text') AS perspective,
+  json_extract(evidence, '$.categories.mood.text') AS mood
+FROM records;
+CREATE VIRTUAL TABLE recall USING fts5 (
+  focus, issue, intent, motivation, commitment, perspective, mood,
+  content = 'texts', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2'
+);
+";
+
+/// Every table and view that the current version has; a file that lacks one was changed by something else.
+const EXPECTED: [&str; 13] = [
+    "bindings",
+    "decisions",
+    "inbox",
+    "lineage",
+    "meta",
+    "outbox",
+    "recall",
+    "records",
+    "refusals",
+    "seen",
+    "state",
+    "texts",
+    "woken",
+];
+
+/// What an opened file says about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) application_id: i32,
+    pub(crate) version: i32,
+}
+
+/// Refuses a stamp of another program or of a newer covey. `empty` says that the file has no table yet.
+pub(crate) fn check_stamp(stamp: Stamp, empty: bool) -> Result<(), Fault> {
+    if empty && stamp.application_id == 0 && stamp.version == 0 {
+        return Ok(());
+    }
+    if stamp.application_id != APPLICATION_ID {
+        return Err(Fault::new(StoreReason::Foreign, "this is a database of another program; name another file"));
+    }
+    if stamp.version > SCHEMA_VERSION {
+        return Err(Fault::new(
+            StoreReason::Newer,
+            format!(
+                "written by a newer covey: schema {}, this one reads up to {SCHEMA_VERSION}; upgrade covey",
+                stamp.version
+            ),
+        ));
+    }
+    if stamp.version < 1 {
+        return Err(Fault::new(StoreReason::Corrupt, format!("schema version out of range: {}", stamp.version)));
+    }
+    Ok(())
+}
+
+/// Reads the stamp and whether the file has any table, through the log if there is one.
+pub(crate) fn read_stamp(connection: &Connection) -> Result<(Stamp, bool), Fault> {
+    let application_id = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let version = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+    Ok((Stamp { application_id, version }, objects == 0))
+}
+
+/// Brings a checked file to the current version and binds a new one to `node_id`.
+pub(crate) fn migrate(connection: &mut Connection, node_id: &str) -> Result<(), Fault> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let (stamp, empty) = read_stamp(&transaction)?;
+    check_stamp(stamp, empty)?;
+    let done =
+        usize::try_from(stamp.version).map_err(|_| Fault::new(StoreReason::Corrupt, "schema version out of range"))?;
+    for step in &STEPS[done..] {
+        transaction.execute_batch(step)?;
+    }
+    if done < STEPS.len() {
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    }
+    if empty {
+        transaction.execute(
+            "INSERT INTO meta (name, value) VALUES ('node_id', ?1), ('cursor', 0), ('indexed_upto', 0), ('inbox_dropped', 0)",
+            params![node_id],
+        )?;
+    }
+    check_objects(&transaction)?;
+    check_owner(&transaction, node_id)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn check_objects(transaction: &Transaction<'_>) -> Result<(), Fault> {
+    let mut statement =
+        transaction.prepare("SELECT count(*) FROM sqlite_master WHERE name = ?1 AND type IN ('table', 'view')")?;
+    for name in EXPECTED {
+        let found: i64 = statement.query_row([name], |row| row.get(0))?;
+        if found != 1 {
+            return Err(Fault::new(
+                StoreReason::Corrupt,
+                format!("table {name} is missing; the file was changed by something else"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_owner(transaction: &Transaction<'_>, node_id: &str) -> Result<(), Fault> {
+    let owner: String = transaction.query_row("SELECT value FROM meta WHERE name = 'node_id'", [], |row| row.get(0))?;
+    if owner == node_id {
+        return Ok(());
+    }
+    Err(Fault::new(StoreReason::OtherPeer, format!("belongs to another peer: {owner}; one peer has one store")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: Stamp = Stamp { application_id: APPLICATION_ID, version: SCHEMA_VERSION };
+
+    #[test]
+    fn stamps_are_judged() {
+        assert!(check_stamp(OURS, false).is_ok());
+        let blank = Stamp { application_id: 0, version: 0 };
+        assert!(check_stamp(blank, true).is_ok());
+        assert_eq!(check_stamp(blank, false).unwrap_err().reason, StoreReason::Foreign);
+        let newer = Stamp { version: SCHEMA_VERSION + 1, ..OURS };
+        let fault = check_stamp(newer, false).unwrap_err();
+        assert_eq!(fault.reason, StoreReason::Newer);
+        assert!(fault.detail.contains("upgrade covey"));
+        let below = Stamp { version: 0, ..OURS };
+        assert_eq!(check_stamp(below, false).unwrap_err().reason, StoreReason::Corrupt);
+    }
+
+    #[test]
+    fn migrating_twice_changes_nothing_and_keeps_the_owner() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, "a").unwrap();
+        migrate(&mut connection, "a").unwrap();
+        let (stamp, empty) = read_stamp(&connection).unwrap();
+        assert_eq!((stamp, empty), (OURS, false));
+        assert_eq!(migrate(&mut connection, "b").unwrap_err().reason, StoreReason::OtherPeer);
+    }
+
+    #[test]
+    fn a_missing_table_is_named() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, "a").unwrap();
+        connection.execute_batch("DROP TABLE woken").unwrap();
+        let fault = migrate(&mut connection, "a").unwrap_err();
+        assert_eq!(fault.reason, StoreReason::Corrupt);
+        assert!(fault.detail.contains("woken"));
+    }
+}

@@ -1,0 +1,79 @@
+//! What a peer carries across a restart: named values (budgets, windows), and which keys have woken it.
+
+use covey_core::id::ContentKey;
+use rusqlite::{OptionalExtension, params};
+
+use crate::error::{Fault, StoreError, StoreReason};
+use crate::limits::{STATE_MAX_NAMES, STATE_NAME_MAX_BYTES, STATE_VALUE_MAX_BYTES, WOKEN_KEPT};
+use crate::store::Store;
+
+impl Store {
+    /// Returns the value kept under `name`.
+    pub fn state_get(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|view| {
+            Ok(view
+                .prepare_cached("SELECT value FROM state WHERE name = ?1")?
+                .query_row([name], |row| row.get(0))
+                .optional()?)
+        })
+    }
+
+    /// Keeps `value` under `name`, in place of an earlier one.
+    pub fn state_put(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            check_sizes(name, value)?;
+            let held: bool = transaction
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM state WHERE name = ?1)")?
+                .query_row([name], |row| row.get(0))?;
+            let names: i64 = transaction.query_row("SELECT count(*) FROM state", [], |row| row.get(0))?;
+            if !held && names >= STATE_MAX_NAMES {
+                return Err(Fault::new(
+                    StoreReason::Limit,
+                    format!("state names held: {names}; no further name is kept"),
+                ));
+            }
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO state (name, value) VALUES (?1, ?2)")?
+                .execute(params![name, value])?;
+            Ok(())
+        })
+    }
+
+    /// Says whether the block with this key has woken the agent before.
+    pub fn woken(&self, key: ContentKey) -> Result<bool, StoreError> {
+        self.read(|view| {
+            Ok(view
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM woken WHERE key = ?1)")?
+                .query_row([key.as_bytes()], |row| row.get(0))?)
+        })
+    }
+
+    /// Marks a key as having woken the agent. True when it is newly marked: one block wakes once.
+    pub fn mark_woken(&self, key: ContentKey) -> Result<bool, StoreError> {
+        self.write(|transaction| {
+            let new = transaction
+                .prepare_cached("INSERT OR IGNORE INTO woken (key) VALUES (?1)")?
+                .execute([key.as_bytes()])?;
+            transaction
+                .prepare_cached("DELETE FROM woken WHERE id <= (SELECT max(id) FROM woken) - ?1")?
+                .execute([WOKEN_KEPT])?;
+            Ok(new == 1)
+        })
+    }
+}
+
+fn check_sizes(name: &str, value: &[u8]) -> Result<(), Fault> {
+    if name.is_empty() || name.len() > STATE_NAME_MAX_BYTES {
+        return Err(Fault::new(
+            StoreReason::Input,
+            format!("state name: {} bytes; 1 to {STATE_NAME_MAX_BYTES} fit", name.len()),
+        ));
+    }
+    if value.len() > STATE_VALUE_MAX_BYTES {
+        return Err(Fault::new(
+            StoreReason::Input,
+            format!("state value: {} bytes; {STATE_VALUE_MAX_BYTES} fit", value.len()),
+        ));
+    }
+    Ok(())
+}

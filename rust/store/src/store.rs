@@ -1,0 +1,132 @@
+//! The store of one peer: one writing connection, one reading connection, one lock.
+//!
+//! Rules: every change is one transaction that is durable when the call returns (WAL, `synchronous=FULL`); an
+//! error means that nothing of the call was kept. Readers never wait for the writer.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+
+use covey_core::id::NodeId;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::error::{Fault, StoreError, StoreReason};
+use crate::open;
+
+/// The durable memory of one peer. Shared between threads by reference.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    node_id: NodeId,
+    // Dropped in this order: the writer closes last of the two and copies the log back, then the lock goes.
+    reader: Mutex<Option<Connection>>,
+    writer: Mutex<Option<Connection>>,
+    lock: Mutex<Option<File>>,
+}
+
+impl Store {
+    /// Opens or creates the store of `node_id` at `path`. A refusal changes nothing.
+    pub fn open(path: impl AsRef<Path>, node_id: NodeId) -> Result<Self, StoreError> {
+        let path = path.as_ref().to_path_buf();
+        let opened = open::open(&path, &node_id.to_string()).map_err(|fault| fault.at(&path))?;
+        Ok(Self {
+            node_id,
+            reader: Mutex::new(Some(opened.reader)),
+            writer: Mutex::new(Some(opened.writer)),
+            lock: Mutex::new(Some(opened.lock)),
+            path,
+        })
+    }
+
+    /// Returns the database file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the peer this store belongs to.
+    pub fn node_id(&self) -> NodeId {
+        self.node_id
+    }
+
+    /// Closes both connections and frees the lock; a second call does nothing.
+    pub fn close(&self) -> Result<(), StoreError> {
+        let reader = hold(&self.reader).take();
+        let mut writer = hold(&self.writer);
+        let closed = reader
+            .into_iter()
+            .chain(writer.take())
+            .map(|connection| connection.close().map_err(|(_, error)| Fault::from(error)))
+            .fold(Ok(()), Result::and);
+        drop(hold(&self.lock).take());
+        closed.map_err(|fault| fault.at(&self.path))
+    }
+
+    /// Runs `work` in one transaction on the writer. Durable when it returns.
+    pub(crate) fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, StoreError> {
+        let mut writer = hold(&self.writer);
+        transact(writer.as_mut(), work).map_err(|fault| fault.at(&self.path))
+    }
+
+    /// Runs `work` as `write` does, but without waiting for the disk: what it writes may be lost with the power,
+    /// together with nothing else. Only for what can be made again.
+    pub(crate) fn write_unsynced<T>(
+        &self,
+        writer: &mut MutexGuard<'_, Option<Connection>>,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let outcome = set_synchronous(writer.as_ref(), "NORMAL").and_then(|()| transact(writer.as_mut(), work));
+        let restored = set_synchronous(writer.as_ref(), "FULL");
+        outcome.and_then(|value| restored.map(|()| value)).map_err(|fault| fault.at(&self.path))
+    }
+
+    /// Waits for the writer.
+    pub(crate) fn writer(&self) -> MutexGuard<'_, Option<Connection>> {
+        hold(&self.writer)
+    }
+
+    /// Takes the writer if nobody has it.
+    pub(crate) fn idle_writer(&self) -> Option<MutexGuard<'_, Option<Connection>>> {
+        match self.writer.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Runs `work` on one consistent view of what is committed.
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
+        let mut reader = hold(&self.reader);
+        open_or_closed(reader.as_mut())
+            .and_then(|connection| {
+                let view = connection.transaction()?;
+                let value = work(&view)?;
+                view.finish()?;
+                Ok(value)
+            })
+            .map_err(|fault| fault.at(&self.path))
+    }
+}
+
+fn transact<T>(
+    connection: Option<&mut Connection>,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let transaction = open_or_closed(connection)?.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let value = work(&transaction)?;
+    transaction.commit()?;
+    Ok(value)
+}
+
+fn set_synchronous(connection: Option<&Connection>, mode: &str) -> Result<(), Fault> {
+    open_or_closed(connection)?.pragma_update(None, "synchronous", mode)?;
+    Ok(())
+}
+
+fn open_or_closed<T>(connection: Option<T>) -> Result<T, Fault> {
+    connection.ok_or_else(|| Fault::new(StoreReason::Closed, "the store is closed"))
+}
+
+/// A panic under a lock leaves no half-done change: its transaction was rolled back when it was dropped.
+fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
