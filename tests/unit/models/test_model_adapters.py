@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from vendor_server import SILENT, Vendor, vendor_server
 
 from covey.errors import ModelError, ModelErrorKind
 from covey.model import ModelReply, ModelRequest, ToolSpec
@@ -22,6 +21,7 @@ from covey.models.ollama import OllamaModel, models_at
 from covey.models.openai import OpenAIModel
 from covey.models.prices import FREE, Quote
 from covey.settings import Price
+from tests.unit.models.vendor_server import SILENT, Vendor, vendor_server
 
 KEY = "sk-test-123456"
 PRICE = Price(2.0, 10.0)

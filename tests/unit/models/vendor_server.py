@@ -29,6 +29,7 @@ class Vendor:
     answers: deque[tuple[int, dict[str, str], Any]] = field(default_factory=deque)
     asked: list[Asked] = field(default_factory=list)
     hold: threading.Event = field(default_factory=threading.Event)
+    arrived: threading.Event = field(default_factory=threading.Event)
     port: int = 0
 
     @property
@@ -61,6 +62,7 @@ def vendor_server() -> Iterator[Vendor]:
             raw = self.rfile.read(length)
             headers = {name.lower(): value for name, value in self.headers.items()}
             vendor.asked.append(Asked(self.command, self.path, headers, json.loads(raw) if raw else None))
+            vendor.arrived.set()
             status, more, body = (
                 vendor.answers.popleft() if vendor.answers else (500, {}, {"error": "unexpected"})
             )
