@@ -69,6 +69,64 @@ reasons! {
     FutureTimestamp = "future_timestamp";
     /// An argument of the caller that cannot be used.
     InvalidArgument = "invalid_argument";
+    /// A frame of no bytes (§4.2).
+    FrameEmpty = "frame_empty";
+    /// A frame over its bound (§4.2).
+    FrameTooLarge = "frame_too_large", code 1003;
+    /// A frame that is no JSON object with a type, or an envelope outside its schema.
+    MalformedFrame = "malformed_frame";
+    /// A control frame outside its closed schema (§7.1).
+    MalformedControl = "malformed_control";
+    /// A handshake frame outside its closed schema or our caps (§5.2).
+    MalformedHandshake = "malformed_handshake", code 1006;
+    /// A frame that is not the one the handshake is at, or a handshake frame after it (§5.3).
+    HandshakeOrder = "handshake_order", code 1006;
+    /// A handshake that took too long (§5.2).
+    HandshakeTimeout = "handshake_timeout", code 1004;
+    /// Another protocol version, or the retired one-frame handshake (§5.2).
+    VersionMismatch = "version_mismatch", code 1001;
+    /// A peer of another room (§5.8).
+    RoomMismatch = "room_mismatch", code 1007;
+    /// A peer that offers this node's own identity, key or nonce.
+    SelfPeer = "self_peer", code 1006;
+    /// A peer that proves another node id than the one dialled.
+    UnexpectedNode = "unexpected_node", code 1006;
+    /// A server-hello that does not answer the nonce that was sent (§5.2).
+    NonceMismatch = "nonce_mismatch", code 1006;
+    /// Selected extensions that are not what both sides offered (§5.2).
+    ExtensionMismatch = "extension_mismatch", code 1006;
+    /// An X25519 agreement that yields zero (§5.2.1).
+    WeakKeyAgreement = "weak_key_agreement", code 1006;
+    /// A transcript hash of another handshake (§5.2).
+    TranscriptMismatch = "transcript_mismatch", code 1006;
+    /// A key confirmation that does not hold (§5.2.1).
+    BadConfirmation = "bad_confirmation", code 1006;
+    /// An identity proof that does not hold (§5.2.1).
+    BadProof = "bad_proof", code 1006;
+    /// An envelope that names another session (§18.2.1).
+    WrongSession = "wrong_session";
+    /// An envelope that claims the direction of its receiver (§18.2.1).
+    WrongDirection = "wrong_direction";
+    /// An envelope that does not open under its key, place and content (§18.2.1).
+    BadSeal = "bad_seal";
+    /// An authentic envelope that was opened before (§18.2.1).
+    Replay = "replay", code 1008;
+    /// An authentic envelope that came too early: something before it is lost (§18.2.1).
+    Gap = "gap", code 1010;
+    /// A direction that has used its last sequence (§18.2.1).
+    SequenceExhausted = "sequence_exhausted", code 1010;
+    /// A frame that must never travel inside `control-encrypted` (§7.1).
+    ForbiddenInner = "forbidden_inner";
+    /// A record in clear on a Core Secure session (§18.2.1).
+    ClearRecord = "clear_record";
+    /// A sealed error of the peer that ends the session (§7.2).
+    PeerError = "peer_error";
+    /// A session that is not open, asked to send.
+    SessionNotOpen = "session_not_open";
+    /// Something to send before `cmb-anchors`, which goes first (§9.4).
+    AnchorsFirst = "anchors_first";
+    /// A second `cmb-anchors` on one session (§9.4).
+    AnchorsTwice = "anchors_twice";
 }
 
 /// A refusal: the stable reason and a detail for a person.

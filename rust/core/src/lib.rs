@@ -11,6 +11,7 @@ pub mod category;
 pub mod clock;
 pub mod encoder;
 pub mod error;
+pub mod frame;
 pub mod hash;
 pub mod id;
 pub mod identity;

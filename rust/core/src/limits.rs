@@ -30,7 +30,8 @@ pub const MAX_SAFE_INTEGER: u64 = 9_007_199_254_740_991;
 pub const MAX_MEDIA_TYPE_BYTES: usize = 255;
 /// Longest application schema identifier in bytes, room for any sane URI.
 pub const MAX_SCHEMA_BYTES: usize = 2_048;
-/// Most records judged in one call: one socket read's worth, so that no call holds a core for long.
+/// Most records in one event of a session, and judged in one call: one socket read's worth, so that no call holds a
+/// core for long.
 pub const MAX_INTAKE_BATCH: usize = 256;
 /// Anchors a block is compared with, unless stated: the reference's five most recent (§9.2.1, policy).
 pub const ANCHOR_WINDOW: usize = 5;
@@ -56,3 +57,19 @@ pub const MAX_DIRECTED_AGE_MS: u64 = 86_400_000;
 pub const MAX_FUTURE_MS: u64 = 86_400_000;
 /// Most nodes in one vector clock: the largest room a peer keeps shared state with; 24 KiB.
 pub const MAX_CLOCK_ENTRIES: usize = 1_024;
+/// Longest handshake frame: twice what the caps below can fill, and all a stranger can make us hold before a proof.
+pub const MAX_HANDSHAKE_FRAME_BYTES: usize = 16_384;
+/// Most extensions one side may offer; a peer that speaks more is outside this build's trust anyway.
+pub const MAX_EXTENSIONS: usize = 64;
+/// Longest extension token in bytes.
+pub const MAX_EXTENSION_BYTES: usize = 64;
+/// Most keys in one `cmb-anchors` (update 1, §9.4).
+pub const MAX_ANCHOR_KEYS: usize = 50;
+/// Most keys in one list of a `cmb-fetch-result` (update 1 schema).
+pub const MAX_FETCH_KEYS: usize = 256;
+/// Most peers in one `peer-info` (control-frame schema).
+pub const MAX_PEER_INFO: usize = 4_096;
+/// Longest `message` of an error frame, in code points (control-frame schema).
+pub const MAX_ERROR_MESSAGE_CHARS: usize = 1_024;
+/// Longest `detail` of an error frame, and context of a mood, in code points (control-frame schema).
+pub const MAX_DETAIL_CHARS: usize = 4_096;
