@@ -20,6 +20,7 @@ pub mod json;
 pub mod limits;
 pub mod netstring;
 pub mod record;
+pub mod seal;
 pub mod signature;
 pub mod svaf;
 pub mod text;
