@@ -60,7 +60,8 @@ fn malformed(error: &serde_json::Error) -> Refusal {
 }
 
 /// Reads `T` from a JSON object only. A derived reader would also take an array in its place.
-#[derive(Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(transparent)]
 pub struct Object<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {

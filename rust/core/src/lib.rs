@@ -12,6 +12,7 @@ pub mod clock;
 pub mod encoder;
 pub mod error;
 pub mod frame;
+pub mod handshake;
 pub mod hash;
 pub mod id;
 pub mod identity;
