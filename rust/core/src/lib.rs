@@ -22,6 +22,7 @@ pub mod limits;
 pub mod netstring;
 pub mod record;
 pub mod seal;
+pub mod session;
 pub mod signature;
 pub mod svaf;
 pub mod text;
