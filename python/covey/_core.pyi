@@ -1,7 +1,7 @@
 # The native core, as types. Tested against the live module: every name and parameter here exists there,
 # and the reverse.
 from collections.abc import Mapping, Sequence
-from typing import final
+from typing import Literal, TypeAlias, final
 
 CATEGORIES: tuple[str, ...]
 
@@ -95,6 +95,100 @@ def verify(record: Unverified | Record, public_key: bytes) -> Record: ...
 def verify_batch(
     records: Sequence[Unverified | Record], public_keys: Sequence[bytes]
 ) -> list[Record | CoreError]: ...
+
+# --- secure sessions (rust/py/src/session.rs) ---
+
+@final
+class Session:
+    @staticmethod
+    def client(
+        identity: Identity,
+        *,
+        room: str,
+        extensions: Sequence[str] = ...,
+        implementation: tuple[str, str] | None = None,
+        entropy: bytes,
+        expect_node_id: str | None = None,
+    ) -> Session: ...
+    @staticmethod
+    def server(
+        identity: Identity,
+        *,
+        room: str,
+        extensions: Sequence[str] = ...,
+        implementation: tuple[str, str] | None = None,
+        entropy: bytes,
+    ) -> Session: ...
+    def receive(self, data: bytes) -> list[Event]: ...
+    def take_output(self) -> bytes: ...
+    def send_anchors(self, keys: Sequence[str] = ...) -> None: ...
+    def send_record(self, record: Record) -> None: ...
+    def send_records(self, records: Sequence[Record]) -> int: ...
+    def send_control(self, frame: bytes) -> None: ...
+    def close(self, code: int, message: str) -> None: ...
+    @property
+    def state(self) -> Literal["handshake", "open", "closed"]: ...
+    @property
+    def peer(self) -> PeerHello | None: ...
+
+@final
+class PeerHello:
+    @property
+    def node_id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def public_key(self) -> bytes: ...
+    @property
+    def implementation(self) -> tuple[str, str]: ...
+    @property
+    def extensions(self) -> tuple[str, ...]: ...
+    @property
+    def session_id(self) -> str: ...
+
+@final
+class Authenticated:
+    @property
+    def peer(self) -> PeerHello: ...
+    @property
+    def role(self) -> Literal["client", "server"]: ...
+
+@final
+class Records:
+    @property
+    def batch(self) -> RecordBatch: ...
+
+@final
+class Control:
+    @property
+    def type(self) -> str: ...
+    @property
+    def frame(self) -> bytes: ...
+
+@final
+class Ignored:
+    @property
+    def reason(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+
+@final
+class Refused:
+    @property
+    def reason(self) -> str: ...
+    @property
+    def detail(self) -> str: ...
+
+@final
+class Closed:
+    @property
+    def reason(self) -> str: ...
+    @property
+    def code(self) -> int | None: ...
+    @property
+    def detail(self) -> str: ...
+
+Event: TypeAlias = Authenticated | Records | Control | Ignored | Refused | Closed
 
 # --- admission (rust/py/src/{batch,svaf,clock,intake}.rs) ---
 

@@ -8,6 +8,7 @@ mod identity;
 mod intake;
 mod keys;
 mod record;
+mod session;
 mod svaf;
 
 use covey_core::category::Category;
@@ -40,5 +41,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(record::sign, module)?)?;
     module.add_function(wrap_pyfunction!(record::verify, module)?)?;
     module.add_function(wrap_pyfunction!(record::verify_batch, module)?)?;
+    session::register(module)?;
     Ok(())
 }
