@@ -26,15 +26,15 @@ fn record(criterion: &mut Criterion) {
     let signed = signature::sign(draft(), &key).expect("a valid draft");
     let json = signed.record().to_json();
     criterion.bench_function("address", |bench| {
-        bench.iter(|| address::content_key(&address::category_keys(black_box(signed.record().texts()))))
+        bench.iter(|| address::content_key(&address::category_keys(black_box(signed.record().texts()))));
     });
     criterion.bench_function("sign", |bench| {
-        bench.iter_batched(draft, |draft| signature::sign(draft, &key), BatchSize::SmallInput)
+        bench.iter_batched(draft, |draft| signature::sign(draft, &key), BatchSize::SmallInput);
     });
     criterion.bench_function("parse", |bench| bench.iter(|| Unverified::parse(black_box(&json))));
     let claim = Unverified::parse(&json).expect("canonical");
     criterion.bench_function("verify", |bench| {
-        bench.iter_batched(|| claim.clone(), |claim| signature::verify(claim, key.public()), BatchSize::SmallInput)
+        bench.iter_batched(|| claim.clone(), |claim| signature::verify(claim, key.public()), BatchSize::SmallInput);
     });
     criterion.bench_function("verify_bytes", |bench| {
         bench.iter(|| {
@@ -43,7 +43,7 @@ fn record(criterion: &mut Criterion) {
                 &signed.record().metadata.signature,
                 key.public(),
             )
-        })
+        });
     });
     criterion
         .bench_function("key_check", |bench| bench.iter(|| PublicKey::from_bytes(black_box(*key.public().as_bytes()))));
