@@ -86,3 +86,8 @@ def base64url(text: str) -> bytes:
     """Decode unpadded base64url."""
 
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def base64url_text(data: bytes) -> str:
+    """Encode as unpadded base64url."""
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
