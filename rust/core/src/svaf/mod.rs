@@ -7,6 +7,8 @@ mod drift;
 mod explain;
 mod features;
 mod gate;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub use drift::{Anchor, Distance};
