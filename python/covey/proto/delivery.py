@@ -83,7 +83,7 @@ def offer(peer: Peer, item: Outgoing, turn: Turn) -> PeerSend:
     peer.outlet.waiting.append(item)
     if peer.active is None:
         return PeerSend(peer.node_id, peer.name, SendState.UNKNOWN, "away: sent when the peer comes back")
-    if not peer.active.usable:
+    if peer.active.full:
         return PeerSend(peer.node_id, peer.name, SendState.UNKNOWN, "slow: sent when the peer has read more")
     return PeerSend(peer.node_id, peer.name, SendState.ACCEPTED)
 
@@ -91,11 +91,14 @@ def offer(peer: Peer, item: Outgoing, turn: Turn) -> PeerSend:
 def pump(peer: Peer, turn: Turn) -> bool:
     """Seal everything that waits on the peer's active session; tell whether there is something to write."""
     link, outlet = peer.active, peer.outlet
-    if link is None or link.session is None or not link.usable or not outlet.waiting:
+    if link is None or link.full or not outlet.waiting:
+        return False
+    session = link.speaking
+    if session is None:
         return False
     items = tuple(outlet.waiting)
     outlet.waiting.clear()
-    link.session.send_records([item.record for item in items])
+    session.send_records([item.record for item in items])
     turn.count("records.sent", len(items))
     if peer.receipts:
         outlet.sent.update((item.assertion_id, (item, link.id)) for item in items)

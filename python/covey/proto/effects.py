@@ -65,13 +65,14 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class LinkOpened:
-    """A connection stands. `entropy` is 64 bytes for its handshake."""
+    """A connection stands between `local` and `address`. `entropy` is 64 bytes for its handshake."""
 
     link: int
     inbound: bool
     address: str
     loopback: bool
     entropy: bytes
+    local: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class Link:
     id: int
     inbound: bool
     address: str = ""
+    local: str = ""
     loopback: bool = False
     candidate: str | None = None
     """Whom we dialled, by candidate key; None for an accepted connection."""
@@ -73,9 +74,17 @@ class Link:
     """Why we closed it."""
 
     @property
-    def usable(self) -> bool:
-        """Tell whether records can be sealed on it now."""
-        return self.state == "open" and not self.full
+    def closing(self) -> bool:
+        """Tell whether we have closed it and only its loss is still to come."""
+        return self.state == "closing"
+
+    @property
+    def speaking(self) -> _core.Session | None:
+        """Return the session if it still seals. One that a bad frame ended is closed before we hear of it."""
+        session = self.session
+        if self.state != "open" or session is None or session.state != "open":
+            return None
+        return session
 
 
 @dataclass(slots=True, eq=False)

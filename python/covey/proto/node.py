@@ -103,7 +103,8 @@ class NodeEngine:
     # --- connections ----------------------------------------------------------------------------
 
     def _on_started(self, event: fx.Started, turn: Turn) -> None:
-        self._own_recent.extend(event.own_recent)
+        room = self.options.room
+        self._own_recent.extend(r for r in event.own_recent if r.room == room and r.to is None)
         for node_id, public_key in event.bindings:
             self._trust.bound(node_id, fingerprint(public_key))
         for host, port in self.options.addresses:
@@ -115,12 +116,15 @@ class NodeEngine:
 
     def _on_data(self, event: fx.LinkData, turn: Turn) -> None:
         link = self._sessions.links.get(event.link)
-        if link is None or link.session is None or link.state == "closing":
-            return  # bytes that were read before our close reached the socket
+        if link is None or link.session is None:
+            return
+        if link.closing:
+            turn.count("bytes.late", len(event.data))  # read before our close reached the socket
+            return
         link.heard_at = turn.now.monotonic
         turn.count("bytes.in", len(event.data))
         for said in link.session.receive(event.data):
-            if link.state == "closing":
+            if link.closing:
                 break
             self._session_events[type(said)](link, said, turn)
         self._sessions.touch(link)
@@ -164,13 +168,13 @@ class NodeEngine:
         recent = peer.replayed_at is not None and now - peer.replayed_at < limits.ANCHOR_REPLAY_SECONDS
         on_their_way = {item.assertion_id for item in peer.outlet.waiting}
         replay = [] if recent else [r for r in self._own_recent if r.assertion_id not in on_their_way]
-        frame = {"type": "cmb-anchors", "keys": [record.key for record in replay]}
-        if link.session is None:
+        session = link.speaking
+        if session is None:
             return
-        link.session.send_control(json.dumps(frame, separators=(",", ":")).encode())
+        session.send_anchors([record.key for record in replay])
         if replay:
             peer.replayed_at = now
-            link.session.send_records(replay)
+            session.send_records(replay)
             turn.count("records.replayed", len(replay))
         self._sessions.touch(link)
 
@@ -180,8 +184,9 @@ class NodeEngine:
     def _said_control(self, link: Link, event: _core.Control, turn: Turn) -> None:
         turn.count(f"frames.control.{event.type}")
         peer = self._sessions.peers.get(link.node_id) if link.node_id else None
-        if event.type == "ping" and link.session is not None:
-            link.session.send_control(PONG)
+        session = link.speaking
+        if event.type == "ping" and session is not None:
+            session.send_control(PONG)
         elif event.type == "cmb-anchors":
             self._take_context(link, event.frame, turn)
         elif event.type == receipts.FRAME_TYPE and peer is not None and peer.receipts:
@@ -199,6 +204,8 @@ class NodeEngine:
     def _said_closed(self, link: Link, event: _core.Closed, turn: Turn) -> None:
         if link.state == "handshake":
             turn.count(f"handshakes.failed.{event.reason}")
+        if event.reason == "self_peer":
+            self._sessions.met_ourselves(link)
         if event.code == 1009:
             self._roster.block(link, "the peer says: identity conflict")
         facts = {"reason": event.reason, "detail": event.detail, "address": link.address}
@@ -291,6 +298,8 @@ class NodeEngine:
             item = delivery.outgoing(record)
             if record.created_ms < oldest_ms:
                 delivery.settle_all(peer, (item,), SendState.EXPIRED, "waited longer than a day", turn)
+            elif record.room != self.options.room:
+                delivery.settle_all(peer, (item,), SendState.EXPIRED, "minted for another room", turn)
             elif not peer.outlet.holds(item.assertion_id):
                 delivery.offer(peer, item, turn)
         self._sessions.pump(peer, turn)

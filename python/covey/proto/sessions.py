@@ -72,7 +72,7 @@ class Sessions:
         link = self.links.get(event.link)
         if link is None:
             link = self.links[event.link] = Link(event.link, inbound=True)
-        link.address, link.loopback = event.address, event.loopback
+        link.address, link.local, link.loopback = event.address, event.local, event.loopback
         link.opened_at = link.heard_at = turn.now.monotonic
         link.state = "handshake"
         self._unproven += 1
@@ -98,10 +98,6 @@ class Sessions:
     def authenticated(self, link: Link, event: _core.Authenticated, turn: Turn) -> Peer | None:
         """Take a proven peer: bind its key, elect the session that stays; None when it is turned away."""
         hello = event.peer
-        if hello.node_id == self._identity.node_id:
-            self._roster.block(link, "own nodeId")
-            self.end(link, "own_node_id", turn, code=1005, message="this is your own nodeId")
-            return None
         bound = self._intake.bind(hello.node_id, hello.public_key)
         if bound == "conflict":
             turn.log("warning", "identity-conflict", node_id=hello.node_id, address=link.address)
@@ -154,7 +150,7 @@ class Sessions:
         """Close a connection for a counted reason; on an open session the peer hears a sealed error first."""
         if link.state == "closing":
             return
-        if code is not None and link.session is not None:
+        if code is not None and link.session is not None and link.session.state == "open":
             link.session.close(code, message)
         self._write(link, turn)
         link.why = why
@@ -163,16 +159,24 @@ class Sessions:
         link.state = "closing"
         turn.add(Close(link.id))
 
+    def met_ourselves(self, link: Link) -> None:
+        """Never dial again the address that led back to us: the other end of this connection is ours too."""
+        for other in self.links.values():
+            if other.local and other.local == link.address:
+                self._roster.block(other, "own address")
+        self._roster.block(link, "own address")
+
     def silent(self, link: Link, turn: Turn) -> None:
         """Look at a quiet session: ping it, or close it when it has been silent for too long."""
-        if link.state != "open" or link.session is None:
+        session = link.speaking
+        if session is None:
             return
         quiet = turn.now.monotonic - link.heard_at
         if quiet >= limits.SILENCE_SECONDS:
             self.end(link, "silent", turn)
             return
         if quiet >= limits.PING_SECONDS:
-            link.session.send_control(PING)
+            session.send_control(PING)
             self.touch(link)
             self._timers.set(("beat", link.id), turn.now.monotonic + limits.PING_SECONDS)
         else:
@@ -199,9 +203,10 @@ class Sessions:
 
     def say(self, peer: Peer, frames: Iterable[bytes]) -> None:
         """Seal control frames to a peer; without an open session they are not said."""
-        if peer.active is not None and peer.active.session is not None:
+        session = peer.active.speaking if peer.active is not None else None
+        if session is not None and peer.active is not None:
             for frame in frames:
-                peer.active.session.send_control(frame)
+                session.send_control(frame)
             self.touch(peer.active)
 
     def pump(self, peer: Peer, turn: Turn) -> None:
@@ -259,7 +264,7 @@ class Sessions:
             self.peers[hello.node_id] = peer
         peer.name = hello.name
         peer.implementation = "/".join(hello.implementation)
-        peer.receipts = TOKEN in self._extensions and TOKEN in hello.extensions
+        peer.receipts = TOKEN in hello.extensions  # those that both sides offered
         return peer
 
     def _write(self, link: Link, turn: Turn) -> None:
