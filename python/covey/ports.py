@@ -91,8 +91,8 @@ class Memory(Protocol):
 class LinkSink(Protocol):
     """What a transport tells the shell. Calls come on the loop's thread, in the order they happened."""
 
-    def link_opened(self, link: int, *, inbound: bool, address: str, loopback: bool) -> None:
-        """Say that a connection stands."""
+    def link_opened(self, link: int, *, inbound: bool, address: str, local: str, loopback: bool) -> None:
+        """Say that a connection stands, between which two addresses."""
         ...
 
     def link_failed(self, link: int, reason: str) -> None:

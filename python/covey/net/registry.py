@@ -172,17 +172,17 @@ def _read(path: Path, stamp: tuple[int, int]) -> _Entry | None:
         return None
     if not isinstance(value, dict) or value.get("node_id") != path.stem:
         return None
-    texts = [value.get(name) for name in ("room", "mmp", "host", "name")]
-    port, pid = value.get("port"), value.get("pid")
-    if (
-        not all(isinstance(text, str) for text in texts)
-        or not _whole(port, 65_535)
-        or not _whole(pid, 2**31 - 1)
-    ):
+    room, mmp, host, name = (_text(value.get(member)) for member in ("room", "mmp", "host", "name"))
+    port, pid = _whole(value.get("port"), 65_535), _whole(value.get("pid"), 2**31 - 1)
+    if room is None or mmp is None or host is None or name is None or port is None or pid is None:
         return None
-    room, mmp, host, name = texts
-    return _Entry(stamp, int(pid), Hint("registry", path.stem, room, mmp, ((host, int(port)),), name))
+    return _Entry(stamp, pid, Hint("registry", path.stem, room, mmp, ((host, port),), name))
 
 
-def _whole(value: object, largest: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= largest
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _whole(value: object, largest: int) -> int | None:
+    whole = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= largest
+    return value if whole and isinstance(value, int) else None

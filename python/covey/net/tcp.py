@@ -137,9 +137,14 @@ class _TcpLink(asyncio.Protocol):
         if raw is not None:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         host, port = (self.transport.get_extra_info("peername") or ("unknown", 0))[:2]
+        near, near_port = (self.transport.get_extra_info("sockname") or ("unknown", 0))[:2]
         self._owner.opened(self)
         self._sink.link_opened(
-            self.id, inbound=self._inbound, address=f"{host}:{port}", loopback=is_loopback(host)
+            self.id,
+            inbound=self._inbound,
+            address=f"{host}:{port}",
+            local=f"{near}:{near_port}",
+            loopback=is_loopback(host),
         )
 
     def data_received(self, data: bytes) -> None:

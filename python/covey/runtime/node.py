@@ -217,9 +217,9 @@ class Node:
 
     # --- what the transport says (LinkSink) -----------------------------------------------------
 
-    def link_opened(self, link: int, *, inbound: bool, address: str, loopback: bool) -> None:
+    def link_opened(self, link: int, *, inbound: bool, address: str, local: str, loopback: bool) -> None:
         """Take a new connection."""
-        self._feed(fx.LinkOpened(link, inbound, address, loopback, self._entropy.bytes(64)))
+        self._feed(fx.LinkOpened(link, inbound, address, loopback, self._entropy.bytes(64), local))
 
     def link_failed(self, link: int, reason: str) -> None:
         """Take note of a failed dial."""

@@ -22,7 +22,7 @@ class Sink:
         self.said.append(what)
         self._more.set()
 
-    def link_opened(self, link: int, *, inbound: bool, address: str, loopback: bool) -> None:
+    def link_opened(self, link: int, *, inbound: bool, address: str, local: str, loopback: bool) -> None:
         self.bytes[link] = bytearray()
         self._note("opened", link, inbound, loopback)
 
