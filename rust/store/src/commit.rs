@@ -135,6 +135,7 @@ impl Entry<'_> {
             kind: outcome.kind,
             refusal: outcome.refusal.as_ref(),
             evaluation: outcome.evaluation.as_ref(),
+            gate: &self.batch.gate,
         }
     }
 }

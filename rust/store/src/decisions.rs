@@ -3,11 +3,11 @@
 use covey_core::error::Refusal;
 use covey_core::id::{AssertionId, ContentKey, NodeId};
 use covey_core::intake::Kind;
-use covey_core::svaf::Evaluation;
+use covey_core::svaf::{Evaluation, Gate};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::error::{Fault, StoreError, StoreReason};
-use crate::judgement::{pack, rebuild};
+use crate::judgement::{Judgement, pack, rebuild};
 use crate::limits::{DECISIONS_KEPT, PAGE_MAX, REFUSALS_KEPT};
 use crate::recall::sql_count;
 use crate::store::Store;
@@ -31,7 +31,7 @@ pub struct DecisionRow {
     /// Why it was refused: the stable reason and the detail.
     pub refusal: Option<(String, String)>,
     /// The drifts and per-category verdicts, where it was judged.
-    pub evaluation: Option<Evaluation>,
+    pub judgement: Option<Judgement>,
 }
 
 /// What is written down about one block.
@@ -44,6 +44,7 @@ pub(crate) struct Judged<'a> {
     pub(crate) kind: Kind,
     pub(crate) refusal: Option<&'a Refusal>,
     pub(crate) evaluation: Option<&'a Evaluation>,
+    pub(crate) gate: &'a Gate,
 }
 
 const ABOUT: &str = "at_ms, key, assertion, author_node_id, from_node_id";
@@ -88,7 +89,7 @@ pub(crate) fn append(transaction: &Transaction<'_>, judged: &Judged<'_>) -> Resu
             evaluation.field_drift,
             evaluation.temporal_drift,
             evaluation.max_nearest_drift,
-            pack(&evaluation.categories),
+            pack(judged.gate.thresholds(), &evaluation.categories),
         ])?;
     Ok(transaction.last_insert_rowid())
 }
@@ -120,13 +121,13 @@ pub(crate) fn bound(transaction: &Transaction<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Returns the evaluation of one decision, while it is kept.
-pub(crate) fn evaluation_by_id(view: &Connection, id: i64) -> Result<Option<Evaluation>, Fault> {
+/// Returns the judgement of one decision, while it is kept.
+pub(crate) fn judgement_by_id(view: &Connection, id: i64) -> Result<Option<Judgement>, Fault> {
     let row = view
         .prepare_cached(&format!("SELECT {ABOUT}, {JUDGED} FROM decisions WHERE id = ?1"))?
         .query_row([id], |row| Ok(judged_row(row)))
         .optional()?;
-    Ok(row.transpose()?.and_then(|held| held.evaluation))
+    Ok(row.transpose()?.and_then(|held| held.judgement))
 }
 
 fn rows(
@@ -150,10 +151,10 @@ fn judged_row(row: &Row<'_>) -> Result<DecisionRow, Fault> {
     let word: String = row.get(6)?;
     let packed: Vec<u8> = row.get(11)?;
     let numbers = [row.get(7)?, row.get(8)?, row.get(9)?, row.get(10)?];
-    let Some(evaluation) = rebuild(&word, numbers, &packed) else {
-        return Err(Fault::malformed("evaluation", row.get::<_, i64>(12)?));
+    let Some(judgement) = rebuild(&word, numbers, &packed) else {
+        return Err(Fault::malformed("judgement", row.get::<_, i64>(12)?));
     };
-    Ok(DecisionRow { evaluation: Some(evaluation), ..about(row, row.get(5)?)? })
+    Ok(DecisionRow { judgement: Some(judgement), ..about(row, row.get(5)?)? })
 }
 
 fn refused_row(row: &Row<'_>) -> Result<DecisionRow, Fault> {
@@ -172,6 +173,6 @@ fn about(row: &Row<'_>, kind: String) -> Result<DecisionRow, Fault> {
         from_node_id: node(row.get(4)?)?,
         kind,
         refusal: None,
-        evaluation: None,
+        judgement: None,
     })
 }

@@ -3,11 +3,11 @@
 //! A block that memory took is a pointer here; a directed block that memory did not take is held whole.
 
 use covey_core::id::{AssertionId, ContentKey, NodeId};
-use covey_core::svaf::Evaluation;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use crate::decisions::evaluation_by_id;
+use crate::decisions::judgement_by_id;
 use crate::error::{Fault, StoreError, StoreReason};
+use crate::judgement::Judgement;
 use crate::limits::{INBOX_READ_KEPT, INBOX_UNREAD_MAX, PAGE_MAX};
 use crate::recall::sql_count;
 use crate::records::{StoredRecord, stored};
@@ -30,7 +30,7 @@ pub struct InboxRow {
     /// It was addressed to this peer.
     pub directed: bool,
     /// What admission said, while the decision is kept.
-    pub evaluation: Option<Evaluation>,
+    pub judgement: Option<Judgement>,
 }
 
 /// What goes into the inbox.
@@ -163,6 +163,6 @@ fn inbox_row(view: &Connection, row: &Row<'_>) -> Result<InboxRow, Fault> {
         received_ms: read_ms(row, 2)?,
         ingested: row.get(3)?,
         directed: row.get(4)?,
-        evaluation: evaluation_by_id(view, row.get(5)?)?,
+        judgement: judgement_by_id(view, row.get(5)?)?,
     })
 }

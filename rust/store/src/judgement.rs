@@ -1,12 +1,22 @@
-//! An evaluation as a row holds it: five numbers in columns, the seven categories packed into 175 bytes.
+//! An evaluation as a row holds it: four numbers in columns; thresholds and the seven categories packed.
 
-use covey_core::category::COUNT;
-use covey_core::svaf::{CategoryVerdict, Decision, Evaluation, Silence, Verdict};
+use covey_core::category::{COUNT, Weights};
+use covey_core::svaf::{CategoryVerdict, Decision, Evaluation, Gate, Silence, Thresholds, Verdict};
 
-/// One category: a code, then drift, nearest and weight as little-endian doubles (exact, so that what is shown
-/// after a restart is what was decided).
+/// A decision and the gate that made it, so that it can still be explained after the policy has changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// What was decided, and from what.
+    pub evaluation: Evaluation,
+    /// By which thresholds and weights.
+    pub gate: Gate,
+}
+
+/// Six thresholds as little-endian doubles. All numbers are exact: what is shown after a restart is what was decided.
+const THRESHOLD_BYTES: usize = 6 * 8;
+/// One category: a code, then drift, nearest and weight.
 const CATEGORY_BYTES: usize = 25;
-const PACKED_BYTES: usize = CATEGORY_BYTES * COUNT;
+const PACKED_BYTES: usize = THRESHOLD_BYTES + CATEGORY_BYTES * COUNT;
 
 const CODES: [Verdict; 6] = [
     Verdict::Admit,
@@ -17,10 +27,22 @@ const CODES: [Verdict; 6] = [
     Verdict::Silent(Silence::NoAnchor),
 ];
 
-/// Packs seven verdicts.
-pub(crate) fn pack(categories: &[CategoryVerdict; COUNT]) -> [u8; PACKED_BYTES] {
+/// Packs thresholds and seven verdicts.
+pub(crate) fn pack(thresholds: &Thresholds, categories: &[CategoryVerdict; COUNT]) -> [u8; PACKED_BYTES] {
     let mut packed = [0; PACKED_BYTES];
-    for (slot, category) in packed.chunks_exact_mut(CATEGORY_BYTES).zip(categories) {
+    let (head, tail) = packed.split_at_mut(THRESHOLD_BYTES);
+    let numbers = [
+        thresholds.stable,
+        thresholds.guarded,
+        thresholds.temporal_lambda,
+        thresholds.redundancy,
+        thresholds.freshness_seconds,
+        thresholds.decay_floor,
+    ];
+    for (slot, value) in head.chunks_exact_mut(8).zip(numbers) {
+        slot.copy_from_slice(&value.to_le_bytes());
+    }
+    for (slot, category) in tail.chunks_exact_mut(CATEGORY_BYTES).zip(categories) {
         slot[0] = code(category.verdict);
         slot[1..9].copy_from_slice(&category.drift.unwrap_or(f64::NAN).to_le_bytes());
         slot[9..17].copy_from_slice(&category.nearest.unwrap_or(f64::NAN).to_le_bytes());
@@ -29,19 +51,31 @@ pub(crate) fn pack(categories: &[CategoryVerdict; COUNT]) -> [u8; PACKED_BYTES] 
     packed
 }
 
-/// Unpacks seven verdicts; `None` when the bytes are not what `pack` writes.
-pub(crate) fn unpack(packed: &[u8]) -> Option<[CategoryVerdict; COUNT]> {
+/// Unpacks what `pack` wrote; `None` when the bytes are not that.
+pub(crate) fn unpack(packed: &[u8]) -> Option<(Thresholds, [CategoryVerdict; COUNT])> {
     if packed.len() != PACKED_BYTES {
         return None;
     }
-    let mut categories = [CategoryVerdict { verdict: Verdict::Admit, drift: None, nearest: None, weight: 0.0 }; COUNT];
-    for (slot, category) in packed.chunks_exact(CATEGORY_BYTES).zip(&mut categories) {
+    let (head, tail) = packed.split_at(THRESHOLD_BYTES);
+    let mut numbers = head.chunks_exact(8).map(number);
+    let mut next = || numbers.next().flatten();
+    let thresholds = Thresholds {
+        stable: next()?,
+        guarded: next()?,
+        temporal_lambda: next()?,
+        redundancy: next()?,
+        freshness_seconds: next()?,
+        decay_floor: next()?,
+    };
+    let silent = CategoryVerdict { verdict: Verdict::Admit, drift: None, nearest: None, weight: 0.0 };
+    let mut categories = [silent; COUNT];
+    for (slot, category) in tail.chunks_exact(CATEGORY_BYTES).zip(&mut categories) {
         category.verdict = *CODES.get(usize::from(slot[0]))?;
         category.drift = number(&slot[1..9]);
         category.nearest = number(&slot[9..17]);
         category.weight = number(&slot[17..25])?;
     }
-    Some(categories)
+    Some((thresholds, categories))
 }
 
 /// Reads a decision's word.
@@ -51,16 +85,19 @@ pub(crate) fn decision_of(word: &str) -> Option<Decision> {
         .find(|decision| decision.as_str() == word)
 }
 
-/// An evaluation from its columns.
-pub(crate) fn rebuild(word: &str, [total, field, temporal, nearest]: [f64; 4], packed: &[u8]) -> Option<Evaluation> {
-    Some(Evaluation {
+/// A judgement from its columns; `None` when no gate could have made it.
+pub(crate) fn rebuild(word: &str, [total, field, temporal, nearest]: [f64; 4], packed: &[u8]) -> Option<Judgement> {
+    let (thresholds, categories) = unpack(packed)?;
+    let weights = Weights::new(categories.map(|category| category.weight)).ok()?;
+    let evaluation = Evaluation {
         decision: decision_of(word)?,
         total_drift: total,
         field_drift: field,
         temporal_drift: temporal,
         max_nearest_drift: nearest,
-        categories: unpack(packed)?,
-    })
+        categories,
+    };
+    Some(Judgement { evaluation, gate: Gate::new(weights, thresholds).ok()? })
 }
 
 fn code(verdict: Verdict) -> u8 {
@@ -100,12 +137,13 @@ mod tests {
     proptest! {
         #[test]
         fn packing_loses_nothing(categories in proptest::array::uniform7(verdicts())) {
-            prop_assert_eq!(unpack(&pack(&categories)), Some(categories));
+            let thresholds = Thresholds::REFERENCE;
+            prop_assert_eq!(unpack(&pack(&thresholds, &categories)), Some((thresholds, categories)));
         }
 
         #[test]
         fn foreign_bytes_are_none_or_verdicts(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-            if let Some(categories) = unpack(&bytes) {
+            if let Some((_, categories)) = unpack(&bytes) {
                 prop_assert_eq!(bytes.len(), PACKED_BYTES);
                 prop_assert!(categories.iter().all(|category| !category.weight.is_nan()));
             }

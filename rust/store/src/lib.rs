@@ -28,6 +28,7 @@ pub use commit::CommitReport;
 pub use decisions::DecisionRow;
 pub use error::{StoreError, StoreReason};
 pub use inbox::InboxRow;
+pub use judgement::Judgement;
 pub use lineage::{ParentEdge, RECORD_LEVEL};
 pub use outbox::OutboxRow;
 pub use recall::RecallResult;

@@ -8,7 +8,12 @@ use common::{
 use covey_core::intake::Kind;
 use covey_core::record::Unverified;
 use covey_core::signature::verify;
-use covey_store::{Bound, Filter, Lifecycle, RECORD_LEVEL, StoreReason};
+use covey_core::svaf::Evaluation;
+use covey_store::{Bound, Filter, Judgement, Lifecycle, RECORD_LEVEL, StoreReason};
+
+fn judged(held: Option<&Judgement>) -> Option<Evaluation> {
+    held.map(|judgement| judgement.evaluation)
+}
 
 #[test]
 fn an_admission_keeps_the_whole_record() {
@@ -48,7 +53,7 @@ fn what_memory_refuses_is_decided_and_not_stored() {
     assert_eq!(store.record(rejected.key()).unwrap(), None);
     let rows = store.decisions(10, Some(rejected.key())).unwrap();
     assert_eq!(rows.len(), 1);
-    assert_eq!((rows[0].kind.as_str(), rows[0].evaluation), ("rejected", rejected.evaluation));
+    assert_eq!((rows[0].kind.as_str(), judged(rows[0].judgement.as_ref())), ("rejected", rejected.evaluation));
     assert_eq!((rows[0].author_node_id, rows[0].from_node_id), (node(ANN), node(ANN)));
 }
 
@@ -64,7 +69,7 @@ fn a_refusal_keeps_what_was_claimed_and_why() {
     assert_eq!((report.stored, report.decisions, report.inbox.len()), (0, 1, 0));
     let rows = store.decisions(10, Some(claimed)).unwrap();
     assert_eq!(rows[0].refusal.as_ref().map(|(reason, _)| reason.as_str()), Some("bad_signature"));
-    assert_eq!((rows[0].kind.as_str(), rows[0].from_node_id, rows[0].evaluation), ("refused", node(BOB), None));
+    assert_eq!((rows[0].kind.as_str(), rows[0].from_node_id, &rows[0].judgement), ("refused", node(BOB), &None));
     assert_eq!(store.stats().unwrap().seen, 0);
 }
 
@@ -90,7 +95,8 @@ fn a_directed_block_that_memory_refuses_waits_in_the_inbox() {
     assert_eq!(waiting.record.key, key_of(&directed));
     assert_eq!(waiting.record.categories[0], "for you alone");
     assert_eq!((waiting.from_node_id, waiting.received_ms), (node(ANN), NOW + 5));
-    assert_eq!(waiting.evaluation, batch.outcomes[1].evaluation);
+    assert_eq!(judged(waiting.judgement.as_ref()), batch.outcomes[1].evaluation);
+    assert_eq!(waiting.judgement.as_ref().map(|held| &held.gate), Some(&batch.gate));
     assert!(store.recall("alone", 10).unwrap().hits.is_empty());
 }
 
