@@ -9,6 +9,8 @@ mod intake;
 mod keys;
 mod record;
 mod session;
+mod store;
+mod store_rows;
 mod svaf;
 
 use covey_core::category::Category;
@@ -32,6 +34,13 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<svaf::CategoryVerdict>()?;
     module.add_function(wrap_pyfunction!(svaf::encode, module)?)?;
     module.add_function(wrap_pyfunction!(svaf::evaluate, module)?)?;
+    module.add_class::<store::Store>()?;
+    module.add_class::<store_rows::StoredRecord>()?;
+    module.add_class::<store_rows::RecallResult>()?;
+    module.add_class::<store_rows::CommitReport>()?;
+    module.add_class::<store_rows::InboxRow>()?;
+    module.add_class::<store_rows::OutboxRow>()?;
+    module.add_class::<store_rows::DecisionRow>()?;
     module.add_class::<record::Application>()?;
     module.add_class::<record::Draft>()?;
     module.add_class::<record::Unverified>()?;

@@ -1,0 +1,275 @@
+//! Python's view of the store: ids in and out as text, rows as frozen values, the GIL released round every call.
+
+use std::sync::Arc;
+
+use covey_core::Refusal;
+use covey_core::id::{AssertionId, ContentKey, NodeId};
+use covey_store::{Filter, StoreError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use crate::errors::{core_error, refused};
+use crate::intake::{Intake, OutcomeBatch};
+use crate::record::Record;
+use crate::store_rows::{CommitReport, DecisionRow, InboxRow, OutboxRow, RecallResult, StoredRecord};
+
+/// (node_id, public_key, name, first_seen_ms).
+type Binding<'py> = (String, Bound<'py, PyBytes>, String, u64);
+
+/// Why a call of the store failed: an argument that is no id, or the store itself.
+enum Failure {
+    Argument(Refusal),
+    Store(StoreError),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Argument(refusal)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Run `work` without the GIL and map its failure.
+fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Failure> + Send) -> PyResult<T> {
+    py.detach(work).map_err(|failure| match failure {
+        Failure::Argument(refusal) => refused(py, &refusal),
+        Failure::Store(error) => core_error(py, error.reason.as_str(), &error.to_string(), None),
+    })
+}
+
+/// The durable memory of one peer: one SQLite file, one writer. Calls are safe from any thread.
+///
+/// Every change is durable when its call returns; a CoreError (reason `store_...`) names the file and why, and
+/// means that nothing of the call was kept.
+#[pyclass(frozen, module = "covey._core")]
+pub struct Store {
+    inner: covey_store::Store,
+}
+
+#[pymethods]
+impl Store {
+    /// Open or create the store of `node_id` at `path`.
+    ///
+    /// Raises:
+    ///     CoreError: store_not_a_database, store_foreign, store_newer, store_other_peer, store_locked,
+    ///         store_unwritable, store_corrupt, store_disk_full or store_io. Nothing was changed.
+    #[staticmethod]
+    #[pyo3(signature = (path, *, node_id))]
+    fn open(py: Python<'_>, path: std::path::PathBuf, node_id: &str) -> PyResult<Self> {
+        detached(py, || Ok(covey_store::Store::open(path, NodeId::parse(node_id)?)?)).map(|inner| Self { inner })
+    }
+
+    /// The database file.
+    #[getter]
+    fn path(&self) -> String {
+        self.inner.path().display().to_string()
+    }
+
+    /// Make the outcomes of all batches durable in one transaction: records, verdicts, seen-set, inbox.
+    ///
+    /// Args:
+    ///     batches: Outcomes of `Intake.evaluate`, at most 4,096 in all.
+    ///     now_ms: The time of receipt that the inbox shows. Stored times are the times of judgement.
+    fn commit(&self, py: Python<'_>, batches: Vec<PyRef<'_, OutcomeBatch>>, now_ms: u64) -> PyResult<CommitReport> {
+        let batches: Vec<_> = batches.iter().map(|batch| Arc::clone(&batch.inner)).collect();
+        detached(py, || {
+            let borrowed: Vec<_> = batches.iter().map(AsRef::as_ref).collect();
+            Ok(self.inner.commit(&borrowed, now_ms)?)
+        })
+        .map(CommitReport::wrap)
+    }
+
+    /// Store an own record, and one outbox row for each recipient. Return False when its content is held already.
+    #[pyo3(signature = (record, now_ms, recipients=Vec::new()))]
+    fn put_own(&self, py: Python<'_>, record: &Record, now_ms: u64, recipients: Vec<String>) -> PyResult<bool> {
+        let record = Arc::clone(&record.inner);
+        detached(py, || {
+            let nodes = recipients.iter().map(|id| NodeId::parse(id)).collect::<Result<Vec<_>, _>>()?;
+            Ok(self.inner.put_own(&record, now_ms, &nodes)?)
+        })
+    }
+
+    /// Return the record with this content key, or None.
+    fn record(&self, py: Python<'_>, key: &str) -> PyResult<Option<StoredRecord>> {
+        let held = detached(py, || Ok(self.inner.record(ContentKey::parse(key)?)?))?;
+        Ok(held.map(StoredRecord::wrap))
+    }
+
+    /// Return the record's canonical JSON as it was signed, or None. A disk is no signature: verify before relaying.
+    fn record_json<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let json = detached(py, || Ok(self.inner.record_json(ContentKey::parse(key)?)?))?;
+        Ok(json.map(|json| PyBytes::new(py, &json)))
+    }
+
+    /// Return records, the last stored first.
+    #[pyo3(signature = (limit, *, author_node_id=None, exclude_node_id=None, room=None))]
+    fn recent(
+        &self,
+        py: Python<'_>,
+        limit: usize,
+        author_node_id: Option<&str>,
+        exclude_node_id: Option<&str>,
+        room: Option<String>,
+    ) -> PyResult<Vec<StoredRecord>> {
+        let held = detached(py, || {
+            let author = author_node_id.map(NodeId::parse).transpose()?;
+            let not_author = exclude_node_id.map(NodeId::parse).transpose()?;
+            Ok(self.inner.recent(limit, &Filter { author, not_author, room })?)
+        })?;
+        Ok(held.into_iter().map(StoredRecord::wrap).collect())
+    }
+
+    /// Find records by their texts: those with every word first, then those with any; best first.
+    ///
+    /// Past 1,000 candidates the newest are given and `capped` is set. A query without a word lists the newest.
+    fn recall(&self, py: Python<'_>, query: &str, limit: usize) -> PyResult<RecallResult> {
+        detached(py, || Ok(self.inner.recall(query, limit)?)).map(RecallResult::wrap)
+    }
+
+    /// Add up to 512 records to the recall index; return how many still wait.
+    fn index(&self, py: Python<'_>) -> PyResult<u64> {
+        detached(py, || Ok(self.inner.index()?))
+    }
+
+    /// Return what the record with this key descends from, at any level, sorted.
+    fn parents(&self, py: Python<'_>, key: &str) -> PyResult<Vec<String>> {
+        let edges = detached(py, || Ok(self.inner.parents(ContentKey::parse(key)?)?))?;
+        Ok(edges.iter().map(|edge| edge.parent.to_string()).collect())
+    }
+
+    /// Return the held records that descend from this key, at any level, in the order they were stored.
+    fn children(&self, py: Python<'_>, key: &str) -> PyResult<Vec<String>> {
+        let keys = detached(py, || Ok(self.inner.children(ContentKey::parse(key)?)?))?;
+        Ok(keys.iter().map(ToString::to_string).collect())
+    }
+
+    /// Return decisions and refusals, newest first; of one block when `key` is given.
+    #[pyo3(signature = (limit, *, key=None))]
+    fn decisions(&self, py: Python<'_>, limit: usize, key: Option<&str>) -> PyResult<Vec<DecisionRow>> {
+        let rows = detached(py, || {
+            let key = key.map(ContentKey::parse).transpose()?;
+            Ok(self.inner.decisions(limit, key)?)
+        })?;
+        Ok(rows.into_iter().map(DecisionRow::wrap).collect())
+    }
+
+    /// Return inbox rows behind `cursor`, oldest first.
+    fn inbox(&self, py: Python<'_>, cursor: i64, limit: usize) -> PyResult<Vec<InboxRow>> {
+        let rows = detached(py, || Ok(self.inner.inbox(cursor, limit)?))?;
+        Ok(rows.into_iter().map(InboxRow::wrap).collect())
+    }
+
+    /// Acknowledge everything up to and including `cursor`. The cursor never goes back.
+    fn inbox_ack(&self, py: Python<'_>, cursor: i64) -> PyResult<()> {
+        detached(py, || Ok(self.inner.inbox_ack(cursor)?))
+    }
+
+    /// Return the acknowledged cursor, 0 at first.
+    fn inbox_cursor(&self, py: Python<'_>) -> PyResult<i64> {
+        detached(py, || Ok(self.inner.inbox_cursor()?))
+    }
+
+    /// Return what waits to be sent, oldest first; to one peer when `node_id` is given.
+    #[pyo3(signature = (limit, *, node_id=None))]
+    fn outbox(&self, py: Python<'_>, limit: usize, node_id: Option<&str>) -> PyResult<Vec<OutboxRow>> {
+        let rows = detached(py, || {
+            let node_id = node_id.map(NodeId::parse).transpose()?;
+            Ok(self.inner.outbox(limit, node_id)?)
+        })?;
+        Ok(rows.into_iter().map(OutboxRow::wrap).collect())
+    }
+
+    /// Mark one record as done for one peer. Return False when nothing waited for it.
+    fn outbox_done(&self, py: Python<'_>, assertion_id: &str, node_id: &str, now_ms: u64) -> PyResult<bool> {
+        detached(py, || {
+            let assertion = AssertionId::parse(assertion_id)?;
+            Ok(self.inner.outbox_done(assertion, NodeId::parse(node_id)?, now_ms)?)
+        })
+    }
+
+    /// Return every binding as (node_id, public_key, name, first_seen_ms), oldest first.
+    fn bindings<'py>(&self, py: Python<'py>) -> PyResult<Vec<Binding<'py>>> {
+        let rows = detached(py, || Ok(self.inner.bindings()?))?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (row.node_id.to_string(), PyBytes::new(py, &row.public_key), row.name, row.first_seen_ms))
+            .collect())
+    }
+
+    /// Bind a node to the 32-byte key it proved; return bound, known or conflict (the first key stays).
+    fn bind(
+        &self,
+        py: Python<'_>,
+        node_id: &str,
+        public_key: [u8; 32],
+        name: &str,
+        now_ms: u64,
+    ) -> PyResult<&'static str> {
+        detached(py, || Ok(self.inner.bind(NodeId::parse(node_id)?, &public_key, name, now_ms)?.as_str()))
+    }
+
+    /// Return the value kept under `name`, or None.
+    fn state_get<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let value = detached(py, || Ok(self.inner.state_get(name)?))?;
+        Ok(value.map(|value| PyBytes::new(py, &value)))
+    }
+
+    /// Keep `value` (at most 4 MiB) under `name`, in place of an earlier one.
+    fn state_put(&self, py: Python<'_>, name: &str, value: &[u8]) -> PyResult<()> {
+        detached(py, || Ok(self.inner.state_put(name, value)?))
+    }
+
+    /// Say whether the block with this key has woken the agent before.
+    fn woken(&self, py: Python<'_>, key: &str) -> PyResult<bool> {
+        detached(py, || Ok(self.inner.woken(ContentKey::parse(key)?)?))
+    }
+
+    /// Mark a key as having woken the agent. Return True when it is newly marked.
+    fn mark_woken(&self, py: Python<'_>, key: &str) -> PyResult<bool> {
+        detached(py, || Ok(self.inner.mark_woken(ContentKey::parse(key)?)?))
+    }
+
+    /// Fill a new intake with bindings, the seen-set and the newest anchors; return how many anchors it got.
+    fn load_into(&self, py: Python<'_>, intake: &Intake) -> PyResult<usize> {
+        detached(py, || Ok(self.inner.load_into(&mut intake.lock())?))
+    }
+
+    /// Return the store's figures by name: rows of each kind, `recall_lag`, sizes in bytes.
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let stats = detached(py, || Ok(self.inner.stats()?))?;
+        let figures = PyDict::new(py);
+        figures.set_item("schema_version", stats.schema_version)?;
+        figures.set_item("records", stats.records)?;
+        figures.set_item("own", stats.own)?;
+        figures.set_item("decisions", stats.decisions)?;
+        figures.set_item("inbox_unread", stats.inbox_unread)?;
+        figures.set_item("inbox_last", stats.inbox_last)?;
+        figures.set_item("inbox_dropped", stats.inbox_dropped)?;
+        figures.set_item("outbox_pending", stats.outbox_pending)?;
+        figures.set_item("seen", stats.seen)?;
+        figures.set_item("bindings", stats.bindings)?;
+        figures.set_item("recall_lag", stats.recall_lag)?;
+        figures.set_item("file_bytes", stats.file_bytes)?;
+        figures.set_item("log_bytes", stats.log_bytes)?;
+        Ok(figures)
+    }
+
+    /// Check every page and index of the file; return what is wrong with it.
+    fn integrity(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        detached(py, || Ok(self.inner.integrity()?))
+    }
+
+    /// Close the file and free its lock. A second call does nothing.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        detached(py, || Ok(self.inner.close()?))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Store({})", self.inner.path().display())
+    }
+}
