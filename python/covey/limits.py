@@ -62,6 +62,11 @@ REGISTRY_POLL_SECONDS: Final = 0.25  # a peer on this machine is met within this
 REGISTRY_ENTRIES: Final = 1_024  # files read in one look: a directory anyone local could fill
 REGISTRY_ENTRY_BYTES: Final = 4_096  # one entry has nine short members
 
+# --- store (the tables' own bounds stand in the native store) ----------------------------------------
+STORE_GROUP_ROWS: Final = 1_024  # of one transaction: about 30 ms of work, four full batches
+STORE_QUEUE_ROWS: Final = 16_384  # that wait for the disk: twice what stops the reading, so a burst still fits
+STORE_OUTBOX_PAGE: Final = 256  # records read back for one peer at once, each verified
+
 # --- configuration file ------------------------------------------------------------------------------
 CONFIG_BYTES: Final = 1_048_576  # far above any written by hand; a mistaken path to a log stops here
 PROMPT_BYTES: Final = 65_536  # system text: about 16,000 tokens, twice the default context

@@ -1,0 +1,73 @@
+"""The Memory port over the native store: blocks as the capability floor reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from covey import _core
+from covey.model import Block
+from covey.store.opening import store_error
+
+Read = TypeVar("Read")
+
+
+class StoreMemory:
+    """What an agent may read of its own store.
+
+    Args:
+        store: The peer's store. Reading never waits for its writer.
+        node_id: Whose store it is; `own` is measured by it.
+
+    Every method raises StoreError when the store cannot be read.
+    """
+
+    __slots__ = ("_node_id", "_store")
+
+    def __init__(self, store: _core.Store, node_id: str) -> None:
+        self._store = store
+        self._node_id = node_id
+
+    def block(self, key: str) -> Block | None:
+        """Return the stored block with this content key, if held. What is no content key is not held."""
+        try:
+            held = self._store.record(key)
+        except _core.CoreError as error:
+            if error.reason == "invalid_id":
+                return None
+            raise store_error(error) from error
+        return None if held is None else block_of(held)
+
+    def recent(self, limit: int, *, own: bool | None = None, room: str | None = None) -> Sequence[Block]:
+        """Return stored blocks, newest first; `own` filters by authorship."""
+        author = self._node_id if own is True else None
+        exclude = self._node_id if own is False else None
+        rows = self._read(
+            lambda: self._store.recent(limit, author_node_id=author, exclude_node_id=exclude, room=room)
+        )
+        return [block_of(row) for row in rows]
+
+    def recall(self, query: str, limit: int) -> Sequence[Block]:
+        """Return blocks whose text matches, best first; past 1,000 matches the newest first."""
+        return [block_of(row) for row in self._read(lambda: self._store.recall(query, limit)).hits]
+
+    def _read(self, read: Callable[[], Read]) -> Read:
+        try:
+            return read()
+        except _core.CoreError as error:
+            raise store_error(error) from error
+
+
+def block_of(row: _core.StoredRecord) -> Block:
+    """Return a stored row as a block."""
+    return Block(
+        key=row.key,
+        assertion_id=row.assertion_id,
+        node_id=row.node_id,
+        author=row.author,
+        created_ms=row.created_ms,
+        room=row.room,
+        to=row.to,
+        parents=row.parents,
+        categories=row.categories,
+    )

@@ -1,0 +1,237 @@
+"""The BlockStore port: from an event loop through the writer's thread to the store, and back."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from covey import _core, limits
+from covey.errors import StoreError
+from covey.proto.effects import Done
+from covey.store.opening import store_error
+from covey.store.writer import Answer, Failed, StoreWriter, Written
+
+if TYPE_CHECKING:
+    from covey.ports import Clock
+
+Trouble = Callable[[str, str], None]
+"""Gets a stable reason and a detail of something that has no caller to hear it."""
+
+
+class NodeStore:
+    """One peer's store, as its node uses it.
+
+    Args:
+        store: The peer's store. `close` closes it.
+        identity: The peer; its own records are verified under its key before they leave the disk's word.
+        clock: Wall time for what the store stamps by itself.
+        trouble: Called on the loop's thread for failures of writes that nobody waits for.
+        queue_rows: Rows that may wait for the disk.
+    """
+
+    def __init__(
+        self,
+        store: _core.Store,
+        identity: _core.Identity,
+        clock: Clock,
+        trouble: Trouble | None = None,
+        *,
+        queue_rows: int = limits.STORE_QUEUE_ROWS,
+    ) -> None:
+        self._store = store
+        self._identity = identity
+        self._clock = clock
+        self._trouble = trouble
+        self._queue_rows = queue_rows
+        self._troubles: Counter[str] = Counter()
+        self._writer: StoreWriter | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._pending = 0
+        self._calls = itertools.count(1)
+        self._values: dict[int, Callable[[Answer], None]] = {}
+        self._early: list[_core.CoreError] = []
+        # Bound once: answers that share a callback come in one call.
+        self._on_answers: Callable[[Sequence[Answer]], None] = self._answered
+        self._on_values: Callable[[Sequence[Answer]], None] = self._valued
+
+    # --- the port -------------------------------------------------------------------------------
+
+    def start(self, stored: Callable[[Sequence[Done]], None], failed: Callable[[int, str], None]) -> None:
+        """Begin to write; both callbacks come on the thread of the running loop."""
+        self._stored, self._failed = stored, failed
+        self._loop = asyncio.get_running_loop()
+        self._writer = StoreWriter(self._store, self._loop.call_soon_threadsafe, queue_rows=self._queue_rows)
+        for error in self._early:
+            self._say(error.reason, error.detail)
+        self._early.clear()
+
+    def commit(self, token: int, batch: _core.OutcomeBatch, now_ms: int) -> None:
+        """Make the outcomes of one batch durable."""
+        self._hand_in(token, lambda writer: writer.submit(token, batch, now_ms, self._on_answers))
+
+    def put_own(self, token: int, record: _core.Record, now_ms: int, recipients: Sequence[str]) -> None:
+        """Make an own record durable, with the peers it must still reach."""
+
+        def put(store: _core.Store) -> object:
+            return store.put_own(record, now_ms, list(recipients))
+
+        self._hand_in(token, lambda writer: writer.call(token, put, self._on_answers))
+
+    def bind(self, node_id: str, public_key: bytes, name: str, now_ms: int) -> None:
+        """Remember the key a nodeId proved first. Another key for it is trouble, and changes nothing."""
+
+        def judge(answer: Answer) -> None:
+            if isinstance(answer, Written) and answer.value == "conflict":
+                self._say("identity_conflict", f"{node_id}: another key is bound, and stays")
+
+        self._later(lambda store: store.bind(node_id, public_key, name, now_ms), judge)
+
+    def outbox_done(self, assertion_id: str, node_id: str) -> None:
+        """Forget that a record must still reach a peer."""
+        now_ms = self._clock.now_ms()
+        self._later(lambda store: store.outbox_done(assertion_id, node_id, now_ms), lambda _: None)
+
+    def outbox(self, node_id: str, loaded: Callable[[Sequence[_core.Record]], None]) -> None:
+        """Read the records that wait for a peer, oldest first; `loaded` is called on the loop's thread.
+
+        What cannot be read or does not verify is trouble; `loaded` gets the rest.
+        """
+        records: list[_core.Record] = []
+        problems: list[_core.CoreError] = []
+
+        def read(store: _core.Store) -> None:
+            rows = store.outbox(limits.STORE_OUTBOX_PAGE, node_id=node_id)
+            self._verify([row.json for row in rows], records, problems)
+
+        def hand_over(_: Answer) -> None:
+            for problem in problems:
+                self._say(problem.reason, problem.detail)
+            loaded(records)
+
+        self._later(read, hand_over)
+
+    def restore(self, intake: _core.Intake) -> tuple[Sequence[_core.Record], Sequence[tuple[str, bytes]]]:
+        """Fill an intake with anchors, seen-set and bindings. Blocks; called before `start`, off the loop.
+
+        Returns:
+            The newest own broadcast records (newest last), and the bindings as (nodeId, raw key) pairs.
+
+        Raises:
+            StoreError: The store cannot be read, or holds what covey never wrote.
+        """
+        try:
+            self._store.load_into(intake)
+            own = self._store.recent(limits.STORE_OUTBOX_PAGE, author_node_id=self._identity.node_id)
+            open_keys = [row.key for row in own if row.to is None][: limits.ANCHOR_REPLAY_RECORDS]
+            found = [self._store.record_json(key) for key in reversed(open_keys)]
+            bindings = [(node_id, key) for node_id, key, _, _ in self._store.bindings()]
+        except _core.CoreError as error:
+            raise store_error(error) from error
+        records: list[_core.Record] = []
+        self._verify([json for json in found if json is not None], records, self._early)
+        return records, bindings
+
+    async def drain(self) -> None:
+        """Wait until everything handed in has its answer."""
+        await self._idle.wait()
+
+    # --- beside the port ------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Finish what waits, end the writer's thread, close the file. Blocks for as long as the disk takes.
+
+        Raises:
+            StoreError: The file could not be closed cleanly. What was acknowledged is durable all the same.
+        """
+        if self._writer is not None:
+            self._writer.close()
+        try:
+            self._store.close()
+        except _core.CoreError as error:
+            raise store_error(error) from error
+
+    def status(self) -> dict[str, int | str | None]:
+        """Return the writer's figures, and how often each kind of trouble came up."""
+        figures: dict[str, int | str | None] = {} if self._writer is None else dict(self._writer.status())
+        return figures | {f"trouble.{reason}": count for reason, count in sorted(self._troubles.items())}
+
+    # --- within ---------------------------------------------------------------------------------
+
+    def _hand_in(self, token: int, submit: Callable[[StoreWriter], None]) -> None:
+        writer = self._running()
+        self._pending += 1
+        self._idle.clear()
+        try:
+            submit(writer)
+        except StoreError as error:
+            # Answered on the loop's next turn like any other, so that no engine is re-entered.
+            refusal = Failed(token, error.code, error.message)
+            self._on_loop(lambda: self._answered([refusal]))
+
+    def _later(self, operation: Callable[[_core.Store], object], done: Callable[[Answer], None]) -> None:
+        number = next(self._calls)
+        self._values[number] = done
+        writer = self._running()
+        self._pending += 1
+        self._idle.clear()
+        try:
+            writer.call(number, operation, self._on_values)
+        except StoreError as error:
+            refusal = Failed(number, error.code, error.message)
+            self._on_loop(lambda: self._valued([refusal]))
+
+    def _running(self) -> StoreWriter:
+        if self._writer is None:
+            raise StoreError("store: not started", code="store_closed")
+        return self._writer
+
+    def _on_loop(self, work: Callable[[], None]) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(work)
+
+    def _answered(self, answers: Sequence[Answer]) -> None:
+        """Tell the node, in order: each run of successes in one call, each failure by itself."""
+        self._settle(len(answers))
+        done: list[Done] = []
+        for answer in answers:
+            if isinstance(answer, Written):
+                done.append(Done(answer.token, fresh=answer.value is not False, held=answer.held))
+                continue
+            if done:
+                self._stored(done)
+                done = []
+            self._failed(answer.token, f"{answer.reason}: {answer.detail}")
+        if done:
+            self._stored(done)
+
+    def _valued(self, answers: Sequence[Answer]) -> None:
+        self._settle(len(answers))
+        for answer in answers:
+            if isinstance(answer, Failed):
+                self._say(answer.reason, answer.detail)
+            self._values.pop(answer.token)(answer)
+
+    def _settle(self, count: int) -> None:
+        self._pending -= count
+        if not self._pending:
+            self._idle.set()
+
+    def _verify(
+        self, jsons: Sequence[bytes], records: list[_core.Record], problems: list[_core.CoreError]
+    ) -> None:
+        """Read own records back. A disk's word is not taken: what does not verify does not leave it."""
+        for json in jsons:
+            try:
+                records.append(_core.verify(_core.Unverified.parse(json), self._identity.public_key))
+            except _core.CoreError as error:
+                problems.append(error)
+
+    def _say(self, reason: str, detail: str) -> None:
+        self._troubles[reason] += 1
+        if self._trouble is not None:
+            self._trouble(reason, detail)

@@ -1,0 +1,253 @@
+"""The one thread that writes a peer's store.
+
+Rules: answers come in the order of the questions, on the caller's side of `deliver`, after the disk has them.
+An idle writer commits at once; what comes while it is busy shares the next transaction. Nothing waits for
+company: under load a transaction is about as long as the disk takes for the one before it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from covey import _core, limits
+from covey.errors import StoreError
+
+Deliver = Callable[[Callable[[], None]], object]
+"""Runs a function on the caller's thread, soon and in order: `loop.call_soon_threadsafe` is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What this token asked for is durable.
+
+    `held` are positions in its batch that the store held from long ago; `value` is an operation's.
+    """
+
+    token: int
+    held: frozenset[int] = frozenset()
+    value: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Nothing of what this token asked for was stored. `reason` is a stable word, `detail` for a person."""
+
+    token: int
+    reason: str
+    detail: str
+
+
+Answer = Written | Failed
+Callback = Callable[[Sequence[Answer]], None]
+"""Gets the answers of one or more tokens that were handed in with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Commit:
+    token: int
+    callback: Callback
+    batch: _core.OutcomeBatch
+    now_ms: int
+
+    @property
+    def rows(self) -> int:
+        return len(self.batch)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    token: int
+    callback: Callback
+    operation: Callable[[_core.Store], object]
+
+    @property
+    def rows(self) -> int:
+        return 1
+
+
+_Job = _Commit | _Call
+
+
+class StoreWriter:
+    """Runs commits and other writes of one store on one thread of its own.
+
+    Args:
+        store: The peer's store; closing it stays with the caller.
+        deliver: How answers get back to the caller's thread.
+        queue_rows: Rows that may wait; past it `submit` and `call` refuse.
+        group_rows: Rows of one transaction.
+    """
+
+    def __init__(
+        self,
+        store: _core.Store,
+        deliver: Deliver,
+        *,
+        queue_rows: int = limits.STORE_QUEUE_ROWS,
+        group_rows: int = limits.STORE_GROUP_ROWS,
+    ) -> None:
+        self._store = store
+        self._deliver = deliver
+        self._queue_rows = queue_rows
+        self._group_rows = group_rows
+        self._jobs: deque[_Job] = deque()
+        self._waiting_rows = 0
+        self._changed = threading.Condition()
+        self._closing = False
+        self._undelivered = 0
+        self._transactions = 0
+        self._index_trouble: str | None = None
+        # A daemon: a process that ends without `close` loses nothing acknowledged, and must not hang.
+        self._thread = threading.Thread(target=self._run, name="covey-store", daemon=True)
+        self._thread.start()
+
+    def submit(self, token: int, batch: _core.OutcomeBatch, now_ms: int, callback: Callback) -> None:
+        """Make the outcomes of one batch durable; `callback` gets the answer.
+
+        Raises:
+            StoreError: `store_busy` when the queue is full, `store_closed` after `close`. Nothing was taken.
+        """
+        self._take(_Commit(token, callback, batch, now_ms))
+
+    def call(self, token: int, operation: Callable[[_core.Store], object], callback: Callback) -> None:
+        """Run any other operation on the store, in order with the commits; `callback` gets its value.
+
+        Raises:
+            StoreError: As for `submit`.
+        """
+        self._take(_Call(token, callback, operation))
+
+    def close(self) -> None:
+        """Take nothing more, finish what waits, end the thread. Answers still go out. Safe to call twice."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def status(self) -> dict[str, int | str | None]:
+        """Return rows that wait, transactions so far, answers nobody took, and why indexing stopped."""
+        with self._changed:
+            return {
+                "waiting_rows": self._waiting_rows,
+                "transactions": self._transactions,
+                "undelivered": self._undelivered,
+                "index_trouble": self._index_trouble,
+            }
+
+    def _take(self, job: _Job) -> None:
+        with self._changed:
+            if self._closing:
+                raise StoreError("store: closed", code="store_closed")
+            if self._waiting_rows and self._waiting_rows + job.rows > self._queue_rows:
+                raise StoreError(
+                    f"store: {self._waiting_rows} rows wait to be written",
+                    code="store_busy",
+                    hint="the disk is slower than the mesh; try again when it has caught up",
+                )
+            self._jobs.append(job)
+            self._waiting_rows += job.rows
+            self._changed.notify()
+
+    # --- on the writer's thread -----------------------------------------------------------------
+
+    def _run(self) -> None:
+        behind = True  # what an earlier run left unindexed
+        while True:
+            group = self._next_group(wait=not behind)
+            if group is None:
+                return
+            if group:
+                self._send(group, self._perform(group))
+                behind = True
+            else:
+                behind = self._index()
+
+    def _next_group(self, *, wait: bool) -> list[_Job] | None:
+        """Return the next jobs that share a transaction; none when idle and not waiting; None at the end."""
+        with self._changed:
+            while not self._jobs:
+                if self._closing:
+                    return None
+                if not wait:
+                    return []
+                self._changed.wait()
+            group = [self._jobs.popleft()]
+            rows = group[0].rows
+            while isinstance(group[0], _Commit) and self._jobs and isinstance(self._jobs[0], _Commit):
+                rows += self._jobs[0].rows
+                if rows > self._group_rows:
+                    break
+                group.append(self._jobs.popleft())
+            return group
+
+    def _perform(self, group: list[_Job]) -> list[Answer]:
+        self._transactions += 1
+        first = group[0]
+        if isinstance(first, _Call):
+            return [self._operate(first)]
+        commits = [job for job in group if isinstance(job, _Commit)]
+        answers = self._commit(commits)
+        if len(commits) > 1 and isinstance(answers[0], Failed):
+            # One bad batch must not take its neighbours with it: each has its own try.
+            self._transactions += len(commits)
+            return [self._commit([job])[0] for job in commits]
+        return answers
+
+    def _commit(self, jobs: list[_Commit]) -> list[Answer]:
+        try:
+            report = self._store.commit([job.batch for job in jobs], jobs[-1].now_ms)
+        except Exception as error:  # whatever went wrong, the caller must hear that nothing was stored
+            return [_failed(job.token, error) for job in jobs]
+        held: dict[int, set[int]] = {}
+        for place, position in report.held:
+            held.setdefault(place, set()).add(position)
+        return [Written(job.token, frozenset(held.get(place, ()))) for place, job in enumerate(jobs)]
+
+    def _operate(self, job: _Call) -> Answer:
+        try:
+            return Written(job.token, value=job.operation(self._store))
+        except Exception as error:  # as for a commit
+            return _failed(job.token, error)
+
+    def _send(self, group: list[_Job], answers: list[Answer]) -> None:
+        """Deliver each run of answers that share a callback in one call."""
+        pairs = zip(group, answers, strict=True)
+        runs = [
+            (callback, [answer for _, answer in run])
+            for callback, run in itertools.groupby(pairs, key=lambda pair: pair[0].callback)
+        ]
+
+        def deliver_all() -> None:
+            for callback, told in runs:
+                callback(told)
+
+        with self._changed:
+            self._waiting_rows -= sum(job.rows for job in group)
+        try:
+            self._deliver(deliver_all)
+        except RuntimeError:  # the caller's loop is gone; what was stored stays stored
+            with self._changed:
+                self._undelivered += len(answers)
+
+    def _index(self) -> bool:
+        """Add one slice to the recall index; tell whether more waits. A store that cannot is left alone."""
+        try:
+            left = self._store.index()
+        except _core.CoreError as error:
+            with self._changed:
+                self._index_trouble = str(error)
+            return False
+        with self._changed:
+            self._index_trouble = None
+        return left > 0
+
+
+def _failed(token: int, error: Exception) -> Failed:
+    if isinstance(error, _core.CoreError):
+        return Failed(token, error.reason, error.detail)
+    return Failed(token, "store_operation", f"{type(error).__name__}: {error}")

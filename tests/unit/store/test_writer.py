@@ -1,0 +1,202 @@
+"""The writer thread: durable before answered, in order, grouped under load, bounded, flushed at the end."""
+
+import threading
+
+import pytest
+
+from covey.errors import StoreError
+from covey.store import Failed, StoreWriter, Written, open_store
+from tests.unit.store.storekit import ANN, ME, NOW, Answers, at_once, batch_of, intake, judged, says
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = open_store(tmp_path / "store.db", ME.node_id)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def gate():
+    """Something that holds the writer busy until it is opened."""
+    opened = threading.Event()
+    yield opened
+    opened.set()
+
+
+def busy(writer: StoreWriter, gate: threading.Event, answers: Answers) -> None:
+    """Return once the writer is held at the gate."""
+    reached = threading.Event()
+
+    def wait(_store):
+        reached.set()
+        assert gate.wait(30)
+
+    writer.call(0, wait, answers)
+    assert reached.wait(30)
+
+
+def test_an_answer_comes_after_the_disk_has_it(store):
+    writer, answers, seen = StoreWriter(store, at_once), Answers(), []
+
+    def note(told):
+        seen.append(store.stats()["records"])
+        answers(told)
+
+    writer.submit(7, batch_of(3, "block"), NOW, note)
+    assert answers.until(1) == [Written(7)]
+    assert seen == [3]
+    writer.close()
+
+
+def test_what_comes_while_busy_shares_one_transaction(store, gate):
+    writer, answers = StoreWriter(store, at_once), Answers()
+    busy(writer, gate, answers)
+    judge = intake()
+    for token in range(1, 21):
+        writer.submit(token, batch_of(10, f"load {token}", judge), NOW, answers)
+    gate.set()
+    assert [answer.token for answer in answers.until(21)] == list(range(21))
+    assert writer.status()["transactions"] == 2
+    assert answers.calls == 2
+    assert store.stats()["records"] == 200
+    writer.close()
+
+
+def test_a_group_is_bounded(store, gate):
+    writer, answers = StoreWriter(store, at_once, group_rows=25), Answers()
+    busy(writer, gate, answers)
+    for token in range(1, 6):
+        writer.submit(token, batch_of(10, f"load {token}"), NOW, answers)
+    gate.set()
+    assert len(answers.until(6)) == 6
+    assert writer.status()["transactions"] == 4  # the gate, then 20 + 20 + 10 rows
+    writer.close()
+
+
+def test_a_failure_is_told_per_token_and_spares_its_neighbours(store, gate):
+    writer, answers = StoreWriter(store, at_once), Answers()
+    busy(writer, gate, answers)
+    good = batch_of(1, "good")
+    writer.submit(1, good, NOW, answers)
+    writer.submit(2, good, 1 << 70, answers)  # no time that a store could keep
+    gate.set()
+    _, first, second = answers.until(3)
+    assert first == Written(1)
+    assert isinstance(second, Failed)
+    assert second.token == 2
+    assert store.stats()["records"] == 1
+    writer.close()
+
+
+def test_what_was_held_long_ago_is_told_by_position(store, gate):
+    record = says(ANN, "old")
+    store.commit([judged(intake(), record)], NOW)
+    writer, answers = StoreWriter(store, at_once), Answers()
+    busy(writer, gate, answers)
+    writer.submit(1, batch_of(2, "new"), NOW, answers)
+    writer.submit(2, judged(intake(), says(ANN, "newer"), record), NOW, answers)
+    gate.set()
+    assert answers.until(3)[1:] == [Written(1), Written(2, frozenset({1}))]
+    writer.close()
+
+
+def test_operations_keep_their_place_and_return_values(store):
+    writer, answers = StoreWriter(store, at_once), Answers()
+    own = says(ME, "own")
+    writer.call(1, lambda s: s.put_own(own, NOW), answers)
+    writer.call(2, lambda s: s.put_own(own, NOW), answers)
+    writer.call(3, lambda s: s.record("no key"), answers)
+    writer.call(4, lambda _: 1 // 0, answers)
+    first, second, third, fourth = answers.until(4)
+    assert (first, second) == (Written(1, value=True), Written(2, value=False))
+    assert (third.token, third.reason) == (3, "invalid_id")
+    assert (fourth.token, fourth.reason) == (4, "store_operation")
+    assert "ZeroDivisionError" in fourth.detail
+    writer.close()
+
+
+def test_a_full_queue_refuses_and_takes_nothing(store, gate):
+    writer, answers = StoreWriter(store, at_once, queue_rows=20), Answers()
+    busy(writer, gate, answers)
+    writer.submit(1, batch_of(15, "fits"), NOW, answers)
+    with pytest.raises(StoreError) as refusal:
+        writer.submit(2, batch_of(15, "does not"), NOW, answers)
+    assert refusal.value.code == "store_busy"
+    gate.set()
+    assert [answer.token for answer in answers.until(2)] == [0, 1]
+    writer.submit(3, batch_of(15, "fits again"), NOW, answers)
+    assert answers.until(3)[-1] == Written(3)
+    writer.close()
+    assert store.stats()["records"] == 30
+
+
+def test_close_flushes_and_then_refuses(store, gate):
+    writer, answers = StoreWriter(store, at_once), Answers()
+    busy(writer, gate, answers)
+    for token in range(1, 4):
+        writer.submit(token, batch_of(5, f"late {token}"), NOW, answers)
+    gate.set()
+    writer.close()
+    writer.close()
+    assert len(answers.all) == 4
+    assert store.stats()["records"] == 15
+    with pytest.raises(StoreError) as refusal:
+        writer.submit(9, batch_of(1, "too late"), NOW, answers)
+    assert refusal.value.code == "store_closed"
+
+
+class Watched:
+    """A store whose calls of `index` a test can wait for, or make fail."""
+
+    def __init__(self, store, *, fails=False):
+        self._store = store
+        self._fails = fails
+        self.indexed = threading.Event()
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def index(self):
+        if self._fails:
+            return self._store.record("not a key")
+        left = self._store.index()
+        if not left and self._store.stats()["records"]:
+            self.indexed.set()
+        return left
+
+
+def test_an_idle_writer_fills_the_recall_index(store):
+    watched, answers = Watched(store), Answers()
+    writer = StoreWriter(watched, at_once)
+    judge = intake()
+    for token in range(4):
+        writer.submit(token, batch_of(200, f"word {token}", judge), NOW, answers)
+    assert watched.indexed.wait(30)
+    writer.close()
+    restarted = Watched(store)
+    writer = StoreWriter(restarted, at_once)
+    assert restarted.indexed.wait(30)
+    assert store.stats()["recall_lag"] == 0
+    writer.close()
+
+
+def test_an_index_that_cannot_grow_does_not_stop_the_writer(store):
+    writer, answers = StoreWriter(Watched(store, fails=True), at_once), Answers()
+    for token in (1, 2):
+        writer.submit(token, batch_of(2, f"stored {token}"), NOW, answers)
+        answers.until(token)
+    writer.close()
+    assert "invalid_id" in writer.status()["index_trouble"]
+    assert store.stats()["records"] == 4
+
+
+def test_answers_nobody_takes_are_counted_and_stay_stored(store):
+    def gone(_work):
+        raise RuntimeError("Event loop is closed")
+
+    writer = StoreWriter(store, gone)
+    writer.submit(1, batch_of(2, "stored"), NOW, Answers())
+    writer.close()
+    assert writer.status()["undelivered"] == 1
+    assert store.stats()["records"] == 2
