@@ -1,23 +1,12 @@
 //! The published vectors of strict Ed25519 and of the signed payload, read where the data is present.
 
-use std::path::PathBuf;
+mod shared;
 
 use covey_core::hash::{hex, unhex};
 use covey_core::identity::PublicKey;
 use covey_core::record::{Application, Unverified};
 use covey_core::signature;
 use serde_json::Value;
-
-/// Read one vector file, or say that it is not here.
-fn vector(name: &str) -> Option<Value> {
-    let folder = std::env::var_os("COVEY_VECTORS")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"), PathBuf::from);
-    let Ok(text) = std::fs::read_to_string(folder.join(name)) else {
-        eprintln!("skipped: no {name} below {}; set COVEY_VECTORS to run this", folder.display());
-        return None;
-    };
-    Some(serde_json::from_str(&text).expect("a vector file is JSON"))
-}
 
 fn text<'a>(value: &'a Value, member: &str) -> &'a str {
     value[member].as_str().expect("a text member")
@@ -39,7 +28,7 @@ fn bytes(digits: &str) -> Vec<u8> {
 
 #[test]
 fn strict_ed25519() {
-    let Some(data) = vector("v2/update1/ed25519-strict-v2.json") else { return };
+    let Some(data) = shared::file("v2/update1/ed25519-strict-v2.json") else { return };
     let cases = data["cases"].as_array().expect("cases");
     assert_eq!(cases.len(), 23);
     for case in cases {
@@ -51,7 +40,7 @@ fn strict_ed25519() {
 
 #[test]
 fn signed_payloads_and_commitments() {
-    let Some(data) = vector("v2/published/conformance/v2/record-signature-v2.json") else { return };
+    let Some(data) = shared::file("v2/published/conformance/v2/record-signature-v2.json") else { return };
     for case in data["cases"].as_array().expect("cases") {
         let claim = Unverified::parse(case["record"].to_string().as_bytes()).expect("a published record parses");
         let record = claim.claimed();
@@ -63,7 +52,7 @@ fn signed_payloads_and_commitments() {
 
 #[test]
 fn application_commitments() {
-    let Some(data) = vector("v2/published/conformance/v2/application-v2.json") else { return };
+    let Some(data) = shared::file("v2/published/conformance/v2/application-v2.json") else { return };
     for case in data["cases"].as_array().expect("cases") {
         let given = &case["application"];
         let application = (!given.is_null()).then(|| {

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use covey_core::category::{COUNT, Weights};
 use covey_core::error::{Reason, Refusal};
 use covey_core::id::NodeId;
-use covey_core::identity::PublicKey;
 use covey_core::intake::{self, Kind, Policy};
 use covey_core::limits;
 use covey_core::svaf::{Gate, Thresholds};
@@ -15,6 +14,7 @@ use pyo3::types::{PyDict, PyList};
 
 use crate::batch::RecordBatch;
 use crate::errors::mapped;
+use crate::keys::checked;
 use crate::record::Record;
 use crate::svaf::Evaluation;
 
@@ -81,7 +81,7 @@ impl Intake {
     /// A node binds its own key too, so that its own blocks are known when they come back.
     fn bind(&self, py: Python<'_>, node_id: &str, public_key: [u8; 32]) -> PyResult<&'static str> {
         let bound = py.detach(|| {
-            let (node_id, key) = (NodeId::parse(node_id)?, PublicKey::from_bytes(public_key)?);
+            let (node_id, key) = (NodeId::parse(node_id)?, checked(public_key)?);
             Ok(self.lock().bind(node_id, key).as_str())
         });
         mapped(py, bound)
