@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import sys
 import tomllib
 
 import pytest
@@ -155,3 +156,33 @@ def test_each_manifest_check_can_fail():
     assert bounds_without_reason("A = 1  # why\nB = 2\n# why\nC = 3\nD = 4\n'''why'''\n") == ["B"]
     assert unlocked("a==1 \\\n    --hash=sha256:00\nb==2\n") == ["b==2"]
     assert unlocked("--index-url https://x\na==1 \\\n    --hash=sha256:00\n") != []
+
+
+IMPORTED_AS = {"nacl": "pynacl"}
+"""Packages whose import has another name."""
+
+
+def undeclared(files: dict[str, str], declared_names: set[str]) -> list[str]:
+    """Return imports that the manifest does not ask for: they work until somebody else drops them."""
+    found = []
+    for name, body in files.items():
+        for node in ast.walk(ast.parse(body)):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                modules = [node.module]
+            tops = {module.split(".")[0] for module in modules} - sys.stdlib_module_names - {"covey"}
+            found += [f"{name}: {top}" for top in tops if IMPORTED_AS.get(top, top) not in declared_names]
+    return found
+
+
+def test_every_package_that_is_imported_is_asked_for():
+    project = tomllib.loads(tree.text("pyproject.toml"))["project"]
+    asked = {declared(item) for item in project["dependencies"]}
+    for items in project["optional-dependencies"].values():
+        asked |= {declared(item) for item in items}
+    assert undeclared(tree.package(), asked) == []
+
+
+def test_an_undeclared_import_is_found():
+    assert undeclared({"x.py": "import httpx"}, {"rich"}) == ["x.py: httpx"]
+    assert undeclared({"x.py": "import os\nfrom nacl.secret import SecretBox"}, {"pynacl"}) == []
