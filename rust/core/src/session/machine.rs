@@ -1,0 +1,166 @@
+//! The state of a session and what moves it: handshake, open, closed.
+
+use serde_json::json;
+use std::mem;
+
+use super::event::{Closed, Event};
+use super::open::{Open, SESSION_CLOSED, Step};
+use super::{Phase, control, envelope};
+use crate::error::{Reason, Refusal};
+use crate::frame;
+use crate::handshake::{Client, Established, Finishing, PeerHello, Server};
+use crate::limits::{MAX_FRAME_BYTES, MAX_HANDSHAKE_FRAME_BYTES, MAX_INTAKE_BATCH};
+use crate::record::{Batch, Unverified, Verified};
+
+/// Everything of a session but the cutting of its stream.
+pub(super) struct Machine {
+    pub(super) room: String,
+    pub(super) state: State,
+    pub(super) output: Vec<u8>,
+    pub(super) peer: Option<PeerHello>,
+}
+
+pub(super) enum State {
+    Client(Box<Client>),
+    Server(Box<Server>),
+    Finishing(Box<Finishing>),
+    Open(Box<Open>),
+    Closed,
+}
+
+impl Machine {
+    pub(super) const fn phase(&self) -> Phase {
+        match self.state {
+            State::Client(_) | State::Server(_) | State::Finishing(_) => Phase::Handshake,
+            State::Open(_) => Phase::Open,
+            State::Closed => Phase::Closed,
+        }
+    }
+
+    pub(super) const fn frame_limit(&self) -> usize {
+        match self.state {
+            State::Open(_) => MAX_FRAME_BYTES,
+            _ => MAX_HANDSHAKE_FRAME_BYTES,
+        }
+    }
+
+    pub(super) fn receive(&mut self, frame: &[u8], events: &mut Vec<Event>) {
+        // The state is taken out and put back only by a step that succeeds: a failed handshake keeps no key.
+        let outcome = match mem::replace(&mut self.state, State::Closed) {
+            State::Client(client) => client.receive(frame).and_then(|(established, finish)| {
+                frame::encode(&finish, &mut self.output)?;
+                self.open(established, events);
+                Ok(())
+            }),
+            State::Server(server) => server.receive(frame).and_then(|(finishing, hello)| {
+                frame::encode(&hello, &mut self.output)?;
+                self.state = State::Finishing(Box::new(finishing));
+                Ok(())
+            }),
+            State::Finishing(finishing) => finishing.receive(frame).map(|established| self.open(established, events)),
+            State::Open(open) => {
+                self.state = State::Open(open);
+                self.receive_open(frame, events);
+                Ok(())
+            }
+            State::Closed => Ok(()),
+        };
+        if let Err(refusal) = outcome {
+            self.fail(&refusal, events);
+        }
+    }
+
+    fn open(&mut self, established: Established, events: &mut Vec<Event>) {
+        let Established { peer, role, sealer, opener } = established;
+        self.peer = Some(peer.clone());
+        self.state = State::Open(Box::new(Open::new(peer.clone(), sealer, opener)));
+        events.push(Event::Authenticated { peer: Box::new(peer), role });
+    }
+
+    fn receive_open(&mut self, frame: &[u8], events: &mut Vec<Event>) {
+        let State::Open(open) = &mut self.state else { return };
+        match open.step(frame) {
+            Ok(Step::Record(record)) => push_record(*record, events),
+            Ok(Step::Event(event)) => events.push(event),
+            Ok(Step::Ended(closed)) => {
+                self.state = State::Closed;
+                events.push(Event::Closed(closed));
+            }
+            Ok(Step::Gap(refusal)) => self.fail(&refusal, events),
+            Err(refusal) => events.push(Event::Refused(refusal)),
+        }
+    }
+
+    /// End the session for something the peer did: an open session says so, sealed; a handshake sends nothing.
+    ///
+    /// What earlier frames earned stays in the output, or the answer would depend on how the stream was cut.
+    pub(super) fn fail(&mut self, refusal: &Refusal, events: &mut Vec<Event>) {
+        let code = refusal.reason.code();
+        if self.phase() == Phase::Open {
+            // A goodbye that cannot be sealed any more changes nothing: the session ends all the same.
+            self.close(code.unwrap_or(SESSION_CLOSED), refusal.reason.as_str()).unwrap_or_default();
+        }
+        self.state = State::Closed;
+        let detail = refusal.detail.clone();
+        events.push(Event::Closed(Closed { reason: refusal.reason.as_str(), code, detail }));
+    }
+
+    pub(super) fn close(&mut self, code: u16, message: &str) -> Result<(), Refusal> {
+        match mem::replace(&mut self.state, State::Closed) {
+            State::Open(mut open) => {
+                let error = json!({ "type": control::ERROR, "code": code, "message": message }).to_string();
+                control::read_error(error.as_bytes())?;
+                let envelope = envelope::write_control(&mut open.sealer, &open.peer.session_id, error.into())?;
+                frame::encode(&envelope, &mut self.output)
+            }
+            State::Closed => Ok(()),
+            State::Client(_) | State::Server(_) | State::Finishing(_) => {
+                self.output.clear();
+                Ok(())
+            }
+        }
+    }
+
+    fn open_state(&mut self) -> Result<&mut Open, Refusal> {
+        match &mut self.state {
+            State::Open(open) => Ok(open),
+            _ => Err(Refusal::new(Reason::SessionNotOpen, "the session is not open")),
+        }
+    }
+
+    /// A sender seals nothing for the wrong room or the wrong node, whatever its caller believes (MMP 2.0 §5.8).
+    pub(super) fn may_send(&mut self, record: &Verified) -> Result<(), Refusal> {
+        let metadata = &record.record().metadata;
+        if metadata.room != self.room {
+            return Err(Refusal::new(Reason::WrongRoom, "the record is of another room"));
+        }
+        let open = self.open_state()?;
+        if metadata.to.is_some_and(|to| to != open.peer.node_id) {
+            return Err(Refusal::new(Reason::WrongAudience, "the record is addressed to another node"));
+        }
+        open.demand_anchors()
+    }
+
+    pub(super) fn send_record(&mut self, record: &Verified) -> Result<(), Refusal> {
+        let open = self.open_state()?;
+        let envelope = open.seal_record(record)?;
+        frame::encode(&envelope, &mut self.output)
+    }
+
+    pub(super) fn send_control(&mut self, inner: &[u8]) -> Result<(), Refusal> {
+        let open = self.open_state()?;
+        let envelope = open.seal_control(inner)?;
+        frame::encode(&envelope, &mut self.output)
+    }
+}
+
+/// Append a record to the batch at the end of the events, or start a new one.
+fn push_record(record: Unverified, events: &mut Vec<Event>) {
+    if let Some(Event::Records(Batch(records))) = events.last_mut()
+        && records.len() < MAX_INTAKE_BATCH
+    {
+        records.push(record);
+        return;
+    }
+    events.push(Event::Records(Batch(vec![record])));
+}

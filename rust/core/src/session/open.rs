@@ -1,0 +1,182 @@
+//! An open session: what each frame of the peer amounts to, and what this side may seal.
+
+use serde_json::value::RawValue;
+
+use super::control::{self, Kind, Known};
+use super::envelope::{self, Bound, Envelope, Frame};
+use super::event::{Closed, Event, Ignored};
+use crate::error::{Reason, Refusal};
+use crate::handshake::PeerHello;
+use crate::record::{Unverified, Verified};
+use crate::seal::{Content, Opened, Opener, Sealer};
+
+/// The protocol's code for a session that ends without another reason (MMP 2.0 update 1, §7.2).
+pub(super) const SESSION_CLOSED: u16 = 1010;
+
+/// The protocol's code by which a relayed peer says that it does not know the session (update 1, §7.2).
+const UNKNOWN_SESSION: u16 = 1011;
+
+/// How much of a peer's `type` an event repeats, in characters.
+const KIND_SHOWN: usize = 64;
+
+/// What an open session holds beside its peer.
+pub(super) struct Open {
+    pub(super) peer: PeerHello,
+    pub(super) sealer: Sealer,
+    opener: Opener,
+    anchors_sent: bool,
+}
+
+/// What one frame of an open session amounts to.
+pub(super) enum Step {
+    Record(Box<Unverified>),
+    Event(Event),
+    Gap(Refusal),
+    Ended(Closed),
+}
+
+impl Open {
+    /// Start an open session; nothing was sent on it yet.
+    pub(super) fn new(peer: PeerHello, sealer: Sealer, opener: Opener) -> Self {
+        Self { peer, sealer, opener, anchors_sent: false }
+    }
+
+    /// Judge one frame of the peer.
+    pub(super) fn step(&mut self, frame: &[u8]) -> Result<Step, Refusal> {
+        match envelope::read(frame, &self.peer.session_id, self.opener.direction())? {
+            Frame::Record(envelope) => self.open_record(&envelope),
+            Frame::Control(envelope) => self.open_control(&envelope),
+            Frame::Clear(kind) => self.read_clear(&kind, frame).map(Step::Event),
+        }
+    }
+
+    fn open_record(&mut self, envelope: &Envelope<'_>) -> Result<Step, Refusal> {
+        let bound = Bound::read(envelope.metadata)?;
+        let opened = self.opener.open(envelope.sequence, Content::Record(bound.subject()), &envelope.sealed)?;
+        in_order(opened, envelope.sequence, |plaintext| {
+            let record = Unverified::from_envelope(envelope.metadata.as_bytes(), &plaintext)?;
+            Ok(Step::Record(Box::new(record)))
+        })
+    }
+
+    fn open_control(&mut self, envelope: &Envelope<'_>) -> Result<Step, Refusal> {
+        let opened = self.opener.open(envelope.sequence, Content::Control, &envelope.sealed)?;
+        in_order(opened, envelope.sequence, |inner| self.read_sealed(inner))
+    }
+
+    /// Judge the inner frame of an authentic `control-encrypted`.
+    fn read_sealed(&self, inner: Vec<u8>) -> Result<Step, Refusal> {
+        let kind = control::kind_of(&inner)?;
+        match control::classify(&kind, &self.peer.extensions) {
+            Kind::Known(Known::Error) => {
+                let error = control::read_error(&inner)?;
+                if ends_session(error.code) {
+                    let reason = Reason::PeerError.as_str();
+                    return Ok(Step::Ended(Closed { reason, code: Some(error.code), detail: error.message }));
+                }
+            }
+            Kind::Known(known) => control::check(known, &inner)?,
+            Kind::Extension => control::check_extension(&inner)?,
+            Kind::Forbidden => {
+                let detail = format!("{}: never inside control-encrypted", shown(&kind));
+                return Err(Refusal::new(Reason::ForbiddenInner, detail));
+            }
+            Kind::Ignored(reason) => return Ok(Step::Event(Event::Ignored { reason, kind: shown(&kind) })),
+        }
+        let kind = kind.into_owned();
+        Ok(Step::Event(Event::Control { kind, frame: inner }))
+    }
+
+    /// Judge a frame in clear. It changes nothing, but for ping, pong and the one error that a relay's peer sends when
+    /// it has no session to seal with (MMP 2.0 update 1, §7.1, §7.2).
+    fn read_clear(&self, kind: &str, frame: &[u8]) -> Result<Event, Refusal> {
+        let ignored = |reason| Ok(Event::Ignored { reason, kind: shown(kind) });
+        match control::classify(kind, &self.peer.extensions) {
+            Kind::Known(known @ (Known::Ping | Known::Pong)) => control::check(known, frame)?,
+            Kind::Known(Known::Error) if control::read_error(frame)?.code == UNKNOWN_SESSION => {}
+            Kind::Known(_) | Kind::Extension => return ignored(Ignored::ClearControl),
+            Kind::Ignored(reason) => return ignored(reason),
+            Kind::Forbidden if kind == "cmb" => {
+                return Err(Refusal::new(Reason::ClearRecord, "cmb: this session carries sealed records only"));
+            }
+            Kind::Forbidden if kind == "state-sync" => return ignored(Ignored::RetiredType),
+            Kind::Forbidden if kind.starts_with("relay-") => return ignored(Ignored::RelayType),
+            Kind::Forbidden => {
+                return Err(Refusal::new(Reason::HandshakeOrder, format!("{}: the session is open", shown(kind))));
+            }
+        }
+        Ok(Event::Control { kind: kind.to_owned(), frame: frame.to_vec() })
+    }
+
+    pub(super) fn demand_anchors(&self) -> Result<(), Refusal> {
+        if self.anchors_sent {
+            return Ok(());
+        }
+        Err(Refusal::new(Reason::AnchorsFirst, "cmb-anchors must be the first thing a session sends"))
+    }
+
+    pub(super) fn seal_record(&mut self, record: &Verified) -> Result<Vec<u8>, Refusal> {
+        let record = record.record();
+        let metadata = record.envelope_metadata();
+        let clear = std::str::from_utf8(&metadata).ok().and_then(|text| serde_json::from_str::<&RawValue>(text).ok());
+        let clear = clear.ok_or_else(|| Refusal::new(Reason::Schema, "metadata: not written as JSON"))?;
+        let bound = Bound::read(clear.get())?;
+        let (sealer, session_id) = (&mut self.sealer, &self.peer.session_id);
+        envelope::write_record(sealer, session_id, bound.subject(), clear, record.envelope_plaintext())
+    }
+
+    pub(super) fn seal_control(&mut self, inner: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let unusable = |detail: String| Err(Refusal::new(Reason::InvalidArgument, detail));
+        let kind = control::kind_of(inner)?;
+        let mut is_anchors = false;
+        match control::classify(&kind, &self.peer.extensions) {
+            Kind::Known(Known::Error) if ends_session(control::read_error(inner)?.code) => {
+                return unusable("error: this code ends the session, so close it instead".to_owned());
+            }
+            Kind::Known(known) => {
+                control::check(known, inner)?;
+                is_anchors = known == Known::Anchors;
+            }
+            Kind::Extension => control::check_extension(inner)?,
+            Kind::Forbidden | Kind::Ignored(_) => {
+                return unusable(format!("{}: not a control frame of this session", shown(&kind)));
+            }
+        }
+        if !is_anchors {
+            self.demand_anchors()?;
+        } else if self.anchors_sent {
+            return Err(Refusal::new(Reason::AnchorsTwice, "cmb-anchors was sent before"));
+        }
+        let inner = control::minified(inner);
+        if inner.len() > envelope::MAX_INNER_BYTES {
+            return Err(Refusal::new(Reason::TooLarge, format!("control frame of {} bytes", inner.len())));
+        }
+        let envelope = envelope::write_control(&mut self.sealer, &self.peer.session_id, inner)?;
+        self.anchors_sent = true;
+        Ok(envelope)
+    }
+}
+
+/// Go on with an envelope that is the next one; a replay is discarded, a gap ends the session.
+fn in_order(
+    opened: Opened,
+    sequence: u128,
+    next: impl FnOnce(Vec<u8>) -> Result<Step, Refusal>,
+) -> Result<Step, Refusal> {
+    match opened {
+        Opened::Next(plaintext) => next(plaintext),
+        Opened::Replay => Err(Refusal::new(Reason::Replay, format!("sequence {sequence} was opened before"))),
+        Opened::Gap { expected } => {
+            Ok(Step::Gap(Refusal::new(Reason::Gap, format!("sequence {sequence} came where {expected} should"))))
+        }
+    }
+}
+
+/// Say whether a sealed error of this code ends the session (MMP 2.0 update 1, §7.2).
+const fn ends_session(code: u16) -> bool {
+    code == 1001 || (code >= 1003 && code <= SESSION_CLOSED)
+}
+
+fn shown(kind: &str) -> String {
+    kind.chars().take(KIND_SHOWN).collect()
+}
