@@ -15,6 +15,7 @@ use x25519_dalek::{PublicKey as E2ePublic, StaticSecret};
 use zeroize::Zeroize;
 
 pub use offer::{Implementation, Offer};
+pub use schedule::transcript;
 
 use crate::error::{Reason, Refusal};
 use crate::hash;

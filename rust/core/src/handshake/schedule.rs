@@ -82,7 +82,7 @@ impl Schedule {
 }
 
 /// The signed transcript: both offers and what was selected. Nonces and keys enter as the characters on the wire.
-pub(crate) fn transcript(client: &Offer, server: &Offer, selected: &[String]) -> Vec<u8> {
+pub fn transcript(client: &Offer, server: &Offer, selected: &[String]) -> Vec<u8> {
     let mut writer = Writer::new(TRANSCRIPT_DOMAIN);
     writer.lp_str(VERSION);
     writer.lp_str(&client.room);

@@ -359,7 +359,7 @@ fn control_schemas_hold_their_bounds() {
     for (inner, kept) in cases {
         let inner = inner.to_string();
         let event = mallory.tell(&inner);
-        assert_eq!(event.starts_with("control "), kept, "{:.200} gave {event:.100}", inner);
+        assert_eq!(event.starts_with("control "), kept, "{inner:.200} gave {event:.100}");
         assert!(kept || event == "refused malformed_control", "{event}");
     }
 }
