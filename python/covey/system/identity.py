@@ -207,17 +207,23 @@ def _read_private(path: Path) -> bytes:
         ) from error
     except OSError as error:
         raise IdentityError(f"cannot open identity {path}: {error.strerror or error}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode):
-            raise IdentityError(f"identity {path} is not a regular file")
-        if stat.S_IMODE(facts.st_mode) & 0o077:
-            raise IdentityError(
-                f"identity {path} can be read by others: mode {stat.S_IMODE(facts.st_mode):04o}",
-                code="identity_too_open",
-                hint=f"if nobody else has seen it: chmod 600 {path}",
-            )
-        return file.read(_FILE_BYTES)
+    try:
+        return _checked(path, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _checked(path: Path, descriptor: int) -> bytes:
+    facts = os.fstat(descriptor)
+    if not stat.S_ISREG(facts.st_mode):
+        raise IdentityError(f"identity {path} is not a regular file")
+    if stat.S_IMODE(facts.st_mode) & 0o077:
+        raise IdentityError(
+            f"identity {path} can be read by others: mode {stat.S_IMODE(facts.st_mode):04o}",
+            code="identity_too_open",
+            hint=f"if nobody else has seen it: chmod 600 {path}",
+        )
+    return os.read(descriptor, _FILE_BYTES)
 
 
 def _write_new(path: Path, content: bytes) -> None:
