@@ -150,3 +150,6 @@ IPC_IN_FLIGHT: Final = 16  # requests of one connection at work; its further lin
 IPC_SUBSCRIBER_EVENTS: Final = 1_024  # a second of a busy peer; a longer wait is a stuck reader
 IPC_ANSWER_SECONDS: Final = 5.0  # a peer's answer about itself; verbs that wait for others say more
 IPC_LEAVE_SECONDS: Final = 1.0  # what is written gets this long to leave when the peer stops
+IPC_RECEIPT_SECONDS: Final = 5.0  # default wait for what peers say of a block; on loopback they take 20 ms
+IPC_RECALL_BLOCKS: Final = 200  # blocks in one answer: about 200 KB of usual blocks
+IPC_TRACE_DEPTH: Final = 64  # generations in one tree; more than a person reads

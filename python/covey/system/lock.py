@@ -73,6 +73,16 @@ def running_pid(path: Path) -> int | None:
     return None
 
 
+def wait_until_free(path: Path, wait_seconds: float) -> bool:
+    """Wait until nobody holds the lock; False when the time runs out first. For commands without a loop."""
+    deadline = time.monotonic() + wait_seconds
+    while running_pid(path) is not None:
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_TRY_SECONDS)
+    return True
+
+
 def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

@@ -136,7 +136,7 @@ def test_half_a_line_and_a_sudden_end_harm_nobody(peer: Peer) -> None:
         connection.sendall(half)
         connection.close()
     with IpcClient(peer.path) as client:
-        assert client.request("echo", a=1) == {"said": {"a": 1}}
+        assert client.request("echo", {"a": 1}) == {"said": {"a": 1}}
     assert peer.complaints == []
 
 
@@ -215,7 +215,7 @@ def test_a_msgpack_subscription_is_answered_in_json_first_and_in_frames_after(pe
 )
 def test_a_bad_subscription_is_refused_by_name(peer: Peer, arguments: dict[str, object], code: str) -> None:
     with IpcClient(peer.path) as client, pytest.raises(IpcError) as caught:
-        client.request("subscribe", **arguments)
+        client.request("subscribe", arguments)
     assert caught.value.code == code
 
 

@@ -66,9 +66,14 @@ class IpcClient:
         self._socket.close()
 
     def request(
-        self, cmd: str, *, timeout_seconds: float | None = None, **arguments: object
+        self, cmd: str, arguments: Mapping[str, object] | None = None, *, timeout_seconds: float | None = None
     ) -> dict[str, Any]:
         """Ask, and return the result.
+
+        Args:
+            cmd: The verb.
+            arguments: What it works on.
+            timeout_seconds: Longest wait for the answer, where it is not the usual one.
 
         Raises:
             IpcError: The peer refused (with its code and hint), did not answer in time, or broke the line.
@@ -76,7 +81,7 @@ class IpcClient:
         request_id, self._next_id = self._next_id, self._next_id + 1
         self._socket.settimeout(self._timeout_seconds if timeout_seconds is None else timeout_seconds)
         try:
-            self._socket.sendall(codec.encode_line({"id": request_id, "cmd": cmd, **arguments}))
+            self._socket.sendall(codec.encode_line({"id": request_id, "cmd": cmd, **(arguments or {})}))
         except OSError as error:
             raise self._broken(error) from error
         while True:

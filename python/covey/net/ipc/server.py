@@ -30,15 +30,24 @@ Complaint = Callable[[str, BaseException], None]
 class IpcServer:
     """Serve one peer's control socket. `subscribe` is answered here; every other verb is the handler's."""
 
-    def __init__(self, handler: Handler, *, complain: Complaint | None = None) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        complain: Complaint | None = None,
+        watched: Callable[[bool], None] | None = None,
+    ) -> None:
         """Prepare to serve.
 
         Args:
             handler: Does one request and returns its result. A CoveyError becomes the reply's error.
             complain: Told of exceptions that are bugs; the client only learns that there was one.
+            watched: Told when the first subscriber comes (True) and when the last one has left (False).
         """
         self._handler = handler
         self._complain = complain
+        self._watched = watched
+        self._is_watched = False
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
         self._inode: int | None = None
@@ -88,6 +97,12 @@ class IpcServer:
         for connection in self._connections:
             self.dropped += connection.offer(numbered)
 
+    def _count_subscribers(self) -> None:
+        is_watched = self.subscribers > 0
+        if is_watched != self._is_watched and self._watched is not None:
+            self._watched(is_watched)
+        self._is_watched = is_watched
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._connections) >= limits.IPC_CONNECTIONS:
             message = f"at most {limits.IPC_CONNECTIONS} connections"
@@ -97,13 +112,14 @@ class IpcServer:
         task = asyncio.current_task()
         assert task is not None, "asyncio calls connection handlers in a task"
         self._tasks.add(task)
-        connection = _Connection(reader, writer, self._handler, self._complain)
+        connection = _Connection(reader, writer, self._handler, self._complain, self._count_subscribers)
         self._connections.add(connection)
         try:
             await connection.run()
         finally:
             self._connections.discard(connection)
             self._tasks.discard(task)
+            self._count_subscribers()
 
 
 class _Connection:
@@ -115,11 +131,13 @@ class _Connection:
         writer: asyncio.StreamWriter,
         handler: Handler,
         complain: Complaint | None,
+        subscribed: Callable[[], None],
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._handler = handler
         self._complain = complain
+        self._has_subscribed = subscribed
         self._decoder = codec.LineDecoder()
         self._slots = asyncio.Semaphore(limits.IPC_IN_FLIGHT)
         self._requests: set[asyncio.Task[None]] = set()
@@ -228,6 +246,7 @@ class _Connection:
             self._encode = codec.encode_frame
         self._writer.write(ready)
         self._pump = asyncio.create_task(self._deliver())
+        self._has_subscribed()
         return await self._writer.drain()
 
     async def _deliver(self) -> None:
