@@ -1,0 +1,107 @@
+"""Emitting a block and hearing what became of it at each peer, for callers that wait for the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from covey.errors import UsageError
+from covey.model import EmissionResult, Minted, PeerSend, PeerView, Proposal, SendState
+from covey.proto.news import News, SendSettled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from covey.runtime.node import Node
+
+_NODE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_OPEN_ENDS = frozenset({SendState.ACCEPTED, SendState.UNKNOWN})
+_TAKEN = frozenset({SendState.DELIVERED, SendState.EXECUTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """A result, and the last that was heard of each send.
+
+    `settled` is False when the wait ran out before every peer answered; `taken` says whether at least one
+    peer took the block, or was given it and never tells.
+    """
+
+    result: EmissionResult
+    sends: tuple[PeerSend, ...] = ()
+    settled: bool = True
+    taken: bool = False
+
+
+async def emit_and_wait(node: Node, proposal: Proposal, wait_seconds: float) -> Emission:
+    """Emit, then wait until every peer said what became of the block.
+
+    Args:
+        node: A running node.
+        proposal: What to emit.
+        wait_seconds: Longest wait for receipts; 0 returns what is known at once.
+    """
+    heard: dict[tuple[str, str], PeerSend] = {}
+    news_came = asyncio.Event()
+
+    def listen(news: News) -> None:
+        if isinstance(news, SendSettled):
+            heard[news.assertion_id, news.send.node_id] = news.send
+            news_came.set()
+
+    unsubscribe = node.subscribe(listen)
+    try:
+        result = await node.emit(proposal)
+        if not isinstance(result, Minted):
+            return Emission(result)
+        open_ends = {send.node_id for send in result.sends if send.state in _OPEN_ENDS}
+        asserted = result.block.assertion_id
+        settled = await _all_heard(news_came, heard, {(asserted, peer) for peer in open_ends}, wait_seconds)
+    finally:
+        unsubscribe()
+    sends = tuple(heard.get((asserted, send.node_id), send) for send in result.sends)
+    taken = any(
+        send.state in _TAKEN or (send.state is SendState.ACCEPTED and (asserted, send.node_id) in heard)
+        for send in sends
+    )
+    return Emission(replace(result, sends=sends), sends, settled, taken)
+
+
+async def _all_heard(
+    news_came: asyncio.Event,
+    heard: dict[tuple[str, str], PeerSend],
+    wanted: set[tuple[str, str]],
+    wait_seconds: float,
+) -> bool:
+    try:
+        async with asyncio.timeout(wait_seconds):
+            while not wanted <= heard.keys():
+                news_came.clear()
+                await news_came.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def addressee(word: str, peers: Sequence[PeerView]) -> str:
+    """Return the nodeId that `word` names: a nodeId itself, or the name of one connected peer.
+
+    Raises:
+        UsageError: Nobody connected has this name, or several have.
+    """
+    if _NODE_ID.fullmatch(word):
+        return word
+    named = [peer for peer in peers if peer.name == word]
+    if len(named) == 1:
+        return named[0].node_id
+    if named:
+        known = ", ".join(peer.node_id for peer in named)
+        raise UsageError(
+            f'"{word}" names {len(named)} connected peers: {known}',
+            code="ambiguous_peer",
+            hint="use a node id",
+        )
+    connected = ", ".join(sorted(peer.name for peer in peers)) or "nobody"
+    raise UsageError(f'no connected peer named "{word}"', code="unknown_peer", hint=f"connected: {connected}")

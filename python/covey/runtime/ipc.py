@@ -1,0 +1,251 @@
+"""What a running peer answers on its control socket: one method for each verb, over node, memory and agent.
+
+Rules: arguments come from any program of this user and are checked here before they reach an engine; results
+are plain JSON values; nothing here knows of sockets or lines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from typing import Any, Final, Protocol
+
+from covey import __version__, limits
+from covey.errors import CoveyError, IpcError
+from covey.memory.lineage import ancestors
+from covey.model import CAT7, Block, Duplicate, EmissionRefused, Minted, Proposal
+from covey.ports import Memory
+from covey.runtime.emit import Emission, addressee, emit_and_wait
+from covey.runtime.node import Node
+
+Arguments = Mapping[str, Any]
+Result = dict[str, Any]
+
+
+class AgentView(Protocol):
+    """What an agent tells about itself."""
+
+    def status(self) -> Mapping[str, Any]:
+        """Return how the agent is doing: model, this run and lifetime, wakes, cost and caps, breaker."""
+        ...
+
+
+class Control:
+    """The verbs of one running peer.
+
+    Args:
+        node: The peer on the mesh.
+        memory: Its store, as an agent reads it; called on worker threads.
+        stop: Called once somebody asks the peer to end.
+        agent: Gives its agent, where it has one; asked each time, since it joins late and leaves early.
+        facts: Further facts for `status` (paths, process id), asked each time.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        memory: Memory,
+        stop: Callable[[], None],
+        *,
+        agent: Callable[[], AgentView | None] = lambda: None,
+        facts: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        self._node = node
+        self._memory = memory
+        self._stop = stop
+        self._agent = agent
+        self._facts = facts
+        self._verbs: dict[str, Callable[[Arguments], Awaitable[Result]]] = {
+            "status": self._status,
+            "peers": self._peers,
+            "observe": self._observe,
+            "send": self._send,
+            "recall": self._recall,
+            "trace": self._trace,
+            "cost": self._cost,
+            "stop": self._stop_peer,
+        }
+
+    async def handle(self, cmd: str, arguments: Arguments) -> Result:
+        """Do one request.
+
+        Raises:
+            CoveyError: The verb is unknown, an argument is wrong, or it could not be done.
+        """
+        verb = self._verbs.get(cmd)
+        if verb is None:
+            raise IpcError(
+                f"unknown verb: {cmd[:64]}",
+                code="unknown_cmd",
+                hint=f"known: {', '.join(sorted([*self._verbs, 'subscribe']))}",
+            )
+        return await verb(arguments)
+
+    async def _status(self, arguments: Arguments) -> Result:
+        _only(arguments)
+        agent = self._agent()
+        return {
+            "peer": self._node.identity.name,
+            "version": __version__,
+            **self._facts(),
+            "node": self._node.status(),
+            "agent": None if agent is None else dict(agent.status()),
+        }
+
+    async def _peers(self, arguments: Arguments) -> Result:
+        _only(arguments)
+        return {"peer": self._node.identity.name, "peers": [asdict(peer) for peer in self._node.peers()]}
+
+    async def _observe(self, arguments: Arguments) -> Result:
+        _only(arguments, "categories", "parents", "wait_seconds")
+        return await self._emit(arguments, None)
+
+    async def _send(self, arguments: Arguments) -> Result:
+        _only(arguments, "categories", "parents", "wait_seconds", "to")
+        return await self._emit(arguments, addressee(_text(arguments, "to"), self._node.peers()))
+
+    async def _emit(self, arguments: Arguments, to: str | None) -> Result:
+        wait_seconds = _number(arguments, "wait_seconds", limits.IPC_RECEIPT_SECONDS, 0, 600)
+        proposal = Proposal(_categories(arguments), _parents(arguments), to)
+        return emission_as_dict(await emit_and_wait(self._node, proposal, wait_seconds))
+
+    async def _recall(self, arguments: Arguments) -> Result:
+        _only(arguments, "query", "limit")
+        query = _text(arguments, "query") if "query" in arguments else ""
+        limit = int(_number(arguments, "limit", 10, 1, limits.IPC_RECALL_BLOCKS))
+        return {"blocks": await asyncio.to_thread(recalled, self._memory, query, limit)}
+
+    async def _trace(self, arguments: Arguments) -> Result:
+        _only(arguments, "key", "depth")
+        depth = int(_number(arguments, "depth", limits.IPC_TRACE_DEPTH, 1, limits.IPC_TRACE_DEPTH))
+        return await asyncio.to_thread(trace, self._memory, _text(arguments, "key"), depth)
+
+    async def _cost(self, arguments: Arguments) -> Result:
+        _only(arguments)
+        agent = self._agent()
+        if agent is None:
+            raise IpcError(
+                f'peer "{self._node.identity.name}" has no agent, so nothing costs', code="no_agent"
+            )
+        found = agent.status()
+        shown = ("model", "run", "lifetime", "cost", "cost_caps")
+        return {"peer": self._node.identity.name, **{name: found[name] for name in shown if name in found}}
+
+    async def _stop_peer(self, arguments: Arguments) -> Result:
+        _only(arguments)
+        self._stop()
+        return {"accepted": True}
+
+
+def recalled(memory: Memory, query: str, limit: int) -> list[Result]:
+    """Return matching blocks, best first; an empty query returns the newest."""
+    blocks = memory.recall(query, limit) if query.strip() else memory.recent(limit)
+    return [block_as_dict(block) for block in blocks]
+
+
+def trace(memory: Memory, key: str, depth: int) -> Result:
+    """Return a block and its ancestors, nearest first, with what is missing.
+
+    Returns:
+        `{"root": key, "chain": [{"depth", "block"} …], "missing": [keys], "cut": bool}`; the chain's first
+        entry is the block itself, at depth 0.
+
+    Raises:
+        IpcError: The block is not held here (`unknown_block`).
+    """
+    start = memory.block(key)
+    if start is None:
+        raise IpcError(f"no such block here: {key[:80]}", code="unknown_block", hint="keys begin with cmb-")
+    walk = ancestors(memory.block, [start], depth=depth)
+    chain = [{"depth": 0, "block": block_as_dict(start)}]
+    chain += [{"depth": each.depth, "block": block_as_dict(each.block)} for each in walk.ancestors]
+    return {"root": key, "chain": chain, "missing": list(walk.missing), "cut": walk.cut}
+
+
+def block_as_dict(block: Block) -> Result:
+    """Return a block as plain JSON values; `said` holds only the categories that say something."""
+    return {
+        "key": block.key,
+        "assertion_id": block.assertion_id,
+        "node_id": block.node_id,
+        "author": block.author,
+        "created_ms": block.created_ms,
+        "room": block.room,
+        "to": block.to,
+        "parents": list(block.parents),
+        "said": block.said(),
+    }
+
+
+def emission_as_dict(emission: Emission) -> Result:
+    """Return an emission as plain JSON values; `result` is minted, duplicate or refused."""
+    sends = [asdict(send) for send in emission.sends]
+    match emission.result:
+        case Minted(block=block):
+            return {
+                "result": "minted",
+                "block": block_as_dict(block),
+                "sends": sends,
+                "settled": emission.settled,
+                "taken": emission.taken,
+            }
+        case Duplicate(key=key):
+            return {"result": "duplicate", "key": key}
+        case EmissionRefused(reason=reason, detail=detail):
+            return {"result": "refused", "reason": reason, "detail": detail}
+
+
+def _only(arguments: Arguments, *known: str) -> None:
+    for name in arguments:
+        if name not in known:
+            raise _wrong(f"unknown argument: {name[:64]}")
+
+
+def _text(arguments: Arguments, name: str) -> str:
+    value = arguments.get(name)
+    if not isinstance(value, str):
+        raise _wrong(f"{name}: expected text")
+    return value
+
+
+def _number(arguments: Arguments, name: str, default: float, least: float, most: float) -> float:
+    value = arguments.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise _wrong(f"{name}: expected a number from {least:g} to {most:g}")
+    return value
+
+
+def _categories(arguments: Arguments) -> dict[str, str]:
+    value = arguments.get("categories")
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise _wrong("categories: expected an object of texts")
+    unknown = sorted(value.keys() - set(CAT7))
+    if unknown:
+        raise _wrong(f"categories: unknown: {', '.join(unknown)[:64]}")
+    return dict(value)
+
+
+def _parents(arguments: Arguments) -> tuple[str, ...]:
+    value = arguments.get("parents", [])
+    if not isinstance(value, list) or not all(isinstance(key, str) for key in value):
+        raise _wrong("parents: expected a list of keys")
+    return tuple(value)
+
+
+def _wrong(message: str) -> CoveyError:
+    return IpcError(message, code="invalid_argument")
+
+
+VERBS: Final = (
+    "status",
+    "peers",
+    "observe",
+    "send",
+    "recall",
+    "trace",
+    "cost",
+    "stop",
+    "subscribe",
+)
+"""Every verb of the control socket; `subscribe` is answered by the socket itself."""
