@@ -1,0 +1,45 @@
+"""Every command of covey: its name, the module that does it, and one line about it.
+
+A module of a command has `EXAMPLE` (one command line), `configure(parser)` and `run(arguments, console)`,
+which returns the exit code: 0 done, 1 not done, 2 asked wrongly. It is imported only when it is called.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One verb of the command line."""
+
+    name: str
+    module: str
+    summary: str
+
+
+def _command(name: str, summary: str) -> Command:
+    return Command(name, "covey.cli." + name.replace("-", "_"), summary)
+
+
+COMMANDS: Final = {
+    command.name: command
+    for command in (
+        _command("demo", "three agents answer each other, here and now"),
+        _command("run", "start a peer and its agent from agent.toml"),
+        _command("dry-run", "check agent.toml without joining anything or calling a model"),
+        _command("listen", "print blocks as they are admitted, with their verdicts"),
+        _command("observe", "put a block on the mesh"),
+        _command("send", "put a block on the mesh for one peer"),
+        _command("recall", "search what a peer remembers"),
+        _command("trace", "show where a block comes from, as a tree"),
+        _command("peers", "list the peers that a peer is connected to"),
+        _command("status", "show how a peer is doing"),
+        _command("cost", "show what a peer's model calls cost"),
+        _command("stop", "let a peer finish and end"),
+        _command("keygen", "make a peer's identity"),
+        _command("fingerprint", "show a peer's identity"),
+        _command("schema", "print the JSON Schema of agent.toml"),
+    )
+}

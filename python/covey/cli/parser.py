@@ -1,0 +1,125 @@
+"""Command lines, read strictly: unknown words are named with their nearest neighbour, nothing is guessed."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from covey.errors import UsageError
+
+
+class UnknownWord(UsageError):  # noqa: N818 (said to a person; its base says that it is an error)
+    """A command or flag that does not exist."""
+
+    def __init__(self, kind: str, word: str, known: Sequence[str], otherwise: str) -> None:
+        """Name the word, and the known one nearest to it where one is near."""
+        import difflib
+
+        near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+        hint = f"did you mean {near[0]}?" if near else otherwise
+        super().__init__(f"unknown {kind}: {word}", code=f"unknown_{kind}", hint=hint)
+
+
+class Parser(argparse.ArgumentParser):
+    """The arguments of one command; errors are UsageError, never an exit."""
+
+    def __init__(self, name: str, summary: str, example: str) -> None:
+        """Describe `covey <name>`; every command takes --json and --help."""
+        super().__init__(
+            prog=f"covey {name}",
+            description=summary,
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            add_help=False,
+        )
+        self.add_argument("-h", "--help", action="store_true", help="show this text")
+        self.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+    def read(self, words: Sequence[str]) -> argparse.Namespace | None:
+        """Return the arguments, or None when help is asked for.
+
+        Raises:
+            UsageError: A word is unknown, missing or of the wrong kind.
+        """
+        flags = words[: words.index("--")] if "--" in words else words
+        if "--help" in flags or "-h" in flags:
+            return None
+        self._refuse_unknown(flags)
+        arguments, extra = self.parse_known_args(self._joined(words))
+        if extra:
+            raise UsageError(f"unexpected argument: {extra[0]}")
+        return arguments
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print."""
+        required = "the following arguments are required: "
+        if message.startswith(required):
+            raise UsageError(f"missing {message.removeprefix(required)}")
+        raise UsageError(message.removeprefix("argument "))
+
+    def _refuse_unknown(self, words: Sequence[str]) -> None:
+        known = self._option_string_actions
+        for word in words:
+            name = word.partition("=")[0]
+            if name.startswith("--") and " " not in name and name not in known:
+                raise UnknownWord("flag", name, list(known), f"{self.prog} --help lists its flags")
+
+    def _joined(self, words: Sequence[str]) -> list[str]:
+        """Let `--focus -5` and `--focus -maybe` mean what they look like; argparse alone refuses them."""
+        joined: list[str] = []
+        for index, word in enumerate(words):
+            if word == "--":
+                return joined + list(words[index:])
+            last = joined[-1] if joined else ""
+            action = self._option_string_actions.get(last)
+            dashed = len(word) > 1 and word[0] == "-" and word[1] != "-"
+            if dashed and last.startswith("--") and action is not None and action.nargs is None:
+                joined[-1] = f"{last}={word}"
+            else:
+                joined.append(word)
+        return joined
+
+
+def check_text(arguments: argparse.Namespace) -> None:
+    """Refuse text that is not UTF-8; paths may be any bytes, since file names are.
+
+    Raises:
+        UsageError: It names the argument.
+    """
+    for name, value in vars(arguments).items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and any("\ud800" <= char <= "\udfff" for char in text):
+                raise UsageError(f"{name.replace('_', '-')}: not valid UTF-8: {text!a}", code="not_utf8")
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers from `least` to `most`."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", text) or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} to {most}, got {text!r}")
+        return int(text)
+
+    return read
+
+
+def seconds(least: float, most: float) -> Callable[[str], float]:
+    """Return a reader of durations in seconds, from `least` to `most`."""
+
+    def read(text: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or not least <= float(text) <= most:
+            raise argparse.ArgumentTypeError(f"expected seconds from {least:g} to {most:g}, got {text!r}")
+        return float(text)
+
+    return read
+
+
+def path(text: str) -> Path:
+    """Read a path; it may hold any bytes, but some."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path")
+    return Path(text)
