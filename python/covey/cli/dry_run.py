@@ -1,0 +1,142 @@
+"""`covey dry-run`: check agent.toml without joining anything, calling a model or emitting a block."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final
+
+from covey.cli.advisory import claude_advice
+from covey.cli.console import Console, printable
+from covey.cli.parser import Parser, path
+from covey.errors import EXIT_FAILED, EXIT_OK, ConfigError, ModelError
+
+if TYPE_CHECKING:
+    from covey.settings import Settings
+
+EXAMPLE: Final = "covey dry-run --config agent.toml"
+_COLOURS: Final = {"ok": "green", "warn": "yellow", "FAIL": "red"}
+_ADVICE: Final = (
+    "\ndry-run found issues — fix the FAIL line(s) above before running `covey run`\n"
+    "  every key with its bounds: covey schema"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: its name, ok, warn or FAIL, and what was seen."""
+
+    name: str
+    state: str
+    detail: str
+
+
+def configure(parser: Parser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--config", type=path, required=True, metavar="PATH", help="the peer's agent.toml")
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Print every check; succeed when none failed."""
+    from covey.settings import load
+
+    console.say("covey dry-run — no mesh join, no model call, no CMB emission")
+    console.say(f"config: {printable(str(arguments.config))}\n")
+    try:
+        settings = load(arguments.config)
+    except ConfigError as error:
+        return _unreadable(error, arguments.config, console)
+    found = []
+    for check in checks(settings, console.env):
+        found.append(check)
+        console.say(_line(console, check))
+    return _summary(found, str(arguments.config), console)
+
+
+def checks(settings: Settings, env: Mapping[str, str]) -> Iterator[Check]:
+    """Yield the checks of readable settings, in their fixed order."""
+    mesh, safety = settings.mesh, settings.safety
+    load = f"peer={settings.identity.name} room={mesh.room} adapter={settings.model.adapter}"
+    yield Check("load config", "ok", load)
+    yield Check("schema validation", "ok", "config matches covey agent.toml schema")
+    advice = claude_advice(env, mesh.room, settings.identity.name)
+    yield Check("claude-code advisory", "warn" if advice.conflict else "ok", advice.text)
+    yield _model(settings, env)
+    weights = " ".join(f"{name}={weight:g}" for name, weight in settings.role_weights.as_dict().items())
+    yield Check("SVAF α_f weights", "ok", weights)
+    yield _budget(settings)
+    yield _role(settings)
+    depth = safety.cycle_depth
+    yield Check("cycle depth", "ok" if depth >= 1 else "FAIL", str(depth))
+    yield Check("attach mode", "ok", settings.attach.mode)
+
+
+def _model(settings: Settings, env: Mapping[str, str]) -> Check:
+    from covey.models import check
+
+    try:
+        return Check("model adapter", "ok", check(settings.model, env))
+    except ModelError as error:
+        advice = "" if error.hint is None else f" — {error.hint}"
+        return Check("model adapter", "FAIL", f"{error.message}{advice}")
+
+
+def _budget(settings: Settings) -> Check:
+    budget = settings.budget
+    # A cap of nothing is legal where the model is free, and stops every call where it is not.
+    if budget.max_cost_usd_per_run <= 0 and settings.model.adapter not in ("scripted", "ollama"):
+        return Check("budget sanity", "FAIL", "max_cost_usd_per_run must be > 0")
+    wakes, cost = budget.max_wakes_per_minute, budget.max_cost_usd_per_run
+    return Check("budget sanity", "ok", f"wakes={wakes}/min cost=${cost:g}/run")
+
+
+def _role(settings: Settings) -> Check:
+    from covey.settings import too_light
+
+    role, weights = settings.identity.role, settings.role_weights.as_dict()
+    light = too_light(role, weights)
+    if light is None:
+        return Check("role sanity", "ok", f'(info) role "{role}" not in known-role table — skipping check')
+    if light:
+        seen = ", ".join(f"{name}={weights[name]:g}" for name in light)
+        return Check("role sanity", "warn", f'(warn) role "{role}" α_f mismatch: {seen}')
+    return Check("role sanity", "ok", f'role "{role}" α_f emphasis matches expectations')
+
+
+def _line(console: Console, check: Check) -> str:
+    state = console.style(f"{check.state:<4}", _COLOURS[check.state])
+    return f"  {state}  {check.name}  — {printable(check.detail)}"
+
+
+def _summary(found: list[Check], config: str, console: Console) -> int:
+    passed = sum(check.state != "FAIL" for check in found)
+    warned = sum(check.state == "warn" for check in found)
+    fine = passed == len(found)
+    warnings = f", {warned} with a warning" if warned else ""
+    text = f"\n{'PASS' if fine else 'FAIL'} — {passed}/{len(found)} checks passed{warnings}"
+    if fine:
+        text += f"\n\nready to run: `covey run --config {printable(config)}`"
+    value = {"ok": fine, "config": config, "passed": passed, "total": len(found), "warnings": warned}
+    console.result({**value, "checks": [asdict(check) for check in found]}, text)
+    if not fine:
+        console.note(_ADVICE)
+    return EXIT_OK if fine else EXIT_FAILED
+
+
+def _unreadable(error: ConfigError, config: object, console: Console) -> int:
+    """Say everything that is wrong with a file that gives no settings; no other check can be made then."""
+    first, *more = error.lines()
+    console.say(_line(console, Check("load config", "FAIL", first)))
+    for line in more:
+        console.say(f"        {printable(line)}")
+    if console.as_json:
+        check = {
+            "name": "load config",
+            "state": "FAIL",
+            "detail": first,
+            "problems": error.as_dict()["problems"],
+        }
+        console.result({"ok": False, "config": str(config), "passed": 0, "total": 1, "checks": [check]}, "")
+    console.note(_ADVICE)
+    return EXIT_FAILED
