@@ -1,0 +1,86 @@
+"""`covey status`: show how a peer is doing, or which peers there are."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from covey.cli.console import Console, printable
+from covey.cli.parser import Parser
+from covey.cli.reach import client, running
+from covey.system.home import Home
+
+EXAMPLE: Final = "covey status writer"
+
+
+def configure(parser: Parser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("peer", nargs="?", help="name of the peer; without one, all peers of this machine")
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Ask the peer, or list the peers."""
+    home = Home.resolve(console.env)
+    if arguments.peer is None:
+        return _list(home, console)
+    with client(home, arguments.peer) as peer:
+        found = peer.request("status")
+    console.result(found, "\n".join(_lines(found)))
+    return 0
+
+
+def _list(home: Home, console: Console) -> int:
+    alive = set(running(home))
+    known = [{"peer": name, "running": name in alive} for name in home.peers()]
+    width = max((len(str(each["peer"])) for each in known), default=0)
+    lines = [f"{each['peer']:<{width}}  {'running' if each['running'] else 'stopped'}" for each in known]
+    if not lines:
+        lines = [f"no peers yet: looked in {home.path / 'peers'}", "  start one: covey listen"]
+    console.result({"home": str(home.path), "peers": known}, "\n".join(lines))
+    return 0
+
+
+def _lines(found: Mapping[str, Any]) -> Iterator[str]:
+    node, agent = found["node"], found["agent"]
+    rows: list[tuple[str, object]] = [
+        ("peer", found["peer"]),
+        ("room", node["room"]),
+        ("node id", node["node_id"]),
+        ("fingerprint", node["fingerprint"]),
+        ("listening", node["listening"] or "no: dials out only"),
+        ("reach", "local network" if node["lan"] else "this machine only"),
+        ("uptime", duration(node["uptime_seconds"])),
+        ("peers", node["peers"]),
+        ("anchors", node["anchors"]),
+        ("store", node["store"]),
+        ("strangers", "may wake the agent" if node["strangers_wake"] else "wake nobody"),
+    ]
+    rows += [(name.replace("_", " "), found[name]) for name in ("pid", "log", "version") if name in found]
+    if agent is None:
+        rows.append(("agent", "none"))
+    else:
+        rows += list(flat(agent))
+    rows += [(f"  {name}", count) for name, count in node["counters"].items()]
+    width = max(len(name) for name, _ in rows) + 1
+    for name, value in rows:
+        yield f"{name + ':':<{width}} {printable(str(value))}"
+
+
+def flat(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield nested facts as `outer inner` rows."""
+    for name, value in facts.items():
+        label = f"{prefix}{name}".replace("_", " ")
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{label} ")
+        else:
+            yield label, "-" if value is None else value
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as a person says it: 26s, 4m, 2.5h, 3.1d."""
+    if seconds < 60:
+        return f"{seconds:.0f}s"
+    if seconds < 3_600:
+        return f"{seconds / 60:.0f}m"
+    return f"{seconds / 3_600:.1f}h" if seconds < 86_400 else f"{seconds / 86_400:.1f}d"

@@ -1,0 +1,74 @@
+"""`covey trace`: show where a block comes from, as a tree; from a running peer, or its store."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from covey.cli.blocks import short_key
+from covey.cli.console import Console, printable
+from covey.cli.parser import Parser, whole
+from covey.cli.reach import ask_or_read
+from covey.limits import IPC_TRACE_DEPTH
+from covey.system.home import Home
+
+EXAMPLE: Final = "covey trace writer cmb-5e41…"
+
+
+def configure(parser: Parser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("peer", help="whose memory")
+    parser.add_argument("key", help="the block's content key (cmb-…)")
+    parser.add_argument(
+        "--depth", type=whole(1, IPC_TRACE_DEPTH), default=20, metavar="N", help="generations (default 20)"
+    )
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Ask the peer, or read its store when it does not run."""
+    key, depth = arguments.key, arguments.depth
+
+    def read(memory: Any) -> dict[str, Any]:
+        from covey.runtime.ipc import trace
+
+        return trace(memory, key, depth)
+
+    found = ask_or_read(
+        Home.resolve(console.env), arguments.peer, "trace", {"key": key, "depth": depth}, read
+    )
+    console.result({"peer": arguments.peer, **found}, "\n".join(tree(console, found)))
+    return 0
+
+
+def tree(console: Console, found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a block and, indented beneath it, what it answers; what was shown once is only named again."""
+    held = {each["block"]["key"]: each["block"] for each in found["chain"]}
+    missing = set(found["missing"])
+    shown: set[str] = set()
+    stack = [(found["root"], 0)]
+    yield f"root: {found['root']}"
+    while stack:
+        key, depth = stack.pop()
+        yield "  " * depth + _node(console, key, held.get(key), missing=key in missing, again=key in shown)
+        if key in held and key not in shown:
+            stack += [(parent, depth + 1) for parent in reversed(held[key]["parents"])]
+        shown.add(key)
+    if found["cut"]:
+        yield console.style("(older ancestors are not shown: --depth shows more)", "dim")
+
+
+def _node(console: Console, key: str, block: Mapping[str, Any] | None, *, missing: bool, again: bool) -> str:
+    name = console.style(f"[{short_key(key)}]", "cyan")
+    if block is None:
+        return f"{name} ({'not held here' if missing else 'beyond the depth shown'})"
+    who = console.style(printable(block["author"]), "bold")
+    if again:
+        return f"{name} by {who} (shown above)"
+    said = " ".join(f'{category}="{_short(text)}"' for category, text in block["said"].items())
+    return f"{name} by {who} | {said}"
+
+
+def _short(text: str) -> str:
+    shown = printable(text)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
