@@ -65,6 +65,10 @@ class Console:
         """Print an error: lines on standard error, and with --json an object on standard output."""
         if self.as_json:
             self._write(self.out, _json({"ok": False, "error": {**error.as_dict(), "hint": hint}}))
+        self.complain(said, error, hint)
+
+    def complain(self, said: str, error: CoveyError, hint: str | None) -> None:
+        """Print an error for a person, on standard error."""
         prefix = self.style(f"{said}:", "bold")
         for line in error.message.splitlines():
             self._write(self.err, f"{prefix} {printable(line)}")

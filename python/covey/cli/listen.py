@@ -1,0 +1,122 @@
+"""`covey listen`: print blocks as they are admitted, with their verdicts."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from covey.cli import mesh_flags
+from covey.cli.blocks import event_lines
+from covey.cli.console import Console, printable
+from covey.cli.parser import Parser, whole
+from covey.errors import EXIT_OK, NotRunningError, UsageError
+from covey.names import peer_name
+from covey.net.ipc.client import IpcClient
+from covey.system.clock import SystemClock
+from covey.system.home import Home
+
+if TYPE_CHECKING:
+    from covey.cli.loop import Stop
+
+EXAMPLE: Final = "covey listen --room planning"
+DEFAULT_NAME: Final = "listener"
+
+
+def configure(parser: Parser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("peer", nargs="?", help=f"a running peer, or the new one's name ({DEFAULT_NAME})")
+    parser.add_argument("--name", metavar="NAME", help="the same as PEER")
+    parser.add_argument(
+        "--count", type=whole(1, 1_000_000_000), metavar="N", help="end after N blocks were delivered"
+    )
+    mesh_flags.add(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Listen through the running peer of that name, or start it."""
+    if arguments.peer and arguments.name and arguments.peer != arguments.name:
+        raise UsageError(f"two names: {arguments.peer} and {arguments.name}")
+    home, name = Home.resolve(console.env), peer_name(arguments.peer or arguments.name or DEFAULT_NAME)
+    shown = Shown(console, arguments.count)
+    try:
+        running = IpcClient(home.socket_path(name))
+    except NotRunningError:
+        return _start(arguments, home, name, shown)
+    # Ctrl-C is how one stops listening; the peer itself runs on.
+    with running, contextlib.suppress(KeyboardInterrupt):
+        return _attach(running, name, shown)
+    return EXIT_OK
+
+
+class Shown:
+    """Prints news, and counts the blocks among it."""
+
+    def __init__(self, console: Console, count: int | None) -> None:
+        self._console = console
+        self._left = count
+        self._clock = SystemClock()
+
+    def __call__(self, event: Mapping[str, Any]) -> bool:
+        """Show one event; return True when enough were shown."""
+        lines = list(event_lines(self._console, event, self._clock.now_ms()))
+        if lines or self._console.as_json:
+            self._console.event(event, "\n".join(lines))
+        if self._left is not None and event["event"] == "delivered":
+            self._left -= 1
+        return self._left == 0
+
+    def began(self, facts: Mapping[str, Any], text: str) -> None:
+        """Say that listening has begun."""
+        if self._console.as_json:
+            self._console.event({"event": "listening", **facts}, "")
+        else:
+            self._console.note(self._console.style(text, "dim"))
+
+
+def _attach(peer: IpcClient, name: str, shown: Shown) -> int:
+    status = peer.request("status")
+    room = status["node"]["room"]
+    events = peer.subscribe()
+    shown.began(
+        {"peer": name, "room": room, "attached": True},
+        f"listening through the running peer {printable(name)} in room {room}; Ctrl-C ends only this",
+    )
+    for event in events:
+        if shown(event):
+            break
+    return EXIT_OK
+
+
+def _start(arguments: argparse.Namespace, home: Home, name: str, shown: Shown) -> int:
+    from covey.cli import loop
+    from covey.cli.peer import PeerPlan, open_peer
+    from covey.proto.news import News, as_dict
+
+    plan = PeerPlan(home, name, mesh_flags.options(arguments, outbound_only=False))
+
+    async def work(stop: Stop) -> int:
+        failure: list[BaseException] = []
+
+        def show(news: News) -> None:
+            try:
+                if shown(as_dict(news)):
+                    stop.request("count")
+            except Exception as error:  # a closed pipe must end the command, not count as a node's bug
+                failure.append(error)
+                stop.request("output")
+
+        async with open_peer(plan, on_stop=lambda: stop.request("IPC_STOP")) as peer:
+            peer.node.subscribe(show)
+            room, port = peer.node.options.room, peer.node.port
+            shown.began(
+                {"peer": name, "room": room, "port": port, "attached": False},
+                f"listening as {printable(name)} in room {room}, port {port}; Ctrl-C ends it",
+            )
+            await stop.wait()
+        if failure:
+            raise failure[0]
+        return EXIT_OK
+
+    return loop.run(work)

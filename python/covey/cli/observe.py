@@ -1,0 +1,219 @@
+"""`covey observe`: put a block on the mesh, through a running peer or through one that lives just for it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from covey.cli import mesh_flags
+from covey.cli.blocks import send_line, sends_summary
+from covey.cli.console import Console, printable
+from covey.cli.parser import Parser, seconds
+from covey.errors import EXIT_OK, CoveyError, NetworkError, NotRunningError, UsageError
+from covey.limits import IPC_RECEIPT_SECONDS
+from covey.model import CAT7
+from covey.names import peer_name
+from covey.net.ipc.client import IpcClient
+from covey.system.home import Home
+
+if TYPE_CHECKING:
+    from covey.cli.loop import Stop
+    from covey.proto.options import NodeOptions
+    from covey.runtime.node import Node
+
+EXAMPLE: Final = 'covey observe --focus "the release notes are ready" --mood relieved'
+DEFAULT_NAME: Final = "observer"
+LOCK_SECONDS: Final = 10.0
+"""How long commands of one name that say something wait for each other."""
+_GRACE_SECONDS: Final = 0.1
+"""After a peer was met, how long another may take to come too; on one machine all come within 20 ms."""
+_LAN_GRACE_SECONDS: Final = 1.0
+"""The same on a network: multicast answers come within a second (RFC 6762 §6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What is said, to whom (None: the room), and how its short-lived speaker sits on the mesh."""
+
+    categories: Mapping[str, str]
+    to: str | None
+    options: NodeOptions
+
+
+def configure(parser: Parser) -> None:
+    """Declare the arguments."""
+    configure_block(parser)
+    parser.add_argument("--peer", metavar="NAME", help=f"who says it (default {DEFAULT_NAME})")
+
+
+def configure_block(parser: Parser) -> None:
+    """Declare the seven categories and what `observe` and `send` share."""
+    for name in CAT7:
+        parser.add_argument(f"--{name}", metavar="TEXT", help=f"the block's {name}")
+    parser.add_argument(
+        "--parent",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="a block this one answers (may be given several times)",
+    )
+    parser.add_argument(
+        "--wait",
+        type=seconds(0, 600),
+        default=IPC_RECEIPT_SECONDS,
+        metavar="SECONDS",
+        help=f"longest wait for peers, and then for their answers (default {IPC_RECEIPT_SECONDS:g})",
+    )
+    mesh_flags.add(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Say it, and report what became of it at each peer."""
+    return say(arguments, console, arguments.peer, None)
+
+
+def say(arguments: argparse.Namespace, console: Console, name: str | None, to: str | None) -> int:
+    """Emit a block as `name`, to `to` or to the room.
+
+    Raises:
+        UsageError: The block says nothing.
+        NetworkError: Nobody took it; it is kept.
+    """
+    categories = {each: text for each in CAT7 if (text := getattr(arguments, each))}
+    if not categories:
+        raise UsageError("nothing to say: give at least one of --" + ", --".join(CAT7))
+    home = Home.resolve(console.env)
+    found = None if name is None else _through_running(arguments, home, peer_name(name), categories, to)
+    if found is None:
+        options = mesh_flags.options(arguments, outbound_only=True)
+        found = _by_itself(arguments, home, name or DEFAULT_NAME, Saying(categories, to, options))
+    return report(console, f"covey {'observe' if to is None else 'send'}", found)
+
+
+def report(console: Console, said: str, found: Mapping[str, Any]) -> int:
+    """Print what became of a block, and return 0 when a peer took it, else 1.
+
+    Raises:
+        CoveyError: It was not emitted at all.
+    """
+    if found["result"] == "refused":
+        raise CoveyError(f"not emitted: {found['reason']}: {found['detail']}", code=found["reason"])
+    if found["result"] == "duplicate":
+        raise CoveyError(
+            f"not sent: {found['speaker']} holds the same block already: {found['key']}",
+            code="duplicate",
+            hint="a block is what it says: say something new",
+        )
+    block, sends = found["block"], found["sends"]
+    lines = [f"observed as {block['key']} in room {block['room']}"]
+    lines += [f"  {send_line(console, send)}" for send in sends]
+    if found["taken"]:
+        lines.append(sends_summary(sends))
+        console.result({"ok": True, **found}, "\n".join(lines))
+        return EXIT_OK
+    error = _not_taken(found)
+    console.result({"ok": False, **found, "error": error.as_dict()}, "\n".join(lines))
+    console.complain(said, error, error.hint)
+    return error.exit_code
+
+
+def _not_taken(found: Mapping[str, Any]) -> NetworkError:
+    key, speaker = found["block"]["key"], found["speaker"]
+    kept = f"the block is kept in {speaker}'s store: covey recall {speaker}"
+    if not found["sends"]:
+        room, waited = found["block"]["room"], found["waited_seconds"]
+        return NetworkError(
+            f'nobody was there: no peer in room "{room}" within {waited:g} s',
+            code="nobody",
+            hint=f"{kept}\nstart somebody: covey listen --room {room}",
+        )
+    by = "; ".join(
+        f"{send['name']}: {send['state']}" + (f" ({send['reason']})" if send["reason"] else "")
+        for send in found["sends"]
+    )
+    return NetworkError(f"no peer took {key[:16]}: {printable(by)}", code="not_taken", hint=kept)
+
+
+def _through_running(
+    arguments: argparse.Namespace, home: Home, name: str, categories: Mapping[str, str], to: str | None
+) -> dict[str, Any] | None:
+    """Emit through the running peer called `name`; None when it does not run."""
+    try:
+        peer = IpcClient(home.socket_path(name))
+    except NotRunningError:
+        return None
+    asked: dict[str, object] = {
+        "categories": dict(categories),
+        "parents": arguments.parent,
+        "wait_seconds": arguments.wait,
+    }
+    if to is not None:
+        asked["to"] = to
+    with peer:
+        found = peer.request(
+            "observe" if to is None else "send",
+            asked,
+            timeout_seconds=arguments.wait + IPC_RECEIPT_SECONDS,
+        )
+    return {**found, "speaker": name, "waited_seconds": 0.0}
+
+
+def _by_itself(arguments: argparse.Namespace, home: Home, name: str, saying: Saying) -> dict[str, Any]:
+    """Emit through a peer that lives as long as this command."""
+    from covey.cli import loop
+    from covey.cli.peer import PeerPlan, open_peer
+    from covey.model import Proposal
+    from covey.runtime.emit import addressee, emit_and_wait
+    from covey.runtime.ipc import emission_as_dict
+
+    plan = PeerPlan(
+        home,
+        name,
+        saying.options,
+        wait_for_lock_seconds=LOCK_SECONDS,
+        multicast_after_seconds=0.0 if saying.options.lan else _GRACE_SECONDS * 2,
+    )
+    found: dict[str, Any] = {}
+
+    async def emit() -> None:
+        async with open_peer(plan) as peer:
+            grace = _LAN_GRACE_SECONDS if saying.options.lan else _GRACE_SECONDS
+            await meet(peer.node, arguments.wait, saying.to, grace)
+            to = None if saying.to is None else addressee(saying.to, peer.node.peers())
+            proposal = Proposal(dict(saying.categories), tuple(arguments.parent), to)
+            emission = await emit_and_wait(peer.node, proposal, arguments.wait)
+        found.update(emission_as_dict(emission), speaker=name, waited_seconds=arguments.wait)
+
+    async def work(stop: Stop) -> int:
+        return await loop.until_stopped(emit(), stop)
+
+    if loop.run(work) != EXIT_OK:
+        raise KeyboardInterrupt
+    return found
+
+
+async def meet(node: Node, wait_seconds: float, to: str | None, grace_seconds: float) -> None:
+    """Wait until the addressee is there, or somebody is and for a grace period nobody else came."""
+    came = asyncio.Event()
+    unsubscribe = node.subscribe(lambda news: came.set())
+    try:
+        async with asyncio.timeout(wait_seconds):
+            while not _present(node, to):
+                came.clear()
+                await came.wait()
+        if to is None:
+            known = 0
+            while len(node.peers()) > known:
+                known = len(node.peers())
+                await asyncio.sleep(grace_seconds)
+    except TimeoutError:
+        pass  # nobody came; what that means is said by the emission's own report
+    finally:
+        unsubscribe()
+
+
+def _present(node: Node, to: str | None) -> bool:
+    return any(to is None or to in (peer.name, peer.node_id) for peer in node.peers())

@@ -1,0 +1,229 @@
+"""Putting a peer together for a command: lock, identity, store, node, control socket, in that order.
+
+What was opened is closed in the reverse order, whatever happened in between; the lock goes last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import traceback
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from covey.errors import CollisionError
+from covey.net.ipc.server import IpcServer
+from covey.net.mdns import MdnsDiscovery
+from covey.net.registry import RegistryDiscovery
+from covey.net.tcp import TcpTransport
+from covey.proto.news import News, as_dict
+from covey.runtime.ipc import AgentView, Control
+from covey.runtime.node import Node
+from covey.store import NodeStore, StoreMemory, open_store
+from covey.system import identity as ids
+from covey.system.clock import SystemClock
+from covey.system.entropy import SystemEntropy
+from covey.system.home import Home
+from covey.system.lock import PeerLock
+from covey.system.log import Log, LogFile, Rotation, Scrubber, tee
+
+if TYPE_CHECKING:
+    from covey import _core
+    from covey.net.ipc.codec import Request
+    from covey.ports import Discovery, Memory
+    from covey.proto.effects import Advert, Hint
+    from covey.proto.options import NodeOptions
+
+_LOCK_LOOK_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class PeerPlan:
+    """What a peer is made of.
+
+    `wait_for_lock_seconds` lets short commands of one name follow each other instead of failing;
+    `multicast_after_seconds` spares those that end sooner the loading of zeroconf (a quarter of a second).
+    """
+
+    home: Home
+    name: str
+    options: NodeOptions
+    log_level: str = "info"
+    rotation: Rotation | None = None
+    wait_for_lock_seconds: float = 0.0
+    multicast_after_seconds: float = 0.0
+    scrubber: Scrubber | None = None
+    sinks: tuple[Callable[[str], None], ...] = ()
+
+
+class Later:
+    """A discovery source that begins a little later, and not at all when the peer has ended by then."""
+
+    def __init__(self, source: Discovery, after_seconds: float) -> None:
+        self._source = source
+        self._after_seconds = after_seconds
+        self._begun = False
+
+    @property
+    def label(self) -> str:
+        """Return the source's own name."""
+        return self._source.label
+
+    async def start(self, advert: Advert, found: Callable[[Hint], None], gone: Callable[[str], None]) -> None:
+        """Wait, then begin."""
+        await asyncio.sleep(self._after_seconds)
+        self._begun = True
+        await self._source.start(advert, found, gone)
+
+    async def stop(self) -> None:
+        """End what has begun."""
+        if self._begun:
+            await self._source.stop()
+
+
+class OpenPeer:
+    """A peer that runs: its node, its store, its log, and the place where an agent joins it."""
+
+    def __init__(self, plan: PeerPlan, node: Node, store: _core.Store, log: Log) -> None:
+        self.plan = plan
+        self.node = node
+        self.store = store
+        self.memory = StoreMemory(store, node.node_id)
+        self.log = log
+        self.agent: AgentView | None = None
+        self.server: IpcServer | None = None
+        self._unwatch: Callable[[], None] | None = None
+
+    async def serve(self, on_stop: Callable[[], None]) -> None:
+        """Open the control socket.
+
+        Raises:
+            IpcError: It cannot be opened.
+        """
+        control = Control(self.node, self.memory, on_stop, agent=lambda: self.agent, facts=self._facts)
+
+        async def handle(request: Request) -> Mapping[str, Any]:
+            return await control.handle(request.cmd, request.arguments)
+
+        self.server = IpcServer(handle, complain=self._complain, watched=self._watched)
+        await self.server.start(self.plan.home.socket_path(self.plan.name))
+
+    def publish(self, event: Mapping[str, Any]) -> None:
+        """Hand an event to everybody who listens on the control socket."""
+        if self.server is not None:
+            self.server.publish(event)
+
+    def _facts(self) -> Mapping[str, Any]:
+        server = self.server
+        return {
+            "pid": os.getpid(),
+            "log": str(self.plan.home.log_path(self.plan.name)),
+            "log_lines_lost": self.log.lost,
+            "subscribers": 0 if server is None else server.subscribers,
+            "events_dropped": 0 if server is None else server.dropped,
+        }
+
+    def _watched(self, on: bool) -> None:
+        """Listen to the node only while somebody listens to us: building news costs time for each block."""
+        if on and self._unwatch is None:
+            self._unwatch = self.node.subscribe(self._on_news)
+        elif not on and self._unwatch is not None:
+            self._unwatch()
+            self._unwatch = None
+
+    def _on_news(self, news: News) -> None:
+        self.publish(as_dict(news))
+
+    def _complain(self, cmd: str, error: BaseException) -> None:
+        self.log.error("control-failed", cmd=cmd, traceback=traceback.format_exception(error))
+
+
+@asynccontextmanager
+async def open_peer(plan: PeerPlan, *, on_stop: Callable[[], None] | None = None) -> AsyncIterator[OpenPeer]:
+    """Run a peer for as long as the context lasts.
+
+    Args:
+        plan: What it is made of.
+        on_stop: Called when somebody asks it to stop; None opens no control socket.
+
+    Raises:
+        CollisionError: It runs already.
+        StoreError: A folder, the lock, the log or the store cannot be used.
+        IdentityError: Its identity cannot be used.
+        NetworkError: Its address cannot be bound.
+        IpcError: Its control socket cannot be opened.
+    """
+    home, name = plan.home, plan.name
+    async with AsyncExitStack() as stack:
+        home.prepare_peer(name)
+        lock = await _lock(plan)
+        stack.callback(lock.release)
+        log_file = LogFile(home.log_path(name), plan.rotation)
+        stack.callback(log_file.close)
+        clock, entropy = SystemClock(), SystemEntropy()
+        log = Log(tee(log_file, *plan.sinks), clock, peer=name, level=plan.log_level, scrubber=plan.scrubber)
+        identity = ids.load_or_create(home.identity_path(name), name, clock, entropy)
+        signer = ids.native(identity)
+        store = open_store(home.store_path(name), identity.node_id)
+        writer = NodeStore(store, signer, clock, lambda reason, detail: _trouble(log, reason, detail))
+        stack.callback(writer.close)
+        node = Node(
+            signer,
+            plan.options,
+            store=writer,
+            transport=TcpTransport(),
+            discovery=(
+                RegistryDiscovery(home.registry_folder, clock),
+                Later(MdnsDiscovery(), plan.multicast_after_seconds),
+            ),
+            clock=clock,
+            entropy=entropy,
+            log=log.write,
+        )
+        stack.push_async_callback(node.stop)
+        await node.start()
+        peer = OpenPeer(plan, node, store, log)
+        if on_stop is not None:
+            await peer.serve(on_stop)
+            assert peer.server is not None, "serve makes it"
+            stack.push_async_callback(peer.server.close)
+        yield peer
+
+
+@contextmanager
+def stored_memory(home: Home, name: str) -> Iterator[Memory]:
+    """Read the store of a peer that does not run; nobody can start it meanwhile.
+
+    Raises:
+        CollisionError: It runs, or is just starting.
+        IdentityError: Its identity cannot be read.
+        StoreError: Its store cannot be opened.
+    """
+    lock = PeerLock.acquire(home.lock_path(name), name)
+    try:
+        node_id = ids.load(home.identity_path(name)).node_id
+        store = open_store(home.store_path(name), node_id)
+        try:
+            yield StoreMemory(store, node_id)
+        finally:
+            store.close()
+    finally:
+        lock.release()
+
+
+def _trouble(log: Log, reason: str, detail: str) -> None:
+    log.warn("store-trouble", reason=reason, detail=detail)
+
+
+async def _lock(plan: PeerPlan) -> PeerLock:
+    deadline = time.monotonic() + plan.wait_for_lock_seconds
+    while True:
+        try:
+            return PeerLock.acquire(plan.home.lock_path(plan.name), plan.name)
+        except CollisionError:
+            if time.monotonic() >= deadline:
+                raise
+            await asyncio.sleep(_LOCK_LOOK_SECONDS)
