@@ -139,8 +139,11 @@ class _Walk:
         elif char == "{":
             self.inline(at)
         else:
+            start = self.at
             while self.at < len(self.text) and self.text[self.at] not in ",]}\n#":
                 self.step()
+            if self.at == start:
+                raise IndexError("no value here")
 
     def array(self, at: Path) -> None:
         self.step()
@@ -165,7 +168,8 @@ class _Walk:
         end = triple if is_long else quote
         self.step(len(end))
         while not self.text.startswith(end, self.at):
-            self.step(2 if quote == '"' and self.text[self.at] == "\\" else 1)
+            is_escape = self.text[self.at] == "\\"  # raises past the end, where no string can close
+            self.step(2 if is_escape and quote == '"' else 1)
         self.step(len(end))
         while is_long and self.at < len(self.text) and self.text[self.at] == quote:
             self.step()  # up to two quotes may stand right before the closing three

@@ -28,18 +28,19 @@ class Table:
             report(at, "a table", toml_type(value))
             return MISSING
         known = {spec.name: spec for spec in fields(self.cls)}
-        table = _renamed(value, known, at, report)
+        written = _written(value, known, at, report)
         read: dict[str, Any] = {}
         complete = True
         for name, spec in known.items():
             entry = _entry(spec)
-            if name not in table:
-                complete &= _required(entry, spec, (*at, name), report)
+            here = (*at, written.get(name, name))
+            if name not in written:
+                complete &= _required(entry, spec, here, report)
             elif entry.unsupported is not None:
-                report((*at, name), "a key this build supports", "one it does not", entry.unsupported)
+                report(here, "a key this build supports", "one it does not", entry.unsupported)
                 complete = False
             else:
-                read[name] = entry.rule.read(table[name], (*at, name), report)
+                read[name] = entry.rule.read(value[written[name]], here, report)
                 complete &= read[name] is not MISSING
         return self.cls(**read) if complete else MISSING
 
@@ -65,28 +66,31 @@ class Table:
         return {**schema, "required": required} if required else schema
 
 
-def _renamed(
+def _written(
     value: Mapping[str, Any], known: Mapping[str, Field[Any]], at: Path, report: Report
-) -> dict[str, Any]:
-    """Return the table under today's names; unknown keys and contradictions are reported."""
+) -> dict[str, str]:
+    """Return, by today's name of each key in the table, the name it is written under there.
+
+    Unknown keys, and older names that contradict their new ones, are reported.
+    """
     older = {entry.older: name for name, spec in known.items() if (entry := _entry(spec)).older}
-    table: dict[str, Any] = {name: item for name, item in value.items() if name in known}
+    written = {name: name for name in value if name in known}
     for name, item in value.items():
         if name in known:
             continue
-        if name not in older:
+        new = older.get(name)
+        if new is None:
             _unknown(name, known, at, report)
-        elif older[name] in table and table[older[name]] != item:
-            new = older[name]
+        elif new not in value:
+            written[new] = name
+        elif value[new] != item:
             report(
                 (*at, name),
                 f"the same value as `{new}`, whose older name it is",
                 shown(item),
                 f"keep `{new}` and remove `{name}`",
             )
-        else:
-            table[older[name]] = item
-    return table
+    return written
 
 
 def _unknown(name: str, known: Mapping[str, Field[Any]], at: Path, report: Report) -> None:

@@ -169,6 +169,8 @@ def test_room_is_the_term_and_group_its_older_name() -> None:
     assert (problem.key, problem.line) == ("mesh.group", 18)
     assert "keep `room`" in (problem.hint or "")
     assert settings.parse(with_section("[context]\nn_group = 4")).context.n_room == 4
+    wrong = only(with_section("[context]\nn_own = 1\nn_group = -4"))
+    assert (wrong.key, wrong.line) == ("context.n_group", 18), "a problem is named as it is written"
 
 
 @pytest.mark.parametrize("key", ["relay", "relay_token"])
