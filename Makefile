@@ -57,6 +57,8 @@ bench: $(STAMPS)/run $(STAMPS)/test ## figures of a release build, with ratios a
 	@$(MAKE) --no-print-directory build PROFILE=release
 	cargo bench --workspace --locked --quiet
 	$(BIN)/python -m benches $(ARGS)
+	$(BIN)/python -m benches.loopback
+	$(BIN)/python -m benches.loopback --heard
 
 .PHONY: wheel
 wheel: $(STAMPS)/build ## the release wheel, in dist/

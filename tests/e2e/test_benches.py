@@ -39,3 +39,10 @@ def test_the_table_shows_medians_per_record_and_ratios():
         "store",
         f"  {'covey':32} {'50 ns':>12} {'20,000,000':>12}",
     ]
+
+
+def test_two_peers_on_loopback_are_measured():
+    command = [sys.executable, "-m", "benches.loopback", "--blocks", "600", "--heard"]
+    answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
+    assert answer.returncode == 0, answer.stderr
+    assert "blocks a second" in answer.stdout
