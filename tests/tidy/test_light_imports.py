@@ -26,6 +26,8 @@ HEAVY = {
 }
 """Modules that cost milliseconds or megabytes: loaded by what needs them, never before."""
 
+VENDORS = {"anthropic", "openai", "httpx", "httpx2", "pydantic", "zeroconf", "rich"}
+
 REPORT = """
 import json, sys
 before = set(sys.modules)
@@ -55,6 +57,23 @@ def test_importing_covey_loads_nothing_but_itself():
 @pytest.mark.parametrize("module", ["covey.core", "covey.model", "covey.settings", "covey.errors"])
 def test_values_and_core_stay_light(module):
     assert loaded_by(f"import {module}") & HEAVY == set()
+
+
+@pytest.mark.parametrize(
+    "words", [["--version"], ["--help"], ["schema"], ["fingerprint", "ghost"], ["status", "ghost"]]
+)
+def test_short_commands_stay_light(words, tmp_path, monkeypatch):
+    monkeypatch.setenv("COVEY_HOME", str(tmp_path))
+    loaded = loaded_by(f"from covey.cli import main\nmain({words!r})")
+    assert loaded & HEAVY == set()
+
+
+def test_no_vendor_is_loaded_to_check_a_configuration(tmp_path, monkeypatch):
+    monkeypatch.setenv("COVEY_HOME", str(tmp_path))
+    config = tmp_path / "agent.toml"
+    config.write_text('[identity]\nname = "a"\nrole = "writer"\n[mesh]\n[model]\nadapter = "ollama"\n')
+    words = ["dry-run", "--config", str(config)]
+    assert loaded_by(f"from covey.cli import main\nassert main({words!r}) == 0") & VENDORS == set()
 
 
 def test_a_heavy_import_is_found():
