@@ -7,6 +7,8 @@ made); all three check the same table (`values`). Only `load` and the prompt fil
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +25,7 @@ from covey.settings.table import Table
 from covey.settings.values import Settings
 
 _DRY_RUN = "fix the lines above; `covey dry-run --config <path>` checks again without joining the mesh"
+_BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 _SYNTAX_LINE = "(at line "
 
 
@@ -59,6 +62,8 @@ def parse(text: str, *, file: str = "agent.toml", base: Path | None = None) -> S
         raise _syntax_error(str(error), file, text) from None
     except RecursionError:
         raise _single(file, "<root>", "TOML", "tables nested too deep") from None
+    except ValueError:  # an integer longer than Python converts
+        raise _single(file, "<root>", "TOML", "a number of thousands of digits") from None
     return _read(data, locate(text), file, base or Path())
 
 
@@ -92,8 +97,17 @@ def dotted(at: KeyPath) -> str:
     """Return a path as messages write it: `scripted.rules[0].when`."""
     text = ""
     for part in at:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            name = part if _BARE.match(part) else printable(json.dumps(part, ensure_ascii=False))
+            text += f".{name}" if text else name
     return text or "<root>"
+
+
+def printable(text: str) -> str:
+    """Return text as a terminal may show it: what is not printable is escaped."""
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def _with_preset(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,13 +163,15 @@ def _text(path: Path, file: str, key: str, max_bytes: int = limits.CONFIG_BYTES)
         return raw.decode("utf-8-sig")
     except FileNotFoundError:
         hint = "`covey schema` lists every key" if key == "<file>" else "write the file, or use prompt.system"
-        raise _single(file, key, "a file that exists", f"nothing at {path}", hint) from None
+        raise _single(file, key, "a file that exists", f"nothing at {printable(str(path))}", hint) from None
     except PermissionError:
-        raise _single(file, key, "a readable file", f"permission denied at {path}") from None
+        raise _single(file, key, "a readable file", f"permission denied at {printable(str(path))}") from None
     except UnicodeDecodeError as error:
-        raise _single(file, key, "UTF-8 text", f"byte {error.start} of {path} that is not") from None
+        raise _single(
+            file, key, "UTF-8 text", f"byte {error.start} of {printable(str(path))} that is not"
+        ) from None
     except (OSError, RuntimeError) as error:
-        raise _single(file, key, "a readable file", f"{error} at {path}") from None
+        raise _single(file, key, "a readable file", printable(f"{error} at {path}")) from None
 
 
 def _single(file: str, key: str, expected: str, found: str, hint: str | None = None) -> ConfigError:

@@ -7,8 +7,6 @@ Nothing here knows a key of the file; those stand in `values`.
 
 from __future__ import annotations
 
-import difflib
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -63,12 +61,16 @@ def toml_type(value: object) -> str:
 
 def shown(value: object) -> str:
     """Return a value as a message shows it: short, on one line, ASCII."""
+    if isinstance(value, int) and value.bit_length() > 200:
+        return "a huge integer"  # Python itself refuses to write out the hugest
     text = ascii(value) if isinstance(value, str | int | float) else toml_type(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def nearest(word: str, known: Sequence[str]) -> str | None:
     """Return the known word a typing mistake most likely meant, or None."""
+    import difflib  # only a mistake needs it, and every start reads this file
+
     close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
     return close[0] if close else None
 
@@ -147,7 +149,7 @@ class Real:
         if isinstance(value, bool) or not isinstance(value, int | float):
             report(at, "a number", toml_type(value))
             return MISSING
-        if not math.isfinite(value) or not self.minimum <= value <= self.maximum:
+        if not self.minimum <= value <= self.maximum:  # nan is in no range
             report(at, f"a number from {self.minimum:g} to {self.maximum:g}", shown(value))
             return MISSING
         return float(value)

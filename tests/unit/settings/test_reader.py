@@ -261,6 +261,18 @@ def test_the_syntax_error_names_the_line_it_is_on() -> None:
     assert only('[identity]\nname = "x"\nrole = \n').line == 3
 
 
+@pytest.mark.parametrize("number", ["1" * 5000, "0x" + "f" * 5000, "1e999", "-1e999", "0x" + "f" * 300])
+def test_a_monstrous_number_is_a_problem_like_any_other(number: str) -> None:
+    for section in ("[budget]\nmax_cost_usd_per_run", "[mesh]\nlisten"):
+        assert "\n" not in str(only(with_section(f"{section} = {number}")))
+
+
+def test_a_key_cannot_write_on_the_terminal() -> None:
+    problem = only(with_section('[mesh]\n"a\\u001b[2J.b" = 1'))
+    assert problem.key == 'mesh."a\\u001b[2J.b"'
+    assert problem.line == 17
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     missing = tmp_path / "none.toml"
     with pytest.raises(ConfigError) as caught:
