@@ -42,3 +42,22 @@ def test_an_example_runs(name, tmp_path):
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_says_what_it_is_for(name):
     assert "Run it:" in (tree.python(name).body[0].value.value)
+
+
+CONFIGURATIONS = sorted(tree.named(under=("examples/",), suffix=".toml"))
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_an_example_configuration_passes_every_check(name, tmp_path):
+    environment = {**os.environ, "COVEY_HOME": str(tmp_path), "ANTHROPIC_API_KEY": "not-a-key"}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    answer = subprocess.run(
+        [sys.executable, "-m", "covey", "dry-run", "--config", tree.ROOT / name],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "PASS" in answer.stdout
