@@ -3,6 +3,7 @@
 from covey.store.memory import StoreMemory
 from covey.store.node import NodeStore
 from covey.store.opening import open_store, store_error
+from covey.store.wakes import StoreWakes
 from covey.store.writer import Answer, Failed, StoreWriter, Written
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Failed",
     "NodeStore",
     "StoreMemory",
+    "StoreWakes",
     "StoreWriter",
     "Written",
     "open_store",

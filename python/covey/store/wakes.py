@@ -1,0 +1,45 @@
+"""What an agent keeps in its peer's store: which blocks have woken it, and its budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from covey import _core
+from covey.store.opening import store_error
+
+Value = TypeVar("Value")
+
+
+class StoreWakes:
+    """The agent's own rows. Every method is one durable transaction or read; call them off the loop.
+
+    Args:
+        store: The peer's store.
+
+    Every method raises StoreError when the store cannot be read or written.
+    """
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: _core.Store) -> None:
+        self._store = store
+
+    def mark_woken(self, key: str) -> bool:
+        """Mark a block as having woken the agent; True when it never had."""
+        return _translated(lambda: self._store.mark_woken(key))
+
+    def state_get(self, name: str) -> bytes | None:
+        """Return a saved value, or None."""
+        return _translated(lambda: self._store.state_get(name))
+
+    def state_put(self, name: str, value: bytes) -> None:
+        """Save a value under a name, in place of an earlier one."""
+        _translated(lambda: self._store.state_put(name, value))
+
+
+def _translated(work: Callable[[], Value]) -> Value:
+    try:
+        return work()
+    except _core.CoreError as error:
+        raise store_error(error) from error
