@@ -69,9 +69,12 @@ class AgentEngine:
             return []
         if self._quiet_since is None or not isinstance(event, fx.Tick):
             self._quiet_since = now.monotonic
+        was_busy = self._busy
         self._take(event, now)
         self._resume_paused(now)
         self._pump(now)
+        if was_busy and not self._busy:
+            self._desk.note("info", "resting")
         self._check_end(now)
         effects, self._desk.effects = self._desk.effects, []
         return effects
@@ -108,6 +111,10 @@ class AgentEngine:
     def waiting(self) -> int:
         """Return how many blocks wait to wake the agent."""
         return len(self._waiting)
+
+    @property
+    def _busy(self) -> bool:
+        return bool(self._desk.active) or bool(self._waiting)
 
     def _take(self, event: fx.Event, now: Now) -> None:
         desk = self._desk

@@ -30,6 +30,15 @@ Note = fx.Note
 NoteListener = Callable[[Note], None]
 
 
+def as_event(note: Note) -> dict[str, Any]:
+    """Return a note as subscribers and `--json` get it: `{"event": "agent-…", "level": …, **facts}`.
+
+    The prefix keeps it apart from the node's own news: the node's `emitted` is a fact of the mesh, the
+    agent's says which wake it answers.
+    """
+    return {"event": f"agent-{note.event}", "level": note.level, **note.facts}
+
+
 class NewsMesh(Mesh, Protocol):
     """The node, as an agent uses it."""
 

@@ -132,6 +132,15 @@ def test_silence_is_an_answer_and_not_a_suppression(desk, block):
     assert (d.engine.tally.silent, d.engine.tally.suppressed, d.engine.in_flight) == (1, 0, 0)
 
 
+def test_it_says_when_nothing_is_in_hand_any_more(desk, block):
+    d = desk().hear(block("you", focus="one")).hear(block("you", focus="two"))
+    assert d.noted("resting") == []
+    d.reply("-")
+    assert d.noted("resting") == []
+    d.reply("-")
+    assert d.noted("resting") == [{}]
+
+
 def test_an_unreadable_answer_is_suppressed_with_its_reason(desk, block):
     d = desk().hear(block("you", focus="task")).reply(focus="  ")
     assert d.noted("answer-unreadable")[0]["reason"] == "empty"

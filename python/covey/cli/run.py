@@ -1,0 +1,211 @@
+"""`covey run`: start a peer and its agent from agent.toml, until it ends by itself or is told to."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any, Final
+
+from covey.cli.console import Console, printable
+from covey.cli.parser import Parser, path
+from covey.errors import EXIT_OK
+from covey.system.home import Home
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from covey.cli.loop import Stop
+    from covey.cli.peer import OpenPeer, PeerPlan
+    from covey.proto.news import News
+    from covey.proto.options import NodeOptions
+    from covey.runtime.agent import AgentRuntime, Note, RunEnd
+    from covey.settings import Settings
+
+EXAMPLE: Final = "covey run --config writer.toml"
+
+
+def configure(parser: Parser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--config", required=True, type=path, metavar="PATH", help="the peer's agent.toml")
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Load the settings, put the peer together, and stay until the end of its run."""
+    from covey.cli import loop
+    from covey.models import build
+    from covey.settings import load
+
+    settings = load(arguments.config)
+    model = build(settings, console.env)
+    plan = peer_plan(Home.resolve(console.env), settings, console.env)
+
+    async def work(stop: Stop) -> int:
+        from covey.cli.peer import open_peer
+
+        teller = Teller(console, stop)
+        async with open_peer(plan, on_stop=lambda: stop.request("stop")) as peer:
+            agent = join_agent(peer, settings, model)
+            peer.agent = agent
+            end = await _run(peer, agent, stop, teller)
+        teller.ended(end)
+        return EXIT_OK
+
+    return loop.run(work)
+
+
+def peer_plan(home: Home, settings: Settings, env: Mapping[str, str]) -> PeerPlan:
+    """Return what the peer is made of, as agent.toml says it."""
+    from covey.cli.peer import PeerPlan
+    from covey.models.factory import key_of
+    from covey.system.log import Rotation, Scrubber
+
+    secret = key_of(settings.model, env)
+    return PeerPlan(
+        home,
+        settings.identity.name,
+        node_options(settings),
+        log_level=settings.logging.level,
+        rotation=Rotation(settings.logging.max_file_size, settings.logging.keep),
+        scrubber=Scrubber([secret] if secret else []),
+    )
+
+
+def node_options(settings: Settings) -> NodeOptions:
+    """Return how the peer sits on the mesh, as agent.toml says it."""
+    from covey.proto.options import AdmissionOptions, NodeOptions
+
+    mesh, trust = settings.mesh, settings.trust
+    return NodeOptions(
+        room=mesh.room,
+        lan=mesh.lan,
+        host="0.0.0.0" if mesh.lan else "127.0.0.1",
+        port=mesh.listen,
+        addresses=tuple((each.host, each.port) for each in mesh.peers),
+        trusted=frozenset({*trust.trusted, *trust.invited}),
+        strangers_wake=trust.strangers_may_wake,
+        admission=AdmissionOptions(weights=settings.role_weights.as_tuple()),
+    )
+
+
+def join_agent(peer: OpenPeer, settings: Settings, model: Any) -> AgentRuntime:
+    """Return the agent of an open peer; it does nothing before `start`."""
+    from covey.agent.setup import engine_options, guards, persona
+    from covey.runtime.agent import AgentRuntime
+    from covey.store import StoreWakes
+    from covey.system.clock import SystemClock
+    from covey.system.entropy import SystemEntropy
+
+    node_id = peer.node.node_id
+    return AgentRuntime(
+        peer.node,
+        model,
+        persona=persona(settings, node_id),
+        options=engine_options(settings, node_id),
+        guards=guards(settings, node_id, model.reserve_usd),
+        memory=peer.memory,
+        store=StoreWakes(peer.store),
+        clock=SystemClock(),
+        entropy=SystemEntropy(),
+    )
+
+
+async def _run(peer: OpenPeer, agent: AgentRuntime, stop: Stop, teller: Teller) -> RunEnd:
+    import asyncio
+
+    from covey.proto.news import as_dict
+    from covey.runtime.agent import as_event
+
+    def on_note(note: Note) -> None:
+        peer.log.write(note.level, f"agent-{note.event}", note.facts)
+        event = as_event(note)
+        peer.publish(event)
+        teller.tell(event)
+
+    def on_news(news: News) -> None:
+        teller.tell(as_dict(news))
+
+    unsubscribe = agent.subscribe(on_note)
+    # Text mode shows what the agent decides; the mesh's own news is for programs.
+    unwatch = peer.node.subscribe(on_news) if teller.as_json else None
+    try:
+        await agent.start()
+        teller.ready(peer, agent)
+        asked = asyncio.ensure_future(stop.wait())
+        ended = asyncio.ensure_future(agent.finished())
+        await asyncio.wait({asked, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done():
+            agent.stop(asked.result())
+        asked.cancel()
+        return await ended
+    finally:
+        unsubscribe()
+        if unwatch is not None:
+            unwatch()
+        await agent.close()
+
+
+class Teller:
+    """Says on the console what a running peer does: JSON lines for programs, one line each for people."""
+
+    _SHOWN: Final = frozenset(
+        {
+            "agent-woke",
+            "agent-emitted",
+            "agent-no-answer",
+            "agent-model-failed",
+            "agent-model-not-ready",
+            "agent-wake-deferred",
+            "agent-wake-ended",
+            "agent-answer-held-back",
+            "agent-answer-unreadable",
+            "agent-emission-refused",
+            "agent-call-spared",
+        }
+    )
+
+    def __init__(self, console: Console, stop: Stop) -> None:
+        """Speak on `console`; ask for the stop when nobody reads it any more."""
+        self.as_json = console.as_json
+        self._console = console
+        self._stop = stop
+        self._deaf = False
+
+    def ready(self, peer: OpenPeer, agent: AgentRuntime) -> None:
+        """Say that the peer listens and its agent wakes from now on."""
+        node = peer.node
+        facts = {
+            "event": "ready",
+            "peer": node.identity.name,
+            "node_id": node.node_id,
+            "room": node.options.room,
+            "port": node.port,
+            "model": agent.model.label,
+            "peers": [{"node_id": each.node_id, "name": each.name} for each in node.peers()],
+            "store": str(peer.plan.home.store_path(peer.plan.name)),
+        }
+        self._say(facts, f"{node.identity.name} is in room {node.options.room} with {agent.model.label}")
+
+    def tell(self, event: Mapping[str, Any]) -> None:
+        """Say one event."""
+        if self.as_json or event["event"] in self._SHOWN:
+            facts = ", ".join(
+                f"{name} {printable(str(value))[:120]}"
+                for name, value in event.items()
+                if name not in ("event", "level") and value not in (None, [], {}, "")
+            )
+            self._say(event, f"{event['event'].removeprefix('agent-').replace('-', ' ')}: {facts}")
+
+    def ended(self, end: RunEnd) -> None:
+        """Say why the run is over."""
+        detail = f" ({end.detail})" if end.detail else ""
+        self._say(
+            {"event": "ended", "reason": end.reason, "detail": end.detail}, f"ended: {end.reason}{detail}"
+        )
+
+    def _say(self, event: Mapping[str, Any], text: str) -> None:
+        if self._deaf:
+            return
+        try:
+            self._console.event(event, text)
+        except (OSError, ValueError) as error:  # nobody reads us: the peer finishes and ends
+            self._deaf = True
+            self._stop.request(f"output: {error}")
