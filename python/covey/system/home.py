@@ -19,6 +19,8 @@ from covey.limits import SOCKET_PATH_BYTES
 from covey.names import peer_name
 
 _ROOMS_OF_HOME: Final = ("peers", "run", "registry", "logs")
+_OURS: Final = (*_ROOMS_OF_HOME, "demo")
+"""What covey may have put there; `covey demo` makes its own homes under `demo`."""
 _PRIVATE: Final = 0o700
 
 
@@ -122,7 +124,7 @@ class Home:
 
     def _is_ours(self) -> bool:
         """Say whether an existing home holds nothing that is not covey's, so that closing it harms nobody."""
-        return all(entry.name in _ROOMS_OF_HOME for entry in self.path.iterdir())
+        return all(entry.name in _OURS for entry in self.path.iterdir())
 
 
 def private_folder(path: Path, *, ours: Callable[[], bool] | None = None, follow: bool = False) -> None:
