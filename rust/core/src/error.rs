@@ -81,8 +81,6 @@ reasons! {
     MalformedHandshake = "malformed_handshake", code 1006;
     /// A frame that is not the one the handshake is at, or a handshake frame after it (§5.3).
     HandshakeOrder = "handshake_order", code 1006;
-    /// A handshake that took too long (§5.2).
-    HandshakeTimeout = "handshake_timeout", code 1004;
     /// Another protocol version, or the retired one-frame handshake (§5.2).
     VersionMismatch = "version_mismatch", code 1001;
     /// A peer of another room (§5.8).
