@@ -64,7 +64,7 @@ REGISTRY_ENTRY_BYTES: Final = 4_096  # one entry has nine short members
 
 # --- store (the tables' own bounds stand in the native store) ----------------------------------------
 STORE_GROUP_ROWS: Final = 1_024  # of one transaction: about 30 ms of work, four full batches
-STORE_QUEUE_ROWS: Final = 16_384  # that wait for the disk: twice what stops the reading, so a burst still fits
+STORE_QUEUE_ROWS: Final = 16_384  # that wait for the disk: twice what stops reading, so a burst fits
 STORE_OUTBOX_PAGE: Final = 256  # records read back for one peer at once, each verified
 
 # --- configuration file ------------------------------------------------------------------------------
