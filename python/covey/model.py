@@ -17,6 +17,11 @@ NEUTRAL = "neutral"
 """The text a category is minted with when it says nothing (MMP 2.0 §14.3.2)."""
 
 
+def said(categories: Mapping[str, str]) -> dict[str, str]:
+    """Return only the categories that say something, in CAT7 order."""
+    return {name: categories[name] for name in CAT7 if categories.get(name, "") not in ("", NEUTRAL)}
+
+
 class Decision(StrEnum):
     """The one whole-record decision of admission (MMP 2.0 §9.2)."""
 
@@ -53,11 +58,7 @@ class Block:
 
     def said(self) -> dict[str, str]:
         """Return only the categories that say something, in CAT7 order."""
-        return {
-            name: self.categories[name]
-            for name in CAT7
-            if self.categories.get(name, "") and self.categories[name] != NEUTRAL
-        }
+        return said(self.categories)
 
 
 @dataclass(frozen=True, slots=True)

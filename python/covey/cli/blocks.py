@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from covey.cli.console import Console, printable
-from covey.model import CAT7, NEUTRAL
+from covey.model import CAT7, said
 
 _COLOURS: Final = {
     "aligned": "green",
@@ -32,11 +32,6 @@ def word(console: Console, state: str) -> str:
 def short_key(key: str) -> str:
     """Return a content key as people compare it: its prefix and 12 digits."""
     return key[:16]
-
-
-def said(categories: Mapping[str, str]) -> dict[str, str]:
-    """Return the categories that say something, in CAT7 order."""
-    return {name: categories[name] for name in CAT7 if categories.get(name, "") not in ("", NEUTRAL)}
 
 
 def clock(ms: int) -> str:

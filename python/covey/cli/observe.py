@@ -166,8 +166,8 @@ def _by_itself(arguments: argparse.Namespace, home: Home, name: str, saying: Say
     from covey.cli import loop
     from covey.cli.peer import PeerPlan, open_peer
     from covey.model import Proposal
+    from covey.runtime.answers import emission_as_dict
     from covey.runtime.emit import addressee, emit_and_wait
-    from covey.runtime.ipc import emission_as_dict
 
     plan = PeerPlan(
         home,

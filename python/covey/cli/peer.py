@@ -103,7 +103,9 @@ class OpenPeer:
         Raises:
             IpcError: It cannot be opened.
         """
-        control = Control(self.node, self.memory, on_stop, agent=lambda: self.agent, facts=self._facts)
+        control = Control(
+            self.node, self.memory, self.store, on_stop, agent=lambda: self.agent, facts=self._facts
+        )
 
         async def handle(request: Request) -> Mapping[str, Any]:
             return await control.handle(request.cmd, request.arguments)

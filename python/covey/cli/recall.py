@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     query, limit = " ".join(arguments.query), arguments.limit
 
     def read(memory: Any) -> dict[str, Any]:
-        from covey.runtime.ipc import recalled
+        from covey.runtime.answers import recalled
 
         return {"blocks": recalled(memory, query, limit)}
 

@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     key, depth = arguments.key, arguments.depth
 
     def read(memory: Any) -> dict[str, Any]:
-        from covey.runtime.ipc import trace
+        from covey.runtime.answers import trace
 
         return trace(memory, key, depth)
 

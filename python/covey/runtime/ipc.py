@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from covey import __version__, limits
 from covey.errors import CoveyError, IpcError
-from covey.memory.lineage import ancestors
-from covey.model import CAT7, Block, Duplicate, EmissionRefused, Minted, Proposal
+from covey.model import CAT7, Proposal
 from covey.ports import Memory
-from covey.runtime.emit import Emission, addressee, emit_and_wait
+from covey.runtime import answers
+from covey.runtime.emit import addressee, emit_and_wait
 from covey.runtime.node import Node
 
 Arguments = Mapping[str, Any]
@@ -37,6 +37,7 @@ class Control:
     Args:
         node: The peer on the mesh.
         memory: Its store, as an agent reads it; called on worker threads.
+        inbox: Its durable inbox; called on worker threads too.
         stop: Called once somebody asks the peer to end.
         agent: Gives its agent, where it has one; asked each time, since it joins late and leaves early.
         facts: Further facts for `status` (paths, process id), asked each time.
@@ -46,6 +47,7 @@ class Control:
         self,
         node: Node,
         memory: Memory,
+        inbox: answers.InboxStore,
         stop: Callable[[], None],
         *,
         agent: Callable[[], AgentView | None] = lambda: None,
@@ -53,6 +55,7 @@ class Control:
     ) -> None:
         self._node = node
         self._memory = memory
+        self._inbox_store = inbox
         self._stop = stop
         self._agent = agent
         self._facts = facts
@@ -62,6 +65,7 @@ class Control:
             "observe": self._observe,
             "send": self._send,
             "recall": self._recall,
+            "inbox": self._inbox,
             "trace": self._trace,
             "cost": self._cost,
             "stop": self._stop_peer,
@@ -108,18 +112,30 @@ class Control:
     async def _emit(self, arguments: Arguments, to: str | None) -> Result:
         wait_seconds = _number(arguments, "wait_seconds", limits.IPC_RECEIPT_SECONDS, 0, 600)
         proposal = Proposal(_categories(arguments), _parents(arguments), to)
-        return emission_as_dict(await emit_and_wait(self._node, proposal, wait_seconds))
+        return answers.emission_as_dict(await emit_and_wait(self._node, proposal, wait_seconds))
 
     async def _recall(self, arguments: Arguments) -> Result:
         _only(arguments, "query", "limit")
         query = _text(arguments, "query") if "query" in arguments else ""
         limit = int(_number(arguments, "limit", 10, 1, limits.IPC_RECALL_BLOCKS))
-        return {"blocks": await asyncio.to_thread(recalled, self._memory, query, limit)}
+        return {"blocks": await asyncio.to_thread(answers.recalled, self._memory, query, limit)}
+
+    async def _inbox(self, arguments: Arguments) -> Result:
+        """Return deliveries after a position (by default the acknowledged one); acknowledge if asked."""
+        _only(arguments, "after", "limit", "ack")
+        limit = int(_number(arguments, "limit", 10, 1, limits.IPC_RECALL_BLOCKS))
+        after = arguments.get("after")
+        if after is not None:
+            after = int(_number(arguments, "after", 0, 0, 2**53))
+        ack = arguments.get("ack", False)
+        if not isinstance(ack, bool):
+            raise _wrong("ack: expected true or false")
+        return await asyncio.to_thread(answers.read_inbox, self._inbox_store, after, limit, ack)
 
     async def _trace(self, arguments: Arguments) -> Result:
         _only(arguments, "key", "depth")
         depth = int(_number(arguments, "depth", limits.IPC_TRACE_DEPTH, 1, limits.IPC_TRACE_DEPTH))
-        return await asyncio.to_thread(trace, self._memory, _text(arguments, "key"), depth)
+        return await asyncio.to_thread(answers.trace, self._memory, _text(arguments, "key"), depth)
 
     async def _cost(self, arguments: Arguments) -> Result:
         _only(arguments)
@@ -136,64 +152,6 @@ class Control:
         _only(arguments)
         self._stop()
         return {"accepted": True}
-
-
-def recalled(memory: Memory, query: str, limit: int) -> list[Result]:
-    """Return matching blocks, best first; an empty query returns the newest."""
-    blocks = memory.recall(query, limit) if query.strip() else memory.recent(limit)
-    return [block_as_dict(block) for block in blocks]
-
-
-def trace(memory: Memory, key: str, depth: int) -> Result:
-    """Return a block and its ancestors, nearest first, with what is missing.
-
-    Returns:
-        `{"root": key, "chain": [{"depth", "block"} …], "missing": [keys], "cut": bool}`; the chain's first
-        entry is the block itself, at depth 0.
-
-    Raises:
-        IpcError: The block is not held here (`unknown_block`).
-    """
-    start = memory.block(key)
-    if start is None:
-        raise IpcError(f"no such block here: {key[:80]}", code="unknown_block", hint="keys begin with cmb-")
-    walk = ancestors(memory.block, [start], depth=depth)
-    chain = [{"depth": 0, "block": block_as_dict(start)}]
-    chain += [{"depth": each.depth, "block": block_as_dict(each.block)} for each in walk.ancestors]
-    return {"root": key, "chain": chain, "missing": list(walk.missing), "cut": walk.cut}
-
-
-def block_as_dict(block: Block) -> Result:
-    """Return a block as plain JSON values; `said` holds only the categories that say something."""
-    return {
-        "key": block.key,
-        "assertion_id": block.assertion_id,
-        "node_id": block.node_id,
-        "author": block.author,
-        "created_ms": block.created_ms,
-        "room": block.room,
-        "to": block.to,
-        "parents": list(block.parents),
-        "said": block.said(),
-    }
-
-
-def emission_as_dict(emission: Emission) -> Result:
-    """Return an emission as plain JSON values; `result` is minted, duplicate or refused."""
-    sends = [asdict(send) for send in emission.sends]
-    match emission.result:
-        case Minted(block=block):
-            return {
-                "result": "minted",
-                "block": block_as_dict(block),
-                "sends": sends,
-                "settled": emission.settled,
-                "taken": emission.taken,
-            }
-        case Duplicate(key=key):
-            return {"result": "duplicate", "key": key}
-        case EmissionRefused(reason=reason, detail=detail):
-            return {"result": "refused", "reason": reason, "detail": detail}
 
 
 def _only(arguments: Arguments, *known: str) -> None:
@@ -235,17 +193,3 @@ def _parents(arguments: Arguments) -> tuple[str, ...]:
 
 def _wrong(message: str) -> CoveyError:
     return IpcError(message, code="invalid_argument")
-
-
-VERBS: Final = (
-    "status",
-    "peers",
-    "observe",
-    "send",
-    "recall",
-    "trace",
-    "cost",
-    "stop",
-    "subscribe",
-)
-"""Every verb of the control socket; `subscribe` is answered by the socket itself."""

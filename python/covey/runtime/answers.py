@@ -1,0 +1,123 @@
+"""What a peer tells about its memory and its emissions, as plain JSON values; running or not.
+
+Rules: reads only what it is handed; nothing here waits, sends or knows who asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Protocol
+
+from covey.errors import IpcError
+from covey.memory.lineage import ancestors
+from covey.model import Block, Duplicate, EmissionRefused, Minted, said
+from covey.ports import Memory
+from covey.runtime.emit import Emission
+
+if TYPE_CHECKING:
+    from covey._core import InboxRow, StoredRecord
+
+Result = dict[str, Any]
+
+
+class InboxStore(Protocol):
+    """The durable inbox: what was delivered, in order, and how far somebody has read."""
+
+    def inbox(self, cursor: int, limit: int) -> Sequence[InboxRow]:
+        """Return deliveries after `cursor`, oldest first."""
+        ...
+
+    def inbox_ack(self, cursor: int) -> None:
+        """Remember that everything up to `cursor` was read."""
+        ...
+
+    def inbox_cursor(self) -> int:
+        """Return how far was read."""
+        ...
+
+
+def read_inbox(store: InboxStore, after: int | None, limit: int, ack: bool) -> Result:
+    """Return deliveries after a position, and where to go on.
+
+    Args:
+        store: The inbox.
+        after: The position; None means the acknowledged one.
+        limit: Most deliveries.
+        ack: True to acknowledge what is returned.
+    """
+    start = store.inbox_cursor() if after is None else after
+    rows = store.inbox(start, limit)
+    end = rows[-1].seq if rows else start
+    if ack and rows:
+        store.inbox_ack(end)
+    listed = [
+        {
+            "seq": row.seq,
+            "from_node_id": row.from_node_id,
+            "received_ms": row.received_ms,
+            "ingested": row.ingested,
+            "directed": row.directed,
+            "block": block_as_dict(row.record),
+        }
+        for row in rows
+    ]
+    return {"deliveries": listed, "cursor": end}
+
+
+def recalled(memory: Memory, query: str, limit: int) -> list[Result]:
+    """Return matching blocks, best first; an empty query returns the newest."""
+    blocks = memory.recall(query, limit) if query.strip() else memory.recent(limit)
+    return [block_as_dict(block) for block in blocks]
+
+
+def trace(memory: Memory, key: str, depth: int) -> Result:
+    """Return a block and its ancestors, nearest first, with what is missing.
+
+    Returns:
+        `{"root": key, "chain": [{"depth", "block"} …], "missing": [keys], "cut": bool}`; the chain's first
+        entry is the block itself, at depth 0.
+
+    Raises:
+        IpcError: The block is not held here (`unknown_block`).
+    """
+    start = memory.block(key)
+    if start is None:
+        raise IpcError(f"no such block here: {key[:80]}", code="unknown_block", hint="keys begin with cmb-")
+    walk = ancestors(memory.block, [start], depth=depth)
+    chain = [{"depth": 0, "block": block_as_dict(start)}]
+    chain += [{"depth": each.depth, "block": block_as_dict(each.block)} for each in walk.ancestors]
+    return {"root": key, "chain": chain, "missing": list(walk.missing), "cut": walk.cut}
+
+
+def block_as_dict(block: Block | StoredRecord) -> Result:
+    """Return a block as plain JSON values; `said` holds only the categories that say something."""
+    return {
+        "key": block.key,
+        "assertion_id": block.assertion_id,
+        "node_id": block.node_id,
+        "author": block.author,
+        "created_ms": block.created_ms,
+        "room": block.room,
+        "to": block.to,
+        "parents": list(block.parents),
+        "said": said(block.categories),
+    }
+
+
+def emission_as_dict(emission: Emission) -> Result:
+    """Return an emission as plain JSON values; `result` is minted, duplicate or refused."""
+    sends = [asdict(send) for send in emission.sends]
+    match emission.result:
+        case Minted(block=block):
+            return {
+                "result": "minted",
+                "block": block_as_dict(block),
+                "sends": sends,
+                "settled": emission.settled,
+                "taken": emission.taken,
+            }
+        case Duplicate(key=key):
+            return {"result": "duplicate", "key": key}
+        case EmissionRefused(reason=reason, detail=detail):
+            return {"result": "refused", "reason": reason, "detail": detail}
