@@ -17,7 +17,7 @@ from covey.cli.commands import COMMANDS
 from covey.model import CAT7
 from tests.e2e.program import Program
 
-BUILT = [name for name in COMMANDS if name not in ("demo", "run")]
+BUILT = list(COMMANDS)
 HEAVY = {
     "asyncio",
     "uvloop",

@@ -110,7 +110,9 @@ def test_many_commands_of_one_name_follow_each_other(covey: Program, listener: R
     with ThreadPoolExecutor(len(topics)) as pool:
         ended = list(pool.map(lambda topic: covey("observe", "--focus", topic, "--json"), topics))
     # Whether a listener wants all five is its own affair; that each was said is what counts here.
-    assert [each.json.get("result") for each in ended] == ["minted"] * len(topics), [each.err for each in ended]
+    assert [each.json.get("result") for each in ended] == ["minted"] * len(topics), [
+        each.err for each in ended
+    ]
 
 
 def test_a_static_address_reaches_another_home(covey: Program, tmp_path: Path) -> None:

@@ -56,15 +56,17 @@ def peer_plan(home: Home, settings: Settings, env: Mapping[str, str]) -> PeerPla
     """Return what the peer is made of, as agent.toml says it."""
     from covey.cli.peer import PeerPlan
     from covey.models.factory import key_of
-    from covey.system.log import Rotation, Scrubber
+    from covey.system.log import LogFile, Rotation, Scrubber
 
-    secret = key_of(settings.model, env)
+    secret, logging = key_of(settings.model, env), settings.logging
+    rotation = Rotation(logging.max_file_size, logging.keep)
     return PeerPlan(
         home,
         settings.identity.name,
         node_options(settings),
-        log_level=settings.logging.level,
-        rotation=Rotation(settings.logging.max_file_size, settings.logging.keep),
+        log_level=logging.level,
+        rotation=rotation,
+        sinks=() if logging.file_path is None else (LogFile(logging.file_path, rotation),),
         scrubber=Scrubber([secret] if secret else []),
     )
 
