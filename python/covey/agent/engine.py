@@ -10,6 +10,7 @@ happened: a block is counted as emitted when the mesh said Minted, and never bef
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from covey.agent.options import EngineOptions, Tally
 from covey.agent.prompt import Persona
 from covey.agent.threads import ThreadBook
 from covey.agent.waiting import Waiting
-from covey.limits import AGENT_WOKEN
+from covey.limits import AGENT_WOKEN, THREAD_CLOSINGS
 from covey.model import Block, Delivery, Duplicate, EmissionRefused, EmissionResult, Minted, PeerView
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class AgentEngine:
         self._stopping: str | None = None
         self._over = False
         self._quiet_since: float | None = None
+        # A thread that an earlier run closed must not end this one.
+        self._closings: deque[Block] = deque(maxlen=THREAD_CLOSINGS)
 
     # --- the face -------------------------------------------------------------------------------
 
@@ -150,7 +153,7 @@ class AgentEngine:
         if block.node_id == desk.persona.node_id:
             return
         desk.tally.heard += 1
-        closing = desk.threads.note(block)
+        closing = self._noted(block)
         desk.note(
             "info",
             "heard",
@@ -263,7 +266,7 @@ class AgentEngine:
 
     def _on_minted(self, minted: Minted, now: Now) -> None:
         desk, block = self._desk, minted.block
-        closing = desk.threads.note(block)
+        closing = self._noted(block)
         desk.tally.emitted += 1
         desk.guards.emitted(block, desk.threads.block)
         desk.note(
@@ -286,7 +289,7 @@ class AgentEngine:
         desk, idle = self._desk, self._desk.options.idle_seconds
         if desk.active or self._over:
             return
-        finished = desk.threads.finished(desk.options.participants)
+        finished = desk.threads.finished(desk.options.participants, self._closings)
         if self._stopping is not None:
             self._end(self._stopping, "")
         elif self._waiting:
@@ -302,6 +305,12 @@ class AgentEngine:
         self._over = True
         self._desk.note("info", "run-ended", reason=reason, detail=detail, tally=self.tally.as_dict())
         self._desk.want(fx.End(reason, detail))
+
+    def _noted(self, block: Block) -> bool:
+        closing = self._desk.threads.note(block)
+        if closing:
+            self._closings.append(block)
+        return closing
 
     def _remember_woken(self, keys: Iterable[str]) -> None:
         self._woken.update(dict.fromkeys(keys))

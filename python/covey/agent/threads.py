@@ -8,7 +8,7 @@ never stored. Authors are nodeIds: a label closes nothing.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from covey.limits import THREAD_BLOCKS, THREAD_CLOSINGS, THREAD_SEARCHED
 from covey.memory.lineage import Lookup, root_of
@@ -58,15 +58,16 @@ class ThreadBook:
         """Say whether an author has closed their part of a thread."""
         return any(block.node_id == node_id and self.root(block) == root for block in self._closings.values())
 
-    def finished(self, participants: Collection[str]) -> str | None:
+    def finished(self, participants: Collection[str], among: Iterable[Block]) -> str | None:
         """Return the root of a thread that every participant has closed, if there is one.
 
         Args:
             participants: nodeIds of all agents that take part; with none, no thread is ever finished.
+            among: blocks whose threads are looked at.
         """
         if not participants:
             return None
-        for root in {self.root(block): None for block in self._closings.values()}:
+        for root in {self.root(block): None for block in among}:
             if set(participants) <= self.closed(root).keys():
                 return root
         return None

@@ -82,13 +82,13 @@ def _peers(story: Story) -> RenderableType:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("peer", "state", "peers", "wakes", "calls", "blocks", "cost"):
+    for heading in ("peer", "state", "met", "wakes", "calls", "blocks", "cost"):
         table.add_column(heading, no_wrap=True)
     for actor in story.actors.values():
         table.add_row(
             actor.name,
             Text(actor.state, style=_STYLES.get(actor.state, "")),
-            str(len(actor.peers)),
+            str(len(actor.met)),
             str(actor.wakes),
             str(actor.calls),
             str(actor.emitted),

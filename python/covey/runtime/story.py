@@ -60,6 +60,7 @@ class Actor:
     node_id: str = ""
     model: str = ""
     peers: set[str] = field(default_factory=set)
+    met: set[str] = field(default_factory=set)
     wakes: int = 0
     calls: int = 0
     calls_failed: int = 0
@@ -169,11 +170,13 @@ class Story:
         actor.node_id = str(event.get("node_id", ""))
         actor.model = str(event.get("model") or "")
         actor.peers.update(str(peer["node_id"]) for peer in event.get("peers", ()))
+        actor.met.update(actor.peers)
         return f"{actor.name} is ready" + (f", model {line(actor.model)}" if actor.model else "")
 
     def _joined(self, actor: Actor, event: Event) -> str | None:
         peer = event["peer"]
         actor.peers.add(str(peer["node_id"]))
+        actor.met.add(str(peer["node_id"]))
         return f"{actor.name} meets {line(peer['name'])}"
 
     def _left(self, actor: Actor, event: Event) -> str | None:

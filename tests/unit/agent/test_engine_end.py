@@ -28,6 +28,20 @@ def test_an_own_last_block_ends_it_too_but_only_once_it_exists(desk, block):
     assert [end.reason for end in d.ends] == ["thread-closed"]
 
 
+def test_a_thread_that_an_earlier_run_closed_does_not_end_this_one(desk, block):
+    task = block("you", focus="task", at=1)
+    old = [closing(block, name, [task]) for name in ("me", "ann")]
+    d = desk(participants=frozenset({"me", "ann"}), blocks=[task, *old])
+    d.feed(fx.Recalled((*old, task)))
+    assert d.ends == []
+    new = block("you", focus="another task", at=10)
+    d.hear(new).reply(focus="mine", commitment="new")
+    d.mint()
+    assert d.ends == []
+    d.hear(block("ann", focus="hers", commitment="new too", parents=[new], at=12))
+    assert new.key in d.ends[0].detail
+
+
 def test_without_participants_a_peer_stays(desk, block):
     task = block("you", focus="task", at=1)
     d = desk().hear(task).reply(focus="mine", commitment="it stands")

@@ -57,18 +57,19 @@ def test_a_thread_is_finished_when_every_participant_closed_it(block):
     bob = block("bob", focus="b", commitment="c", parents=[ann])
     threads = book(task, ann)
     assert threads.has_closed("ann", task.key) and not threads.has_closed("bob", task.key)
-    assert threads.finished({"ann", "bob"}) is None
+    assert threads.finished({"ann", "bob"}, [ann]) is None
     threads.note(bob)
-    assert threads.finished({"ann", "bob"}) == task.key
-    assert threads.finished({"ann", "bob", "cat"}) is None
-    assert threads.finished(()) is None
+    assert threads.finished({"ann", "bob"}, [bob]) == task.key
+    assert threads.finished({"ann", "bob", "cat"}, [bob]) is None
+    assert threads.finished((), [bob]) is None
+    assert threads.finished({"ann", "bob"}, []) is None
 
 
 def test_closing_two_different_threads_finishes_neither(block):
     one, two = block("you", focus="one"), block("you", focus="two")
     ann = block("ann", focus="a", commitment="c", parents=[one])
     bob = block("bob", focus="b", commitment="c", parents=[two])
-    assert book(one, two, ann, bob).finished({"ann", "bob"}) is None
+    assert book(one, two, ann, bob).finished({"ann", "bob"}, [ann, bob]) is None
 
 
 def test_a_label_closes_nothing(block):

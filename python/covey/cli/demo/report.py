@@ -34,7 +34,10 @@ def document(story: Story, outcome: Outcome, cast: Cast, held: Held) -> dict[str
             "name": cast.run.model.model_name,
             "reason": cast.run.model.reason,
         },
-        "peers": [{**asdict(actor), "peers": sorted(actor.peers)} for actor in story.actors.values()],
+        "peers": [
+            {**asdict(actor), "peers": sorted(actor.peers), "met": sorted(actor.met)}
+            for actor in story.actors.values()
+        ],
         "blocks": [asdict(told) for told in story.blocks.values()],
         "refusals": refusal_lines(story),
         "calls": {"made": story.calls, "bound": cast.run.max_calls},
