@@ -24,6 +24,9 @@ from covey.ports import Clock, Entropy, Memory, Mesh, Model
 from covey.proto.effects import Now
 from covey.proto.news import Delivered, News, SendSettled
 
+_BESIDE_THE_LEDGER = ("heard", "silent", "skipped", "duplicates", "refused")
+"""What `status` shows of the engine's own counts; the ledger has the rest, for this run and ever."""
+
 Note = fx.Note
 """One line of the run's record: level, stable event word, facts."""
 
@@ -182,26 +185,16 @@ class AgentRuntime:
 
     def status(self) -> dict[str, Any]:
         """Return the agent's part of `status`: model, counts of this run and ever, windows, breaker."""
+        tally = self._engine.tally.as_dict()
         return {
             "role": self.persona.role,
             "model": self.model.label,
             "in_flight": self._engine.in_flight,
             "waiting": self._engine.waiting,
-            "tally": self._engine.tally.as_dict(),
+            **{name: tally[name] for name in _BESIDE_THE_LEDGER},
             "run": self._guards.ledger.run.as_dict(),
             "lifetime": self._guards.ledger.lifetime.as_dict(),
             **self._guards.status(self._now()),
-        }
-
-    def cost(self) -> dict[str, Any]:
-        """Return what model calls cost: this run, the caps with what is used of them, and ever."""
-        safety = self._guards.status(self._now())
-        return {
-            "model": self.model.label,
-            "run": self._guards.ledger.run.as_dict(),
-            "lifetime": self._guards.ledger.lifetime.as_dict(),
-            "spent": safety["cost"],
-            "caps": safety["cost_caps"],
         }
 
     # --- events in --------------------------------------------------------------------------------

@@ -187,7 +187,7 @@ async def test_a_delivery_becomes_a_block_on_the_mesh():
     mesh.deliver(task)
     await notes.wait_for("emitted")
     assert [proposal.parents for proposal in mesh.minted] == [(task.key,)]
-    assert agent.status()["tally"]["emitted"] == agent.cost()["run"]["emitted"] == 1
+    assert agent.status()["run"]["emitted"] == agent.status()["heard"] == 1
     await agent.close()
     assert brain.closed and mesh.listeners == []
 
