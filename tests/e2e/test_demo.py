@@ -6,9 +6,15 @@ arrives at the others, an answer to an own block is heard, one task ends, and nu
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
 import signal
+import struct
+import subprocess
+import termios
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -342,3 +348,24 @@ def test_a_missing_key_is_said_with_the_next_step(covey: Program) -> None:
     ended = covey("demo", "--adapter", "openai")
     assert ended.code == 1
     assert "OPENAI_API_KEY is not set" in ended.err and "export OPENAI_API_KEY=" in ended.err
+
+
+def test_a_terminal_gets_a_live_view_and_the_tree(covey: Program) -> None:
+    leader, follower = pty.openpty()
+    size = struct.pack("HHHH", 50, 160, 0, 0)
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, size)
+    env = {**covey.env, "TERM": "xterm-256color"}
+    words = covey.words(["demo", "--adapter", "scripted"])
+    process = subprocess.Popen(words, env=env, stdin=follower, stdout=follower, stderr=follower)
+    os.close(follower)
+    shown = bytearray()
+    with contextlib.suppress(OSError):  # Linux says EIO when the last writer is gone
+        while part := os.read(leader, 65_536):
+            shown += part
+    os.close(leader)
+    assert process.wait(60) == 0
+    text = shown.decode()
+    assert "\x1b[" in text
+    assert "at test-writer" in text and "aligned" in text
+    assert text.count("closes its part") >= 3
+    assert "done: thread-closed" in text
