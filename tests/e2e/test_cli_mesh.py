@@ -97,6 +97,32 @@ def test_another_room_is_somewhere_else(covey: Program, listener: Running) -> No
     assert "covey listen --room elsewhere" in ended.err
 
 
+def test_a_running_peer_is_not_asked_for_another_room(covey: Program, listener: Running) -> None:
+    for words in (
+        ["listen", "--room", "other"],
+        ["observe", "--focus", "x", "--peer", "listener", "--room", "other"],
+    ):
+        ended = covey(*words)
+        assert ended.code == 2
+        assert 'peer "listener" is running in room "default", not in "other"' in ended.err
+
+
+def test_a_running_peer_that_is_alone_says_so(covey: Program, listener: Running) -> None:
+    ended = covey("observe", "--focus", "x", "--peer", "listener")
+    assert ended.code == 1
+    assert 'nobody was there: no peer in room "default" is connected to listener' in ended.err
+
+
+def test_a_subscriber_may_ask_for_msgpack(covey: Program, listener: Running) -> None:
+    with IpcClient(home_of(covey).socket_path("listener")) as client:
+        heard = client.subscribe(["delivered"], form="msgpack")
+        said = covey("observe", "--focus", "hello", "--json").json
+        event = next(heard)
+    assert event["event"] == "delivered"
+    assert event["delivery"]["block"]["key"] == said["block"]["key"]
+    assert event["delivery"]["judgement"]["decision"] == "aligned"
+
+
 def test_the_same_block_again_is_named_and_not_sent(covey: Program, listener: Running) -> None:
     first = covey("observe", "--focus", "hello", "--json").json
     again = covey("observe", "--focus", "hello", "--json")

@@ -52,6 +52,11 @@ class Console:
         self._write(self.err, text)
         self.flush()
 
+    def remark(self, text: str) -> None:
+        """Print a note when a person watches, and nothing otherwise."""
+        if self.live:
+            self.note(self.style(text, "dim"))
+
     def result(self, value: Mapping[str, Any], text: str) -> None:
         """Print the outcome: `value` with --json, else `text`."""
         self._write(self.out, _json(value) if self.as_json else text)

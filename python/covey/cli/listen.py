@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         return _start(arguments, home, name, shown)
     # Ctrl-C is how one stops listening; the peer itself runs on.
     with running, contextlib.suppress(KeyboardInterrupt):
-        return _attach(running, name, shown)
+        return _attach(arguments, running, name, shown)
     return EXIT_OK
 
 
@@ -75,9 +75,9 @@ class Shown:
             self._console.note(self._console.style(text, "dim"))
 
 
-def _attach(peer: IpcClient, name: str, shown: Shown) -> int:
-    status = peer.request("status")
-    room = status["node"]["room"]
+def _attach(arguments: argparse.Namespace, peer: IpcClient, name: str, shown: Shown) -> int:
+    room = peer.request("status")["node"]["room"]
+    mesh_flags.refuse_other_room(arguments, name, room)
     events = peer.subscribe()
     shown.began(
         {"peer": name, "room": room, "attached": True},

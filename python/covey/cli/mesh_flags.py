@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def add(parser: Parser) -> None:
     """Declare --room, --lan and --dial."""
-    parser.add_argument("--room", default="default", metavar="ROOM", help='which room (default "default")')
+    parser.add_argument("--room", metavar="ROOM", help='which room (default "default")')
     parser.add_argument("--lan", action="store_true", help="reach beyond this machine, to the local network")
     parser.add_argument(
         "--dial",
@@ -24,6 +24,20 @@ def add(parser: Parser) -> None:
         metavar="HOST:PORT",
         help="dial this address too (may be given several times)",
     )
+
+
+def refuse_other_room(arguments: argparse.Namespace, name: str, room: str) -> None:
+    """Refuse a room that the running peer, which is asked to do it, does not sit in.
+
+    Raises:
+        UsageError: It names both rooms.
+    """
+    if arguments.room is not None and arguments.room != room:
+        raise UsageError(
+            f'peer "{name}" is running in room "{room}", not in "{arguments.room}"',
+            code="other_room",
+            hint="a peer sits in one room: give this one another name",
+        )
 
 
 def options(arguments: argparse.Namespace, *, outbound_only: bool) -> NodeOptions:
@@ -35,7 +49,7 @@ def options(arguments: argparse.Namespace, *, outbound_only: bool) -> NodeOption
     from covey.proto.options import NodeOptions
     from covey.settings import StaticPeer
 
-    room = room_name(arguments.room)
+    room = room_name("default" if arguments.room is None else arguments.room)
     try:
         addresses = tuple((found.host, found.port) for found in map(StaticPeer.parse, arguments.dial))
     except ValueError as error:

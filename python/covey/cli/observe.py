@@ -32,6 +32,8 @@ _GRACE_SECONDS: Final = 0.1
 """After a peer was met, how long another may take to come too; on one machine all come within 20 ms."""
 _LAN_GRACE_SECONDS: Final = 1.0
 """The same on a network: multicast answers come within a second (RFC 6762 §6)."""
+_PATIENCE_SECONDS: Final = 0.7
+"""When nobody came by then, a person who watches is told what is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,11 @@ def say(arguments: argparse.Namespace, console: Console, name: str | None, to: s
     if not categories:
         raise UsageError("nothing to say: give at least one of --" + ", --".join(CAT7))
     home = Home.resolve(console.env)
-    found = None if name is None else _through_running(arguments, home, peer_name(name), categories, to)
+    speaker = peer_name(name or DEFAULT_NAME)
+    options = mesh_flags.options(arguments, outbound_only=True)
+    found = _through_running(arguments, home, speaker, categories, to)
     if found is None:
-        options = mesh_flags.options(arguments, outbound_only=True)
-        found = _by_itself(arguments, home, name or DEFAULT_NAME, Saying(categories, to, options))
+        found = _by_itself(arguments, console, home, speaker, Saying(categories, to, options))
     return report(console, f"covey {'observe' if to is None else 'send'}", found)
 
 
@@ -125,8 +128,9 @@ def _not_taken(found: Mapping[str, Any]) -> NetworkError:
     kept = f"the block is kept in {speaker}'s store: covey recall {speaker}"
     if not found["sends"]:
         room, waited = found["block"]["room"], found["waited_seconds"]
+        when = f"within {waited:g} s" if waited is not None else f"is connected to {speaker}"
         return NetworkError(
-            f'nobody was there: no peer in room "{room}" within {waited:g} s',
+            f'nobody was there: no peer in room "{room}" {when}',
             code="nobody",
             hint=f"{kept}\nstart somebody: covey listen --room {room}",
         )
@@ -153,15 +157,18 @@ def _through_running(
     if to is not None:
         asked["to"] = to
     with peer:
+        mesh_flags.refuse_other_room(arguments, name, peer.request("status")["node"]["room"])
         found = peer.request(
             "observe" if to is None else "send",
             asked,
             timeout_seconds=arguments.wait + IPC_RECEIPT_SECONDS,
         )
-    return {**found, "speaker": name, "waited_seconds": 0.0}
+    return {**found, "speaker": name, "waited_seconds": None}
 
 
-def _by_itself(arguments: argparse.Namespace, home: Home, name: str, saying: Saying) -> dict[str, Any]:
+def _by_itself(
+    arguments: argparse.Namespace, console: Console, home: Home, name: str, saying: Saying
+) -> dict[str, Any]:
     """Emit through a peer that lives as long as this command."""
     from covey.cli import loop
     from covey.cli.peer import PeerPlan, open_peer
@@ -181,7 +188,10 @@ def _by_itself(arguments: argparse.Namespace, home: Home, name: str, saying: Say
     async def emit() -> None:
         async with open_peer(plan) as peer:
             grace = _LAN_GRACE_SECONDS if saying.options.lan else _GRACE_SECONDS
+            nobody = f'nobody yet in room "{saying.options.room}": waiting up to {arguments.wait:g} s'
+            patience = asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, console.remark, nobody)
             await meet(peer.node, arguments.wait, saying.to, grace)
+            patience.cancel()
             to = None if saying.to is None else addressee(saying.to, peer.node.peers())
             proposal = Proposal(dict(saying.categories), tuple(arguments.parent), to)
             emission = await emit_and_wait(peer.node, proposal, arguments.wait)

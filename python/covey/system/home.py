@@ -16,7 +16,7 @@ from typing import Final
 
 from covey.errors import StoreError
 from covey.limits import SOCKET_PATH_BYTES
-from covey.names import peer_name
+from covey.names import peer_complaint, peer_name
 
 _ROOMS_OF_HOME: Final = ("peers", "run", "registry", "logs")
 _OURS: Final = (*_ROOMS_OF_HOME, "demo")
@@ -97,7 +97,7 @@ class Home:
             return []
         except OSError as error:
             raise _cannot("read", self.path / "peers", error) from error
-        return sorted(entry.name for entry in entries if entry.is_dir())
+        return sorted(each.name for each in entries if each.is_dir() and peer_complaint(each.name) is None)
 
     def prepare(self) -> None:
         """Make the home and its rooms, each 0700 from its first moment.

@@ -110,9 +110,10 @@ def test_two_long_homes_do_not_share_a_socket(tmp_path: Path) -> None:
     assert one != two
 
 
-def test_only_folders_count_as_peers(tmp_path: Path) -> None:
+def test_only_folders_with_a_peers_name_count_as_peers(tmp_path: Path) -> None:
     home = home_at(tmp_path / "x")
     home.prepare_peer("b")
     home.prepare_peer("a")
     (home.path / "peers" / "note.txt").write_text("")
+    (home.path / "peers" / ".trash").mkdir()
     assert home.peers() == ["a", "b"]
