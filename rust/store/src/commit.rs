@@ -1,10 +1,12 @@
 //! One transaction for everything a group of outcome batches changes: records, lineage, decisions, seen-set, inbox.
 
 use covey_core::intake::{Kind, Outcome, OutcomeBatch, SeenId};
+use covey_core::record::Record;
 use rusqlite::Transaction;
 
 use crate::decisions::{self, Judged};
 use crate::error::{Fault, StoreError, StoreReason};
+use crate::evidence;
 use crate::inbox::{self, Arrival};
 use crate::limits::COMMIT_MAX_ROWS;
 use crate::records::{self, Arrived};
@@ -73,55 +75,55 @@ impl Entry<'_> {
 
     fn write_judged(&self, transaction: &Transaction<'_>, report: &mut CommitReport) -> Result<(), Fault> {
         let outcome = self.outcome;
-        let assertion = outcome.assertion_id();
         let admitted = outcome.kind == Kind::Admitted;
         seen::append(transaction, SeenId::Memory(outcome.key()), admitted)?;
         if outcome.directed {
-            seen::append(transaction, SeenId::Directed(assertion), admitted)?;
+            seen::append(transaction, SeenId::Directed(outcome.assertion_id()), admitted)?;
         }
-        let evidence = self.evidence()?;
-        let taken = match &evidence {
-            Some(evidence) if admitted => self.remember(transaction, evidence)?,
-            _ => false,
+        let taken = admitted && !records::holds(transaction, outcome.key())?;
+        let known = if outcome.directed {
+            inbox::holds_directed(transaction, outcome.assertion_id())?
+        } else {
+            admitted && !taken
         };
-        let known = if outcome.directed { inbox::holds_directed(transaction, assertion)? } else { admitted && !taken };
         if known && !taken {
             report.held.push(self.position);
             return Ok(());
         }
-        report.stored += usize::from(taken);
+        let decision_id = decisions::append(transaction, &self.judged(), taken)?;
         report.decisions += 1;
-        let decision_id = decisions::append(transaction, &self.judged())?;
-        if let Some(evidence) = evidence.filter(|_| outcome.deliver() && !known) {
-            let arrival = Arrival {
-                key: outcome.key(),
-                assertion,
-                from: self.batch.session,
-                received_ms: self.now_ms,
-                ingested: taken,
-                directed: outcome.directed,
-                decision_id,
-                evidence: (!taken).then_some(&evidence),
-            };
-            report.inbox.push((self.position.0, self.position.1, inbox::append(transaction, &arrival)?));
+        let Some(verified) = outcome.record() else { return Ok(()) };
+        if taken {
+            report.stored += 1;
+            records::insert(transaction, verified.record(), self.arrived(decision_id))?;
+        }
+        if outcome.deliver() && !known {
+            let seq = inbox::append(transaction, &self.arrival(verified.record(), decision_id, taken)?)?;
+            report.inbox.push((self.position.0, self.position.1, seq));
         }
         Ok(())
     }
 
-    /// The canonical JSON, where the record is kept: in memory, or in the inbox.
-    fn evidence(&self) -> Result<Option<String>, Fault> {
-        let record = self.outcome.record().filter(|_| self.outcome.deliver());
-        record.map(|verified| records::evidence_of(verified.record())).transpose()
-    }
-
-    fn remember(&self, transaction: &Transaction<'_>, evidence: &str) -> Result<bool, Fault> {
-        let Some(verified) = self.outcome.record() else { return Ok(false) };
-        let arrived = Arrived {
+    fn arrived(&self, decision_id: i64) -> Arrived {
+        let evaluation = self.outcome.evaluation.as_ref();
+        Arrived {
             stored_ms: self.batch.judged_ms,
             own: false,
-            decision: self.outcome.evaluation.map(|evaluation| evaluation.decision),
-        };
-        Ok(records::insert(transaction, verified.record(), evidence, arrived)?.is_some())
+            decision: evaluation.map(|evaluation| (evaluation.decision, decision_id)),
+        }
+    }
+
+    fn arrival(&self, record: &Record, decision_id: i64, ingested: bool) -> Result<Arrival, Fault> {
+        Ok(Arrival {
+            key: self.outcome.key(),
+            assertion: self.outcome.assertion_id(),
+            from: self.batch.session,
+            received_ms: self.now_ms,
+            ingested,
+            directed: self.outcome.directed,
+            decision_id,
+            evidence: if ingested { None } else { Some(evidence::json_of(record)?) },
+        })
     }
 
     fn judged(&self) -> Judged<'_> {

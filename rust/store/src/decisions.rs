@@ -50,15 +50,23 @@ pub(crate) struct Judged<'a> {
 const ABOUT: &str = "at_ms, key, assertion, author_node_id, from_node_id";
 const JUDGED: &str = "kind, decision, total_drift, field_drift, temporal_drift, nearest_drift, categories, id";
 
+/// A record names the decision that took it; only the others are found by an index of their own. So a block that
+/// memory takes costs one random page, not two.
+const JUDGED_OF: &str = "key = ?2 AND id IN (SELECT decision_id FROM records WHERE key = ?2
+  UNION ALL SELECT id FROM decisions WHERE key = ?2 AND linked = 0)";
+const REFUSED: &str = "reason, detail";
+
 impl Store {
     /// Returns decisions and refusals, newest first; of one block when `key` is given.
     pub fn decisions(&self, limit: usize, key: Option<ContentKey>) -> Result<Vec<DecisionRow>, StoreError> {
         let limit = limit.min(PAGE_MAX);
         self.read(|view| {
-            let judged = format!("SELECT {ABOUT}, {JUDGED} FROM decisions");
-            let mut found = rows(view, &judged, limit, key, judged_row)?;
-            let refused = format!("SELECT {ABOUT}, reason, detail FROM refusals");
-            found.extend(rows(view, &refused, limit, key, refused_row)?);
+            let judged = if key.is_some() { JUDGED_OF } else { "?2 IS NULL" };
+            let query = format!("SELECT {ABOUT}, {JUDGED} FROM decisions WHERE {judged} ORDER BY id DESC LIMIT ?1");
+            let mut found = rows(view, &query, limit, key, judged_row)?;
+            let refused = if key.is_some() { "key = ?2" } else { "?2 IS NULL" };
+            let query = format!("SELECT {ABOUT}, {REFUSED} FROM refusals WHERE {refused} ORDER BY id DESC LIMIT ?1");
+            found.extend(rows(view, &query, limit, key, refused_row)?);
             // Each list is newest first already, and the sort keeps the order of equal times.
             found.sort_by_key(|row| std::cmp::Reverse(row.at_ms));
             found.truncate(limit);
@@ -67,15 +75,15 @@ impl Store {
     }
 }
 
-/// Writes one judged block down and returns its place.
-pub(crate) fn append(transaction: &Transaction<'_>, judged: &Judged<'_>) -> Result<i64, Fault> {
+/// Writes one judged block down and returns its place. `linked` says that its record will name that place.
+pub(crate) fn append(transaction: &Transaction<'_>, judged: &Judged<'_>, linked: bool) -> Result<i64, Fault> {
     let Some(evaluation) = judged.evaluation else {
         return Err(Fault::new(StoreReason::Input, format!("outcome {}: judged without an evaluation", judged.key)));
     };
     transaction
         .prepare_cached(&format!(
             "INSERT INTO decisions ({ABOUT}, kind, decision, total_drift, field_drift, temporal_drift, nearest_drift,
-               categories) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+               categories, linked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
         ))?
         .execute(params![
             sql_ms(judged.at_ms),
@@ -90,6 +98,7 @@ pub(crate) fn append(transaction: &Transaction<'_>, judged: &Judged<'_>) -> Resu
             evaluation.temporal_drift,
             evaluation.max_nearest_drift,
             pack(judged.gate.thresholds(), &evaluation.categories),
+            linked,
         ])?;
     Ok(transaction.last_insert_rowid())
 }
@@ -132,13 +141,12 @@ pub(crate) fn judgement_by_id(view: &Connection, id: i64) -> Result<Option<Judge
 
 fn rows(
     view: &Connection,
-    select: &str,
+    query: &str,
     limit: usize,
     key: Option<ContentKey>,
     read: fn(&Row<'_>) -> Result<DecisionRow, Fault>,
 ) -> Result<Vec<DecisionRow>, Fault> {
-    let condition = if key.is_some() { "key = ?2" } else { "?2 IS NULL" };
-    let mut statement = view.prepare_cached(&format!("{select} WHERE {condition} ORDER BY id DESC LIMIT ?1"))?;
+    let mut statement = view.prepare_cached(query)?;
     let mut rows = statement.query(params![sql_count(limit), key.as_ref().map(ContentKey::as_bytes)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {

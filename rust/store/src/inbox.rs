@@ -7,10 +7,11 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::decisions::judgement_by_id;
 use crate::error::{Fault, StoreError, StoreReason};
+use crate::evidence::{COLUMNS, parse};
 use crate::judgement::Judgement;
 use crate::limits::{INBOX_READ_KEPT, INBOX_UNREAD_MAX, PAGE_MAX};
 use crate::recall::sql_count;
-use crate::records::{StoredRecord, stored};
+use crate::records::{HELD, StoredRecord, stored};
 use crate::store::Store;
 use crate::times::{read_ms, sql_ms};
 
@@ -34,7 +35,7 @@ pub struct InboxRow {
 }
 
 /// What goes into the inbox.
-pub(crate) struct Arrival<'a> {
+pub(crate) struct Arrival {
     pub(crate) key: ContentKey,
     pub(crate) assertion: AssertionId,
     pub(crate) from: NodeId,
@@ -43,20 +44,19 @@ pub(crate) struct Arrival<'a> {
     pub(crate) directed: bool,
     pub(crate) decision_id: i64,
     /// The canonical JSON, where no record row holds it.
-    pub(crate) evidence: Option<&'a str>,
+    pub(crate) evidence: Option<String>,
 }
 
 impl Store {
     /// Returns rows behind `cursor`, oldest first.
     pub fn inbox(&self, cursor: i64, limit: usize) -> Result<Vec<InboxRow>, StoreError> {
         self.read(|view| {
-            let mut statement = view.prepare_cached(
-                "SELECT i.seq, i.from_node_id, i.received_ms, i.ingested, i.directed, i.decision_id,
-                   coalesce(i.evidence, r.evidence), coalesce(r.id, 0), coalesce(r.stored_ms, i.received_ms),
-                   coalesce(r.own, 0), r.decision, coalesce(r.lifecycle, 'observed'), i.key
+            let mut statement = view.prepare_cached(&format!(
+                "SELECT i.seq, i.from_node_id, i.received_ms, i.ingested, i.directed, i.decision_id, i.evidence, i.key,
+                   {COLUMNS}, {HELD}
                  FROM inbox i LEFT JOIN records r ON r.key = i.key AND i.evidence IS NULL
-                 WHERE i.seq > ?1 ORDER BY i.seq LIMIT ?2",
-            )?;
+                 WHERE i.seq > ?1 ORDER BY i.seq LIMIT ?2"
+            ))?;
             let mut rows = statement.query(params![cursor, sql_count(limit.min(PAGE_MAX))])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
@@ -117,7 +117,7 @@ pub(crate) fn holds_directed(transaction: &Transaction<'_>, assertion: Assertion
 }
 
 /// Appends one block and returns its place.
-pub(crate) fn append(transaction: &Transaction<'_>, arrival: &Arrival<'_>) -> Result<i64, Fault> {
+pub(crate) fn append(transaction: &Transaction<'_>, arrival: &Arrival) -> Result<i64, Fault> {
     transaction
         .prepare_cached(
             "INSERT INTO inbox (key, assertion, from_node_id, received_ms, ingested, directed, decision_id, evidence)
@@ -154,15 +154,27 @@ pub(crate) fn bound(transaction: &Transaction<'_>) -> Result<(), Fault> {
 fn inbox_row(view: &Connection, row: &Row<'_>) -> Result<InboxRow, Fault> {
     let seq: i64 = row.get(0)?;
     let from: String = row.get(1)?;
-    let evidence: Option<String> = row.get(6)?;
-    let evidence = evidence.ok_or_else(|| Fault::malformed("record behind the inbox", seq))?;
+    let received_ms = read_ms(row, 2)?;
     Ok(InboxRow {
         seq,
-        record: stored(row, 7, &evidence)?,
+        record: record_behind(row, seq, received_ms)?,
         from_node_id: NodeId::parse(&from).map_err(|_| Fault::malformed("node id", seq))?,
-        received_ms: read_ms(row, 2)?,
+        received_ms,
         ingested: row.get(3)?,
         directed: row.get(4)?,
         judgement: judgement_by_id(view, row.get(5)?)?,
     })
+}
+
+/// The record of a row: its own, where memory did not take it, or memory's.
+fn record_behind(row: &Row<'_>, seq: i64, received_ms: u64) -> Result<StoredRecord, Fault> {
+    let bad = || Fault::malformed("record behind the inbox", seq);
+    let evidence: Option<String> = row.get(6)?;
+    let key = ContentKey::from_bytes(row.get(7)?);
+    let record = match evidence {
+        Some(json) => StoredRecord::observed(parse(&json).ok_or_else(bad)?, received_ms),
+        None if row.get::<_, Option<i64>>(8)?.is_none() => return Err(bad()),
+        None => stored(row, 8)?,
+    };
+    if record.key == key { Ok(record) } else { Err(bad()) }
 }

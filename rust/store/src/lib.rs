@@ -7,6 +7,7 @@ mod bindings;
 mod commit;
 mod decisions;
 mod error;
+mod evidence;
 mod inbox;
 mod judgement;
 pub mod limits;

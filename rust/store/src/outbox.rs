@@ -6,6 +6,7 @@ use covey_core::record::Verified;
 use rusqlite::{Connection, Row, params};
 
 use crate::error::{Fault, StoreError, StoreReason};
+use crate::evidence::{self, COLUMNS};
 use crate::limits::{OUTBOX_DONE_KEPT, OUTBOX_PENDING_MAX, PAGE_MAX, RECIPIENTS_MAX};
 use crate::recall::sql_count;
 use crate::records::{self, Arrived};
@@ -43,11 +44,10 @@ impl Store {
                 ));
             }
             check_room_left(transaction, recipients.len())?;
-            let evidence = records::evidence_of(record)?;
-            let arrived = Arrived { stored_ms: now_ms, own: true, decision: None };
-            if records::insert(transaction, record, &evidence, arrived)?.is_none() {
+            if records::holds(transaction, metadata.key)? {
                 return Ok(false);
             }
+            records::insert(transaction, record, Arrived { stored_ms: now_ms, own: true, decision: None })?;
             seen::append(transaction, SeenId::Memory(metadata.key), true)?;
             seen::bound(transaction)?;
             for recipient in recipients {
@@ -71,7 +71,7 @@ impl Store {
         self.read(|view| {
             let condition = if node_id.is_some() { "o.node_id = ?2" } else { "?2 IS NULL" };
             let mut statement = view.prepare_cached(&format!(
-                "SELECT o.id, o.assertion, o.key, o.node_id, o.queued_ms, r.evidence
+                "SELECT o.id, o.assertion, o.key, o.node_id, o.queued_ms, {COLUMNS}
                  FROM outbox o JOIN records r ON r.key = o.key
                  WHERE o.done_ms IS NULL AND {condition} ORDER BY o.id LIMIT ?1"
             ))?;
@@ -126,6 +126,6 @@ fn outbox_row(row: &Row<'_>) -> Result<OutboxRow, Fault> {
         key: ContentKey::from_bytes(row.get(2)?),
         node_id: NodeId::parse(&node_id).map_err(|_| Fault::malformed("node id", id))?,
         queued_ms: read_ms(row, 4)?,
-        json: row.get::<_, String>(5)?.into_bytes(),
+        json: evidence::read(row, 5)?.to_json(),
     })
 }

@@ -69,7 +69,7 @@ fn index_slice(transaction: &Transaction<'_>, most: i64) -> Result<(), Fault> {
     transaction
         .prepare_cached(
             "INSERT INTO recall (rowid, focus, issue, intent, motivation, commitment, perspective, mood)
-             SELECT id, focus, issue, intent, motivation, commitment, perspective, mood FROM texts
+             SELECT id, focus, issue, intent, motivation, commitment, perspective, mood FROM records
              WHERE id > (SELECT value FROM meta WHERE name = 'indexed_upto') AND id <= ?1 ORDER BY id",
         )?
         .execute([upto])?;

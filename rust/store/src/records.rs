@@ -1,16 +1,13 @@
 //! Records in memory: what an admission stores is whole, with the author's own words and signature as evidence.
-//!
-//! The canonical JSON is the one source. Columns beside it are for finding; when a row is read, both must agree and
-//! the content key must be the address of the texts, or the row is refused as malformed.
 
-use covey_core::address;
 use covey_core::category::COUNT;
 use covey_core::id::{AssertionId, ContentKey, NodeId};
-use covey_core::record::{Record, Unverified};
+use covey_core::record::Record;
 use covey_core::svaf::Decision;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::error::{Fault, StoreError};
+use crate::evidence::{self, COLUMN_COUNT, COLUMNS};
 use crate::judgement::decision_of;
 use crate::limits::PAGE_MAX;
 use crate::lineage;
@@ -72,6 +69,28 @@ pub struct StoredRecord {
     pub own: bool,
 }
 
+impl StoredRecord {
+    /// A record that nothing is known about beside itself.
+    pub(crate) fn observed(record: Record, stored_ms: u64) -> Self {
+        let metadata = record.metadata;
+        Self {
+            key: metadata.key,
+            assertion_id: metadata.assertion_id,
+            node_id: metadata.author,
+            author: metadata.author_label,
+            created_ms: metadata.created_ms,
+            stored_ms,
+            room: metadata.room,
+            to: metadata.to,
+            parents: metadata.parents,
+            categories: record.categories.map(|entry| entry.text),
+            lifecycle: Lifecycle::Observed,
+            decision: None,
+            own: false,
+        }
+    }
+}
+
 /// Which records `recent` returns. The default is all.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -88,31 +107,33 @@ pub struct Filter {
 pub(crate) struct Arrived {
     pub(crate) stored_ms: u64,
     pub(crate) own: bool,
-    pub(crate) decision: Option<Decision>,
+    /// What admission said, and where that is written down.
+    pub(crate) decision: Option<(Decision, i64)>,
 }
 
-const COLUMNS: &str = "evidence, id, stored_ms, own, decision, lifecycle, key";
+/// What a row says beside the record itself, in the order `stored` takes it, behind the record's columns.
+pub(crate) const HELD: &str = "r.stored_ms, r.own, r.decision, r.lifecycle";
 
 impl Store {
     /// Returns the record with this content key.
     pub fn record(&self, key: ContentKey) -> Result<Option<StoredRecord>, StoreError> {
         self.read(|view| {
             let row = view
-                .prepare_cached(&format!("SELECT {COLUMNS} FROM records WHERE key = ?1"))?
-                .query_row([key.as_bytes()], |row| Ok(stored_row(row)))
+                .prepare_cached(&format!("SELECT {COLUMNS}, {HELD} FROM records r WHERE r.key = ?1"))?
+                .query_row([key.as_bytes()], |row| Ok(stored(row, 0)))
                 .optional()?;
             row.transpose()
         })
     }
 
-    /// Returns the canonical JSON of the record with this content key, as it was signed.
+    /// Returns the canonical JSON of the record with this content key, byte for byte as it was signed.
     pub fn record_json(&self, key: ContentKey) -> Result<Option<Vec<u8>>, StoreError> {
         self.read(|view| {
-            let json: Option<String> = view
-                .prepare_cached("SELECT evidence FROM records WHERE key = ?1")?
-                .query_row([key.as_bytes()], |row| row.get(0))
+            let record = view
+                .prepare_cached(&format!("SELECT {COLUMNS} FROM records r WHERE r.key = ?1"))?
+                .query_row([key.as_bytes()], |row| Ok(evidence::read(row, 0)))
                 .optional()?;
-            Ok(json.map(String::into_bytes))
+            Ok(record.transpose()?.map(|record| record.to_json()))
         })
     }
 
@@ -120,11 +141,12 @@ impl Store {
     pub fn recent(&self, limit: usize, filter: &Filter) -> Result<Vec<StoredRecord>, StoreError> {
         self.read(|view| {
             // One statement for each shape, so that the author's index is used when there is an author.
-            let mut query = format!("SELECT {COLUMNS} FROM records WHERE (?2 IS NULL OR author_node_id <> ?2)");
-            query.push_str(" AND (?3 IS NULL OR room = ?3)");
-            query.push_str(if filter.author.is_some() { " AND author_node_id = ?1" } else { " AND ?1 IS NULL" });
-            query.push_str(" ORDER BY id DESC LIMIT ?4");
-            let mut statement = view.prepare_cached(&query)?;
+            let author = if filter.author.is_some() { "r.author_node_id = ?1" } else { "?1 IS NULL" };
+            let mut statement = view.prepare_cached(&format!(
+                "SELECT {COLUMNS}, {HELD} FROM records r WHERE {author}
+                   AND (?2 IS NULL OR r.author_node_id <> ?2) AND (?3 IS NULL OR r.room = ?3)
+                 ORDER BY r.id DESC LIMIT ?4"
+            ))?;
             let mut rows = statement.query(params![
                 filter.author.map(|id| id.to_string()),
                 filter.not_author.map(|id| id.to_string()),
@@ -133,101 +155,79 @@ impl Store {
             ])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
-                found.push(stored_row(row)?);
+                found.push(stored(row, 0)?);
             }
             Ok(found)
         })
     }
 }
 
-/// Stores a record with its lineage. `None` when its content is held already; the first assertion stays.
-pub(crate) fn insert(
-    transaction: &Transaction<'_>,
-    record: &Record,
-    evidence: &str,
-    arrived: Arrived,
-) -> Result<Option<i64>, Fault> {
+/// Says whether a record with this content is held.
+pub(crate) fn holds(transaction: &Transaction<'_>, key: ContentKey) -> Result<bool, Fault> {
+    Ok(transaction
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM records WHERE key = ?1)")?
+        .query_row([key.as_bytes()], |row| row.get(0))?)
+}
+
+/// Stores a record that is not held yet, with its lineage.
+pub(crate) fn insert(transaction: &Transaction<'_>, record: &Record, arrived: Arrived) -> Result<(), Fault> {
     let metadata = &record.metadata;
     let remixed = lineage::has_child(transaction, metadata.key)?;
     let lifecycle = if remixed { Lifecycle::Remixed } else { Lifecycle::Observed };
-    let inserted = transaction
+    let [focus, issue, intent, motivation, commitment, perspective, mood] = record.texts();
+    transaction
         .prepare_cached(
-            "INSERT OR IGNORE INTO records (key, assertion, author_node_id, author, created_ms, stored_ms, room,
-               to_node_id, own, decision, lifecycle, evidence)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            "INSERT INTO records (key, assertion, signature, author_node_id, author, created_ms, room, to_node_id,
+               parents, focus, issue, intent, motivation, commitment, perspective, mood, evidence,
+               stored_ms, own, decision, decision_id, lifecycle)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
+               ?22)",
         )?
         .execute(params![
             metadata.key.as_bytes(),
             metadata.assertion_id.as_bytes(),
+            metadata.signature,
             metadata.author.to_string(),
             metadata.author_label,
             sql_ms(metadata.created_ms),
-            sql_ms(arrived.stored_ms),
             metadata.room,
             metadata.to.map(|id| id.to_string()),
+            evidence::pack_parents(&metadata.parents),
+            focus,
+            issue,
+            intent,
+            motivation,
+            commitment,
+            perspective,
+            mood,
+            evidence::beyond_columns(record)?,
+            sql_ms(arrived.stored_ms),
             arrived.own,
-            arrived.decision.map(Decision::as_str),
+            arrived.decision.map(|(decision, _)| decision.as_str()),
+            arrived.decision.map(|(_, id)| id),
             lifecycle.as_str(),
-            evidence,
         ])?;
-    if inserted == 0 {
-        return Ok(None);
-    }
-    let id = transaction.last_insert_rowid();
-    lineage::insert(transaction, id, record)?;
-    Ok(Some(id))
+    lineage::insert(transaction, transaction.last_insert_rowid(), record)
 }
 
 /// Reads a record by its place in the table.
 pub(crate) fn stored_by_id(view: &Connection, id: i64) -> Result<StoredRecord, Fault> {
-    view.prepare_cached(&format!("SELECT {COLUMNS} FROM records WHERE id = ?1"))?
-        .query_row([id], |row| Ok(stored_row(row)))?
+    view.prepare_cached(&format!("SELECT {COLUMNS}, {HELD} FROM records r WHERE r.id = ?1"))?
+        .query_row([id], |row| Ok(stored(row, 0)))?
 }
 
-/// Returns a record's canonical JSON as the text it is.
-pub(crate) fn evidence_of(record: &Record) -> Result<String, Fault> {
-    String::from_utf8(record.to_json()).map_err(|_| Fault::malformed("text", record.metadata.key))
-}
-
-/// Builds a record from `evidence` and the columns from `at` on: id, `stored_ms`, own, decision, lifecycle, key.
-pub(crate) fn stored(row: &Row<'_>, at: usize, evidence: &str) -> Result<StoredRecord, Fault> {
+/// Reads a held record from `COLUMNS` and `HELD`, which start at `at`.
+pub(crate) fn stored(row: &Row<'_>, at: usize) -> Result<StoredRecord, Fault> {
     let id: i64 = row.get(at)?;
     let bad = |what: &str| Fault::malformed(what, id);
-    let record = parse(evidence).ok_or_else(|| bad("record"))?;
-    let key = ContentKey::from_bytes(row.get(at + 5)?);
-    if key != record.metadata.key {
-        return Err(bad("content key"));
-    }
-    let decision: Option<String> = row.get(at + 3)?;
-    let lifecycle: String = row.get(at + 4)?;
-    let decision = decision.map(|word| decision_of(&word).ok_or_else(|| bad("decision"))).transpose()?;
-    let metadata = record.metadata;
+    let held = at + COLUMN_COUNT;
+    let decision: Option<String> = row.get(held + 2)?;
+    let lifecycle: String = row.get(held + 3)?;
     Ok(StoredRecord {
-        key,
-        assertion_id: metadata.assertion_id,
-        node_id: metadata.author,
-        author: metadata.author_label,
-        created_ms: metadata.created_ms,
-        stored_ms: read_ms(row, at + 1)?,
-        room: metadata.room,
-        to: metadata.to,
-        parents: metadata.parents,
-        categories: record.categories.map(|entry| entry.text),
+        stored_ms: read_ms(row, held)?,
+        own: row.get(held + 1)?,
+        decision: decision.map(|word| decision_of(&word).ok_or_else(|| bad("decision"))).transpose()?,
         lifecycle: Lifecycle::parse(&lifecycle).ok_or_else(|| bad("lifecycle"))?,
-        decision,
-        own: row.get(at + 2)?,
+        ..StoredRecord::observed(evidence::read(row, at)?, 0)
     })
-}
-
-/// Reads evidence back. Only what still has the address it claims is a record.
-pub(crate) fn parse(evidence: &str) -> Option<Record> {
-    let unverified = Unverified::parse(evidence.as_bytes()).ok()?;
-    let record = unverified.claimed();
-    let keys = address::category_keys(record.texts());
-    (address::content_key(&keys) == record.metadata.key).then(|| record.clone())
-}
-
-fn stored_row(row: &Row<'_>) -> Result<StoredRecord, Fault> {
-    let evidence: String = row.get(0)?;
-    stored(row, 1, &evidence)
 }

@@ -6,11 +6,12 @@ use covey_core::record::Record;
 use rusqlite::Connection;
 
 use crate::error::{Fault, StoreError};
+use crate::evidence::{COLUMN_COUNT, COLUMNS};
 use crate::limits::{ANCHORS_MAX, SEEN_KEPT};
 use crate::recall::sql_count;
 use crate::store::Store;
 use crate::times::read_ms;
-use crate::{bindings, records, seen};
+use crate::{bindings, evidence, seen};
 
 impl Store {
     /// Fills a new intake: bindings, the seen-set, and the newest records as anchors, as many as its window holds.
@@ -43,14 +44,12 @@ fn seen_ids(view: &Connection, capacity: usize) -> Result<Vec<(SeenId, bool)>, F
 
 /// The newest records, oldest first, with the time each was stored.
 fn anchors(view: &Connection, window: usize) -> Result<Vec<(Record, u64)>, Fault> {
-    let mut statement = view.prepare_cached("SELECT id, evidence, stored_ms FROM records ORDER BY id DESC LIMIT ?1")?;
+    let mut statement =
+        view.prepare_cached(&format!("SELECT {COLUMNS}, r.stored_ms FROM records r ORDER BY r.id DESC LIMIT ?1"))?;
     let mut rows = statement.query([sql_count(window)])?;
     let mut anchors = Vec::new();
     while let Some(row) = rows.next()? {
-        let id: i64 = row.get(0)?;
-        let evidence: String = row.get(1)?;
-        let record = records::parse(&evidence).ok_or_else(|| Fault::malformed("record", id))?;
-        anchors.push((record, read_ms(row, 2)?));
+        anchors.push((evidence::read(row, 0)?, read_ms(row, COLUMN_COUNT)?));
     }
     anchors.reverse();
     Ok(anchors)

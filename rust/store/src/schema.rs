@@ -17,8 +17,9 @@ const STEPS: [&str; 1] = [VERSION_1];
 #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful of steps")]
 const STEPS_COUNT: i32 = STEPS.len() as i32;
 
-/// Records hold their canonical JSON once, as evidence: the view reads the texts out of it, so that no column can
-/// differ from what was signed. Keys and assertion ids are their 32 bytes, without prefix.
+/// A record is its columns: its canonical JSON is made of them again, byte for byte, and what the columns cannot say
+/// (application bytes, parents of single categories) brings the whole JSON along as `evidence`. Keys and assertion ids
+/// are their 32 bytes, without prefix; `parents` are such keys one behind the other.
 const VERSION_1: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL) WITHOUT ROWID, STRICT;
 
@@ -26,16 +27,26 @@ CREATE TABLE records (
   id INTEGER PRIMARY KEY,
   key BLOB NOT NULL UNIQUE,
   assertion BLOB NOT NULL,
+  signature BLOB NOT NULL,
   author_node_id TEXT NOT NULL,
   author TEXT NOT NULL,
   created_ms INTEGER NOT NULL,
-  stored_ms INTEGER NOT NULL,
   room TEXT NOT NULL,
   to_node_id TEXT,
+  parents BLOB NOT NULL,
+  focus TEXT NOT NULL,
+  issue TEXT NOT NULL,
+  intent TEXT NOT NULL,
+  motivation TEXT NOT NULL,
+  commitment TEXT NOT NULL,
+  perspective TEXT NOT NULL,
+  mood TEXT NOT NULL,
+  evidence TEXT,
+  stored_ms INTEGER NOT NULL,
   own INTEGER NOT NULL,
   decision TEXT,
-  lifecycle TEXT NOT NULL,
-  evidence TEXT NOT NULL
+  decision_id INTEGER,
+  lifecycle TEXT NOT NULL
 ) STRICT;
 CREATE INDEX records_by_author ON records (author_node_id, id);
 
@@ -60,9 +71,10 @@ CREATE TABLE decisions (
   field_drift REAL NOT NULL,
   temporal_drift REAL NOT NULL,
   nearest_drift REAL NOT NULL,
-  categories BLOB NOT NULL
+  categories BLOB NOT NULL,
+  linked INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX decisions_by_key ON decisions (key, id);
+CREATE INDEX decisions_by_key ON decisions (key, id) WHERE linked = 0;
 
 CREATE TABLE refusals (
   id INTEGER PRIMARY KEY,
@@ -115,23 +127,14 @@ CREATE TABLE state (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID, S
 
 CREATE TABLE woken (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE) STRICT;
 
-CREATE VIEW texts AS SELECT id,
-  json_extract(evidence, '$.categories.focus.text') AS focus,
-  json_extract(evidence, '$.categories.issue.text') AS issue,
-  json_extract(evidence, '$.categories.intent.text') AS intent,
-  json_extract(evidence, '$.categories.motivation.text') AS motivation,
-  json_extract(evidence, '$.categories.commitment.text') AS commitment,
-  json_extract(evidence, '$.categories.perspective.text') AS perspective,
-  json_extract(evidence, '$.categories.mood.text') AS mood
-FROM records;
 CREATE VIRTUAL TABLE recall USING fts5 (
   focus, issue, intent, motivation, commitment, perspective, mood,
-  content = 'texts', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2'
+  content = 'records', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2'
 );
 ";
 
-/// Every table and view that the current version has; a file that lacks one was changed by something else.
-const EXPECTED: [&str; 13] = [
+/// Every table that the current version has; a file that lacks one was changed by something else.
+const EXPECTED: [&str; 12] = [
     "bindings",
     "decisions",
     "inbox",
@@ -143,7 +146,6 @@ const EXPECTED: [&str; 13] = [
     "refusals",
     "seen",
     "state",
-    "texts",
     "woken",
 ];
 
@@ -212,8 +214,7 @@ pub(crate) fn migrate(connection: &mut Connection, node_id: &str) -> Result<(), 
 }
 
 fn check_objects(transaction: &Transaction<'_>) -> Result<(), Fault> {
-    let mut statement =
-        transaction.prepare("SELECT count(*) FROM sqlite_master WHERE name = ?1 AND type IN ('table', 'view')")?;
+    let mut statement = transaction.prepare("SELECT count(*) FROM sqlite_master WHERE name = ?1 AND type = 'table'")?;
     for name in EXPECTED {
         let found: i64 = statement.query_row([name], |row| row.get(0))?;
         if found != 1 {

@@ -5,9 +5,10 @@ mod common;
 use common::{
     ANN, BOB, Folder, ME, NOW, Said, closed_minded, hear, hear_at, key, key_of, node, open_minded, record, says,
 };
+use covey_core::category::Category;
 use covey_core::intake::Kind;
-use covey_core::record::Unverified;
-use covey_core::signature::verify;
+use covey_core::record::{Application, Draft, Unverified};
+use covey_core::signature::{sign, verify};
 use covey_core::svaf::Evaluation;
 use covey_store::{Bound, Filter, Judgement, Lifecycle, RECORD_LEVEL, StoreReason};
 
@@ -38,6 +39,20 @@ fn an_admission_keeps_the_whole_record() {
     let json = store.record_json(key_of(&heard)).unwrap().unwrap();
     assert_eq!(json, heard.record().to_json());
     assert!(verify(Unverified::parse(&json).unwrap(), key(ANN).public()).is_ok());
+}
+
+#[test]
+fn what_columns_cannot_say_is_kept_to_the_byte() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let mut draft = Draft::new(node(ANN), "Zoë", NOW, "den").unwrap();
+    draft.say(Category::Intent, "carry \"bytes\"\n\u{1F98A}").unwrap();
+    draft.descend_category(Category::Mood, &[key_of(&says(BOB, "mood's parent"))]).unwrap();
+    draft.carry(Application::new("application/octet-stream", "urn:covey:test", vec![0, 255, 7]).unwrap());
+    let heard = sign(draft, &key(ANN)).unwrap();
+    store.commit(&[&hear(&mut open_minded(), std::slice::from_ref(&heard))], NOW).unwrap();
+    assert_eq!(store.record_json(key_of(&heard)).unwrap().unwrap(), heard.record().to_json());
+    assert_eq!(store.parents(key_of(&heard)).unwrap()[0].levels, 1 << Category::Mood.index());
 }
 
 #[test]

@@ -29,11 +29,23 @@ fn refused<T: std::fmt::Debug>(what: Result<T, StoreError>, statement: &str) {
 #[test]
 fn a_record_that_was_changed_is_no_record() {
     let changes = [
-        "UPDATE records SET evidence = '{}'",
-        "UPDATE records SET evidence = 'nonsense'",
-        "UPDATE records SET evidence = replace(evidence, 'first of all', 'first of none')",
+        "UPDATE records SET focus = 'first of none' WHERE own = 0",
+        "UPDATE records SET mood = x'ff' || mood WHERE own = 0",
         "UPDATE records SET key = zeroblob(32) WHERE own = 0",
         "UPDATE records SET key = x'00' WHERE own = 0",
+        "UPDATE records SET assertion = zeroblob(32) WHERE own = 0",
+        "UPDATE records SET signature = x'00' WHERE own = 0",
+        "UPDATE records SET author = 'somebody else' WHERE own = 0",
+        "UPDATE records SET author_node_id = '01010101-0101-0101-0101-010101010101' WHERE own = 0",
+        "UPDATE records SET author_node_id = 'ann' WHERE own = 0",
+        "UPDATE records SET created_ms = created_ms + 1 WHERE own = 0",
+        "UPDATE records SET created_ms = -1 WHERE own = 0",
+        "UPDATE records SET room = 'elsewhere' WHERE own = 0",
+        "UPDATE records SET to_node_id = author_node_id WHERE own = 0",
+        "UPDATE records SET parents = zeroblob(32) WHERE own = 0",
+        "UPDATE records SET parents = x'0102' WHERE own = 0",
+        "UPDATE records SET evidence = '{}'",
+        "UPDATE records SET evidence = 'nonsense'",
         "UPDATE records SET decision = 'splendid' WHERE own = 0",
         "UPDATE records SET lifecycle = 'canonised'",
         "UPDATE records SET stored_ms = -1",
@@ -98,8 +110,8 @@ fn changed_bookkeeping_is_refused() {
 }
 
 #[test]
-fn a_record_the_index_cannot_read_does_not_stop_the_writer() {
-    let change = "UPDATE records SET evidence = 'nonsense' WHERE own = 0";
+fn an_index_that_is_gone_does_not_stop_the_writer() {
+    let change = "DELETE FROM recall_config";
     let (_folder, store) = tampered(change);
     refused(store.index(), change);
     refused(store.recall("own", 10), change);
