@@ -116,9 +116,8 @@ def main() -> int:
     arguments = parser.parse_args()
     blocks, seconds = measured(arguments.blocks, heard=arguments.heard)
     said = ", each handed to an application" if arguments.heard else ""
-    print(
-        f"two peers on loopback: {blocks / seconds:,.0f} blocks a second ({blocks:,} in {seconds:.2f} s{said})"
-    )
+    rate = f"{blocks / seconds:,.0f} blocks a second"
+    print(f"two peers on loopback: {rate} ({blocks:,} in {seconds:.2f} s{said})")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Published vectors, read from a folder beside the checkout or from COVEY_VECTORS; a visible skip without them."""
+"""Published vectors: from a folder beside the checkout, or COVEY_VECTORS; without them a visible skip."""
 
 import json
 import os

@@ -157,7 +157,7 @@ def mutations(record: Json) -> Iterator[tuple[str, Json]]:
             parent[name] = "x"
 
     for path in walk(record, ()):
-        # `method`, valence and arousal are covered by nothing, so changing them is no mutation of the assertion.
+        # `method`, valence and arousal are covered by nothing, so changing them mutates no assertion.
         if not path or path[-1] in ("method", "valence", "arousal"):
             continue
         yield f"spoil {path}", changed(path, spoil)
@@ -215,7 +215,7 @@ def test_golden_addresses_and_payloads(golden: Read) -> None:
 
 
 def _check_golden_v2(v2: Json | None, public_key: bytes) -> int:
-    """Verify a golden mmp-sig-v2.0 record where it is one that covey would also mint; else expect a refusal."""
+    """Verify a golden mmp-sig-v2.0 record where covey would mint it too; else expect a refusal."""
     if not v2:
         return 0
     record = copy.deepcopy(v2["record"])

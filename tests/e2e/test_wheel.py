@@ -82,3 +82,9 @@ def test_the_demo_runs_from_the_wheel(installed, bare, tmp_path):
     assert answer.returncode == 0, answer.stdout + answer.stderr
     result = json.loads(answer.stdout.splitlines()[-1])
     assert result["ok"] is True
+    assert result["outcome"]["reason"] == "thread-closed"
+    agents = {"writer", "reviewer", "test-writer"}
+    assert {peer["name"] for peer in result["peers"] if peer["exit_code"] == 0} == agents
+    held = [set(result["stores"][agent]["holds"]) for agent in agents]
+    assert held == [{block["key"] for block in result["blocks"]}] * 3
+    assert result["home"].startswith(str(tmp_path))
