@@ -127,6 +127,7 @@ THREAD_SEARCHED: Final = 512  # newest blocks looked through for a thread's auth
 THREAD_CLOSINGS: Final = 1_024  # closing blocks remembered: a hundred threads of ten agents
 AGENT_WOKEN: Final = 8_192  # past wakes kept in memory; the store keeps more, this spares the question
 AGENT_RECALLED_BLOCKS: Final = 512  # read at start, so that threads go on where they stood
+AGENT_EARLY_NEWS: Final = 4_096  # heard before the agent has read its state: some 50 ms of a busy room
 AGENT_SETTLED: Final = 4_096  # ends of sends remembered until the emission's own answer is in
 AGENT_SETTLE_SECONDS: Final = 3.0  # at the end of a run: a receipt on loopback takes milliseconds
 AGENT_DRAIN_SECONDS: Final = 30.0  # told to stop: most answers take 2 to 20 s and are paid for already

@@ -144,12 +144,18 @@ class OpenPeer:
 
 
 @asynccontextmanager
-async def open_peer(plan: PeerPlan, *, on_stop: Callable[[], None] | None = None) -> AsyncIterator[OpenPeer]:
+async def open_peer(
+    plan: PeerPlan,
+    *,
+    on_stop: Callable[[], None] | None = None,
+    join: Callable[[OpenPeer], None] | None = None,
+) -> AsyncIterator[OpenPeer]:
     """Run a peer for as long as the context lasts.
 
     Args:
         plan: What it is made of.
         on_stop: Called when somebody asks it to stop; None opens no control socket.
+        join: Called with the peer before it listens: who subscribes then misses nothing.
 
     Raises:
         CollisionError: It runs already.
@@ -185,9 +191,11 @@ async def open_peer(plan: PeerPlan, *, on_stop: Callable[[], None] | None = None
             entropy=entropy,
             log=log.write,
         )
+        peer = OpenPeer(plan, node, store, log)
+        if join is not None:
+            join(peer)
         stack.push_async_callback(node.stop)
         await node.start()
-        peer = OpenPeer(plan, node, store, log)
         if on_stop is not None:
             await peer.serve(on_stop)
             assert peer.server is not None, "serve makes it"

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from covey.cli.loop import Stop
     from covey.cli.peer import OpenPeer, PeerPlan
-    from covey.proto.news import News
     from covey.proto.options import NodeOptions
     from covey.runtime.agent import AgentRuntime, Note, RunEnd
     from covey.settings import Settings
@@ -42,10 +41,18 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         from covey.cli.peer import open_peer
 
         teller = Teller(console, stop)
-        async with open_peer(plan, on_stop=lambda: stop.request("stop")) as peer:
+        joined: list[AgentRuntime] = []
+
+        def join(peer: OpenPeer) -> None:
             agent = join_agent(peer, settings, model)
             peer.agent = agent
-            end = await _run(peer, agent, stop, teller)
+            joined.append(agent)
+            teller.listen_to(peer, agent)
+            # From now on nothing that reaches the peer is lost on the agent, however early it comes.
+            agent.attach()
+
+        async with open_peer(plan, on_stop=lambda: stop.request("stop"), join=join) as peer:
+            end = await _run(peer, joined[0], stop, teller)
         teller.ended(end)
         return EXIT_OK
 
@@ -89,7 +96,7 @@ def node_options(settings: Settings) -> NodeOptions:
 
 
 def join_agent(peer: OpenPeer, settings: Settings, model: Any) -> AgentRuntime:
-    """Return the agent of an open peer; it does nothing before `start`."""
+    """Return the agent of a peer; it does nothing before `attach` and `start`."""
     from covey.agent.setup import engine_options, guards, persona
     from covey.runtime.agent import AgentRuntime
     from covey.store import StoreWakes
@@ -113,21 +120,6 @@ def join_agent(peer: OpenPeer, settings: Settings, model: Any) -> AgentRuntime:
 async def _run(peer: OpenPeer, agent: AgentRuntime, stop: Stop, teller: Teller) -> RunEnd:
     import asyncio
 
-    from covey.proto.news import as_dict
-    from covey.runtime.agent import as_event
-
-    def on_note(note: Note) -> None:
-        peer.log.write(note.level, f"agent-{note.event}", note.facts)
-        event = as_event(note)
-        peer.publish(event)
-        teller.tell(event)
-
-    def on_news(news: News) -> None:
-        teller.tell(as_dict(news))
-
-    unsubscribe = agent.subscribe(on_note)
-    # Text mode shows what the agent decides; the mesh's own news is for programs.
-    unwatch = peer.node.subscribe(on_news) if teller.as_json else None
     try:
         await agent.start()
         teller.ready(peer, agent)
@@ -139,9 +131,6 @@ async def _run(peer: OpenPeer, agent: AgentRuntime, stop: Stop, teller: Teller) 
         asked.cancel()
         return await ended
     finally:
-        unsubscribe()
-        if unwatch is not None:
-            unwatch()
         await agent.close()
 
 
@@ -170,6 +159,22 @@ class Teller:
         self._console = console
         self._stop = stop
         self._deaf = False
+
+    def listen_to(self, peer: OpenPeer, agent: AgentRuntime) -> None:
+        """Tell, log and publish what the agent decides; to programs also the mesh's own news."""
+        from covey.proto.news import as_dict
+        from covey.runtime.agent import as_event
+
+        def on_note(note: Note) -> None:
+            peer.log.write(note.level, f"agent-{note.event}", note.facts)
+            event = as_event(note)
+            peer.publish(event)
+            self.tell(event)
+
+        agent.subscribe(on_note)
+        if self.as_json:
+            # Text mode shows what the agent decides; news costs time for each block.
+            peer.node.subscribe(lambda news: self.tell(as_dict(news)))
 
     def ready(self, peer: OpenPeer, agent: AgentRuntime) -> None:
         """Say that the peer listens and its agent wakes from now on."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -125,6 +126,8 @@ class AgentRuntime:
         self._settled: dict[tuple[str, str], None] = {}
         self._quiet = asyncio.Event()
         self._unsubscribe: Callable[[], None] = lambda: None
+        self._started = False
+        self._early: deque[News] = deque(maxlen=limits.AGENT_EARLY_NEWS)
 
     # --- what the peer's process does -----------------------------------------------------------
 
@@ -133,8 +136,12 @@ class AgentRuntime:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
+    def attach(self) -> None:
+        """Listen to the node; what it says before `start` is kept and taken up then."""
+        self._unsubscribe = self._node.subscribe(self._on_news)
+
     async def start(self) -> None:
-        """Restore budgets and threads, listen to the node, and load the model's library on a thread.
+        """Restore budgets and threads, take up what was heard since `attach`, and warm the model on a thread.
 
         Raises:
             StoreError: What an earlier run saved cannot be read; going on would forget what was spent.
@@ -147,7 +154,9 @@ class AgentRuntime:
             self._memory.recent, limits.AGENT_RECALLED_BLOCKS, room=self.persona.room
         )
         self._feed(fx.Recalled(tuple(recent)))
-        self._unsubscribe = self._node.subscribe(self._on_news)
+        self._started = True
+        while self._early:
+            self._on_news(self._early.popleft())
         self._spawn(self._warm())
 
     async def finished(self) -> RunEnd:
@@ -179,8 +188,10 @@ class AgentRuntime:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._unsaved = self._guards.state(self._now())
-        await self._write_state()
+        if self._started:
+            # Before, nothing was restored: saving now would forget what an earlier run spent.
+            self._unsaved = self._guards.state(self._now())
+            await self._write_state()
         await self.model.close()
 
     def status(self) -> dict[str, Any]:
@@ -200,7 +211,9 @@ class AgentRuntime:
     # --- events in --------------------------------------------------------------------------------
 
     def _on_news(self, news: News) -> None:
-        if isinstance(news, Delivered):
+        if not self._started:
+            self._early.append(news)
+        elif isinstance(news, Delivered):
             self._feed(fx.Heard(news.delivery))
         elif isinstance(news, SendSettled):
             self._on_settled(news.key, news.send)

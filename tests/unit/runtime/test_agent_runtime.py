@@ -182,6 +182,7 @@ async def test_a_delivery_becomes_a_block_on_the_mesh():
     mesh, brain = Mesh(), Brain({"focus": "answer"})
     agent = build(mesh, brain)
     notes = Notes(agent)
+    agent.attach()
     await agent.start()
     task = block(YOU, focus="task")
     mesh.deliver(task)
@@ -192,12 +193,26 @@ async def test_a_delivery_becomes_a_block_on_the_mesh():
     assert brain.closed and mesh.listeners == []
 
 
+async def test_what_is_heard_before_the_agent_has_read_its_state_wakes_it_too():
+    mesh, brain = Mesh(), Brain({"focus": "answer"})
+    agent = build(mesh, brain)
+    notes = Notes(agent)
+    agent.attach()
+    task = block(YOU, focus="task")
+    mesh.deliver(task)
+    assert notes.all == []
+    await agent.start()
+    assert (await notes.wait_for("woke"))["keys"] == [task.key]
+    await agent.close()
+
+
 async def test_x17_a_wake_is_remembered_across_a_restart():
     store, task = Store(), block(YOU, focus="task")
     for run in range(2):
         mesh, brain = Mesh(), Brain({})
         agent = build(mesh, brain, store)
         notes = Notes(agent)
+        agent.attach()
         await agent.start()
         mesh.deliver(task)
         await notes.wait_for("no-answer" if run == 0 else "wake-skipped")
@@ -211,6 +226,7 @@ async def test_x11_budgets_and_books_survive_a_restart():
         mesh, brain = Mesh(), Brain({})
         agent = build(mesh, brain, store)
         notes = Notes(agent)
+        agent.attach()
         await agent.start()
         assert agent.status()["lifetime"]["runs"] == run + 1
         assert agent.status()["wakes"]["minute"] == run
@@ -225,7 +241,8 @@ async def test_an_unreadable_saved_budget_stops_the_start_and_is_not_forgotten()
     agent = build(Mesh(), Brain(), store)
     with pytest.raises(StoreError, match="wake-budget"):
         await agent.start()
-    assert store.states["safety.wakes"] == b"{"
+    await agent.close()
+    assert store.states == {"safety.wakes": b"{"}
 
 
 async def test_a_store_that_cannot_mark_a_wake_stops_it_before_the_model_is_paid():
@@ -233,6 +250,7 @@ async def test_a_store_that_cannot_mark_a_wake_stops_it_before_the_model_is_paid
     store.broken = True
     agent = build(mesh, brain, store)
     notes = Notes(agent)
+    agent.attach()
     await agent.start()
     mesh.deliver(block(YOU, focus="task"))
     assert (await notes.wait_for("wake-ended"))["reason"] == "claim-failed"
@@ -244,6 +262,7 @@ async def test_a_bug_in_an_adapter_costs_the_wake_and_not_the_peer():
     mesh, brain = Mesh(), Brain(KeyError("choices"), {"focus": "fine"})
     agent = build(mesh, brain)
     notes = Notes(agent)
+    agent.attach()
     await agent.start()
     mesh.deliver(block(YOU, focus="one"))
     failed = await notes.wait_for("model-failed")
@@ -262,6 +281,7 @@ async def test_a_model_that_cannot_be_loaded_is_said_early():
     brain.warm = warm
     agent = build(Mesh(), brain)
     notes = Notes(agent)
+    agent.attach()
     await agent.start()
     assert await notes.wait_for("model-not-ready") == {"message": "no sdk", "hint": "pip install it"}
     await agent.close()
@@ -272,6 +292,7 @@ async def test_the_run_ends_when_all_closed_and_every_peer_said_what_became_of_t
     mesh, brain = Mesh([sent]), Brain({"focus": "mine", "commitment": "it stands"})
     agent = build(mesh, brain, extra=f'[run]\nparticipants = ["{ANN}"]\n')
     notes = Notes(agent)
+    agent.attach()
     await agent.start()
     task = block(YOU, focus="task", at=1)
     mesh.deliver(block(ANN, focus="hers", commitment="it stands", parents=[task], at=2), wakes=False)
@@ -299,6 +320,7 @@ async def test_a_receipt_that_comes_before_the_emissions_own_answer_is_not_waite
     mesh.emit = emit_and_settle
     agent = build(mesh, brain)
     notes = Notes(agent)
+    agent.attach()
     await agent.start()
     mesh.deliver(block(YOU, focus="task"))
     await notes.wait_for("emitted")
@@ -312,6 +334,7 @@ async def test_x18_stop_waits_for_the_call_in_flight_and_emits_its_answer():
     brain.gate.clear()
     agent = build(mesh, brain)
     notes = Notes(agent)
+    agent.attach()
     await agent.start()
     mesh.deliver(block(YOU, focus="task"))
     await notes.wait_for("model-call")
@@ -331,6 +354,7 @@ async def test_x18_stop_has_a_deadline(monkeypatch):
     brain.gate.clear()
     agent = build(mesh, brain)
     notes = Notes(agent)
+    agent.attach()
     await agent.start()
     mesh.deliver(block(YOU, focus="task"))
     await notes.wait_for("model-call")
