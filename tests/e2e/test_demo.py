@@ -167,11 +167,11 @@ def test_every_agent_has_an_identity_a_room_and_a_home_of_its_own(
 
 
 def test_plain_lines_without_a_terminal_and_the_lineage_at_the_end(covey: Program, tmp_path: Path) -> None:
-    ended = covey("demo", "--adapter", "scripted", "--keep", str(tmp_path / "kept"))
+    ended = covey("demo", "--keep", str(tmp_path / "kept"), OLLAMA_HOST="127.0.0.1:9")
     assert ended.code == 0, ended.out + ended.err
     assert "\x1b" not in ended.out
     lines = ended.out.splitlines()
-    assert lines[0].startswith("model: scripted/rules (")
+    assert lines[0].startswith("model: scripted/rules (scripted rules: no model key and no Ollama")
     assert any("writer wakes on cmb-" in line and "answer to its own" in line for line in lines)
     assert any("reviewer judges cmb-" in line and "aligned" in line for line in lines)
     tree = [line for line in lines if " closes its part" in line]
@@ -324,6 +324,16 @@ def test_ctrl_c_ends_everything_and_says_so(covey: Program, tmp_path: Path) -> N
     assert code == 1, said
     assert "not done: interrupted: stopped by SIGINT" in said
     assert nobody_left({"home": str(kept)})
+
+
+def test_a_demo_that_takes_too_long_gives_up_and_says_so(covey: Program) -> None:
+    hold = threading.Event()
+    with FakeModel(lambda name, system, user: f"let go: {hold.wait(60)}") as model:
+        flags = ("--adapter", "compatible", "--model", "tiny", "--base-url", model.url, "--timeout", "6")
+        with covey.start("demo", *flags) as demo:
+            code, said = watch(demo, "writer wakes", lambda: threading.Timer(7, hold.set).start())
+    assert code == 1, said
+    assert "not done: timeout: not finished after 6 s" in said
 
 
 @pytest.mark.parametrize(
