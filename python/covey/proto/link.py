@@ -30,8 +30,9 @@ class Lane:
         self.at = now
 
     def wait_seconds(self) -> float:
-        """Return how long until one record may pass; 0 when it may now."""
-        return 0.0 if self.tokens >= 1.0 else (1.0 - self.tokens) / self.rate
+        """Return how long until one record may pass; 0 when it may now, or so soon that no clock shows it."""
+        wait = (1.0 - self.tokens) / self.rate
+        return wait if wait > 1e-6 else 0.0
 
 
 def stranger_lane(now: float) -> Lane:

@@ -171,11 +171,11 @@ class Sessions:
         session = link.speaking
         if session is None:
             return
-        quiet = turn.now.monotonic - link.heard_at
-        if quiet >= limits.SILENCE_SECONDS:
+        # sums are compared, as they were set: a difference may round below the deadline that has come
+        if turn.now.monotonic >= link.heard_at + limits.SILENCE_SECONDS:
             self.end(link, "silent", turn)
             return
-        if quiet >= limits.PING_SECONDS:
+        if turn.now.monotonic >= link.heard_at + limits.PING_SECONDS:
             session.send_control(PING)
             self.touch(link)
             self._timers.set(("beat", link.id), turn.now.monotonic + limits.PING_SECONDS)
