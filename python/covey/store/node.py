@@ -76,11 +76,8 @@ class NodeStore:
 
     def put_own(self, token: int, record: _core.Record, now_ms: int, recipients: Sequence[str]) -> None:
         """Make an own record durable, with the peers it must still reach."""
-
-        def put(store: _core.Store) -> object:
-            return store.put_own(record, now_ms, list(recipients))
-
-        self._hand_in(token, lambda writer: writer.call(token, put, self._on_answers))
+        to = tuple(recipients)
+        self._hand_in(token, lambda writer: writer.put(token, record, to, now_ms, self._on_answers))
 
     def bind(self, node_id: str, public_key: bytes, name: str, now_ms: int) -> None:
         """Remember the key a nodeId proved first. Another key for it is trouble, and changes nothing."""

@@ -59,6 +59,19 @@ class _Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class _Put:
+    token: int
+    callback: Callback
+    record: _core.Record
+    recipients: Sequence[str]
+    now_ms: int
+
+    @property
+    def rows(self) -> int:
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
 class _Call:
     token: int
     callback: Callback
@@ -69,7 +82,7 @@ class _Call:
         return 1
 
 
-_Job = _Commit | _Call
+_Job = _Commit | _Put | _Call
 
 
 class StoreWriter:
@@ -112,6 +125,16 @@ class StoreWriter:
             StoreError: `store_busy` when the queue is full, `store_closed` after `close`. Nothing was taken.
         """
         self._take(_Commit(token, callback, batch, now_ms))
+
+    def put(
+        self, token: int, record: _core.Record, recipients: Sequence[str], now_ms: int, callback: Callback
+    ) -> None:
+        """Make an own record durable; `callback` gets False as its value where it was held already.
+
+        Raises:
+            StoreError: As for `submit`.
+        """
+        self._take(_Put(token, callback, record, recipients, now_ms))
 
     def call(self, token: int, operation: Callable[[_core.Store], object], callback: Callback) -> None:
         """Run any other operation on the store, in order with the commits; `callback` gets its value.
@@ -178,7 +201,8 @@ class StoreWriter:
                 self._changed.wait()
             group = [self._jobs.popleft()]
             rows = group[0].rows
-            while isinstance(group[0], _Commit) and self._jobs and isinstance(self._jobs[0], _Commit):
+            kind = type(group[0])
+            while kind is not _Call and self._jobs and type(self._jobs[0]) is kind:
                 rows += self._jobs[0].rows
                 if rows > self._group_rows:
                     break
@@ -190,18 +214,29 @@ class StoreWriter:
         first = group[0]
         if isinstance(first, _Call):
             return [self._operate(first)]
-        commits = [job for job in group if isinstance(job, _Commit)]
-        answers = self._commit(commits)
-        if len(commits) > 1 and isinstance(answers[0], Failed):
-            # One bad batch must not take its neighbours with it: each has its own try.
-            self._transactions += len(commits)
-            return [self._commit([job])[0] for job in commits]
+        answers = self._write(group)
+        if len(group) > 1 and isinstance(answers[0], Failed):
+            # One bad job must not take its neighbours with it: each has its own try.
+            self._transactions += len(group)
+            return [self._write([job])[0] for job in group]
         return answers
+
+    def _write(self, group: list[_Job]) -> list[Answer]:
+        """Write jobs of one kind in one transaction: all of them or none."""
+        puts = [job for job in group if isinstance(job, _Put)]
+        return self._put(puts) if puts else self._commit([job for job in group if isinstance(job, _Commit)])
+
+    def _put(self, jobs: list[_Put]) -> list[Answer]:
+        try:
+            fresh = self._store.put_own_many([(job.record, job.recipients) for job in jobs], jobs[-1].now_ms)
+        except Exception as error:  # whatever went wrong, the caller must hear that nothing was stored
+            return [_failed(job.token, error) for job in jobs]
+        return [Written(job.token, value=value) for job, value in zip(jobs, fresh, strict=True)]
 
     def _commit(self, jobs: list[_Commit]) -> list[Answer]:
         try:
             report = self._store.commit([job.batch for job in jobs], jobs[-1].now_ms)
-        except Exception as error:  # whatever went wrong, the caller must hear that nothing was stored
+        except Exception as error:  # as for own records
             return [_failed(job.token, error) for job in jobs]
         held: dict[int, set[int]] = {}
         for place, position in report.held:

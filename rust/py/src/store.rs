@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use covey_core::Refusal;
 use covey_core::id::{AssertionId, ContentKey, NodeId};
+use covey_core::record::Verified;
 use covey_store::{Filter, StoreError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -91,6 +92,31 @@ impl Store {
         detached(py, || {
             let nodes = recipients.iter().map(|id| NodeId::parse(id)).collect::<Result<Vec<_>, _>>()?;
             Ok(self.inner.put_own(&record, now_ms, &nodes)?)
+        })
+    }
+
+    /// Store several own records, each with its recipients, in one transaction: all or none.
+    ///
+    /// Args:
+    ///     records: (record, recipients) pairs, at most 4,096.
+    ///     now_ms: The time they are stored.
+    ///
+    /// Returns:
+    ///     For each, in order, what `put_own` returns.
+    fn put_own_many(
+        &self,
+        py: Python<'_>,
+        records: Vec<(PyRef<'_, Record>, Vec<String>)>,
+        now_ms: u64,
+    ) -> PyResult<Vec<bool>> {
+        let records: Vec<_> = records.iter().map(|(record, to)| (Arc::clone(&record.inner), to)).collect();
+        detached(py, || {
+            let parsed = |(record, to): (Arc<Verified>, &Vec<String>)| {
+                Ok((record, to.iter().map(|id| NodeId::parse(id)).collect::<Result<Vec<_>, Refusal>>()?))
+            };
+            let records = records.into_iter().map(parsed).collect::<Result<Vec<_>, Refusal>>()?;
+            let borrowed: Vec<_> = records.iter().map(|(record, to)| (record.as_ref(), to.as_slice())).collect();
+            Ok(self.inner.put_own_many(&borrowed, now_ms)?)
         })
     }
 

@@ -3,11 +3,11 @@
 use covey_core::id::{AssertionId, ContentKey, NodeId};
 use covey_core::intake::SeenId;
 use covey_core::record::Verified;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, Transaction, params};
 
 use crate::error::{Fault, StoreError, StoreReason};
 use crate::evidence::{self, COLUMNS};
-use crate::limits::{OUTBOX_DONE_KEPT, OUTBOX_PENDING_MAX, PAGE_MAX, RECIPIENTS_MAX};
+use crate::limits::{COMMIT_MAX_ROWS, OUTBOX_DONE_KEPT, OUTBOX_PENDING_MAX, PAGE_MAX, RECIPIENTS_MAX};
 use crate::recall::sql_count;
 use crate::records::{self, Arrived};
 use crate::seen;
@@ -34,36 +34,61 @@ impl Store {
     ///
     /// Returns false when the same content is held already; then nothing changes.
     pub fn put_own(&self, record: &Verified, now_ms: u64, recipients: &[NodeId]) -> Result<bool, StoreError> {
+        let stored = self.put_own_many(&[(record, recipients)], now_ms)?;
+        Ok(stored == [true])
+    }
+
+    /// As [`Store::put_own`] for several records in one transaction: all of them or none, and what each returned.
+    pub fn put_own_many(&self, records: &[(&Verified, &[NodeId])], now_ms: u64) -> Result<Vec<bool>, StoreError> {
+        self.write(|transaction| {
+            if records.len() > COMMIT_MAX_ROWS {
+                let detail = format!("records of one call: {}; {COMMIT_MAX_ROWS} fit", records.len());
+                return Err(Fault::new(StoreReason::Input, detail));
+            }
+            let put =
+                |(record, recipients): &(&Verified, &[NodeId])| self.put_one(transaction, record, now_ms, recipients);
+            let stored = records.iter().map(put).collect();
+            seen::bound(transaction)?;
+            stored
+        })
+    }
+
+    fn put_one(
+        &self,
+        transaction: &Transaction<'_>,
+        record: &Verified,
+        now_ms: u64,
+        recipients: &[NodeId],
+    ) -> Result<bool, Fault> {
         let record = record.record();
         let metadata = &record.metadata;
-        self.write(|transaction| {
-            if metadata.author != self.node_id() {
-                return Err(Fault::new(
-                    StoreReason::Input,
-                    format!("author: {}; this store belongs to {}", metadata.author, self.node_id()),
-                ));
-            }
+        if metadata.author != self.node_id() {
+            return Err(Fault::new(
+                StoreReason::Input,
+                format!("author: {}; this store belongs to {}", metadata.author, self.node_id()),
+            ));
+        }
+        if !recipients.is_empty() {
             check_room_left(transaction, recipients.len())?;
-            if records::holds(transaction, metadata.key)? {
-                return Ok(false);
-            }
-            records::insert(transaction, record, Arrived { stored_ms: now_ms, own: true, decision: None })?;
-            seen::append(transaction, SeenId::Memory(metadata.key), true)?;
-            seen::bound(transaction)?;
-            for recipient in recipients {
-                transaction
-                    .prepare_cached(
-                        "INSERT OR IGNORE INTO outbox (assertion, key, node_id, queued_ms) VALUES (?1, ?2, ?3, ?4)",
-                    )?
-                    .execute(params![
-                        metadata.assertion_id.as_bytes(),
-                        metadata.key.as_bytes(),
-                        recipient.to_string(),
-                        sql_ms(now_ms)
-                    ])?;
-            }
-            Ok(true)
-        })
+        }
+        if records::holds(transaction, metadata.key)? {
+            return Ok(false);
+        }
+        records::insert(transaction, record, Arrived { stored_ms: now_ms, own: true, decision: None })?;
+        seen::append(transaction, SeenId::Memory(metadata.key), true)?;
+        for recipient in recipients {
+            transaction
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO outbox (assertion, key, node_id, queued_ms) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![
+                    metadata.assertion_id.as_bytes(),
+                    metadata.key.as_bytes(),
+                    recipient.to_string(),
+                    sql_ms(now_ms)
+                ])?;
+        }
+        Ok(true)
     }
 
     /// Returns what waits to be sent, oldest first; to one peer when `node_id` is given.

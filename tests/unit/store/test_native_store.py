@@ -63,6 +63,19 @@ def test_refusals_are_decisions_with_a_reason(store):
     assert stranger.node_id in row.detail
 
 
+def test_several_own_records_share_a_transaction_all_or_none(store):
+    one, two, foreign = says(ME, "one"), says(ME, "two"), says(ANN, "not mine")
+    with pytest.raises(_core.CoreError) as refusal:
+        store.put_own_many([(one, []), (foreign, [])], NOW)
+    assert refusal.value.reason == "store_input"
+    assert store.record(one.key) is None
+    assert store.put_own_many([(one, [BOB.node_id]), (two, ()), (one, [])], NOW) == [True, True, False]
+    assert [row.key for row in store.outbox(10)] == [one.key]
+    with pytest.raises(_core.CoreError):
+        store.put_own_many([(says(ME, "three"), ["nobody"])], NOW)
+    assert store.put_own_many([], NOW) == []
+
+
 def test_own_records_wait_in_the_outbox(store):
     record = says(ME, "to both")
     assert store.put_own(record, NOW, [ANN.node_id, BOB.node_id]) is True

@@ -101,6 +101,31 @@ def test_what_was_held_long_ago_is_told_by_position(store, gate):
     writer.close()
 
 
+def test_own_records_that_wait_together_share_a_transaction(store, gate):
+    writer, answers = StoreWriter(store, at_once), Answers()
+    busy(writer, gate, answers)
+    own = says(ME, "own")
+    for token, record in enumerate([own, says(ME, "more"), own], start=1):
+        writer.put(token, record, (), NOW, answers)
+    before = writer.status()["transactions"]
+    gate.set()
+    assert answers.until(4)[1:] == [Written(1, value=True), Written(2, value=True), Written(3, value=False)]
+    assert writer.status()["transactions"] == before + 1
+    writer.close()
+
+
+def test_one_bad_own_record_does_not_take_its_neighbours_with_it(store, gate):
+    writer, answers = StoreWriter(store, at_once), Answers()
+    busy(writer, gate, answers)
+    for token, record in enumerate([says(ME, "good"), says(ANN, "not mine"), says(ME, "also good")], start=1):
+        writer.put(token, record, (), NOW, answers)
+    gate.set()
+    first, second, third = answers.until(4)[1:]
+    assert (first, third) == (Written(1, value=True), Written(3, value=True))
+    assert (second.token, second.reason) == (2, "store_input")
+    writer.close()
+
+
 def test_operations_keep_their_place_and_return_values(store):
     writer, answers = StoreWriter(store, at_once), Answers()
     own = says(ME, "own")
