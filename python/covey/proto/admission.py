@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from covey import _core
     from covey.proto.link import Link
 
-_STORED_KINDS = ("admitted", "redundant", "rejected")
+_STORED_KINDS = ("admitted", "redundant", "rejected", "refused")
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ class Admission:
         if any(counts.get(kind) for kind in _STORED_KINDS):
             turn.add(Store(token, outcomes, turn.now.wall_ms))
         else:
-            judged.durable = True  # duplicates and refusals change nothing that is stored
+            judged.durable = True  # duplicates change nothing that is stored
 
     def stored(self, token: int, held: frozenset[int]) -> bool:
         """Take the store's answer; tell whether the token was a batch's."""
