@@ -119,6 +119,8 @@ reasons! {
     ClearRecord = "clear_record";
     /// A sealed error of the peer that ends the session (§7.2).
     PeerError = "peer_error";
+    /// The peer closed the session in order, and said so (1010, §7.2).
+    PeerClosed = "peer_closed";
     /// A session that is not open, asked to send.
     SessionNotOpen = "session_not_open";
     /// Something to send before `cmb-anchors`, which goes first (§9.4).

@@ -71,8 +71,9 @@ impl Open {
             Kind::Known(Known::Error) => {
                 let error = control::read_error(&inner)?;
                 if ends_session(error.code) {
-                    let reason = Reason::PeerError.as_str();
-                    return Ok(Step::Ended(Closed { reason, code: Some(error.code), detail: error.message }));
+                    let reason = if error.code == SESSION_CLOSED { Reason::PeerClosed } else { Reason::PeerError };
+                    let (reason, code) = (reason.as_str(), Some(error.code));
+                    return Ok(Step::Ended(Closed { reason, code, detail: error.message }));
                 }
             }
             Kind::Known(known) => control::check(known, &inner)?,
