@@ -1,6 +1,7 @@
 """A peer as a process of its own, for tests that kill it.
 
-`python -m tests.e2e.node_peer <folder> <number> <port>` prints its port, then one line for each block that is durable. Stops when its standard input closes.
+`python -m tests.e2e.node_peer <folder> <number> <port>` prints its port, then one line for each block that
+is durable. It stops when its standard input closes.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from covey.proto.turn import Turn
 
 if TYPE_CHECKING:
     from covey import _core
-    from covey.proto.link import Peer
+    from covey.proto.link import Link, Peer
     from covey.proto.receipts import Receipt
 
 
@@ -88,13 +88,10 @@ def offer(peer: Peer, item: Outgoing, turn: Turn) -> PeerSend:
     return PeerSend(peer.node_id, peer.name, SendState.ACCEPTED)
 
 
-def pump(peer: Peer, turn: Turn) -> bool:
-    """Seal everything that waits on the peer's active session; tell whether there is something to write."""
-    link, outlet = peer.active, peer.outlet
-    if link is None or link.full or not outlet.waiting:
-        return False
-    session = link.speaking
-    if session is None:
+def pump(peer: Peer, link: Link, session: _core.Session, turn: Turn) -> bool:
+    """Seal everything that waits for a peer on this open session; tell whether there was anything."""
+    outlet = peer.outlet
+    if not outlet.waiting:
         return False
     items = tuple(outlet.waiting)
     outlet.waiting.clear()

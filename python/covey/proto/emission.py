@@ -7,7 +7,7 @@ be made stops the emission.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from covey import _core
@@ -26,6 +26,8 @@ class Pending:
     reply: int
     record: _core.Record
     key: str
+    fresh: bool = True
+    """The store took it now; False where it held the same words already."""
 
 
 def mint(
@@ -108,7 +110,7 @@ class Emission:
             turn.add(Reply(pending.reply, Duplicate(pending.key)))
             return None
         turn.count("emissions.minted")
-        return pending
+        return pending if fresh else replace(pending, fresh=False)
 
     def failed(self, token: int, reason: str, turn: Turn) -> bool:
         """Take the store's refusal; tell whether the token was an emission's."""

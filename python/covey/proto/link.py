@@ -6,11 +6,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from covey import limits
-
 if TYPE_CHECKING:
     from covey import _core
     from covey.proto.delivery import Outlet
+    from covey.proto.receipts import Receipt
 
 LinkState = Literal["dialling", "handshake", "open", "closing"]
 
@@ -21,24 +20,23 @@ class Lane:
 
     rate: float
     burst: float
-    tokens: float
-    at: float
+    tokens: float = field(init=False)
+    at: float | None = None
+    """When it was refilled last; a lane is full when it is first looked at."""
+
+    def __post_init__(self) -> None:
+        self.tokens = self.burst
 
     def refill(self, now: float) -> None:
         """Add what time has given."""
-        self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
+        if self.at is not None:
+            self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
         self.at = now
 
     def wait_seconds(self) -> float:
         """Return how long until one record may pass; 0 when it may now, or so soon that no clock shows it."""
         wait = (1.0 - self.tokens) / self.rate
         return wait if wait > 1e-6 else 0.0
-
-
-def stranger_lane(now: float) -> Lane:
-    """Return the lane of a peer we do not know: full at first."""
-    burst = float(limits.STRANGER_RECORDS_BURST)
-    return Lane(limits.STRANGER_RECORDS_PER_SECOND, burst, burst, now)
 
 
 @dataclass(slots=True, eq=False)
@@ -103,5 +101,7 @@ class Peer:
     links: list[Link] = field(default_factory=list)
     """Open links, in the order they were authenticated."""
     active: Link | None = None
+    owed: deque[Receipt] = field(default_factory=deque)
+    """Receipts it has not been sent yet: it reads too slowly, or is away."""
     replayed_at: float | None = None
     """When we last replayed anchors to it."""

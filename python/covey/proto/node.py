@@ -16,10 +16,11 @@ from covey.proto import delivery, receipts
 from covey.proto import effects as fx
 from covey.proto.emission import Emission, Pending
 from covey.proto.inbox import Trust, block_of
+from covey.proto.link import Lane
 from covey.proto.news import Emitted, MoodHeard
 from covey.proto.peers import Roster, fingerprint
 from covey.proto.reception import Reception
-from covey.proto.sessions import PONG, Sessions
+from covey.proto.sessions import Sessions
 from covey.proto.timers import Key, Timers
 from covey.proto.turn import Turn
 
@@ -72,6 +73,7 @@ class NodeEngine:
         self._reception = Reception(self.intake, self._sessions, self._trust, self._timers, self._token)
         self._emission = Emission(identity, options)
         self._own_recent: deque[_core.Record] = deque(maxlen=limits.ANCHOR_REPLAY_RECORDS)
+        self._closed_logs = Lane(limits.CLOSED_LOGS_PER_SECOND, limits.CLOSED_LOGS_BURST)
         self._tokens = 0
         self._stopping = False
         self._stopped = False
@@ -184,9 +186,8 @@ class NodeEngine:
     def _said_control(self, link: Link, event: _core.Control, turn: Turn) -> None:
         turn.count(f"frames.control.{event.type}")
         peer = self._sessions.peers.get(link.node_id) if link.node_id else None
-        session = link.speaking
-        if event.type == "ping" and session is not None:
-            session.send_control(PONG)
+        if event.type == "ping":
+            self._sessions.pong(link, turn)
         elif event.type == "cmb-anchors":
             self._take_context(link, event.frame, turn)
         elif event.type == receipts.FRAME_TYPE and peer is not None and peer.receipts:
@@ -208,8 +209,14 @@ class NodeEngine:
             self._sessions.met_ourselves(link)
         if event.code == 1009:
             self._roster.block(link, "the peer says: identity conflict")
-        facts = {"reason": event.reason, "detail": event.detail, "address": link.address}
-        turn.log("warning" if link.state == "handshake" else "info", "session-closed", **facts)
+        self._closed_logs.refill(turn.now.monotonic)
+        if self._closed_logs.wait_seconds() > 0.0:
+            turn.count("logs.suppressed")  # whoever connects and fails in a loop must not fill the log
+        else:
+            self._closed_logs.tokens -= 1.0
+            level = "warning" if link.state == "handshake" else "info"
+            facts = {"reason": event.reason, "detail": event.detail, "address": link.address}
+            turn.log(level, "session-closed", **facts)
         self._sessions.end(link, event.reason, turn)
 
     def _take_context(self, link: Link, frame: bytes, turn: Turn) -> None:
@@ -272,21 +279,13 @@ class NodeEngine:
                 targets = [p for p in (self._sessions.peers.get(record.to),) if p is not None]
             reached.update((peer.node_id, peer) for peer in targets)
             sends = tuple(delivery.offer(peer, item, turn) for peer in targets)
-            answers.append((pending, sends or self._nobody(record)))
+            answers.append((pending, sends or _nobody(record, kept=pending.fresh)))
         for pending, sends in answers:
             block = block_of(pending.record)
             turn.add(fx.Reply(pending.reply, Minted(block, sends)))
             turn.add(fx.Notify(Emitted(block, sends)))
         for peer in reached.values():
             self._sessions.pump(peer, turn)
-
-    def _nobody(self, record: _core.Record) -> tuple[PeerSend, ...]:
-        """Say what becomes of a directed record whose peer is not here."""
-        if record.to is None:
-            return ()
-        hours = limits.OUTBOX_SECONDS // 3600
-        reason = f"not connected: kept in the outbox for {hours} h, sent when the peer comes"
-        return (PeerSend(record.to, "", SendState.UNKNOWN, reason),)
 
     def _on_outbox(self, event: fx.OutboxLoaded, turn: Turn) -> None:
         """Send what waited for a peer; what is past its time has expired."""
@@ -390,6 +389,21 @@ class NodeEngine:
             _core.Refused: self._said_refused,
             _core.Closed: self._said_closed,
         }
+
+
+def _nobody(record: _core.Record, *, kept: bool) -> tuple[PeerSend, ...]:
+    """Say what becomes of a directed record whose peer is not here; of a broadcast there is nothing to say.
+
+    Args:
+        kept: The store took it. Words it holds already are kept once, and not again for another peer.
+    """
+    if record.to is None:
+        return ()
+    if not kept:
+        return (PeerSend(record.to, "", SendState.REFUSED, "not connected, and its words are held already"),)
+    hours = limits.OUTBOX_SECONDS // 3600
+    reason = f"not connected: kept in the outbox for {hours} h, sent when the peer comes"
+    return (PeerSend(record.to, "", SendState.UNKNOWN, reason),)
 
 
 def _object(frame: bytes) -> dict[str, Any] | None:

@@ -142,7 +142,7 @@ class Reception:
 
     def _tell(self, batch: Batch, peer: Peer | None, turn: Turn) -> None:
         """Tell subscribers and the sender; with neither, look only at what needs attention."""
-        sends = peer is not None and peer.receipts and peer.active is not None
+        sends = peer is not None and peer.receipts
         told: list[receipts.Receipt] = []
         for index in range(batch.size) if self.watched or sends else batch.outcomes.attention:
             outcome = batch.outcomes[index]
@@ -156,7 +156,7 @@ class Reception:
                 if receipt is not None:
                     told.append(receipt)
         if told and peer is not None:
-            self._sessions.say(peer, receipts.frames(told))
+            self._sessions.owe(peer, told, turn)
 
     def _refused(self, batch: Batch, outcome: _core.Outcome, turn: Turn) -> None:
         """Count a record that did not verify; a peer whose own signature is bad has broken its session."""

@@ -15,10 +15,10 @@ from covey.model import PeerView, SendState
 from covey.proto import delivery
 from covey.proto.effects import Bind, Close, LinkOpened, Notify, Write
 from covey.proto.inbox import Trust
-from covey.proto.link import Link, Peer, stranger_lane
+from covey.proto.link import Lane, Link, Peer
 from covey.proto.news import PeerJoined, PeerLeft, PeerSlow
 from covey.proto.peers import Roster, fingerprint, stays
-from covey.proto.receipts import TOKEN
+from covey.proto.receipts import TOKEN, Receipt, frames
 from covey.proto.timers import Timers
 from covey.proto.turn import Turn
 
@@ -115,7 +115,8 @@ class Sessions:
         peer = self._peer(hello)
         peer.links.append(link)
         trusted = self._trust.trusts(peer.node_id)
-        link.lane = None if link.loopback or trusted else stranger_lane(turn.now.monotonic)
+        if not link.loopback and not trusted:
+            link.lane = Lane(limits.STRANGER_RECORDS_PER_SECOND, limits.STRANGER_RECORDS_BURST)
         turn.count("sessions.opened")
         if len(peer.links) == 1:
             self._timers.cancel(("retain", peer.node_id))
@@ -201,18 +202,39 @@ class Sessions:
         turn.add(Notify(PeerSlow(peer.node_id, peer.name, full)))
         self.pump(peer, turn)
 
-    def say(self, peer: Peer, frames: Iterable[bytes]) -> None:
-        """Seal control frames to a peer; without an open session they are not said."""
-        session = peer.active.speaking if peer.active is not None else None
-        if session is not None and peer.active is not None:
-            for frame in frames:
-                session.send_control(frame)
-            self.touch(peer.active)
+    def owe(self, peer: Peer, told: Iterable[Receipt], turn: Turn) -> None:
+        """Send receipts to a peer, or keep them until it reads again. Too many are dropped, the oldest first.
+
+        A sender that misses one sends its record again on its next session, and hears that it is held.
+        """
+        peer.owed.extend(told)
+        while len(peer.owed) > limits.RECEIPTS_OWED:
+            peer.owed.popleft()
+            turn.count("receipts.dropped")
+        self.pump(peer, turn)
 
     def pump(self, peer: Peer, turn: Turn) -> None:
-        """Seal what waits for a peer."""
-        if delivery.pump(peer, turn) and peer.active is not None:
-            self.touch(peer.active)
+        """Seal what waits for a peer: receipts, then records. A full link takes neither."""
+        link = peer.active
+        session = link.speaking if link is not None and not link.full else None
+        if link is None or session is None:
+            return
+        if peer.owed:
+            for frame in frames(tuple(peer.owed)):
+                session.send_control(frame)
+            peer.owed.clear()
+            self.touch(link)
+        if delivery.pump(peer, link, session, turn):
+            self.touch(link)
+
+    def pong(self, link: Link, turn: Turn) -> None:
+        """Answer a ping; a peer that asks and does not read is not answered."""
+        session = link.speaking
+        if session is None or link.full:
+            turn.count("pings.unanswered")
+            return
+        session.send_control(PONG)
+        self.touch(link)
 
     def touch(self, link: Link) -> None:
         """Note that a session has something to write; `flush` writes it once, at the end of the turn."""

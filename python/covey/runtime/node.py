@@ -13,11 +13,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from covey import limits
+from covey.errors import NetworkError
 from covey.model import EmissionResult, PeerView, Proposal
 from covey.ports import BlockStore, Clock, Discovery, Entropy, Transport
 from covey.proto import effects as fx
 from covey.proto.node import NodeEngine
 from covey.proto.options import NodeOptions
+from covey.proto.peers import is_loopback
 
 if TYPE_CHECKING:
     from covey._core import Identity
@@ -108,6 +110,7 @@ class Node:
         recent, bindings = await self._loop.run_in_executor(None, self._store.restore, self._engine.intake)
         self._store.start(self._on_stored, self._on_store_failed)
         if not self.options.outbound_only:
+            _demand_loopback(self.options)
             self.port = await self._transport.listen(self.options.host, self.options.port, self)
         self._started_at = self._clock.monotonic()
         self._feed(fx.Started(own_recent=tuple(recent), bindings=tuple(bindings)))
@@ -355,3 +358,12 @@ class Node:
             await work
         except Exception as error:  # stopping goes on to the end; what failed is said
             self._say("warning", "stop-failed", {"what": what, "error": str(error)})
+
+
+def _demand_loopback(options: NodeOptions) -> None:
+    """Refuse to listen beyond this machine unless that was asked for (safe by default)."""
+    if not options.lan and not is_loopback(options.host):
+        raise NetworkError(
+            f"will not listen on {options.host}: it is not this machine's loopback",
+            hint="set [mesh] lan = true to listen on the local network",
+        )

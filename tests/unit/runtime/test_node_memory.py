@@ -102,7 +102,7 @@ def test_a_nodes_first_key_is_still_bound_after_a_restart(tmp_path: Path) -> Non
         async with running(tmp_path, 1) as one:
             async with running(tmp_path / "elsewhere", 2, impostor, **address(one)) as two:
                 left = Heard(two)
-                await left.until(nw.PeerLeft)
+                assert (await left.until(nw.PeerLeft))[0].reason == "peer_error", "it heard 1009"
                 assert one.counters()["sessions.closed.identity_conflict"] == 1
                 assert one.peers() == []
             async with running(tmp_path, 2, **address(one)):

@@ -159,6 +159,19 @@ def test_garbage_on_the_port_is_closed_and_counted_and_hurts_nobody(garbage: byt
     run(work())
 
 
+def test_a_node_does_not_listen_beyond_this_machine_unless_told_to() -> None:
+    async def work() -> None:
+        one = node(1, host="0.0.0.0")
+        with pytest.raises(NetworkError, match="loopback") as refusal:
+            await one.start()
+        assert "lan = true" in str(refusal.value.hint)
+        await one.stop()
+        async with node(1, host="0.0.0.0", lan=True) as one:
+            assert one.port
+
+    run(work())
+
+
 def test_a_taken_port_is_a_network_error_that_names_it() -> None:
     async def work() -> None:
         async with node(1) as one:
