@@ -59,6 +59,7 @@ bench: $(STAMPS)/run $(STAMPS)/test ## figures of a release build, with ratios a
 	$(BIN)/python -m benches $(ARGS)
 	$(BIN)/python -m benches.loopback
 	$(BIN)/python -m benches.loopback --heard
+	$(BIN)/python -m benches.startup
 
 .PHONY: wheel
 wheel: $(STAMPS)/build ## the release wheel, in dist/
