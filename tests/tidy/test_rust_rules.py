@@ -8,8 +8,12 @@ import pytest
 from tests.tidy import rust, tree
 
 WORLD = ("std::time", "std::env", "std::fs", "std::net", "std::thread", "std::process", "rand", "getrandom")
-CURVE_AND_AEAD = ("curve25519_dalek", "ed25519_dalek", "x25519_dalek", "chacha20poly1305")
+PURE = ("rust/core/src/", "rust/legacy/src/")
+"""The crates without a world: the core, and the wire of stock peers beside it."""
+CURVE_AND_AEAD = ("curve25519_dalek", "ed25519_dalek", "x25519_dalek", "chacha20poly1305", "aes_gcm")
 CURVE_ROOMS = ("identity", "seal", "handshake", "signature")
+LEGACY_USERS = ("rust/legacy/", "rust/py/src/legacy")
+"""Who may name covey-legacy: itself, and its own binding. Its rules reach nobody else."""
 HASHED = re.compile(r"\b(?:HashMap|HashSet)\b")
 HASHED_ALLOWED: dict[str, dict[str, str]] = {
     "rust/core/src/intake/mod.rs": {"bindings": "looked up for each record of a batch; never walked"},
@@ -28,8 +32,10 @@ ALLOW = re.compile(r"#!?\[allow\(([^\]]*)\)\]")
 
 
 def core_room(name: str) -> str:
-    """Return the room of a core file: `rust/core/src/record/parse.rs` is in `record`."""
-    return name.removeprefix("rust/core/src/").removesuffix(".rs").split("/")[0]
+    """Return the room of a pure crate's file: `rust/core/src/record/parse.rs` is in `record`."""
+    for crate in PURE:
+        name = name.removeprefix(crate)
+    return name.removesuffix(".rs").split("/")[0]
 
 
 def world_in_core(files: dict[str, str]) -> list[str]:
@@ -82,13 +88,30 @@ def allows_without_reason(files: dict[str, str]) -> list[str]:
 
 
 def core_sources():
-    return tree.named(under=("rust/core/src/",), suffix=".rs")
+    return tree.named(under=PURE, suffix=".rs")
 
 
 def production():
     """Return every source file of the workspace but tests and benches."""
     files = tree.named(under=("rust/",), suffix=".rs")
     return {name: body for name, body in files.items() if "/src/" in name and not name.endswith("tests.rs")}
+
+
+def legacy_elsewhere(files: dict[str, str]) -> list[str]:
+    """Return uses of covey-legacy outside the files that may."""
+    return [
+        f"{name}: {path}"
+        for name, body in files.items()
+        if not name.startswith(LEGACY_USERS)
+        for path in sorted(rust.paths(rust.code(body)))
+        if path.split("::")[0] == "covey_legacy"
+    ]
+
+
+def test_nothing_else_imports_the_legacy_rules():
+    assert legacy_elsewhere(tree.named(under=("rust/",), suffix=".rs")) == []
+    assert legacy_elsewhere({"rust/core/src/x.rs": "use covey_legacy::seal::Channel;"}) != []
+    assert legacy_elsewhere({"rust/py/src/legacy.rs": "use covey_legacy::session;"}) == []
 
 
 def test_the_core_touches_no_world():
@@ -146,7 +169,7 @@ def test_allows_carry_a_reason():
 
 
 def test_pure_crates_forbid_unsafe_by_manifest():
-    for crate in ("core", "store"):
+    for crate in ("core", "legacy", "store"):
         manifest = tomllib.loads(tree.text(f"rust/{crate}/Cargo.toml"))
         assert manifest["lints"] == {"workspace": True}, crate
     workspace = tomllib.loads(tree.text("Cargo.toml"))["workspace"]

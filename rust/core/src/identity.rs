@@ -99,8 +99,8 @@ impl SigningKey {
         &self.public
     }
 
-    /// Sign bytes that already carry their domain tag.
-    pub(crate) fn sign_bytes(&self, message: &[u8]) -> [u8; 64] {
+    /// Sign bytes that already carry their domain tag; a caller that signs untagged bytes signs anything.
+    pub fn sign_bytes(&self, message: &[u8]) -> [u8; 64] {
         self.secret.sign(message).to_bytes()
     }
 }
