@@ -97,5 +97,5 @@ $(STAMPS)/test: requirements/test.txt $(STAMPS)/run
 
 $(NATIVE): $(RUST) pyproject.toml $(STAMPS)/build $(STAMPS)/run
 	@echo "building the native core (profile $(PROFILE); the first time takes a few minutes)"
-	@$(BIN)/maturin develop --quiet --locked --profile $(PROFILE)
+	@PIP_QUIET=1 $(BIN)/maturin develop --quiet --locked --profile $(PROFILE)
 	@rm -f $(STAMPS)/native-* && touch $@

@@ -142,6 +142,14 @@ def test_one_version_everywhere():
     assert {workspace, project, root} | crates == {project}, json.dumps([workspace, project, root, *crates])
 
 
+def test_every_crate_of_ours_compiles_lightly_in_the_dev_profile():
+    workspace = tomllib.loads(tree.text("Cargo.toml"))
+    listed = workspace["profile"]["dev"]["package"]
+    for member in workspace["workspace"]["members"]:
+        crate = tomllib.loads(tree.text(f"{member}/Cargo.toml"))["package"]["name"]
+        assert listed.get(crate) == {"opt-level": 1}, crate
+
+
 def test_no_toolchain_channel_is_pinned():
     assert [name for name in tree.tracked() if name.split("/")[-1].startswith("rust-toolchain")] == []
 
