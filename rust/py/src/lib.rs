@@ -7,6 +7,7 @@ mod errors;
 mod identity;
 mod intake;
 mod keys;
+mod legacy;
 mod record;
 mod session;
 mod store;
@@ -51,5 +52,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(record::verify, module)?)?;
     module.add_function(wrap_pyfunction!(record::verify_batch, module)?)?;
     session::register(module)?;
+    legacy::register(module)?;
     Ok(())
 }

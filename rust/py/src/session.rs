@@ -185,33 +185,33 @@ pub struct Records {
 #[pyclass(frozen, module = "covey._core")]
 pub struct Control {
     #[pyo3(get, name = "type")]
-    kind: String,
+    pub kind: String,
     #[pyo3(get)]
-    frame: Py<PyBytes>,
+    pub frame: Py<PyBytes>,
 }
 
 /// A frame this node has no use for; the session goes on.
 #[pyclass(frozen, module = "covey._core")]
 pub struct Ignored {
     #[pyo3(get)]
-    reason: &'static str,
+    pub reason: &'static str,
     #[pyo3(get, name = "type")]
-    kind: String,
+    pub kind: String,
 }
 
 /// A frame that must not be acted on; the session goes on.
 #[pyclass(frozen, get_all, module = "covey._core")]
 pub struct Refused {
-    reason: &'static str,
-    detail: String,
+    pub reason: &'static str,
+    pub detail: String,
 }
 
 /// The session is over: write `take_output()`, then close the socket.
 #[pyclass(frozen, get_all, module = "covey._core")]
 pub struct Closed {
-    reason: &'static str,
-    code: Option<u16>,
-    detail: String,
+    pub reason: &'static str,
+    pub code: Option<u16>,
+    pub detail: String,
 }
 
 fn config(
