@@ -52,13 +52,13 @@ class TcpTransport:
     def write(self, link: int, data: bytes) -> None:
         """Write in order; a link that is gone swallows it, its loss is already on the way."""
         found = self._links.get(link)
-        if found is not None and not found.transport.is_closing():
+        if found is not None and not found.ending:
             found.transport.write(data)
 
     def reading(self, link: int, on: bool) -> None:
         """Pause or resume reading."""
         found = self._links.get(link)
-        if found is None or found.transport.is_closing():
+        if found is None or found.ending:
             return
         if on:
             found.transport.resume_reading()
@@ -72,7 +72,7 @@ class TcpTransport:
             dial.cancel()
         found = self._links.get(link)
         if found is not None:
-            found.transport.close()
+            found.end()
             asyncio.get_running_loop().call_later(limits.GOODBYE_SECONDS, found.abort)
 
     async def stop(self) -> None:
@@ -129,6 +129,7 @@ class _TcpLink(asyncio.Protocol):
         self._owner = owner
         self._sink = sink
         self._inbound = inbound
+        self._said_all = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -148,7 +149,8 @@ class _TcpLink(asyncio.Protocol):
         )
 
     def data_received(self, data: bytes) -> None:
-        self._sink.link_data(self.id, data)
+        if not self._said_all:
+            self._sink.link_data(self.id, data)
 
     def pause_writing(self) -> None:
         self._sink.link_full(self.id, True)
@@ -158,7 +160,25 @@ class _TcpLink(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._owner.gone(self.id)
-        self._sink.link_lost(self.id, "closed" if exc is None else str(exc) or type(exc).__name__)
+        why = _why(exc) if isinstance(exc, OSError) else type(exc).__name__
+        self._sink.link_lost(self.id, "closed" if exc is None else why)
+
+    @property
+    def ending(self) -> bool:
+        """Tell whether nothing more is said on it."""
+        return self._said_all or self.transport.is_closing()
+
+    def end(self) -> None:
+        """Say that all is said, and close when the other side has closed.
+
+        To close with bytes unread makes the system reset the connection, and a reset destroys what the other
+        side has not read yet: our last words. So the rest is read, and dropped.
+        """
+        if self.ending:
+            return
+        self._said_all = True
+        self.transport.write_eof()
+        self.transport.resume_reading()
 
     def abort(self) -> None:
         """Cut the connection, whatever is still buffered; a no-op once it is gone."""

@@ -82,6 +82,23 @@ def test_bytes_go_both_ways_and_a_close_flushes_what_was_written() -> None:
     asyncio.run(run())
 
 
+def test_last_words_arrive_although_input_is_unread() -> None:
+    async def run() -> None:
+        server, server_sink, client, client_sink = await two()
+        server.reading(2, False)
+        client.write(1, bytes(100_000))
+        await asyncio.sleep(0)  # let it reach the socket that nobody reads
+        server.write(2, b"goodbye")
+        server.close(2)
+        assert await client_sink.until_bytes(1, 7) == b"goodbye"
+        assert await client_sink.until("lost", 1) == ("lost", 1, "closed")
+        assert await server_sink.until("lost", 2) == ("lost", 2, "closed")
+        await client.stop()
+        await server.stop()
+
+    asyncio.run(run())
+
+
 def test_a_peer_that_does_not_read_shows_as_full_and_again_as_relieved() -> None:
     async def run() -> None:
         server, server_sink, client, client_sink = await two()
