@@ -71,6 +71,8 @@ class Link:
     """Reasons already logged for this link; counted every time, logged once."""
     why: str = ""
     """Why we closed it."""
+    farewell: str = ""
+    """What the peer said when it closed it."""
 
     @property
     def closing(self) -> bool:

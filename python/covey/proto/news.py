@@ -20,11 +20,12 @@ class PeerJoined:
 
 @dataclass(frozen=True, slots=True)
 class PeerLeft:
-    """The last session with this peer has ended."""
+    """The last session with this peer has ended; `detail` is what the peer itself said of that, its words."""
 
     node_id: str
     name: str
     reason: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

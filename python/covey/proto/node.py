@@ -207,6 +207,8 @@ class NodeEngine:
             turn.count(f"handshakes.failed.{event.reason}")
         if event.reason == "self_peer":
             self._sessions.met_ourselves(link)
+        if event.reason in ("peer_closed", "peer_error"):
+            link.farewell = event.detail
         if event.code == 1009:
             self._roster.block(link, "the peer says: identity conflict")
         self._closed_logs.refill(turn.now.monotonic)

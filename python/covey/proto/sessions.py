@@ -312,7 +312,7 @@ class Sessions:
             return
         peer.active = None
         turn.count("peers.left")
-        turn.add(Notify(PeerLeft(peer.node_id, peer.name, reason)))
+        turn.add(Notify(PeerLeft(peer.node_id, peer.name, reason, link.farewell)))
         self._timers.set(("retain", peer.node_id), turn.now.monotonic + limits.PEER_RETENTION_SECONDS)
         self._roster.lost_peer(peer.node_id, turn)
 

@@ -190,10 +190,13 @@ def test_a_peer_that_stops_leaves_at_once_and_comes_back_by_itself() -> None:
             two = node(2)
             await two.start()
             port = two.port
+            joined = Heard(two)
             one.dial("127.0.0.1", port or 0)
             await heard.until(nw.PeerJoined)
+            await joined.until(nw.PeerJoined)  # until then it has no session to say goodbye on
             await two.stop()
-            await heard.until(nw.PeerLeft)
+            (left,) = await heard.until(nw.PeerLeft)
+            assert (left.reason, left.detail) == ("peer_closed", "this peer is shutting down")
             assert one.peers() == []
             async with node(2, port=port):
                 await heard.until(nw.PeerJoined, 2)
