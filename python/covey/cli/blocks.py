@@ -55,7 +55,7 @@ def event_lines(console: Console, event: Mapping[str, Any], now_ms: int) -> Iter
     name = event["event"]
     if name == "delivered":
         yield from _delivered(console, event["delivery"])
-    elif name == "judged" and event["outcome"] in ("rejected", "refused"):
+    elif name == "judged" and _turned_down(event):
         yield _turned_away(console, event, now_ms)
     elif name == "emitted":
         yield from _emitted(console, event["block"], now_ms)
@@ -66,7 +66,7 @@ def event_lines(console: Console, event: Mapping[str, Any], now_ms: int) -> Iter
         via = console.style(f"{peer['path']}  {peer['fingerprint'][:16]}", "dim")
         yield f"{clock(now_ms)}  {console.style('joined', 'cyan')}  {printable(peer['name'])}  {via}"
     elif name == "peer-left":
-        left, why = console.style("left", "cyan"), printable(event["reason"])
+        left, why = console.style("left", "cyan"), printable(event.get("detail") or event["reason"])
         yield f"{clock(now_ms)}  {left}    {printable(event['name'])}  {console.style(why, 'dim')}"
     elif name == "dropped":
         missed = f"missed {event['count']} events: this terminal reads too slowly"
@@ -102,13 +102,21 @@ def _verdict(console: Console, verdict: Mapping[str, Any] | None) -> str:
     return console.style(f"  ({verdict['verdict']} {verdict['drift']:.2f})", "dim")
 
 
+def _turned_down(event: Mapping[str, Any]) -> bool:
+    """Tell whether this judgement is the last that is heard of a block, and something that is new here."""
+    if event["outcome"] == "refused":
+        return True
+    # A block for this peer is delivered whatever memory says of it, and that line carries the decision.
+    ends_here = event["outcome"] in ("rejected", "redundant") and not event["directed"]
+    return ends_here and not (event["outcome"] == "redundant" and event["replayed"])
+
+
 def _turned_away(console: Console, event: Mapping[str, Any], now_ms: int) -> str:
     who = printable(event["author"] or event["from_name"])
-    why = printable(": ".join(part for part in (event["reason"], event["detail"]) if part))
-    judgement = event["judgement"]
-    drift = "" if judgement is None else f"  drift {judgement['total_drift']:.2f}"
+    detail = event["detail"].removeprefix(f"{event['outcome']}: ")
+    why = printable(": ".join(part for part in (event["reason"], detail) if part))
     key = console.style(short_key(event["key"] or ""), "dim")
-    line = f"{clock(now_ms)}  {word(console, event['outcome'])}  {console.style(who, 'bold')}{drift}"
+    line = f"{clock(now_ms)}  {word(console, event['outcome'])}  {console.style(who, 'bold')}"
     return f"{line}  {why}  {key}".rstrip()
 
 

@@ -138,10 +138,10 @@ def receipt_of(outcome: _core.Outcome) -> Receipt | None:
 
 
 def _why(outcome: _core.Outcome) -> str:
-    evaluation = outcome.evaluation
-    if evaluation is None:
+    """Return admission's explanation; of a refusal only its stable word, for its detail may quote bytes."""
+    if outcome.evaluation is None:
         return outcome.reason or outcome.kind
-    return f"{outcome.kind}: drift {evaluation.total_drift:.3f}"
+    return outcome.detail or outcome.kind
 
 
 def _delivery(

@@ -21,7 +21,7 @@ TOKEN = "x-covey-delivery-v1"
 FRAME_TYPE = "x-covey-delivery"
 
 _ASSERTION = re.compile(r"asrt-[0-9a-f]{64}\Z")
-_REASON = re.compile(r"[a-z0-9 _.,:<>=/-]*\Z")
+_REASON = re.compile(r"[a-z0-9 _.,:<>=/()-]*\Z")
 _STATES = {
     "admitted": SendState.DELIVERED,
     "delivered": SendState.DELIVERED,
@@ -85,7 +85,7 @@ def _clean(reason: str | None) -> str | None:
     """Keep only what a receiver of ours accepts; a person reads it on a terminal."""
     if reason is None:
         return None
-    lowered = re.sub(r"[^a-z0-9 _.,:<>=/-]", " ", reason.lower())
+    lowered = re.sub(r"[^a-z0-9 _.,:<>=/()-]", " ", reason.lower())
     return lowered[: limits.RECEIPT_REASON_CHARS]
 
 

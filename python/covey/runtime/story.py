@@ -217,8 +217,10 @@ class Story:
         if verdict.outcome == "duplicate" and actor.name in verdicts:
             return None
         verdicts[actor.name] = verdict
-        by = line(event.get("author") or "?")
-        return f"{actor.name} judges {short(key)} by {by}: {line(verdict.words())}"
+        by, why = line(event.get("author") or "?"), ""
+        if verdict.outcome in ("redundant", "rejected", "refused"):
+            why = "; " + line(str(event.get("detail") or "").removeprefix(f"{verdict.outcome}: "))
+        return f"{actor.name} judges {short(key)} by {by}: {line(verdict.words())}{why}".removesuffix("; ")
 
     def _settled(self, actor: Actor, event: Event) -> str | None:
         told, send = self.blocks.get(event["key"]), event["send"]

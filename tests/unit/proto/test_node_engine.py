@@ -314,7 +314,8 @@ def test_admission_says_no_and_the_sender_hears_why(mesh: Mesh) -> None:
         assert ends[0].state is SendState.DELIVERED
     else:
         assert ends[0].state is SendState.REFUSED
-        assert ends[0].reason == f"{outcome.outcome}: drift {outcome.judgement.total_drift:.3f}"
+        assert ends[0].reason == outcome.detail.lower()
+        assert ends[0].reason.startswith(f"{outcome.outcome}: ")
 
 
 def test_three_peers_all_hear_each_other(mesh: Mesh) -> None:

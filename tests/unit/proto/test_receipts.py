@@ -31,6 +31,7 @@ def test_garbage_is_a_bad_receipt_and_nothing_else(frame: bytes) -> None:
         parse(frame)
 
 
+REASON = limits.RECEIPT_REASON_CHARS
 GOOD = ["asrt-" + "0" * 64, "admitted", None]
 
 
@@ -44,7 +45,7 @@ GOOD = ["asrt-" + "0" * 64, "admitted", None]
         {"type": "x-covey-delivery", "results": [["asrt-0", "admitted", None]]},
         {"type": "x-covey-delivery", "results": [[GOOD[0], "loved", None]]},
         {"type": "x-covey-delivery", "results": [[GOOD[0], "refused", "\x1b[2Jgone"]]},
-        {"type": "x-covey-delivery", "results": [[GOOD[0], "refused", "x" * 129]]},
+        {"type": "x-covey-delivery", "results": [[GOOD[0], "refused", "x" * (REASON + 1)]]},
         {"type": "x-covey-delivery", "results": [GOOD] * (limits.RECEIPTS_PER_FRAME + 1)},
     ],
 )

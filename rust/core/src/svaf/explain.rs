@@ -23,10 +23,10 @@ impl Gate {
         }
         match evaluation.decision {
             Decision::Redundant => format!(
-                "redundant: every comparable category lies within {:.2} of something held (largest {:.2}: {})",
+                "redundant: what can be compared repeats what is held (furthest: {}, under {:.2}){}",
+                furthest(evaluation, |category| category.nearest),
                 thresholds.redundancy,
-                evaluation.max_nearest_drift,
-                furthest(evaluation, |category| category.nearest)
+                novel(evaluation)
             ),
             Decision::Rejected => format!(
                 "rejected: drift {:.2} is over {:.2} (furthest: {})",
@@ -93,7 +93,8 @@ mod tests {
         assert_eq!(explained(texts, None), "aligned: memory holds nothing comparable, judged by age alone (0.00)");
         assert_eq!(
             explained(texts, Some(texts)),
-            "redundant: every comparable category lies within 0.10 of something held (largest 0.00: focus 0.00)"
+            "redundant: what can be compared repeats what is held (furthest: focus 0.00, under 0.10) \
+             (not comparable: issue, intent, motivation, commitment, perspective)"
         );
         assert_eq!(
             explained(texts, Some(held)),
