@@ -15,6 +15,10 @@ from typing import Any, Self
 
 PACKAGE = Path(__file__).parents[2] / "python"
 SECONDS = 60
+ROOM = f"test-{os.urandom(4).hex()}"
+"""A room of this run's own: multicast reaches every peer of this machine, the user's own among them."""
+MESH_VERBS = ("listen", "observe", "send")
+"""The commands that take a room; without one they would sit in the default room."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,9 @@ class Program:
         return Running(self.words(words), {**self.env, **env})
 
     def words(self, words: Sequence[str | bytes]) -> list[str | bytes]:
-        """Return the whole command line."""
-        return [sys.executable, "-m", "covey", *words]
+        """Return the whole command line, in this run's room where no other is named."""
+        room = ["--room", ROOM] if words[:1] and words[0] in MESH_VERBS and "--room" not in words else []
+        return [sys.executable, "-m", "covey", *words[:1], *room, *words[1:]]
 
 
 class Running:

@@ -18,7 +18,7 @@ import pytest
 from covey.limits import IPC_LINE_BYTES
 from covey.net.ipc.client import IpcClient
 from covey.system.home import Home
-from tests.e2e.program import Program, Running
+from tests.e2e.program import ROOM, Program, Running
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_x23_two_terminals_and_nothing_configured(covey: Program) -> None:
 def test_what_two_people_see(covey: Program) -> None:
     with covey.start("listen", "--count", "1") as listener:
         assert listener.process.stderr is not None
-        assert listener.process.stderr.readline().startswith("listening as listener in room default, port ")
+        assert listener.process.stderr.readline().startswith(f"listening as listener in room {ROOM}, port ")
         said = covey("observe", "--focus", "hello").out.splitlines()
         heard = listener.end().out
     assert said[0].startswith("observed as cmb-")
@@ -70,7 +70,7 @@ def test_what_two_people_see(covey: Program) -> None:
 def test_nobody_there_keeps_the_block_and_says_so(covey: Program) -> None:
     ended = covey("observe", "--focus", "is anybody there", "--wait", "0.2")
     assert ended.code == 1
-    assert 'covey observe: nobody was there: no peer in room "default" within 0.2 s' in ended.err
+    assert f'covey observe: nobody was there: no peer in room "{ROOM}" within 0.2 s' in ended.err
     assert "covey recall observer" in ended.err
     as_json = covey("observe", "--focus", "nor now", "--wait", "0.2", "--json")
     assert as_json.code == 1
@@ -104,13 +104,13 @@ def test_a_running_peer_is_not_asked_for_another_room(covey: Program, listener: 
     ):
         ended = covey(*words)
         assert ended.code == 2
-        assert 'peer "listener" is running in room "default", not in "other"' in ended.err
+        assert f'peer "listener" is running in room "{ROOM}", not in "other"' in ended.err
 
 
 def test_a_running_peer_that_is_alone_says_so(covey: Program, listener: Running) -> None:
     ended = covey("observe", "--focus", "x", "--peer", "listener")
     assert ended.code == 1
-    assert 'nobody was there: no peer in room "default" is connected to listener' in ended.err
+    assert f'nobody was there: no peer in room "{ROOM}" is connected to listener' in ended.err
 
 
 def test_a_subscriber_may_ask_for_msgpack(covey: Program, listener: Running) -> None:
@@ -192,7 +192,7 @@ def test_a_running_peer_speaks_and_lists_its_peers(covey: Program) -> None:
 def test_status_shows_a_peer_or_lists_them(covey: Program, listener: Running) -> None:
     found = covey("status", "listener", "--json").json
     assert found["pid"] == listener.process.pid
-    assert found["node"]["room"] == "default"
+    assert found["node"]["room"] == ROOM
     assert found["agent"] is None
     shown = covey("status", "listener").out
     for row in ("peer:", "room:", "node id:", "listening:", "uptime:", "agent:"):

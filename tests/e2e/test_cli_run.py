@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from covey.system.home import Home
-from tests.e2e.program import Program, Running
+from tests.e2e.program import ROOM, Program, Running
 
 CONFIG = """
 [identity]
@@ -24,6 +24,7 @@ adapter = "scripted"
 [[scripted.rules]]
 emit = { focus = "heard: {focus}", intent = "answer the question", commitment = "done with it" }
 """
+MESH = f'\n[mesh]\nroom = "{ROOM}"\n'
 REVIEWER = """
 [identity]
 name = "reviewer-02"
@@ -48,7 +49,7 @@ def write(folder: Path, text: str, name: str = "agent.toml") -> str:
 @pytest.fixture
 def writer(covey: Program, tmp_path: Path) -> Iterator[Running]:
     """Run an agent that answers every block by a rule."""
-    with covey.start("run", "--config", write(tmp_path, CONFIG), "--json") as running:
+    with covey.start("run", "--config", write(tmp_path, CONFIG + MESH), "--json") as running:
         running.event("ready")
         yield running
 
@@ -213,7 +214,7 @@ def test_x16_a_second_run_of_one_peer_ends_with_2_and_changes_nothing(
 
 def test_x25_the_log_is_json_lines_without_secrets(covey: Program, tmp_path: Path) -> None:
     own = tmp_path / "own.log"
-    text = CONFIG + f'\n[logging]\nlevel = "debug"\nfile_path = "{own}"\n'
+    text = CONFIG + MESH + f'\n[logging]\nlevel = "debug"\nfile_path = "{own}"\n'
     with covey.start("run", "--config", write(tmp_path, text), "--json") as running:
         running.event("ready")
         covey("observe", "--focus", "key sk-ant-abcdefgh12345678")

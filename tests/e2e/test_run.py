@@ -10,20 +10,20 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.fake_model import FakeModel
-from tests.e2e.program import Program, Running
+from tests.e2e.program import ROOM, Program, Running
 
 CONFIG = """
 [identity]
 name = "echo"
 role = "generic"
 [mesh]
-room = "r"
+room = "ROOM"
 [model]
 adapter = "scripted"
 [[scripted.rules]]
 when = { author = "observer" }
 emit = { focus = "heard: {focus}", commitment = "echoed for {author}" }
-"""
+""".replace("ROOM", ROOM)
 
 
 @pytest.fixture
@@ -40,14 +40,14 @@ def echo(covey: Program, config: Path) -> Iterator[Running]:
 
 
 def ask(covey: Program, focus: str) -> str:
-    said = covey("observe", "--room", "r", "--focus", focus, "--json")
+    said = covey("observe", "--focus", focus, "--json")
     assert said.code == 0, said.out + said.err
     return str(said.json["block"]["key"])
 
 
 def test_it_is_ready_wakes_answers_and_says_each_step(covey: Program, echo: Running) -> None:
     ready = echo.event("ready")
-    assert (ready["peer"], ready["room"], ready["model"]) == ("echo", "r", "scripted/rules")
+    assert (ready["peer"], ready["room"], ready["model"]) == ("echo", ROOM, "scripted/rules")
     task = ask(covey, "one two three")
     assert echo.event("agent-woke")["keys"] == [task]
     answer = echo.event("agent-emitted")
@@ -131,7 +131,7 @@ def test_x25_its_log_is_json_lines_with_the_emitted_id_and_without_the_key(
 def test_a_person_sees_short_lines(covey: Program, config: Path) -> None:
     with covey.start("run", "--config", str(config)) as running:
         lines = running.lines()
-        assert next(lines) == "echo is in room r with scripted/rules\n"
+        assert next(lines) == f"echo is in room {ROOM} with scripted/rules\n"
         ask(covey, "hello")
         woke, emitted = next(lines), next(lines)
         assert woke.startswith("woke: keys ['cmb-") and emitted.startswith("emitted: key cmb-")
