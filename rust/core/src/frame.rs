@@ -94,13 +94,22 @@ pub fn encode(body: &[u8], output: &mut Vec<u8>) -> Result<(), Refusal> {
 
 fn body_length(prefix: [u8; PREFIX_BYTES], limit: usize) -> Result<usize, Refusal> {
     let length = u32::from_be_bytes(prefix) as usize;
+    check_length(length, limit)?;
+    Ok(length)
+}
+
+/// Check the length of one frame, wherever it came from.
+///
+/// # Errors
+/// Zero, or above `limit`.
+pub fn check_length(length: usize, limit: usize) -> Result<(), Refusal> {
     if length == 0 {
         return Err(Refusal::new(Reason::FrameEmpty, "frame of 0 bytes"));
     }
     if length > limit {
         return Err(Refusal::new(Reason::FrameTooLarge, format!("frame of {length} bytes, at most {limit}")));
     }
-    Ok(length)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub mod json;
 pub mod limits;
 pub mod netstring;
 pub mod record;
+pub mod routing;
 pub mod seal;
 pub mod session;
 pub mod signature;

@@ -9,6 +9,7 @@ mod intake;
 mod keys;
 mod legacy;
 mod record;
+mod routing;
 mod session;
 mod store;
 mod store_rows;
@@ -51,6 +52,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(record::sign, module)?)?;
     module.add_function(wrap_pyfunction!(record::verify, module)?)?;
     module.add_function(wrap_pyfunction!(record::verify_batch, module)?)?;
+    module.add_class::<routing::RelayMessage>()?;
+    module.add_function(wrap_pyfunction!(routing::relay_message, module)?)?;
+    module.add_function(wrap_pyfunction!(routing::peek_frame, module)?)?;
     session::register(module)?;
     legacy::register(module)?;
     Ok(())

@@ -78,6 +78,18 @@ impl Session {
         PyBytes::new(py, &self.with(py, session::Session::take_output))
     }
 
+    /// Take in one frame of a transport that delimits messages itself (a relay's WebSocket), as `receive` does a stream.
+    fn receive_message<'py>(&self, py: Python<'py>, frame: &[u8]) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let events = self.with(py, |session| session.receive_message(frame));
+        events.into_iter().map(|event| python_event(py, event)).collect()
+    }
+
+    /// Take the frames that wait to be sent, one message each, without length prefixes.
+    fn take_messages<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
+        let messages = self.with(py, session::Session::take_messages);
+        messages.iter().map(|message| PyBytes::new(py, message)).collect()
+    }
+
     /// Send `cmb-anchors`, the first thing a session sends: at most 50 keys of own records about to be replayed.
     #[pyo3(signature = (keys=Vec::new()))]
     fn send_anchors(&self, py: Python<'_>, keys: Vec<String>) -> PyResult<()> {

@@ -22,6 +22,7 @@ use crate::error::Refusal;
 use crate::frame::{self, Decoder};
 use crate::handshake::{Client, Config, Entropy, PeerHello, Server};
 use crate::id::{ContentKey, NodeId};
+use crate::limits::MAX_FRAME_BYTES;
 use crate::record::Verified;
 use machine::{Machine, State};
 
@@ -96,6 +97,32 @@ impl Session {
         }
         self.decoder = Decoder::new();
         events
+    }
+
+    /// Take in one frame of a transport that delimits messages itself, as a relay's WebSocket does (MMP 2.0 §4.1).
+    ///
+    /// The rules are those of [`Session::receive`]. A session belongs to one transport: it is fed portions of a stream
+    /// or whole messages, never both.
+    pub fn receive_message(&mut self, frame: &[u8]) -> Vec<Event> {
+        let mut events = Vec::new();
+        if self.machine.phase() != Phase::Closed {
+            match frame::check_length(frame.len(), self.machine.frame_limit()) {
+                Ok(()) => self.machine.receive(frame, &mut events),
+                Err(refusal) => self.machine.fail(&refusal, &mut events),
+            }
+        }
+        events
+    }
+
+    /// Take the frames that wait to be sent, in order and without their length prefixes: one message each.
+    pub fn take_messages(&mut self) -> Vec<Vec<u8>> {
+        let output = self.take_output();
+        let (mut stream, mut cut, mut messages) = (&output[..], Decoder::new(), Vec::new());
+        // What `frame::encode` wrote is whole frames within bounds, so the stream ends where a frame ends.
+        while let Ok(Some(frame)) = cut.next(&mut stream, MAX_FRAME_BYTES) {
+            messages.push(frame.to_vec());
+        }
+        messages
     }
 
     /// Take the bytes that wait to be written to the socket, in order.

@@ -573,8 +573,43 @@ fn heard(stream: &[u8], cuts: &[prop::sample::Index]) -> (Vec<String>, Vec<u8>, 
     (events, output, bob.phase())
 }
 
+/// The same for a stream of whole frames, each fed as one message; what he sent is framed again to compare.
+fn heard_as_messages(mut stream: &[u8]) -> (Vec<String>, Vec<u8>, Phase) {
+    let (mut bob, mut events, mut output, mut cut) = (bob(), Vec::new(), Vec::new(), Decoder::new());
+    while let Some(body) = cut.next(&mut stream, usize::MAX).unwrap() {
+        events.extend(lines(&bob.receive_message(body)));
+        output.extend(bob.take_messages().iter().flat_map(|message| framed(message)));
+    }
+    (events, output, bob.phase())
+}
+
+#[test]
+fn a_message_has_the_bounds_of_a_frame() {
+    let (mut alice, mut bob) = pair();
+    let word = |events: &[Event]| said(events).split(' ').take(2).collect::<Vec<_>>().join(" ");
+    assert_eq!(said(&bob.receive_message(&vec![b' '; MAX_FRAME_BYTES])), "refused malformed_frame");
+    assert_eq!(word(&bob.receive_message(&vec![b' '; MAX_FRAME_BYTES + 1])), "closed frame_too_large");
+    assert_eq!(word(&alice.receive_message(b"")), "closed frame_empty");
+    assert!(alice.receive_message(PING.as_bytes()).is_empty());
+    let mut stranger = self::bob();
+    assert_eq!(word(&stranger.receive_message(&vec![b' '; MAX_HANDSHAKE_FRAME_BYTES + 1])), "closed frame_too_large");
+    assert!(stranger.take_messages().is_empty());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn messages_and_a_stream_give_the_same_events_and_answers(
+        extra in prop::collection::vec(prop_oneof![
+            Just(Vec::new()),
+            Just(PING.as_bytes().to_vec()),
+            prop::collection::vec(any::<u8>(), 1..30),
+        ], 0..8),
+    ) {
+        let stream = recorded(&extra);
+        prop_assert_eq!(heard_as_messages(&stream), heard(&stream, &[]));
+    }
 
     #[test]
     fn any_chunking_gives_the_same_events_and_answers(
