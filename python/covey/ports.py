@@ -160,6 +160,82 @@ class Discovery(Protocol):
         ...
 
 
+class RelaySink(Protocol):
+    """Who hears what happens on a relay's WebSockets."""
+
+    def opened(self, conn: int, address: str) -> None:
+        """Take a new connection."""
+        ...
+
+    def heard(self, conn: int, message: bytes | None) -> None:
+        """Take one text message; None stands for a binary one."""
+        ...
+
+    def written(self, conn: int, size: int) -> None:
+        """Take note that a message of that size has left."""
+        ...
+
+    def gone(self, conn: int) -> None:
+        """Take note of the end of a connection."""
+        ...
+
+
+class RelayListener(Protocol):
+    """A relay's WebSockets, by connection number."""
+
+    def say(self, conn: int, message: bytes) -> None:
+        """Send a text message, in order; never blocks."""
+        ...
+
+    def drop(self, conn: int, code: int, reason: str) -> None:
+        """Close with a code."""
+        ...
+
+    def hold(self, conn: int, seconds: float) -> None:
+        """Read nothing from a client for that long."""
+        ...
+
+
+class RelayClientSink(Protocol):
+    """Who hears what happens on a client's connection to a relay."""
+
+    def up(self) -> None:
+        """Take note that the WebSocket stands."""
+        ...
+
+    def heard(self, message: bytes) -> None:
+        """Take one text message; a binary one is empty."""
+        ...
+
+    def written(self, size: int) -> None:
+        """Take note that a message of that size has left."""
+        ...
+
+    def down(self, code: int | None, reason: str) -> None:
+        """Take note that it is gone, or never stood; `code` is the relay's close code where it gave one."""
+        ...
+
+
+class RelayDialler(Protocol):
+    """A client's connection to one relay."""
+
+    def connect(self, url: str, timeout_seconds: float, sink: RelayClientSink) -> None:
+        """Begin to connect; `up` may follow, `down` does."""
+        ...
+
+    def transmit(self, message: bytes) -> None:
+        """Send a text message, in order; never blocks."""
+        ...
+
+    def hangup(self, code: int, reason: str) -> None:
+        """Close."""
+        ...
+
+    async def stop(self) -> None:
+        """Wait for the end of the connection; one that lingers is cut off."""
+        ...
+
+
 class BlockStore(Protocol):
     """The node's way to its store: a writer that never blocks the loop and answers through callbacks.
 

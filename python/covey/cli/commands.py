@@ -38,6 +38,7 @@ COMMANDS: Final = {
         _command("status", "show how a peer is doing"),
         _command("cost", "show what a peer's model calls cost"),
         _command("stop", "let a peer finish and end"),
+        _command("relay", "run a relay for peers of different networks"),
         _command("keygen", "make a peer's identity"),
         _command("fingerprint", "show a peer's identity"),
         _command("schema", "print the JSON Schema of agent.toml"),

@@ -1,0 +1,107 @@
+"""The relay's shell: feeds the pure engine with what its WebSockets do, and does what it wants."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from covey.ports import Clock, RelayListener
+from covey.proto.relay import server as relay
+
+Logger = Callable[[str, str, Mapping[str, Any]], None]
+
+
+class RelayHost:
+    """One relay. Hand it to the listener as its sink.
+
+    Args:
+        access: Which token opens which channel.
+        listener: The WebSockets.
+        clock: Monotonic time.
+        log: Called with level, event word and facts; None keeps silent.
+    """
+
+    def __init__(
+        self, access: relay.Access, listener: RelayListener, clock: Clock, log: Logger | None = None
+    ) -> None:
+        self.engine = relay.RelayServer(access)
+        self._listener = listener
+        self._clock = clock
+        self._log = log
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at: float | None = None
+        self._began = clock.monotonic()
+
+    # --- what the WebSockets say (RelaySink) ------------------------------------------------------
+
+    def opened(self, conn: int, address: str) -> None:
+        """Take a new connection."""
+        self._feed(relay.Opened(conn, address))
+
+    def heard(self, conn: int, message: bytes | None) -> None:
+        """Take one text message; None stands for a binary one."""
+        self._feed(relay.Heard(conn, message))
+
+    def written(self, conn: int, size: int) -> None:
+        """Take note that a message has left."""
+        self._feed(relay.Written(conn, size))
+
+    def gone(self, conn: int) -> None:
+        """Take note of the end of a connection."""
+        self._feed(relay.Gone(conn))
+
+    # --- what it shows ----------------------------------------------------------------------------
+
+    def health(self) -> str:
+        """Return the body of `/healthz`."""
+        return "ok\n"
+
+    def metrics(self) -> str:
+        """Return the body of `/metrics`, in Prometheus' text format. It names no client and no channel."""
+        lines = ["# TYPE covey_relay_uptime_seconds gauge"]
+        lines.append(f"covey_relay_uptime_seconds {self._clock.monotonic() - self._began:.3f}")
+        for name, value in self.engine.gauges().items():
+            lines += [f"# TYPE covey_relay_{name} gauge", f"covey_relay_{name} {value}"]
+        families: dict[str, list[str]] = {}
+        for dotted, count in sorted(self.engine.counters.items()):
+            family, _, label = dotted.partition(".")
+            labels = f'{{kind="{label}"}}' if label else ""
+            families.setdefault(family, []).append(f"covey_relay_{family}_total{labels} {count}")
+        for family, samples in families.items():
+            lines += [f"# TYPE covey_relay_{family}_total counter", *samples]
+        return "\n".join(lines) + "\n"
+
+    def close(self) -> None:
+        """Wait for nothing more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # --- the loop of events and effects -----------------------------------------------------------
+
+    def _feed(self, event: relay.Event) -> None:
+        """Give the engine an event and do what it wants; none of that calls back from within."""
+        for effect in self.engine.handle(event, self._clock.monotonic()):
+            if isinstance(effect, relay.Say):
+                self._listener.say(effect.conn, effect.message)
+            elif isinstance(effect, relay.Drop):
+                self._listener.drop(effect.conn, effect.code, effect.reason)
+            elif isinstance(effect, relay.Hold):
+                self._listener.hold(effect.conn, effect.seconds)
+            elif self._log is not None:
+                self._log(effect.level, effect.event, effect.facts)
+        self._arm()
+
+    def _arm(self) -> None:
+        deadline = self.engine.next_timer()
+        if deadline is None or (self._timer_at is not None and self._timer_at <= deadline):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = deadline
+        wait = max(0.0, deadline - self._clock.monotonic())
+        self._timer = asyncio.get_running_loop().call_later(wait, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = self._timer_at = None
+        self._feed(relay.Tick())
