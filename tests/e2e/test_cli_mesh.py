@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
@@ -65,6 +66,19 @@ def test_what_two_people_see(covey: Program) -> None:
     assert said[1:] == ["  delivered by listener", "taken"]
     assert "aligned  observer  drift 0.00  cmb-" in heard
     assert "  focus        hello" in heard
+
+
+def test_a_stranger_that_talks_nonsense_is_logged_and_hurts_nobody(covey: Program) -> None:
+    with covey.start("listen", "--json", "--count", "1") as listener:
+        port = listener.event("listening")["port"]
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as stranger:
+            stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert stranger.recv(100) == b""
+        assert covey("observe", "--focus", "hello").code == 0
+        assert listener.end().code == 0
+    logged = [json.loads(line) for line in home_of(covey).log_path("listener").read_text().splitlines()]
+    said = [(line["level"], line["data"]["reason"]) for line in logged if line["evt"] == "session-closed"]
+    assert ("warn", "frame_too_large") in said
 
 
 def test_nobody_there_keeps_the_block_and_says_so(covey: Program) -> None:

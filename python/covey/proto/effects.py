@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from covey.model import EmissionResult, Proposal
 from covey.proto.news import News
@@ -48,6 +48,9 @@ class Advert:
     port: int
     lan: bool
 
+
+Level = Literal["error", "warn", "info", "debug"]
+"""How loud a log line is: the words of the log itself."""
 
 # --- events -------------------------------------------------------------------------------------
 
@@ -321,7 +324,7 @@ class Count:
 class Log:
     """One log line: a level, a stable event word, and facts."""
 
-    level: str
+    level: Level
     event: str
     facts: Mapping[str, Any] = field(default_factory=dict)
 

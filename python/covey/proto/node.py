@@ -216,7 +216,7 @@ class NodeEngine:
             turn.count("logs.suppressed")  # whoever connects and fails in a loop must not fill the log
         else:
             self._closed_logs.tokens -= 1.0
-            level = "warning" if link.state == "handshake" else "info"
+            level: fx.Level = "warn" if link.state == "handshake" else "info"
             facts = {"reason": event.reason, "detail": event.detail, "address": link.address}
             turn.log(level, "session-closed", **facts)
         self._sessions.end(link, event.reason, turn)
@@ -234,7 +234,7 @@ class NodeEngine:
             read = receipts.parse(frame)
         except receipts.BadReceiptError as error:
             turn.count(f"frames.refused.{receipts.FRAME_TYPE}")
-            turn.log("warning", "receipt-refused", peer=peer.name, reason=str(error))
+            turn.log("warn", "receipt-refused", peer=peer.name, reason=str(error))
             return
         delivery.receipted(peer, read, turn)
 

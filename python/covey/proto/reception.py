@@ -106,7 +106,7 @@ class Reception:
         """Log a reason once for each link: a hostile peer must not fill the log. Counters have them all."""
         if reason not in link.complained:
             link.complained.add(reason)
-            turn.log("warning", event, reason=reason, detail=detail, address=link.address, peer=link.node_id)
+            turn.log("warn", event, reason=reason, detail=detail, address=link.address, peer=link.node_id)
 
     # --- below ----------------------------------------------------------------------------------
 

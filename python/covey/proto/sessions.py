@@ -100,7 +100,7 @@ class Sessions:
         hello = event.peer
         bound = self._intake.bind(hello.node_id, hello.public_key)
         if bound == "conflict":
-            turn.log("warning", "identity-conflict", node_id=hello.node_id, address=link.address)
+            turn.log("warn", "identity-conflict", node_id=hello.node_id, address=link.address)
             self._roster.block(link, "identity conflict")
             self.end(
                 link, "identity_conflict", turn, code=1009, message="this nodeId is bound to another key"

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from typing import Any
 
-from covey.proto.effects import Count, Effect, Log, Now
+from covey.proto.effects import Count, Effect, Level, Log, Now
 
 
 class Turn:
@@ -35,7 +35,7 @@ class Turn:
         if by:
             self._counts[name] += by
 
-    def log(self, level: str, event: str, **facts: Any) -> None:
+    def log(self, level: Level, event: str, **facts: Any) -> None:
         """Leave a log line."""
         self._effects.append(Log(level, event, facts))
 

@@ -346,7 +346,7 @@ class Node:
             )
         except Exception as error:  # a machine without multicast is no reason to stop; status and log show it
             self._counters[f"discovery.{source.label}.failed"] += 1
-            self._say("warning", "discovery-failed", {"source": source.label, "error": str(error)})
+            self._say("warn", "discovery-failed", {"source": source.label, "error": str(error)})
 
     def _spawn(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
@@ -357,7 +357,7 @@ class Node:
         try:
             await work
         except Exception as error:  # stopping goes on to the end; what failed is said
-            self._say("warning", "stop-failed", {"what": what, "error": str(error)})
+            self._say("warn", "stop-failed", {"what": what, "error": str(error)})
 
 
 def _demand_loopback(options: NodeOptions) -> None:

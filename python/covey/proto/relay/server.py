@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from covey import _core, limits
+from covey.proto.effects import Level
 from covey.proto.link import Lane
 from covey.proto.relay import frames
 from covey.proto.relay.frames import Auth, BadRelayFrameError, Failed, Present
@@ -112,7 +113,7 @@ class Hold:
 class Note:
     """One log line. It names connections and codes, never a payload or a token."""
 
-    level: str
+    level: Level
     event: str
     facts: Mapping[str, Any]
 
@@ -198,8 +199,7 @@ class RelayServer:
     # --- a connection's life --------------------------------------------------------------------
 
     def _on_opened(self, event: Opened) -> None:
-        burst = float(limits.RELAY_FRAMES_BURST)
-        lane = Lane(limits.RELAY_FRAMES_PER_SECOND, burst, burst, self._now)
+        lane = Lane(limits.RELAY_FRAMES_PER_SECOND, limits.RELAY_FRAMES_BURST)
         client = self._clients[event.conn] = _Client(event.conn, event.address, lane)
         self._strangers += 1
         self.counters["connections"] += 1
