@@ -44,9 +44,11 @@ def outgoing(record: _core.Record) -> Outgoing:
 class Outlet:
     """One peer's queue: `waiting` is not sealed yet; `sent` was handed over and has no receipt."""
 
-    __slots__ = ("sent", "waiting")
+    __slots__ = ("moved_at", "sent", "waiting")
 
     def __init__(self) -> None:
+        self.moved_at = 0.0
+        """When it last got shorter, or a first record came in."""
         self.waiting: deque[Outgoing] = deque()
         self.sent: dict[str, tuple[Outgoing, int]] = {}
         """By assertion id: the record, and the link it was handed to."""
@@ -58,6 +60,10 @@ class Outlet:
     def room(self) -> bool:
         """Tell whether one more record may wait."""
         return len(self) < limits.OUTLET_RECORDS
+
+    def pressed(self, now: float) -> bool:
+        """Tell whether an emission should wait: the queue is long, and its peer is still taking records."""
+        return len(self) >= limits.OUTLET_PRESSED and now < self.moved_at + limits.OUTLET_STALLED_SECONDS
 
     def holds(self, assertion_id: str) -> bool:
         """Tell whether this record is already on its way."""
@@ -80,6 +86,8 @@ def offer(peer: Peer, item: Outgoing, turn: Turn) -> PeerSend:
     if not peer.outlet.room:
         turn.count("sends.refused.queue_full")
         return PeerSend(peer.node_id, peer.name, SendState.REFUSED, "queue full: the peer reads too slowly")
+    if not peer.outlet:
+        peer.outlet.moved_at = turn.now.monotonic
     peer.outlet.waiting.append(item)
     if peer.active is None:
         return PeerSend(peer.node_id, peer.name, SendState.UNKNOWN, "away: sent when the peer comes back")
@@ -100,6 +108,7 @@ def pump(peer: Peer, link: Link, session: _core.Session, turn: Turn) -> bool:
     if peer.receipts:
         outlet.sent.update((item.assertion_id, (item, link.id)) for item in items)
     else:
+        outlet.moved_at = turn.now.monotonic
         settle_all(peer, items, SendState.ACCEPTED, None, turn)
     return True
 
@@ -111,6 +120,7 @@ def receipted(peer: Peer, receipts: Sequence[Receipt], turn: Turn) -> None:
         if taken is None:
             turn.count("receipts.ignored")
             continue
+        peer.outlet.moved_at = turn.now.monotonic
         _settle(peer, taken[0], receipt.state, receipt.reason or _word(receipt), turn)
 
 

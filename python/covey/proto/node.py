@@ -102,6 +102,11 @@ class NodeEngine:
         """Return the peers with an open session."""
         return self._sessions.views()
 
+    def pressed(self, monotonic: float) -> bool:
+        """Tell whether an emission should wait a moment: a peer that is taking records has a long queue."""
+        peers = self._sessions.peers.values()
+        return any(peer.active is not None and peer.outlet.pressed(monotonic) for peer in peers)
+
     # --- connections ----------------------------------------------------------------------------
 
     def _on_started(self, event: fx.Started, turn: Turn) -> None:

@@ -78,7 +78,9 @@ class Node:
         self._tokens = 0
         self._background: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopped: asyncio.Event = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._relief = asyncio.Event()
+        self._relief.set()
         self._started_at: float | None = None
         self._store_trouble: str | None = None
         self._perform = self._table()
@@ -143,12 +145,16 @@ class Node:
         Args:
             proposal: Categories that say something, direct parents, and a nodeId where it is directed.
 
+        It waits while a peer that is taking records has a long queue, so that a fast author does not outrun
+        it; a peer that has stalled is not waited for, its sends are refused when its queue is full.
+
         Returns:
             `Minted` once the block is durable and handed to every open session (each with its state);
             `Duplicate` when the same cognition is already held; `EmissionRefused` with the reason otherwise.
         """
         if self._loop is None:
             raise RuntimeError("the node is not running: call start() first")
+        await self._room_to_send()
         self._tokens += 1
         future: asyncio.Future[EmissionResult] = self._loop.create_future()
         self._replies[self._tokens] = future
@@ -258,7 +264,15 @@ class Node:
                     self._perform[type(effect)](effect)
         finally:
             self._busy = False
+        if not self._relief.is_set() and not self._engine.pressed(self._clock.monotonic()):
+            self._relief.set()
         self._arm()
+
+    async def _room_to_send(self) -> None:
+        while self._engine.pressed(self._clock.monotonic()):
+            self._relief.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._relief.wait(), limits.PRESSURE_LOOK_SECONDS)
 
     def _arm(self) -> None:
         deadline = self._engine.next_timer()

@@ -30,6 +30,7 @@ class MemoryStore:
         self.waiting: dict[tuple[str, str], _core.Record] = {}
         self.bound: dict[str, bytes] = {}
         self.failing = False
+        self.silent = False
         self._pending = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -39,6 +40,8 @@ class MemoryStore:
         self._loop = asyncio.get_running_loop()
 
     def commit(self, token: int, batch: _core.OutcomeBatch, now_ms: int) -> None:
+        if self.silent:
+            return
         self.keys |= {batch[i].key for i in range(len(batch)) if batch[i].kind == "admitted"}
         self._later(token, fresh=True)
 

@@ -101,6 +101,48 @@ def test_a_block_as_large_as_the_protocol_allows_arrives_whole() -> None:
     run(work())
 
 
+def test_a_fast_author_waits_for_a_peer_that_keeps_taking_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "OUTLET_RECORDS", 64)
+    monkeypatch.setattr(limits, "OUTLET_PRESSED", 16)
+
+    async def work() -> None:
+        async with node(1) as one, node(2) as two:
+            await meet(one, two)
+            heard = Heard(one)
+            numbers = iter(range(300))
+
+            async def author() -> None:
+                for number in numbers:
+                    assert isinstance(await one.emit(said(f"number {number}")), Minted)
+
+            await asyncio.gather(*(author() for _ in range(16)))
+            ends = await heard.until(nw.SendSettled, 300)
+            assert all(end.send.reason != "queue full" for end in ends)
+            assert "sends.refused.queue_full" not in one.counters()
+
+    run(work())
+
+
+def test_a_fast_author_does_not_wait_for_a_peer_that_has_stalled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "OUTLET_RECORDS", 8)
+    monkeypatch.setattr(limits, "OUTLET_PRESSED", 4)
+    monkeypatch.setattr(limits, "OUTLET_STALLED_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "PRESSURE_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(limits, "DRAIN_SECONDS", 0.05)
+
+    async def work() -> None:
+        store = MemoryStore()
+        async with node(1) as one, node(2, store=store) as two:
+            await meet(one, two)
+            store.silent = True
+            results = [await one.emit(said(f"number {number}")) for number in range(12)]
+            states = [result.sends[0].state for result in results if isinstance(result, Minted)]
+            assert states == [SendState.ACCEPTED] * 8 + [SendState.REFUSED] * 4
+            store.silent = False
+
+    run(work())
+
+
 def test_a_directed_block_waits_for_its_peer() -> None:
     async def work() -> None:
         async with node(1) as one:
