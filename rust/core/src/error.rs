@@ -57,6 +57,8 @@ reasons! {
     AssertionMismatch = "assertion_mismatch";
     /// A signature the strict rule refuses.
     BadSignature = "bad_signature", code 1006;
+    /// A statement its signer has no right to make (§6.6.2).
+    NotAuthorised = "not_authorised";
     /// No key is bound to the author.
     AuthorUnknown = "author_unknown";
     /// A record of another room (§5.8).

@@ -105,6 +105,10 @@ digest_id!(
     AssertionId, "asrt-", 32, "assertion id"
 );
 digest_id!(
+    /// One authority statement: the digest of what its signers signed (§6.6.3).
+    StatementId, "auth-", 32, "statement id"
+);
+digest_id!(
     /// The address of one category's text (§8.2.1).
     CategoryKey, "", 32, "category key"
 );

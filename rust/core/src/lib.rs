@@ -7,6 +7,7 @@
 //! oneself) makes a [`record::Verified`]; only a `Verified` is ever judged or stored.
 
 pub mod address;
+pub mod authority;
 pub mod category;
 pub mod clock;
 pub mod encoder;

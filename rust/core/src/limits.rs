@@ -73,3 +73,30 @@ pub const MAX_PEER_INFO: usize = 4_096;
 pub const MAX_ERROR_MESSAGE_CHARS: usize = 1_024;
 /// Longest `detail` of an error frame, and context of a mood, in code points (control-frame schema).
 pub const MAX_DETAIL_CHARS: usize = 4_096;
+/// Links from the anchor to the deepest statement (§6.6.3).
+pub const MAX_DELEGATION_DEPTH: usize = 4;
+/// Statements one grant keeps in force (§6.6.6).
+pub const GRANT_QUOTA: usize = 256;
+/// Of them, grants of a role that signs statements itself (§6.6.6).
+pub const DELEGATE_QUOTA: usize = 16;
+/// Statements the anchor keeps in force (§6.6.6).
+pub const ANCHOR_QUOTA: usize = 4_096;
+/// Most keys of an anchor, and most signatures of one statement (§6.6.1).
+pub const MAX_ANCHOR_MEMBERS: usize = 16;
+/// Most statements one revoke or endorse names (authority-frame schema).
+pub const MAX_STATEMENT_TARGETS: usize = 64;
+/// Longest extension role (authority-frame schema).
+pub const MAX_ROLE_BYTES: usize = 64;
+/// Longest scope (authority-frame schema).
+pub const MAX_SCOPE_BYTES: usize = 256;
+/// Most statements or ids in one frame (authority-frame schema).
+pub const AUTHORITY_PAGE: usize = 64;
+/// Longest id of a question, in code points (authority-frame schema).
+pub const MAX_REQUEST_CHARS: usize = 128;
+/// Longest cursor, in code points (authority-frame schema).
+pub const MAX_CURSOR_CHARS: usize = 128;
+/// What checking an unknown key costs, in signature checks: one scalar multiplication by the group order, about
+/// fifteen times a check.
+pub const KEY_CHECK_COST: u32 = 16;
+/// Statements a node holds, unless stated: three times what one anchor's direct quota and its delegates fill; 30 MB.
+pub const STATEMENT_CAPACITY: usize = 16_384;
