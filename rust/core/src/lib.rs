@@ -7,12 +7,14 @@
 //! oneself) makes a [`record::Verified`]; only a `Verified` is ever judged or stored.
 
 pub mod address;
+pub mod attest;
 pub mod authority;
 pub mod category;
 pub mod clock;
 pub mod encoder;
 pub mod error;
 pub mod frame;
+pub mod grant;
 pub mod handshake;
 pub mod hash;
 pub mod id;

@@ -100,3 +100,9 @@ pub const MAX_CURSOR_CHARS: usize = 128;
 pub const KEY_CHECK_COST: u32 = 16;
 /// Statements a node holds, unless stated: three times what one anchor's direct quota and its delegates fill; 30 MB.
 pub const STATEMENT_CAPACITY: usize = 16_384;
+/// Longest a room-join grant may last, in milliseconds (update 1, §5.8.1).
+pub const MAX_GRANT_MS: u64 = 86_400_000;
+/// How far clocks may differ where a grant's times are judged, in milliseconds (update 1, §5.8.1).
+pub const GRANT_SKEW_MS: u64 = 300_000;
+/// Attestations that may wait for one checkpoint: many times the eight after which one is due; 64 KiB of state.
+pub const MAX_ATTEST_SEGMENT: usize = 1_024;

@@ -9,7 +9,10 @@ use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
 
 use super::event::Ignored;
+use crate::attest;
+use crate::authority;
 use crate::error::{Reason, Refusal};
+use crate::grant::{self, RoomGrant};
 use crate::id::{ContentKey, NodeId};
 use crate::json::{self, Object};
 use crate::limits::{MAX_ANCHOR_KEYS, MAX_DETAIL_CHARS, MAX_ERROR_MESSAGE_CHARS, MAX_FETCH_KEYS, MAX_PEER_INFO};
@@ -42,6 +45,9 @@ pub(crate) enum Known {
     Anchors,
     Fetch,
     FetchResult,
+    RoomJoin,
+    Authority,
+    Attest,
 }
 
 /// Classify a type on a session whose peer selected `extensions`.
@@ -56,15 +62,19 @@ pub(crate) fn classify(kind: &str, extensions: &[String]) -> Kind {
         ANCHORS => Known::Anchors,
         "cmb-fetch" => Known::Fetch,
         "cmb-fetch-result" => Known::FetchResult,
+        grant::FRAME_TYPE => Known::RoomJoin,
+        "authority-statement" | "authority-digest" | "authority-fetch" | "authority-set" => Known::Authority,
         "client-hello" | "server-hello" | "client-finish" | "handshake" | "cmb" | "cmb-encrypted"
         | "control-encrypted" | "state-sync" => return Kind::Forbidden,
         "role-grant" | "role-revoke" | "message" | "xmesh-insight" => return Kind::Ignored(Ignored::RetiredType),
-        "room-join" | "authority-statement" | "authority-digest" | "authority-fetch" | "authority-set" => {
-            return Kind::Ignored(Ignored::UnsupportedType);
-        }
         _ if kind.starts_with("relay-") => return Kind::Forbidden,
+        _ if belongs(kind, attest::EXTENSION) && extensions.iter().any(|token| token == attest::EXTENSION) => {
+            Known::Attest
+        }
         _ if extensions.iter().any(|token| belongs(kind, token)) => return Kind::Extension,
-        _ if kind.starts_with("x-") => return Kind::Ignored(Ignored::ExtensionNotSelected),
+        _ if kind.starts_with("x-") || belongs(kind, attest::EXTENSION) => {
+            return Kind::Ignored(Ignored::ExtensionNotSelected);
+        }
         _ => return Kind::Ignored(Ignored::UnknownType),
     };
     Kind::Known(known)
@@ -120,8 +130,13 @@ pub(crate) fn read_error(frame: &[u8]) -> Result<ErrorFrame, Refusal> {
 ///
 /// # Errors
 /// Whatever is outside the schema.
-pub(crate) fn check(known: Known, frame: &[u8]) -> Result<(), Refusal> {
+pub(crate) fn check(known: Known, kind: &str, frame: &[u8]) -> Result<(), Refusal> {
+    // Shapes only: what a signature in them is worth costs more than a session spends by itself.
+    let outside = |refusal: Refusal| Refusal::new(Reason::MalformedControl, format!("{kind}: {}", refusal.detail));
     match known {
+        Known::RoomJoin => RoomGrant::parse_frame(frame).map(drop).map_err(outside),
+        Known::Authority => authority::Frame::parse(kind, frame).map(drop).map_err(outside),
+        Known::Attest => attest::Frame::parse(kind, frame).map(drop).map_err(outside),
         Known::Ping | Known::Pong => typed::<Bare>(frame, "ping").map(drop),
         Known::Error => read_error(frame).map(drop),
         Known::PeerInfo => check_peer_info(frame),

@@ -5,6 +5,8 @@
 //! an open session only the framing, a gap in the sequence and a sealed error end it, everything else is refused or
 //! ignored by itself, and counted by the node.
 
+#[cfg(test)]
+mod carried_tests;
 mod control;
 mod envelope;
 mod event;

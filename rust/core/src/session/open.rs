@@ -76,7 +76,7 @@ impl Open {
                     return Ok(Step::Ended(Closed { reason, code, detail: error.message }));
                 }
             }
-            Kind::Known(known) => control::check(known, &inner)?,
+            Kind::Known(known) => control::check(known, &kind, &inner)?,
             Kind::Extension => control::check_extension(&inner)?,
             Kind::Forbidden => {
                 let detail = format!("{}: never inside control-encrypted", shown(&kind));
@@ -93,7 +93,7 @@ impl Open {
     fn read_clear(&self, kind: &str, frame: &[u8]) -> Result<Event, Refusal> {
         let ignored = |reason| Ok(Event::Ignored { reason, kind: shown(kind) });
         match control::classify(kind, &self.peer.extensions) {
-            Kind::Known(known @ (Known::Ping | Known::Pong)) => control::check(known, frame)?,
+            Kind::Known(known @ (Known::Ping | Known::Pong)) => control::check(known, kind, frame)?,
             Kind::Known(Known::Error) if control::read_error(frame)?.code == UNKNOWN_SESSION => {}
             Kind::Known(_) | Kind::Extension => return ignored(Ignored::ClearControl),
             Kind::Ignored(reason) => return ignored(reason),
@@ -135,7 +135,7 @@ impl Open {
                 return unusable("error: this code ends the session, so close it instead".to_owned());
             }
             Kind::Known(known) => {
-                control::check(known, inner)?;
+                control::check(known, &kind, inner)?;
                 is_anchors = known == Known::Anchors;
             }
             Kind::Extension => control::check_extension(inner)?,
