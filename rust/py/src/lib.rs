@@ -1,9 +1,11 @@
 //! The native module `covey._core`: converts values and maps errors, nothing else. No rule of the domain
 //! lives here. Classes are frozen; the GIL is released around real work; no lock is held while Python runs.
 
+mod authority;
 mod batch;
 mod clock;
 mod errors;
+mod grant;
 mod identity;
 mod intake;
 mod keys;
@@ -55,6 +57,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<routing::RelayMessage>()?;
     module.add_function(wrap_pyfunction!(routing::relay_message, module)?)?;
     module.add_function(wrap_pyfunction!(routing::peek_frame, module)?)?;
+    authority::register(module)?;
+    module.add_class::<grant::RoomGrant>()?;
     session::register(module)?;
     legacy::register(module)?;
     Ok(())
