@@ -40,6 +40,20 @@ def read(*words: str) -> argparse.Namespace:
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ["release", "notes", "--focus", "x"],
+        ["release", "--focus", "x", "notes"],
+        ["--focus", "x", "release", "notes"],
+        ["--focus", "x", "--", "release", "notes"],
+    ],
+)
+def test_flags_may_stand_anywhere_between_words(words: list[str]) -> None:
+    found = read(*words)
+    assert (found.focus, found.words) == ("x", ["release", "notes"])
+
+
+@pytest.mark.parametrize(
     ("words", "focus"),
     [
         (["--focus", "x"], "x"),
