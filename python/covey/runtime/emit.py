@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from covey.errors import UsageError
+from covey.errors import NetworkError, UsageError
 from covey.model import EmissionResult, Minted, PeerSend, PeerView, Proposal, SendState
 from covey.proto.news import News, SendSettled
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from covey.runtime.node import Node
 
 _NODE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_OPEN_ENDS = frozenset({SendState.ACCEPTED, SendState.UNKNOWN})
 _TAKEN = frozenset({SendState.DELIVERED, SendState.EXECUTED})
 
 
@@ -25,8 +24,8 @@ _TAKEN = frozenset({SendState.DELIVERED, SendState.EXECUTED})
 class Emission:
     """A result, and the last that was heard of each send.
 
-    `settled` is False when the wait ran out before every peer answered; `taken` says whether at least one
-    peer took the block, or was given it and never tells.
+    `settled` is False when the wait ran out before every peer that was waited for answered; `taken` says
+    whether at least one peer took the block, or was given it and never tells.
     """
 
     result: EmissionResult
@@ -36,7 +35,7 @@ class Emission:
 
 
 async def emit_and_wait(node: Node, proposal: Proposal, wait_seconds: float) -> Emission:
-    """Emit, then wait until every peer said what became of the block.
+    """Emit, then wait until every peer that is there said what became of the block.
 
     Args:
         node: A running node.
@@ -56,7 +55,7 @@ async def emit_and_wait(node: Node, proposal: Proposal, wait_seconds: float) -> 
         result = await node.emit(proposal)
         if not isinstance(result, Minted):
             return Emission(result)
-        open_ends = {send.node_id for send in result.sends if send.state in _OPEN_ENDS}
+        open_ends = _awaited(result.sends)
         asserted = result.block.assertion_id
         settled = await _all_heard(news_came, heard, {(asserted, peer) for peer in open_ends}, wait_seconds)
     finally:
@@ -67,6 +66,12 @@ async def emit_and_wait(node: Node, proposal: Proposal, wait_seconds: float) -> 
         for send in sends
     )
     return Emission(replace(result, sends=sends), sends, settled, taken)
+
+
+def _awaited(sends: Sequence[PeerSend]) -> set[str]:
+    """Return whose answers are waited for: those who are there; when nobody is, those who are away."""
+    here = {send.node_id for send in sends if send.state is SendState.ACCEPTED}
+    return here or {send.node_id for send in sends if send.state is SendState.UNKNOWN}
 
 
 async def _all_heard(
@@ -89,7 +94,8 @@ def addressee(word: str, peers: Sequence[PeerView]) -> str:
     """Return the nodeId that `word` names: a nodeId itself, or the name of one connected peer.
 
     Raises:
-        UsageError: Nobody connected has this name, or several have.
+        NetworkError: Nobody connected has this name.
+        UsageError: Several have.
     """
     if _NODE_ID.fullmatch(word):
         return word
@@ -104,4 +110,6 @@ def addressee(word: str, peers: Sequence[PeerView]) -> str:
             hint="use a node id",
         )
     connected = ", ".join(sorted(peer.name for peer in peers)) or "nobody"
-    raise UsageError(f'no connected peer named "{word}"', code="unknown_peer", hint=f"connected: {connected}")
+    raise NetworkError(
+        f'no connected peer named "{word}"', code="unknown_peer", hint=f"connected: {connected}"
+    )

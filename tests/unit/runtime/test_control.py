@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from covey.errors import CoveyError, IpcError, UsageError
+from covey.errors import CoveyError, IpcError, NetworkError, UsageError
 from covey.model import (
     CAT7,
     NEUTRAL,
@@ -234,6 +234,18 @@ def test_a_peer_that_never_tells_has_taken_what_it_was_given() -> None:
     assert ask(control(node), "observe", categories={"focus": "x"})["taken"] is True
 
 
+def test_who_is_away_is_not_waited_for_while_somebody_is_there() -> None:
+    here, away = PeerSend(BOB, "b", SendState.ACCEPTED), PeerSend(ANN, "a", SendState.UNKNOWN, "away")
+    taken = PeerSend(BOB, "b", SendState.DELIVERED)
+    node = FakeNode(Minted(block(1), (here, away)), (taken,))
+    found = ask(control(node), "observe", categories={"focus": "x"}, wait_seconds=60)
+    assert (found["settled"], found["taken"]) == (True, True)
+    assert [send["state"] for send in found["sends"]] == ["delivered", "unknown"]
+
+    alone = FakeNode(Minted(block(1), (away,)))
+    assert ask(control(alone), "observe", categories={"focus": "x"}, wait_seconds=0.01)["settled"] is False
+
+
 def test_a_wait_that_runs_out_is_not_settled_and_nothing_was_taken() -> None:
     node = FakeNode(Minted(block(1), (PeerSend(BOB, "b", SendState.ACCEPTED),)))
     found = ask(control(node), "observe", categories={"focus": "x"}, wait_seconds=0.01)
@@ -263,7 +275,7 @@ def test_an_addressee_is_a_node_id_or_one_connected_name() -> None:
     assert addressee(ANN, []) == ANN
     with pytest.raises(UsageError, match='"twin" names 2 connected peers: x, y'):
         addressee("twin", peers)
-    with pytest.raises(UsageError, match='no connected peer named "zoe"'):
+    with pytest.raises(NetworkError, match='no connected peer named "zoe"'):
         addressee("zoe", peers)
 
 
