@@ -5,6 +5,7 @@ Rules: pure, over the story and what the stores were found to hold. Counts are c
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -60,8 +61,17 @@ def lines(story: Story, outcome: Outcome, cast: Cast, held: Held) -> Iterator[st
     yield ""
     for name in AGENTS:
         actor, count = story.actors[name], len(held.get(name, []))
-        spent = f"{actor.calls} calls, {actor.emitted} blocks, {cost(actor)}"
+        calls = _counted(actor.calls, "call") + (
+            f" ({actor.calls_failed} failed)" if actor.calls_failed else ""
+        )
+        spent = f"{calls}, {_counted(actor.emitted, 'block')}, {cost(actor)}"
         yield f"{name}: {spent}; holds {count} of {len(story.blocks)} blocks in {cast.home.store_path(name)}"
-    yield f"model calls: {story.calls} of at most {cast.run.max_calls}"
-    yield f"look again: COVEY_HOME={cast.home.path} covey recall writer"
+    failed = sum(story.actors[name].calls_failed for name in AGENTS)
+    tried = f", {failed} of them failed" if failed else ""
+    yield f"model calls: {story.calls} of at most {cast.run.max_calls}{tried}"
+    yield f"look again: COVEY_HOME={shlex.quote(str(cast.home.path))} covey recall writer"
     yield f"{'done' if outcome.done else 'not done'}: {outcome.reason}: {outcome.detail}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
