@@ -171,7 +171,8 @@ def _text(path: Path, file: str, key: str, max_bytes: int = limits.CONFIG_BYTES)
             file, key, "UTF-8 text", f"byte {error.start} of {printable(str(path))} that is not"
         ) from None
     except (OSError, RuntimeError) as error:
-        raise _single(file, key, "a readable file", printable(f"{error} at {path}")) from None
+        why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
+        raise _single(file, key, "a readable file", printable(f"{why} at {path}")) from None
 
 
 def _single(file: str, key: str, expected: str, found: str, hint: str | None = None) -> ConfigError:

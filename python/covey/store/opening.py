@@ -14,7 +14,7 @@ _NEXT_STEPS = {
     "store_not_a_database": "move the file away; covey makes a new store on the next start",
     "store_other_peer": "a peer's store and identity belong together; restore the one that is missing",
     "store_corrupt": "keep a copy of the file, then move it away; covey makes a new store on the next start",
-    "store_unwritable": "check the folder's owner and mode",
+    "store_unwritable": "move away what is in its place, or check the owner and mode of file and folder",
     "store_disk_full": "make room on the device",
 }
 

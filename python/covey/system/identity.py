@@ -216,7 +216,10 @@ def _read_private(path: Path) -> bytes:
 def _checked(path: Path, descriptor: int) -> bytes:
     facts = os.fstat(descriptor)
     if not stat.S_ISREG(facts.st_mode):
-        raise IdentityError(f"identity {path} is not a regular file")
+        raise IdentityError(
+            f"identity {path} is not a regular file",
+            hint="move it away, or restore the file from a backup",
+        )
     if stat.S_IMODE(facts.st_mode) & 0o077:
         raise IdentityError(
             f"identity {path} can be read by others: mode {stat.S_IMODE(facts.st_mode):04o}",

@@ -100,7 +100,7 @@ fn inspect(path: &Path) -> Result<(), Fault> {
     match File::open(path) {
         Ok(file) => {
             if file.metadata()?.is_dir() {
-                return Err(Fault::new(StoreReason::Unwritable, "this is a folder; name a file"));
+                return Err(Fault::new(StoreReason::Unwritable, "this is a folder, not a file"));
             }
             file.take(HEADER_BYTES).read_to_end(&mut header)?;
         }
@@ -112,7 +112,7 @@ fn inspect(path: &Path) -> Result<(), Fault> {
         return Ok(());
     }
     if header.len() < 100 || !header.starts_with(MAGIC) {
-        return Err(Fault::new(StoreReason::NotADatabase, "not a database; name another file or move this one away"));
+        return Err(Fault::new(StoreReason::NotADatabase, "not a database"));
     }
     if file_size(&beside(path, "-wal"))? == 0 {
         // Without a log the header is the whole truth, and a foreign file need not be opened at all.

@@ -49,7 +49,10 @@ class IpcClient:
             raise NotRunningError(f"no peer answers at {path}") from error
         except OSError as error:
             self._socket.close()
-            raise IpcError(f"cannot reach {path}: {error.strerror or error}") from error
+            raise IpcError(
+                f"cannot reach {path}: {error.strerror or error}",
+                hint="check that COVEY_HOME is a folder of yours",
+            ) from error
 
     def __enter__(self) -> Self:
         """Return the open client."""

@@ -288,7 +288,8 @@ def _bind(path: Path) -> tuple[socket.socket, int]:
         listener.close()
         taken = error.errno in (errno.EADDRINUSE, errno.EEXIST)
         why = "something that is no socket is there" if taken else error.strerror or str(error)
-        raise IpcError(f"cannot open control socket {path}: {why}", code="socket") from error
+        hint = "move it away, and start again" if taken else "check the folder's owner, mode and space"
+        raise IpcError(f"cannot open control socket {path}: {why}", code="socket", hint=hint) from error
     return listener, path.lstat().st_ino
 
 
