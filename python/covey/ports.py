@@ -271,6 +271,14 @@ class BlockStore(Protocol):
         """Read the records that wait for a peer, oldest first; `loaded` is called on the loop's thread."""
         ...
 
+    def missing(self, keys: Sequence[str], looked: Callable[[Sequence[str]], None]) -> None:
+        """Say which keys are not held; `looked` is called on the loop's thread."""
+        ...
+
+    def record(self, key: str, loaded: Callable[[Record | None], None]) -> None:
+        """Read one held record and verify it again; `loaded` is called on the loop's thread."""
+        ...
+
     def restore(self, intake: Intake) -> tuple[Sequence[Record], Sequence[tuple[str, bytes]]]:
         """Fill an intake with anchors, seen-set and bindings; called before `start`, off the loop's thread.
 

@@ -165,6 +165,25 @@ class OutboxLoaded:
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """Which of the keys that were looked up for a peer's blocks the store does not hold."""
+
+    node_id: str
+    keys: tuple[str, ...]
+    missing: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordLoaded:
+    """What the store holds under a key that a peer asked for, verified; None when it holds nothing."""
+
+    node_id: str
+    request: str
+    key: str
+    record: _core.Record | None
+
+
+@dataclass(frozen=True, slots=True)
 class Emit:
     """The application wants a block on the mesh. The answer comes back as `Reply(token, …)`."""
 
@@ -211,6 +230,8 @@ Event = (
     | Stored
     | StoreFailed
     | OutboxLoaded
+    | Looked
+    | RecordLoaded
     | Emit
     | Dialled
     | Watch
@@ -281,6 +302,23 @@ class LoadOutbox:
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup:
+    """Say which of these keys are not held; answer with Looked."""
+
+    node_id: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRecord:
+    """Read one held record for a peer that asks; answer with RecordLoaded."""
+
+    node_id: str
+    request: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class OutboxDone:
     """A directed record met its end at this peer; it need not be sent again."""
 
@@ -342,6 +380,8 @@ Effect = (
     | Store
     | StoreOwn
     | LoadOutbox
+    | Lookup
+    | LoadRecord
     | OutboxDone
     | Bind
     | Notify

@@ -105,5 +105,7 @@ class Peer:
     active: Link | None = None
     owed: deque[Receipt] = field(default_factory=deque)
     """Receipts it has not been sent yet: it reads too slowly, or is away."""
+    fetched: dict[str, None] = field(default_factory=dict)
+    """Keys we asked it for, the oldest first: what comes under them is context."""
     replayed_at: float | None = None
     """When we last replayed anchors to it."""

@@ -15,6 +15,7 @@ from covey.model import EmissionRefused, Minted, PeerSend, PeerView, SendState
 from covey.proto import delivery, receipts
 from covey.proto import effects as fx
 from covey.proto.emission import Emission, Pending
+from covey.proto.fetching import Fetching
 from covey.proto.inbox import Trust, block_of
 from covey.proto.link import Lane
 from covey.proto.news import Emitted, MoodHeard
@@ -70,7 +71,10 @@ class NodeEngine:
             roster=self._roster,
             timers=self._timers,
         )
-        self._reception = Reception(self.intake, self._sessions, self._trust, self._timers, self._token)
+        self._fetching = Fetching(self._sessions, self._timers, options.room)
+        self._reception = Reception(
+            self.intake, self._sessions, self._trust, self._timers, self._token, self._fetching
+        )
         self._emission = Emission(identity, options)
         self._own_recent: deque[_core.Record] = deque(maxlen=limits.ANCHOR_REPLAY_RECORDS)
         self._closed_logs = Lane(limits.CLOSED_LOGS_PER_SECOND, limits.CLOSED_LOGS_BURST)
@@ -165,6 +169,7 @@ class NodeEngine:
         self._greet(peer, link, turn)
         first = len(peer.links) == 1
         self._sessions.elect(peer, turn)
+        self._fetching.resume(peer, turn)
         if first:
             self._sessions.joined(peer, turn)
             turn.add(fx.LoadOutbox(peer.node_id))
@@ -199,6 +204,10 @@ class NodeEngine:
             self._take_receipts(peer, event.frame, turn)
         elif event.type == "mood" and peer is not None:
             self._take_mood(peer, event.frame, turn)
+        elif event.type == "cmb-fetch" and peer is not None:
+            self._fetching.asked(peer, event.frame, turn)
+        elif event.type == "cmb-fetch-result" and peer is not None:
+            self._fetching.answered(peer, event.frame, turn)
 
     def _said_ignored(self, _link: Link, event: _core.Ignored, turn: Turn) -> None:
         turn.count(f"frames.ignored.{event.reason}")
@@ -323,6 +332,9 @@ class NodeEngine:
                 self._sessions.dial(whom, turn)
             elif what == "retain":
                 self._sessions.forget(whom, turn)
+                self._fetching.left(whom)
+            elif what == "fetch":
+                self._fetching.due(whom, turn)
             return
         if what == "lane":
             self._reception.lane_due(whom, turn)
@@ -380,6 +392,8 @@ class NodeEngine:
             fx.Stored: self._on_stored,
             fx.StoreFailed: self._on_store_failed,
             fx.OutboxLoaded: self._on_outbox,
+            fx.Looked: lambda e, turn: self._fetching.looked(e.node_id, e.keys, e.missing, turn),
+            fx.RecordLoaded: self._fetching.loaded,
             fx.Emit: self._on_emit,
             fx.Dialled: self._on_dialled,
             fx.Watch: self._on_watch,

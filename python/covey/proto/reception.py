@@ -17,6 +17,7 @@ from covey.proto.inbox import Origin, Trust, news_of, receipt_of
 from covey.proto.turn import Turn
 
 if TYPE_CHECKING:
+    from covey.proto.fetching import Fetching
     from covey.proto.link import Link, Peer
     from covey.proto.sessions import Sessions
     from covey.proto.timers import Timers
@@ -31,6 +32,7 @@ class Reception:
         intake: The node-wide native judge.
         sessions: Whose connections the batches came from, and where receipts go.
         next_token: Gives the token of the next store request.
+        fetching: Learns what is held, and which parents a peer's blocks name.
     """
 
     def __init__(
@@ -40,12 +42,14 @@ class Reception:
         trust: Trust,
         timers: Timers,
         next_token: Callable[[], int],
+        fetching: Fetching,
     ) -> None:
         self._admission = Admission(intake)
         self._sessions = sessions
         self._trust = trust
         self._timers = timers
         self._next_token = next_token
+        self._fetching = fetching
         self._behind: dict[int, Link] = {}
         """Links whose reading is paused, or whose last batches still wait."""
         self.watched = False
@@ -123,7 +127,8 @@ class Reception:
         node_id = link.node_id or ""
         peer = self._sessions.peers.get(node_id)
         name = peer.name if peer else ""
-        return Origin(node_id, name, link.loopback, link.context, turn.now.wall_ms)
+        context = link.context.union(peer.fetched) if peer and peer.fetched else link.context
+        return Origin(node_id, name, link.loopback, context, turn.now.wall_ms)
 
     def _go_on(self, turn: Turn) -> None:
         """Tell what is durable, then let the links read on that had to wait for the store."""
@@ -144,10 +149,15 @@ class Reception:
         """Tell subscribers and the sender; with neither, look only at what needs attention."""
         sends = peer is not None and peer.receipts
         told: list[receipts.Receipt] = []
+        parents: list[str] = []
         for index in range(batch.size) if self.watched or sends else batch.outcomes.attention:
             outcome = batch.outcomes[index]
             if outcome.kind == "refused":
                 self._refused(batch, outcome, turn)
+            elif outcome.kind == "admitted":
+                self._fetching.holds(outcome.key)
+                if outcome.record is not None:
+                    parents += outcome.record.parents
             if self.watched:
                 for news in news_of(outcome, batch.origin, self._trust, held=index in batch.held):
                     turn.add(fx.Notify(news))
@@ -157,6 +167,8 @@ class Reception:
                     told.append(receipt)
         if told and peer is not None:
             self._sessions.owe(peer, told, turn)
+        if parents and peer is not None:
+            self._fetching.parents(peer, parents, turn)
 
     def _refused(self, batch: Batch, outcome: _core.Outcome, turn: Turn) -> None:
         """Count a record that did not verify; a peer whose own signature is bad has broken its session."""

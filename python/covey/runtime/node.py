@@ -299,6 +299,8 @@ class Node:
             fx.Store: lambda e: store.commit(e.token, e.batch, e.now_ms),
             fx.StoreOwn: lambda e: store.put_own(e.token, e.record, e.now_ms, e.recipients),
             fx.LoadOutbox: self._load_outbox,
+            fx.Lookup: self._look_up,
+            fx.LoadRecord: self._load_record,
             fx.OutboxDone: lambda e: store.outbox_done(e.assertion_id, e.node_id),
             fx.Bind: lambda e: store.bind(e.node_id, e.public_key, e.name, self._clock.now_ms()),
             fx.Notify: lambda e: self._tell(e.news),
@@ -311,6 +313,14 @@ class Node:
     def _load_outbox(self, effect: fx.LoadOutbox) -> None:
         node_id = effect.node_id
         self._store.outbox(node_id, lambda records: self._feed(fx.OutboxLoaded(node_id, tuple(records))))
+
+    def _look_up(self, effect: fx.Lookup) -> None:
+        node_id, keys = effect.node_id, effect.keys
+        self._store.missing(keys, lambda m: self._feed(fx.Looked(node_id, keys, frozenset(m))))
+
+    def _load_record(self, effect: fx.LoadRecord) -> None:
+        node_id, request, key = effect.node_id, effect.request, effect.key
+        self._store.record(key, lambda held: self._feed(fx.RecordLoaded(node_id, request, key, held)))
 
     def _reply(self, effect: fx.Reply) -> None:
         future = self._replies.pop(effect.token, None)

@@ -55,6 +55,8 @@ class NodeStore:
         self._calls = itertools.count(1)
         self._values: dict[int, Callable[[Answer], None]] = {}
         self._early: list[_core.CoreError] = []
+        self._keys = {identity.node_id: identity.public_key}
+        """Whose records can be verified again: as many nodeIds as the intake binds."""
         # Bound once: answers that share a callback come in one call.
         self._on_answers: Callable[[Sequence[Answer]], None] = self._answered
         self._on_values: Callable[[Sequence[Answer]], None] = self._valued
@@ -83,7 +85,9 @@ class NodeStore:
         """Remember the key a nodeId proved first. Another key for it is trouble, and changes nothing."""
 
         def judge(answer: Answer) -> None:
-            if isinstance(answer, Written) and answer.value == "conflict":
+            if isinstance(answer, Written) and answer.value in ("bound", "known"):
+                self._keys[node_id] = public_key
+            elif isinstance(answer, Written) and answer.value == "conflict":
                 self._say("identity_conflict", f"{node_id}: another key is bound, and stays")
 
         self._later(lambda store: store.bind(node_id, public_key, name, now_ms), judge)
@@ -112,6 +116,39 @@ class NodeStore:
 
         self._later(read, hand_over)
 
+    def missing(self, keys: Sequence[str], looked: Callable[[Sequence[str]], None]) -> None:
+        """Say which keys are not held; `looked` is called on the loop's thread.
+
+        A store that cannot be read has no missing keys: nobody is asked for what may be there.
+        """
+        found: list[str] = []
+
+        def look(store: _core.Store) -> None:
+            found.extend(key for key in keys if store.record(key) is None)
+
+        self._later(look, lambda answer: looked(found if isinstance(answer, Written) else ()))
+
+    def record(self, key: str, loaded: Callable[[_core.Record | None], None]) -> None:
+        """Read one held record and verify it again; `loaded` is called on the loop's thread.
+
+        What does not verify under the key its author is bound to is trouble, and is not handed out.
+        """
+        records: list[_core.Record] = []
+        problems: list[_core.CoreError] = []
+
+        def read(store: _core.Store) -> None:
+            row, held = store.record(key), store.record_json(key)
+            author_key = None if row is None else self._keys.get(row.node_id)
+            if held is not None and author_key is not None:
+                self._verify([held], records, problems, author_key)
+
+        def hand_over(_: Answer) -> None:
+            for problem in problems:
+                self._say(problem.reason, problem.detail)
+            loaded(records[0] if records else None)
+
+        self._later(read, hand_over)
+
     def restore(self, intake: _core.Intake) -> tuple[Sequence[_core.Record], Sequence[tuple[str, bytes]]]:
         """Fill an intake with anchors, seen-set and bindings. Blocks; called before `start`, off the loop.
 
@@ -127,6 +164,7 @@ class NodeStore:
             open_keys = [row.key for row in own if row.to is None][: limits.ANCHOR_REPLAY_RECORDS]
             found = [self._store.record_json(key) for key in reversed(open_keys)]
             bindings = [(node_id, key) for node_id, key, _, _ in self._store.bindings()]
+            self._keys.update(bindings)
         except _core.CoreError as error:
             raise store_error(error) from error
         records: list[_core.Record] = []
@@ -219,12 +257,17 @@ class NodeStore:
             self._idle.set()
 
     def _verify(
-        self, jsons: Sequence[bytes], records: list[_core.Record], problems: list[_core.CoreError]
+        self,
+        jsons: Sequence[bytes],
+        records: list[_core.Record],
+        problems: list[_core.CoreError],
+        public_key: bytes | None = None,
     ) -> None:
-        """Read own records back. A disk's word is not taken: what does not verify does not leave it."""
+        """Read records back, own ones unless a key is given. What does not verify does not leave the disk."""
         for json in jsons:
             try:
-                records.append(_core.verify(_core.Unverified.parse(json), self._identity.public_key))
+                author_key = public_key or self._identity.public_key
+                records.append(_core.verify(_core.Unverified.parse(json), author_key))
             except _core.CoreError as error:
                 problems.append(error)
 

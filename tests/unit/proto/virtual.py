@@ -53,6 +53,7 @@ class Host:
         """ok: answers at once; hold: keeps what it is asked; fail: refuses."""
         self.asked: list[fx.Store | fx.StoreOwn] = []
         self.keys: set[str] = set()
+        self.records: dict[str, _core.Record] = {}
         self.outbox: dict[tuple[str, str], _core.Record] = {}
         self.bound: dict[str, bytes] = {}
         self.counts: Counter[str] = Counter()
@@ -128,6 +129,10 @@ class Host:
             case fx.LoadOutbox(peer):
                 waiting = [record for (_, to), record in self.outbox.items() if to == peer]
                 self.feed(fx.OutboxLoaded(peer, tuple(waiting)))
+            case fx.Lookup(peer, keys):
+                self.feed(fx.Looked(peer, keys, frozenset(key for key in keys if key not in self.keys)))
+            case fx.LoadRecord(peer, request, key):
+                self.feed(fx.RecordLoaded(peer, request, key, self.records.get(key)))
             case fx.OutboxDone(assertion_id, peer):
                 self.outbox.pop((assertion_id, peer), None)
             case fx.Bind(peer, key):
@@ -157,10 +162,14 @@ class Host:
         if isinstance(effect, fx.StoreOwn):
             fresh = effect.record.key not in self.keys
             self.keys.add(effect.record.key)
+            self.records.setdefault(effect.record.key, effect.record)
             for peer in effect.recipients if fresh else ():
                 self.outbox[effect.record.assertion_id, peer] = effect.record
         else:
-            self.keys |= {o.key for o in effect.batch if o.kind == "admitted"}
+            for outcome in effect.batch:
+                if outcome.kind == "admitted" and outcome.record is not None:
+                    self.keys.add(outcome.key)
+                    self.records.setdefault(outcome.key, outcome.record)
         self.feed(fx.Stored((fx.Done(effect.token, fresh),)))
 
 

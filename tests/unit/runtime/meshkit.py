@@ -60,6 +60,12 @@ class MemoryStore:
     def outbox(self, node_id: str, loaded: Callable[[Sequence[_core.Record]], None]) -> None:
         self._loop.call_soon(loaded, [record for (_, to), record in self.waiting.items() if to == node_id])
 
+    def missing(self, keys: Sequence[str], looked: Callable[[Sequence[str]], None]) -> None:
+        self._loop.call_soon(looked, [key for key in keys if key not in self.keys])
+
+    def record(self, key: str, loaded: Callable[[_core.Record | None], None]) -> None:
+        self._loop.call_soon(loaded, None)
+
     def restore(self, intake: _core.Intake) -> tuple[Sequence[_core.Record], Sequence[tuple[str, bytes]]]:
         for node_id, key in self.bound.items():
             intake.bind(node_id, key)

@@ -219,3 +219,46 @@ def test_writing_before_the_start_is_an_error(path):
     with pytest.raises(StoreError):
         node.store.commit(1, batch_of(1, "early"), NOW)
     node.store.close()
+
+
+async def held(store, key):
+    future = asyncio.get_running_loop().create_future()
+    store.record(key, future.set_result)
+    return await future
+
+
+def test_held_records_are_read_back_under_their_authors_keys(path):
+    node, own, heard = Node(path), says(ME, "mine"), says(ANN, "heard")
+
+    async def play(store):
+        store.put_own(1, own, NOW, [])
+        store.commit(2, judged(intake(), heard), NOW)
+        unbound = await held(store, heard.key)
+        store.bind(ANN.node_id, ANN.public_key, "ann", NOW)
+        missing = asyncio.get_running_loop().create_future()
+        ghost = f"cmb-{'0' * 64}"
+        store.missing([own.key, ghost, heard.key], missing.set_result)
+        found = [await held(store, key) for key in (own.key, heard.key, ghost)]
+        return unbound, found, await missing
+
+    unbound, found, missing = node.run(play)
+    assert unbound is None, "nobody's key is known for it yet"
+    assert [None if record is None else record.to_json() for record in found] == [
+        own.to_json(),
+        heard.to_json(),
+        None,
+    ]
+    assert missing == [f"cmb-{'0' * 64}"]
+    assert node.troubles == []
+
+
+def test_a_record_under_another_key_is_trouble_and_is_not_handed_out(path):
+    node, heard = Node(path), says(ANN, "heard")
+
+    async def play(store):
+        store.commit(1, judged(intake(), heard), NOW)
+        store.bind(ANN.node_id, BOB.public_key, "ann", NOW)
+        return await held(store, heard.key)
+
+    assert node.run(play) is None
+    assert node.troubles == ["bad_signature"]
