@@ -49,8 +49,8 @@ class Parser(argparse.ArgumentParser):
         if "--help" in flags or "-h" in flags:
             return None
         self._refuse_unknown(flags)
-        # Flags may stand between words: `recall writer --limit 3 release notes`. After `--` there are none, and
-        # argparse's reader of mixed lines does not know `--`.
+        # Flags may stand between words: `recall writer --limit 3 release notes`. After `--` there are none,
+        # and argparse's reader of mixed lines does not know `--`.
         read = self.parse_known_args if "--" in words else self.parse_known_intermixed_args
         arguments, extra = read(self._joined(words))
         if extra:
