@@ -49,8 +49,9 @@ def test_record_signatures(vectors: Read, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["transport-cmb", "feedback-directive", "feedback-dismissal"])
-def test_published_examples_are_well_formed(vectors: Read, name: str) -> None:
+def test_published_examples_verify(vectors: Read, name: str) -> None:
     record = vectors(f"v2/published/examples/v2/{name}.json")["cmb"]
+    assert check(record, TEST_KEY.public_key).assertion_id == record["metadata"]["assertionId"]
     parsed = json.loads(core.Unverified.parse(encode(record)).to_json())
     texts = {name: value["text"] for name, value in record["categories"].items()}
     assert parsed["metadata"]["key"] == core.content_key(texts)
