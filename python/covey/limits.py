@@ -26,6 +26,7 @@ LINKS: Final = 1_024  # connections at once: the usual soft limit of open files
 UNPROVEN_LINKS: Final = 64  # of them still in their handshake: a flood of dials costs at most this much
 PING_SECONDS: Final = 10.0  # MMP 2.0 §5.5: silence after which a peer is pinged
 SILENCE_SECONDS: Final = 120.0  # MMP 2.0 §5.5: silence after which its session is closed
+FAILOVER_SECONDS: Final = 30.0  # the same where another path to the peer stands: three pings without answer
 PEER_RETENTION_SECONDS: Final = 300.0  # MMP 2.0 §5.6: how long a peer that left is still expected back
 RETIRE_SECONDS: Final = 1.0  # a superseded session is read this long: what was on its way arrives
 RETIRE_SERVER_SECONDS: Final = 3.0  # longer on the accepting side: the client decides between its own dials
@@ -105,6 +106,12 @@ RELAY_RETRY_FIRST_SECONDS: Final = 1.0  # doubling from here (as deployed peers 
 RELAY_RETRY_LAST_SECONDS: Final = 30.0  # up to here
 RELAY_RETRY_JITTER: Final = 0.1  # of the delay, added: a restarted relay is not met by everybody at once
 RELAY_RETRY_REFUSED_SECONDS: Final = 600.0  # after 4002 or 4003: only a person can mend it
+RELAY_WAITING_BATCHES: Final = 512  # of one relayed session not yet judged: four times a stranger's burst
+UNKNOWN_SESSION_PER_SECOND: Final = (
+    2.0  # answers to frames of unknown sessions, over all senders (update 1 §7.2)
+)
+UNKNOWN_SESSION_BURST: Final = 8  # at once
+UNKNOWN_SESSION_ASKERS: Final = 1_024  # senders remembered, so that each gets one answer a second
 RELAY_PACED_HIGH_BYTES: Final = 1_048_576  # that wait for their pace until nothing more is sealed for it
 RELAY_PACED_LOW_BYTES: Final = 262_144  # and until it goes on
 RELAY_PACED_BYTES: Final = 8_388_608  # frames beyond are given back as undelivered

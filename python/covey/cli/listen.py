@@ -58,6 +58,11 @@ class Shown:
         self._left = count
         self._clock = SystemClock()
 
+    @property
+    def env(self) -> Mapping[str, str]:
+        """Return the environment the command runs in."""
+        return self._console.env
+
     def __call__(self, event: Mapping[str, Any]) -> bool:
         """Show one event; return True when enough were shown."""
         lines = list(event_lines(self._console, event, self._clock.now_ms()))
@@ -94,7 +99,7 @@ def _start(arguments: argparse.Namespace, home: Home, name: str, shown: Shown) -
     from covey.cli.peer import PeerPlan, open_peer
     from covey.proto.news import News, as_dict
 
-    plan = PeerPlan(home, name, mesh_flags.options(arguments, outbound_only=False))
+    plan = PeerPlan(home, name, mesh_flags.options(arguments, shown.env, outbound_only=False))
 
     async def work(stop: Stop) -> int:
         failure: list[BaseException] = []

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
+from covey import limits
 from covey.cli.parser import Parser
 from covey.errors import UsageError
 from covey.names import room_name
 
 if TYPE_CHECKING:
-    from covey.proto.options import NodeOptions
+    from covey.proto.options import NodeOptions, RelayOptions
+
+RELAY_TOKEN: Final = "COVEY_RELAY_TOKEN"
 
 
 def add(parser: Parser) -> None:
-    """Declare --room, --lan and --dial."""
+    """Declare --room, --lan, --dial and --relay."""
     parser.add_argument("--room", metavar="ROOM", help='which room (default "default")')
     parser.add_argument("--lan", action="store_true", help="reach beyond this machine, to the local network")
     parser.add_argument(
@@ -23,6 +27,13 @@ def add(parser: Parser) -> None:
         default=[],
         metavar="HOST:PORT",
         help="dial this address too (may be given several times)",
+    )
+    parser.add_argument(
+        "--relay",
+        action="append",
+        default=[],
+        metavar="URL",
+        help=f"be reachable through this relay too (its token in {RELAY_TOKEN})",
     )
 
 
@@ -40,24 +51,51 @@ def refuse_other_room(arguments: argparse.Namespace, name: str, room: str) -> No
         )
 
 
-def options(arguments: argparse.Namespace, *, outbound_only: bool) -> NodeOptions:
+def options(arguments: argparse.Namespace, env: Mapping[str, str], *, outbound_only: bool) -> NodeOptions:
     """Return the options for a peer without a configuration file.
 
     Raises:
-        UsageError: A room or an address is none.
+        UsageError: A room, an address or a relay is none.
     """
     from covey.proto.options import NodeOptions
     from covey.settings import StaticPeer
+    from covey.settings.grammar import needs_tls, relay_url
 
     room = room_name("default" if arguments.room is None else arguments.room)
     try:
         addresses = tuple((found.host, found.port) for found in map(StaticPeer.parse, arguments.dial))
     except ValueError as error:
         raise UsageError(f"--dial: expected {error}") from error
+    try:
+        urls = tuple(map(relay_url, arguments.relay))
+    except ValueError as error:
+        raise UsageError(f"--relay: expected {error}") from error
+    if len(urls) > limits.RELAYS or len(set(urls)) != len(urls):
+        raise UsageError(f"--relay: at most {limits.RELAYS}, each once")
+    if any(map(needs_tls, urls)):
+        raise UsageError(
+            "--relay: beyond this machine a relay needs wss://",
+            hint="[mesh] relay_plain = true in agent.toml allows ws:// where the way there is trusted",
+        )
     return NodeOptions(
         room=room,
         lan=arguments.lan,
         host="0.0.0.0" if arguments.lan else "127.0.0.1",
         addresses=addresses,
         outbound_only=outbound_only,
+        relays=relays(urls, None, env),
     )
+
+
+def relays(urls: Sequence[str], token: str | None, env: Mapping[str, str]) -> tuple[RelayOptions, ...]:
+    """Return the relays of a peer. The environment's token comes before the file's.
+
+    Raises:
+        UsageError: The environment's token cannot be one.
+    """
+    from covey.proto.options import RelayOptions
+
+    said = env.get(RELAY_TOKEN) or token
+    if said is not None and len(said) > limits.RELAY_TOKEN_CHARS:
+        raise UsageError(f"{RELAY_TOKEN}: longer than {limits.RELAY_TOKEN_CHARS} characters")
+    return tuple(RelayOptions(url, said) for url in urls)

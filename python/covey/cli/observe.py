@@ -89,7 +89,7 @@ def say(arguments: argparse.Namespace, console: Console, name: str | None, to: s
         raise UsageError("nothing to say: give at least one of --" + ", --".join(CAT7))
     home = Home.resolve(console.env)
     speaker = peer_name(name or DEFAULT_NAME)
-    options = mesh_flags.options(arguments, outbound_only=True)
+    options = mesh_flags.options(arguments, console.env, outbound_only=True)
     found = _through_running(arguments, home, speaker, categories, to)
     if found is None:
         found = _by_itself(arguments, console, home, speaker, Saying(categories, to, options))

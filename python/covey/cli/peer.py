@@ -33,7 +33,7 @@ from covey.system.log import Log, LogFile, Rotation, Scrubber, tee
 if TYPE_CHECKING:
     from covey import _core
     from covey.net.ipc.codec import Request
-    from covey.ports import Discovery, Memory
+    from covey.ports import Discovery, Memory, RelayDialler
     from covey.proto.effects import Advert, Hint
     from covey.proto.options import NodeOptions
 
@@ -187,6 +187,7 @@ async def open_peer(
                 RegistryDiscovery(home.registry_folder, clock),
                 Later(MdnsDiscovery(), plan.multicast_after_seconds),
             ),
+            relays=tuple(_dialler() for _ in plan.options.relays),
             clock=clock,
             entropy=entropy,
             log=log.write,
@@ -222,6 +223,12 @@ def stored_memory(home: Home, name: str) -> Iterator[Memory]:
             store.close()
     finally:
         lock.release()
+
+
+def _dialler() -> RelayDialler:
+    from covey.net.websocket import WebSocketClient  # only a peer with a relay loads it
+
+    return WebSocketClient()
 
 
 def _trouble(log: Log, reason: str, detail: str) -> None:

@@ -61,25 +61,28 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def peer_plan(home: Home, settings: Settings, env: Mapping[str, str]) -> PeerPlan:
     """Return what the peer is made of, as agent.toml says it."""
+    from covey.cli.mesh_flags import RELAY_TOKEN
     from covey.cli.peer import PeerPlan
     from covey.models.factory import key_of
     from covey.system.log import LogFile, Rotation, Scrubber
 
-    secret, logging = key_of(settings.model, env), settings.logging
+    logging = settings.logging
+    secrets = (key_of(settings.model, env), settings.mesh.relay_token, env.get(RELAY_TOKEN))
     rotation = Rotation(logging.max_file_size, logging.keep)
     return PeerPlan(
         home,
         settings.identity.name,
-        node_options(settings),
+        node_options(settings, env),
         log_level=logging.level,
         rotation=rotation,
         sinks=() if logging.file_path is None else (LogFile(logging.file_path, rotation),),
-        scrubber=Scrubber([secret] if secret else []),
+        scrubber=Scrubber(secret for secret in secrets if secret),
     )
 
 
-def node_options(settings: Settings) -> NodeOptions:
+def node_options(settings: Settings, env: Mapping[str, str]) -> NodeOptions:
     """Return how the peer sits on the mesh, as agent.toml says it."""
+    from covey.cli.mesh_flags import relays
     from covey.proto.options import AdmissionOptions, NodeOptions
 
     mesh, trust = settings.mesh, settings.trust
@@ -91,6 +94,7 @@ def node_options(settings: Settings) -> NodeOptions:
         addresses=tuple((each.host, each.port) for each in mesh.peers),
         trusted=frozenset({*trust.trusted, *trust.invited}),
         strangers_wake=trust.strangers_may_wake,
+        relays=relays(mesh.relay, mesh.relay_token, env),
         admission=AdmissionOptions(weights=settings.role_weights.as_tuple()),
     )
 

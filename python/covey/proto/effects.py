@@ -14,6 +14,7 @@ from covey.proto.news import News
 
 if TYPE_CHECKING:
     from covey import _core
+    from covey.proto.relay.client import ForNode
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,15 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Relayed:
+    """What the relay of that number says. `entropy` is 32 bytes."""
+
+    relay: int
+    said: ForNode
+    entropy: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Timer:
     """A deadline may have passed. `entropy` is 32 bytes."""
 
@@ -235,6 +245,7 @@ Event = (
     | Emit
     | Dialled
     | Watch
+    | Relayed
     | Timer
     | Shutdown
 )
@@ -262,9 +273,22 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Write what is buffered, then close the link; answer with LinkLost."""
+    """Write what is buffered, then close the link; answer with LinkLost.
+
+    A `relayed` link has no connection of its own: the answer is all there is to do.
+    """
 
     link: int
+    relayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySend:
+    """Hand a frame for a node to the relay of that number; it says when it cannot deliver it."""
+
+    relay: int
+    node_id: str
+    frame: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,6 +400,7 @@ Effect = (
     Dial
     | Write
     | Close
+    | RelaySend
     | Reading
     | Store
     | StoreOwn

@@ -47,6 +47,14 @@ class Link:
     inbound: bool
     address: str = ""
     local: str = ""
+    relay: int | None = None
+    """Through which relay it goes, by number; None for a TCP connection."""
+    remote: str = ""
+    """Whose it must be, where a relay names the sender of its frames."""
+    told: bool = False
+    """The peer has sealed something on it that is no error: it holds this session too."""
+    doubted: bool = False
+    """The peer says that it does not know this session."""
     loopback: bool = False
     candidate: str | None = None
     """Whom we dialled, by candidate key; None for an accepted connection."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from covey import _core, limits
@@ -21,6 +21,7 @@ from covey.proto.link import Lane
 from covey.proto.news import Emitted, MoodHeard
 from covey.proto.peers import Roster, fingerprint
 from covey.proto.reception import Reception
+from covey.proto.relayed import RelayPaths
 from covey.proto.sessions import Sessions
 from covey.proto.timers import Key, Timers
 from covey.proto.turn import Turn
@@ -74,6 +75,15 @@ class NodeEngine:
         self._fetching = Fetching(self._sessions, self._timers, options.room)
         self._reception = Reception(
             self.intake, self._sessions, self._trust, self._timers, self._token, self._fetching
+        )
+        self._relays = RelayPaths(
+            identity.node_id,
+            [each.label for each in options.relays],
+            sessions=self._sessions,
+            roster=self._roster,
+            timers=self._timers,
+            hear=self._hear,
+            lose=self._lose,
         )
         self._emission = Emission(identity, options)
         self._own_recent: deque[_core.Record] = deque(maxlen=limits.ANCHOR_REPLAY_RECORDS)
@@ -134,15 +144,28 @@ class NodeEngine:
             return
         link.heard_at = turn.now.monotonic
         turn.count("bytes.in", len(event.data))
-        for said in link.session.receive(event.data):
+        self._hear(link, link.session.receive(event.data), turn)
+        self._sessions.touch(link)
+
+    def _hear(self, link: Link, events: Iterable[Any], turn: Turn) -> None:
+        """Act on what a session said, until we close it."""
+        for said in events:
             if link.closing:
                 break
             self._session_events[type(said)](link, said, turn)
-        self._sessions.touch(link)
 
     def _on_lost(self, event: fx.LinkLost, turn: Turn) -> None:
-        self._reception.link_lost(event.link, turn)
-        self._sessions.lost(event.link, event.reason, turn)
+        self._lose(event.link, event.reason, turn)
+
+    def _lose(self, link_id: int, reason: str, turn: Turn) -> None:
+        link = self._sessions.links.get(link_id)
+        self._reception.link_lost(link_id, turn)
+        self._sessions.lost(link_id, reason, turn)
+        if link is not None:
+            self._relays.ended(link, turn)
+
+    def _on_relayed(self, event: fx.Relayed, turn: Turn) -> None:
+        self._relays.take(event, turn)
 
     def _on_full(self, event: fx.LinkFull, turn: Turn) -> None:
         link = self._sessions.links.get(event.link)
@@ -225,6 +248,7 @@ class NodeEngine:
             link.farewell = event.detail
         if event.code == 1009:
             self._roster.block(link, "the peer says: identity conflict")
+            self._relays.block(link)
         self._closed_logs.refill(turn.now.monotonic)
         if self._closed_logs.wait_seconds() > 0.0:
             turn.count("logs.suppressed")  # whoever connects and fails in a loop must not fill the log
@@ -335,6 +359,8 @@ class NodeEngine:
                 self._fetching.left(whom)
             elif what == "fetch":
                 self._fetching.due(whom, turn)
+            elif what == "relay":
+                self._relays.due(whom, turn)
             return
         if what == "lane":
             self._reception.lane_due(whom, turn)
@@ -347,6 +373,8 @@ class NodeEngine:
             self._sessions.end(link, "handshake_timeout", turn)
         elif what == "beat":
             self._sessions.silent(link, turn)
+        elif what == "confirm":
+            self._relays.unconfirmed(link, turn)
         elif what == "retire":
             self._sessions.end(
                 link, "superseded", turn, code=1010, message="another session of this pair stays"
@@ -397,6 +425,7 @@ class NodeEngine:
             fx.Emit: self._on_emit,
             fx.Dialled: self._on_dialled,
             fx.Watch: self._on_watch,
+            fx.Relayed: self._on_relayed,
             fx.Timer: self._on_timer,
             fx.Shutdown: self._on_shutdown,
         }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 EQUAL_WEIGHTS: tuple[float, ...] = (1.0,) * 7
 """Every category counts the same; a role's own weights come from its config."""
@@ -25,6 +26,19 @@ class AdmissionOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class RelayOptions:
+    """A relay to be reachable through: its `wss://` address, and the token that opens a channel there."""
+
+    url: str
+    token: str | None = field(default=None, repr=False)
+
+    @property
+    def label(self) -> str:
+        """Return host and port, for people."""
+        return urlsplit(self.url).netloc
+
+
+@dataclass(frozen=True, slots=True)
 class NodeOptions:
     """How one peer sits on the mesh.
 
@@ -32,6 +46,7 @@ class NodeOptions:
     `addresses` are static `(host, port)` pairs, always dialled. `outbound_only` peers do not listen.
     `trusted` holds nodeIds or key fingerprints (64 hex) whose blocks may wake an agent here.
     `strangers_wake` lets every identity wake an agent; status shows it.
+    `relays` are connected to all at once, the first being preferred.
     `receipts` tells senders what became of their blocks (`x-covey-delivery`).
     """
 
@@ -44,4 +59,5 @@ class NodeOptions:
     trusted: frozenset[str] = frozenset()
     strangers_wake: bool = False
     receipts: bool = True
+    relays: tuple[RelayOptions, ...] = ()
     admission: AdmissionOptions = AdmissionOptions()

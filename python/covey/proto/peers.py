@@ -44,6 +44,27 @@ def stays(own_id: str, peer_id: str, links: Sequence[Link]) -> Link | None:
     return links[-1] if links[-1].inbound else links[0]
 
 
+def standing(own_id: str, peer_id: str, links: Sequence[Link]) -> list[Link]:
+    """Return the session that stays on each path to a peer, the best path first.
+
+    TCP comes before relays, relays come in their configured order. Each path keeps one session, so that the
+    next best carries on at once when the best is lost (MMP 2.0 §4.6).
+    """
+    paths: dict[int, list[Link]] = {}
+    for link in links:
+        paths.setdefault(-1 if link.relay is None else link.relay, []).append(link)
+    chosen = [
+        stays(own_id, peer_id, paths[path]) if path < 0 else _newest(paths[path]) for path in sorted(paths)
+    ]
+    return [link for link in chosen if link is not None]
+
+
+def _newest(links: Sequence[Link]) -> Link:
+    """Return the relayed session that stays: the newest, for its client only once the peer has used it."""
+    confirmed = [link for link in links if link.inbound or link.told]
+    return confirmed[-1] if confirmed else links[0]
+
+
 def fingerprint(public_key: bytes) -> str:
     """Return the SHA-256 of a raw public key in hex, as `covey fingerprint` prints it."""
     return hashlib.sha256(public_key).hexdigest()
@@ -136,9 +157,8 @@ class Roster:
         if not choices or (found.node_id and not dials(self._own_id, found.node_id, always=found.always)):
             return None
         host, port = choices[found.attempts % len(choices)]
-        link = Link(self._next_link, inbound=False, address=f"{host}:{port}", candidate=key)
+        link = Link(self.next_link(), inbound=False, address=f"{host}:{port}", candidate=key)
         link.path = next(iter(found.addresses))
-        self._next_link += 2
         found.link = link.id
         self._timers.cancel(("dial", key))
         turn.add(Dial(link.id, host, port, limits.CONNECT_SECONDS))
@@ -182,12 +202,19 @@ class Roster:
         others = (c for c in self._candidates.values() if c.node_id == wanted.node_id and c is not wanted)
         return any(other.link is not None for other in others)
 
+    def next_link(self) -> int:
+        """Return the number of a new link of ours; accepted connections have even ones."""
+        self._next_link += 2
+        return self._next_link - 2
+
+    def backoff(self, attempts: int, turn: Turn) -> float:
+        """Return the jittered seconds to wait after that many tries."""
+        delay = min(limits.REDIAL_FIRST_SECONDS * 2.0 ** (attempts - 1), limits.REDIAL_LAST_SECONDS)
+        return delay * (1.0 + limits.REDIAL_JITTER * turn.jitter())
+
     def _plan(self, found: Candidate, turn: Turn) -> None:
-        if self.closed or found.blocked:
-            return
-        delay = min(limits.REDIAL_FIRST_SECONDS * 2.0 ** (found.attempts - 1), limits.REDIAL_LAST_SECONDS)
-        delay *= 1.0 + limits.REDIAL_JITTER * turn.jitter()
-        self._timers.set(("dial", found.key), turn.now.monotonic + delay)
+        if not self.closed and not found.blocked:
+            self._timers.set(("dial", found.key), turn.now.monotonic + self.backoff(found.attempts, turn))
 
     def _unfit(self, hint: Hint) -> str | None:
         if hint.node_id == self._own_id:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from covey import _core, limits
 from covey.model import PeerView, SendState
 from covey.proto import delivery
-from covey.proto.effects import Bind, Close, LinkOpened, Notify, Write
+from covey.proto.effects import Bind, Close, LinkOpened, Notify, RelaySend, Write
 from covey.proto.inbox import Trust
 from covey.proto.link import Lane, Link, Peer
 from covey.proto.news import PeerJoined, PeerLeft, PeerSlow
-from covey.proto.peers import Roster, fingerprint, stays
+from covey.proto.peers import Roster, fingerprint, standing
 from covey.proto.receipts import TOKEN, Receipt, frames
 from covey.proto.timers import Timers
 from covey.proto.turn import Turn
@@ -50,7 +50,8 @@ class Sessions:
         self._roster = roster
         self._timers = timers
         self._dirty: set[int] = set()
-        self._unproven = 0
+        self._unproven = [0, 0]
+        """Links in their handshake: on TCP, and through relays. One must not crowd out the other."""
         self.closed = False
         self.links: dict[int, Link] = {}
         self.peers: dict[str, Peer] = {}
@@ -58,8 +59,8 @@ class Sessions:
     # --- a connection's life --------------------------------------------------------------------
 
     def connected(self) -> set[str]:
-        """Return the nodeIds with an open session."""
-        return {peer.node_id for peer in self.peers.values() if peer.links}
+        """Return the nodeIds with an open session on TCP: a relay's does not keep us from dialling."""
+        return {p.node_id for p in self.peers.values() if any(link.relay is None for link in p.links)}
 
     def dial(self, key: str, turn: Turn) -> None:
         """Dial a candidate if the dial rule and the present sessions allow it."""
@@ -75,8 +76,9 @@ class Sessions:
         link.address, link.local, link.loopback = event.address, event.local, event.loopback
         link.opened_at = link.heard_at = turn.now.monotonic
         link.state = "handshake"
-        self._unproven += 1
-        if self.closed or len(self.links) > limits.LINKS or self._unproven > limits.UNPROVEN_LINKS:
+        relayed = link.relay is not None
+        self._unproven[relayed] += 1
+        if self.closed or len(self.links) > limits.LINKS or self._unproven[relayed] > limits.UNPROVEN_LINKS:
             self.end(link, "stopping" if self.closed else "too_many_links", turn)
             return
         candidate = self._roster.candidate(link.candidate)
@@ -90,7 +92,7 @@ class Sessions:
                 room=self._room,
                 extensions=self._extensions,
                 entropy=event.entropy,
-                expect_node_id=candidate.node_id if candidate else None,
+                expect_node_id=link.remote or (candidate.node_id if candidate else None),
             )
         self._timers.set(("handshake", link.id), turn.now.monotonic + limits.HANDSHAKE_SECONDS)
         self.touch(link)
@@ -98,6 +100,9 @@ class Sessions:
     def authenticated(self, link: Link, event: _core.Authenticated, turn: Turn) -> Peer | None:
         """Take a proven peer: bind its key, elect the session that stays; None when it is turned away."""
         hello = event.peer
+        if link.remote and link.remote != hello.node_id:
+            self.end(link, "relay_misnamed", turn, code=1010, message="the relay named another sender")
+            return None
         bound = self._intake.bind(hello.node_id, hello.public_key)
         if bound == "conflict":
             turn.log("warn", "identity-conflict", node_id=hello.node_id, address=link.address)
@@ -124,11 +129,11 @@ class Sessions:
         return peer
 
     def elect(self, peer: Peer, turn: Turn) -> None:
-        """Choose the session that carries records; the others are closed a moment later."""
-        chosen = stays(self._identity.node_id, peer.node_id, peer.links)
-        peer.active = chosen
+        """Choose each path's session, and the one of them that carries records; others close a moment later."""
+        chosen = standing(self._identity.node_id, peer.node_id, peer.links)
+        peer.active = chosen[0] if chosen else None
         for link in peer.links:
-            if link is chosen:
+            if link in chosen:
                 self._timers.cancel(("retire", link.id))
             elif self._timers.wanted(("retire", link.id)) is None:
                 wait = limits.RETIRE_SERVER_SECONDS if link.inbound else limits.RETIRE_SECONDS
@@ -158,7 +163,7 @@ class Sessions:
         turn.count(f"sessions.closed.{why}")
         self._detach(link, why, turn)
         link.state = "closing"
-        turn.add(Close(link.id))
+        turn.add(Close(link.id, relayed=link.relay is not None))
 
     def met_ourselves(self, link: Link) -> None:
         """Never dial again the address that led back to us: the other end of this connection is ours too."""
@@ -173,7 +178,7 @@ class Sessions:
         if session is None:
             return
         # sums are compared, as they were set: a difference may round below the deadline that has come
-        if turn.now.monotonic >= link.heard_at + limits.SILENCE_SECONDS:
+        if turn.now.monotonic >= link.heard_at + self._patience_seconds(link):
             self.end(link, "silent", turn)
             return
         if turn.now.monotonic >= link.heard_at + limits.PING_SECONDS:
@@ -182,6 +187,19 @@ class Sessions:
             self._timers.set(("beat", link.id), turn.now.monotonic + limits.PING_SECONDS)
         else:
             self._timers.set(("beat", link.id), link.heard_at + limits.PING_SECONDS)
+
+    def _patience_seconds(self, link: Link) -> float:
+        """Return how long a session may be silent: less where another path to the peer carries on at once."""
+        peer = self.peers.get(link.node_id) if link.node_id else None
+        others = [other for other in peer.links if other.relay != link.relay] if peer else []
+        return limits.FAILOVER_SECONDS if others else limits.SILENCE_SECONDS
+
+    def probe(self, link: Link) -> None:
+        """Ask whether the peer still holds this session."""
+        session = link.speaking
+        if session is not None and not link.full:
+            session.send_control(PING)
+            self.touch(link)
 
     def forget(self, node_id: str, turn: Turn) -> None:
         """Let a peer go that has been away past retention; what still waited for it has expired."""
@@ -257,11 +275,13 @@ class Sessions:
         """Return one peer as `peers` shows it."""
         link = peer.active or (peer.links[0] if peer.links else None)
         state = "away" if link is None else "slow" if link.full else "open"
+        paths = [link.path] if link else []
+        paths += [other.path for other in peer.links if other is not link]
         return PeerView(
             node_id=peer.node_id,
             name=peer.name,
             fingerprint=peer.fingerprint,
-            path=link.path if link else "",
+            path="+".join(dict.fromkeys(paths)),
             state=state,
             trusted=self._trust.trusts(peer.node_id),
             implementation=peer.implementation,
@@ -272,7 +292,7 @@ class Sessions:
 
     def _prove(self, link: Link, node_id: str, turn: Turn) -> None:
         link.state, link.node_id = "open", node_id
-        self._unproven -= 1
+        self._unproven[link.relay is not None] -= 1
         self._roster.proven(link, node_id)
         self._timers.cancel(("handshake", link.id))
         self._timers.set(("beat", link.id), turn.now.monotonic + limits.PING_SECONDS)
@@ -292,21 +312,28 @@ class Sessions:
     def _write(self, link: Link, turn: Turn) -> None:
         if link.session is None or link.state in ("dialling", "closing"):
             return
+        if link.relay is not None:
+            for frame in link.session.take_messages():
+                turn.count("bytes.out", len(frame))
+                turn.add(RelaySend(link.relay, link.remote, frame))
+            return
         data = link.session.take_output()
         if data:
             turn.count("bytes.out", len(data))
             turn.add(Write(link.id, data))
 
     def _detach(self, link: Link, reason: str, turn: Turn) -> None:
-        for name in ("handshake", "beat", "retire"):
+        for name in ("handshake", "beat", "retire", "confirm"):
             self._timers.cancel((name, link.id))
         if link.state == "handshake":
-            self._unproven -= 1
+            self._unproven[link.relay is not None] -= 1
         peer = self.peers.get(link.node_id) if link.node_id else None
         if peer is None or link not in peer.links:
             return
         peer.links.remove(link)
         peer.outlet.session_ended(link.id)
+        if link.relay is None and not any(other.relay is None for other in peer.links):
+            self._roster.lost_peer(peer.node_id, turn)
         if peer.links:
             self.elect(peer, turn)
             return
@@ -314,7 +341,6 @@ class Sessions:
         turn.count("peers.left")
         turn.add(Notify(PeerLeft(peer.node_id, peer.name, reason, link.farewell)))
         self._timers.set(("retain", peer.node_id), turn.now.monotonic + limits.PEER_RETENTION_SECONDS)
-        self._roster.lost_peer(peer.node_id, turn)
 
     def joined(self, peer: Peer, turn: Turn) -> None:
         """Tell that a first session with this peer is open."""

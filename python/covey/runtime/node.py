@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, Self
 from covey import limits
 from covey.errors import NetworkError
 from covey.model import EmissionResult, PeerView, Proposal
-from covey.ports import BlockStore, Clock, Discovery, Entropy, Transport
+from covey.ports import BlockStore, Clock, Discovery, Entropy, RelayDialler, Transport
 from covey.proto import effects as fx
 from covey.proto.node import NodeEngine
 from covey.proto.options import NodeOptions
 from covey.proto.peers import is_loopback
+from covey.runtime.relays import Relays
 
 if TYPE_CHECKING:
     from covey._core import Identity
@@ -41,6 +42,7 @@ class Node:
         store: Where blocks become durable; never blocks the loop.
         transport: Byte streams to other peers.
         discovery: Sources of hints about peers, all used at once.
+        relays: A WebSocket for each of the options' relays.
         clock: Wall and monotonic time.
         entropy: The system's secure randomness.
         log: Called with level, event word and facts; None keeps silent.
@@ -54,6 +56,7 @@ class Node:
         store: BlockStore,
         transport: Transport,
         discovery: Sequence[Discovery] = (),
+        relays: Sequence[RelayDialler] = (),
         clock: Clock,
         entropy: Entropy,
         log: Logger | None = None,
@@ -83,6 +86,15 @@ class Node:
         self._relief.set()
         self._started_at: float | None = None
         self._store_trouble: str | None = None
+        self._relays = Relays(
+            identity,
+            options.relays,
+            relays,
+            clock=clock,
+            entropy=entropy,
+            deliver=lambda relay, said: self._feed(fx.Relayed(relay, said, entropy.bytes(32))),
+            log=self._say,
+        )
         self._perform = self._table()
 
     async def __aenter__(self) -> Self:
@@ -118,6 +130,7 @@ class Node:
         self._feed(fx.Started(own_recent=tuple(recent), bindings=tuple(bindings)))
         for source in self._discovery:
             self._spawn(self._discover(source))
+        self._relays.start()
 
     async def stop(self) -> None:
         """Finish what is pending, say goodbye to every peer, end discovery, wait for the store.
@@ -133,6 +146,7 @@ class Node:
             task.cancel()
         for source in self._discovery:
             await self._quietly(source.stop(), f"discovery.{source.label}")
+        await self._relays.stop()
         await self._transport.stop()
         await self._store.drain()
         if self._timer is not None:
@@ -217,6 +231,7 @@ class Node:
             "lan": self.options.lan,
             "strangers_wake": self.options.strangers_wake,
             "discovery": [source.label for source in self._discovery],
+            "relays": self._relays.status(),
             "uptime_seconds": round(uptime, 3),
             "peers": len(self.peers()),
             "anchors": len(self._engine.intake.anchors()),
@@ -294,7 +309,8 @@ class Node:
         return {
             fx.Dial: lambda e: transport.connect(e.link, e.host, e.port, e.timeout_seconds, self),
             fx.Write: lambda e: transport.write(e.link, e.data),
-            fx.Close: lambda e: transport.close(e.link),
+            fx.Close: self._close,
+            fx.RelaySend: lambda e: self._relays.send(e.relay, e.node_id, e.frame),
             fx.Reading: lambda e: transport.reading(e.link, e.on),
             fx.Store: lambda e: store.commit(e.token, e.batch, e.now_ms),
             fx.StoreOwn: lambda e: store.put_own(e.token, e.record, e.now_ms, e.recipients),
@@ -309,6 +325,12 @@ class Node:
             fx.Log: lambda e: self._say(e.level, e.event, e.facts),
             fx.Stopped: lambda _: self._stopped.set(),
         }
+
+    def _close(self, effect: fx.Close) -> None:
+        if effect.relayed:
+            self.link_lost(effect.link, "closed")
+        else:
+            self._transport.close(effect.link)
 
     def _load_outbox(self, effect: fx.LoadOutbox) -> None:
         node_id = effect.node_id

@@ -5,14 +5,30 @@ Rules: pure; every problem is reported at the key a person would change.
 
 from __future__ import annotations
 
+from covey.settings.grammar import needs_tls
 from covey.settings.rules import Report
 from covey.settings.values import Settings
 
 
 def check(settings: Settings, report: Report) -> None:
     """Report every contradiction between keys."""
+    _check_relays(settings, report)
     _check_model(settings, report)
     _check_rules(settings, report)
+
+
+def _check_relays(settings: Settings, report: Report) -> None:
+    mesh = settings.mesh
+    for index, url in enumerate(mesh.relay):
+        if needs_tls(url) and not mesh.relay_plain:
+            report(
+                ("mesh", "relay", index),
+                "a wss:// address beyond this machine",
+                url,
+                "relay_plain = true allows ws:// where the way there is trusted",
+            )
+    if len(set(mesh.relay)) != len(mesh.relay):
+        report(("mesh", "relay"), "each relay once", "one of them twice")
 
 
 def _check_model(settings: Settings, report: Report) -> None:

@@ -85,6 +85,36 @@ def base_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def relay_url(text: str) -> str:
+    """Return a WebSocket URL without credentials, query, fragment or trailing slash."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("ws", "wss") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not text.isascii() or any(char.isspace() for char in text):
+        raise ValueError("a wss:// address")
+    if parts.query or parts.fragment or parts.username or parts.password:
+        raise ValueError("an address without query, fragment, user or password")
+    return text.rstrip("/")
+
+
+def needs_tls(url: str) -> bool:
+    """Tell whether a relay's address is ws:// and leads beyond this machine."""
+    from ipaddress import ip_address
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    if parts.scheme == "wss" or parts.hostname == "localhost":
+        return False
+    try:
+        return not ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return True
+
+
 def identity_name(text: str) -> str:
     """Return a nodeId (lower-case UUID) or a key fingerprint (64 hexadecimal digits)."""
     plain = text.strip().lower()

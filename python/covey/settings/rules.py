@@ -207,7 +207,8 @@ class ListOf:
     def read(self, value: object, at: Path, report: Report) -> tuple[Any, ...] | Missing:
         """Return every item parsed, or report each that is wrong."""
         if self.or_single and not isinstance(value, list):
-            value = [value]
+            item = self.item.read(value, at, report)
+            return MISSING if item is MISSING else (item,)
         if not isinstance(value, list):
             report(at, "an array", toml_type(value))
             return MISSING

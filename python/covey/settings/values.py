@@ -22,8 +22,6 @@ from covey.settings.rules import Flag, ListOf, MapOf, OneOf, Real, Text, Whole, 
 from covey.settings.scripted import ScriptedSettings
 from covey.settings.table import Table
 
-_RELAY = "remove the key: peers of this build meet on loopback, on the LAN or at static addresses"
-
 
 @dataclass(frozen=True, slots=True)
 class IdentitySettings:
@@ -63,9 +61,19 @@ class MeshSettings:
         "addresses to dial where discovery does not reach, as host:port",
         default=(),
     )
-    relay: str | None = key(Text(), "address of a relay", default=None, unsupported=_RELAY)
+    relay: tuple[str, ...] = key(
+        ListOf(Text(1, limits.URL_CHARS, parse=grammar.relay_url), limits.RELAYS, or_single=True),
+        "relays to be reachable through, as wss:// addresses; the first is preferred",
+        default=(),
+    )
     relay_token: str | None = key(
-        Text(secret=True), "what a relay asks for", default=None, unsupported=_RELAY, secret=True
+        Text(1, limits.RELAY_TOKEN_CHARS, secret=True, parse=grammar.header_value),
+        "what opens a channel at the relays; better left to the environment (COVEY_RELAY_TOKEN)",
+        default=None,
+        secret=True,
+    )
+    relay_plain: bool = key(
+        Flag(), "use ws:// addresses beyond this machine too, where the way there is trusted", default=False
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from covey import settings
 from covey.errors import ConfigError, Problem
+from covey.settings import MeshSettings
 
 MINIMAL = """\
 [identity]
@@ -173,12 +174,21 @@ def test_room_is_the_term_and_group_its_older_name() -> None:
     assert (wrong.key, wrong.line) == ("context.n_group", 18), "a problem is named as it is written"
 
 
-@pytest.mark.parametrize("key", ["relay", "relay_token"])
-def test_what_this_build_does_not_do_is_refused_not_ignored(key: str) -> None:
-    problem = only(with_section(f'[mesh]\n{key} = "wss://relay.example/secret"'))
-    assert problem.expected == "a key this build supports"
-    assert "remove the key" in (problem.hint or "")
-    assert "secret" not in str(problem)
+def test_relays_are_one_or_several_and_encrypted_beyond_this_machine() -> None:
+    def mesh(text: str) -> MeshSettings:
+        return settings.parse(with_section(f"[mesh]\n{text}")).mesh
+
+    assert mesh('relay = "wss://relay.example/"').relay == ("wss://relay.example",)
+    assert mesh('relay = ["wss://a.example:8443", "ws://127.0.0.1:1", "ws://[::1]:1"]').relay[1:] == (
+        "ws://127.0.0.1:1",
+        "ws://[::1]:1",
+    )
+    assert "t-secret" not in repr(mesh('relay_token = "t-secret"'))
+    for wrong in ('"ws://relay.example"', '["wss://a.example", "ws://10.0.0.1"]'):
+        assert "relay_plain = true" in (only(with_section(f"[mesh]\nrelay = {wrong}")).hint or "")
+        assert mesh(f"relay = {wrong}\nrelay_plain = true").relay
+    for wrong in ('"https://a.example"', '"wss://"', '"wss://u:p@a.example"', '["wss://a", "wss://a"]'):
+        only(with_section(f"[mesh]\nrelay = {wrong}"))
 
 
 def test_a_well_known_role_brings_its_weights_and_the_file_may_change_them() -> None:
