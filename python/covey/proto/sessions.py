@@ -129,7 +129,7 @@ class Sessions:
         return peer
 
     def elect(self, peer: Peer, turn: Turn) -> None:
-        """Choose each path's session, and the one of them that carries records; others close a moment later."""
+        """Choose each path's session, and the one that carries records; others close a moment later."""
         chosen = standing(self._identity.node_id, peer.node_id, peer.links)
         peer.active = chosen[0] if chosen else None
         for link in peer.links:
