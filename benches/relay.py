@@ -1,6 +1,6 @@
 """How much memory a relay takes for clients that only stay: `python -m benches.relay [--clients N]`.
 
-The relay is the real `covey relay` in its own process; the clients are WebSockets of this one, in channels of a
+The real `covey relay` runs in its own process; its clients are WebSockets of this one, in channels of a
 hundred (presence in one channel of thousands is a flood of its own). The figure is the relay's resident set
 before the first client and after the last, and what a broadcast takes to reach its channel.
 """
