@@ -19,10 +19,10 @@ def check(settings: Settings, report: Report) -> None:
 
 def _check_relays(settings: Settings, report: Report) -> None:
     mesh = settings.mesh
-    for index, url in enumerate(mesh.relay):
+    for url in mesh.relay:
         if needs_tls(url) and not mesh.relay_plain:
             report(
-                ("mesh", "relay", index),
+                ("mesh", "relay"),
                 "a wss:// address beyond this machine",
                 url,
                 "relay_plain = true allows ws:// where the way there is trusted",

@@ -153,7 +153,7 @@ def test_without_wake_facts_there_is_nothing_to_match() -> None:
         ),
         (
             {"emit": {"focus": "x"}, "when": {"silent": "joy"}},
-            "scripted.rules[0].when.silent[0]",
+            "scripted.rules[0].when.silent",
             "one of focus",
         ),
         (
