@@ -165,14 +165,15 @@ def _text(path: Path, file: str, key: str, max_bytes: int = limits.CONFIG_BYTES)
         hint = "`covey schema` lists every key" if key == "<file>" else "write the file, or use prompt.system"
         raise _single(file, key, "a file that exists", f"nothing at {printable(str(path))}", hint) from None
     except PermissionError:
-        raise _single(file, key, "a readable file", f"permission denied at {printable(str(path))}") from None
+        found = f"permission denied at {printable(str(path))}"
+        raise _single(file, key, "a readable file", found, "check the owner and mode of the file") from None
     except UnicodeDecodeError as error:
-        raise _single(
-            file, key, "UTF-8 text", f"byte {error.start} of {printable(str(path))} that is not"
-        ) from None
+        found = f"byte {error.start} of {printable(str(path))} that is not"
+        raise _single(file, key, "UTF-8 text", found, "save the file as UTF-8") from None
     except (OSError, RuntimeError) as error:
         why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
-        raise _single(file, key, "a readable file", printable(f"{why} at {path}")) from None
+        found = printable(f"{why} at {path}")
+        raise _single(file, key, "a readable file", found, "give the path of a file of yours") from None
 
 
 def _single(file: str, key: str, expected: str, found: str, hint: str | None = None) -> ConfigError:

@@ -206,7 +206,10 @@ def _read_private(path: Path) -> bytes:
             f"no identity at {path}", code="identity_missing", hint="make one with `covey keygen <peer>`"
         ) from error
     except OSError as error:
-        raise IdentityError(f"cannot open identity {path}: {error.strerror or error}") from error
+        raise IdentityError(
+            f"cannot open identity {path}: {error.strerror or error}",
+            hint="check that the file and its folder are yours: owner, mode",
+        ) from error
     try:
         return _checked(path, descriptor)
     finally:

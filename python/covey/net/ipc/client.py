@@ -51,7 +51,7 @@ class IpcClient:
             self._socket.close()
             raise IpcError(
                 f"cannot reach {path}: {error.strerror or error}",
-                hint="check that COVEY_HOME is a folder of yours",
+                hint="check that COVEY_HOME is a folder of yours, and the socket too",
             ) from error
 
     def __enter__(self) -> Self:
