@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 CAT7: tuple[str, ...] = ("focus", "issue", "intent", "motivation", "commitment", "perspective", "mood")
 """The seven categories, in the specification's order (MMP 2.0 §8)."""
+
+TrustMode = Literal["tofu", "strict", "open"]
+"""Who gets a session: anyone, whose first key stays; only who is trusted; anyone, and strangers wake."""
 
 NEUTRAL = "neutral"
 """The text a category is minted with when it says nothing (MMP 2.0 §14.3.2)."""

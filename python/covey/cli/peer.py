@@ -6,15 +6,16 @@ What was opened is closed in the reverse order, whatever happened in between; th
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from covey.errors import CollisionError
+from covey.errors import CollisionError, IdentityError
 from covey.net.ipc.server import IpcServer
 from covey.net.mdns import MdnsDiscovery
 from covey.net.registry import RegistryDiscovery
@@ -24,6 +25,7 @@ from covey.runtime.ipc import AgentView, Control
 from covey.runtime.node import Node
 from covey.store import NodeStore, StoreMemory, open_store
 from covey.system import identity as ids
+from covey.system import trust as books
 from covey.system.clock import SystemClock
 from covey.system.entropy import SystemEntropy
 from covey.system.home import Home
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from covey.ports import Discovery, Memory, RelayDialler
     from covey.proto.effects import Advert, Hint
     from covey.proto.options import NodeOptions
+    from covey.system.trust import TrustBook
 
 _LOCK_LOOK_SECONDS: Final = 0.05
 
@@ -175,12 +178,14 @@ async def open_peer(
         log = Log(tee(log_file, *plan.sinks), clock, peer=name, level=plan.log_level, scrubber=plan.scrubber)
         identity = ids.load_or_create(home.identity_path(name), name, clock, entropy)
         signer = ids.native(identity)
+        book = books.load(home.trust_path(name))
         store = open_store(home.store_path(name), identity.node_id)
         writer = NodeStore(store, signer, clock, lambda reason, detail: _trouble(log, reason, detail))
         stack.callback(writer.close)
+        _check_pins(book, store, name)
         node = Node(
             signer,
-            plan.options,
+            _trusting(plan.options, book),
             store=writer,
             transport=TcpTransport(),
             discovery=(
@@ -229,6 +234,29 @@ def _dialler() -> RelayDialler:
     from covey.net.websocket import WebSocketClient  # only a peer with a relay loads it
 
     return WebSocketClient()
+
+
+def _trusting(options: NodeOptions, book: TrustBook) -> NodeOptions:
+    """Add what the operator said on the command line to what the peer was configured with."""
+    pins = {**options.pins, **book.pins}
+    return replace(options, trusted=options.trusted | book.trusted, pins=pins)
+
+
+def _check_pins(book: TrustBook, store: _core.Store, name: str) -> None:
+    """Refuse to start where memory holds another key than the one that is pinned.
+
+    Raises:
+        IdentityError: It names both keys.
+    """
+    pins = book.pins
+    for node_id, key, _, _ in store.bindings():
+        known = hashlib.sha256(key).hexdigest()
+        if pins.get(node_id, known) != known:
+            raise IdentityError(
+                f"{node_id} is pinned to {pins[node_id]} and known by {known}",
+                code="identity_conflict",
+                hint=f"decide: covey trust pin {name} {node_id} <fingerprint> --replace",
+            )
 
 
 def _trouble(log: Log, reason: str, detail: str) -> None:

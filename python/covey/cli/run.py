@@ -95,6 +95,7 @@ def node_options(settings: Settings, env: Mapping[str, str]) -> NodeOptions:
         trusted=frozenset({*trust.trusted, *trust.invited}),
         strangers_wake=trust.strangers_may_wake,
         relays=relays(mesh.relay, mesh.relay_token, env),
+        trust=trust.mode,
         admission=AdmissionOptions(weights=settings.role_weights.as_tuple()),
     )
 

@@ -6,6 +6,7 @@ replayed context and strangers are remembered, but wake nobody (the opt-out is `
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,17 +32,42 @@ class Origin:
 
 
 class Trust:
-    """Which authors may wake an agent here.
+    """Which identities get a session here, and which authors may wake an agent.
 
     Args:
         trusted: nodeIds and key fingerprints.
         strangers_wake: Everybody may.
+        strict: Only who is trusted, under a key that is known, gets a session.
+        pins: The one key fingerprint a nodeId may prove; whoever is pinned is trusted.
     """
 
-    def __init__(self, trusted: frozenset[str], *, strangers_wake: bool) -> None:
-        self._trusted = trusted
+    def __init__(
+        self,
+        trusted: frozenset[str],
+        *,
+        strangers_wake: bool,
+        strict: bool = False,
+        pins: Mapping[str, str] | None = None,
+    ) -> None:
+        self._pins = dict(pins or {})
+        self._trusted = trusted.union(self._pins)
         self._strangers_wake = strangers_wake
+        self._strict = strict
         self._fingerprints: dict[str, str] = {}
+
+    def contradicts(self, node_id: str, key_fingerprint: str) -> bool:
+        """Tell whether another key is pinned for this nodeId."""
+        return self._pins.get(node_id, key_fingerprint) != key_fingerprint
+
+    def admits(self, node_id: str, key_fingerprint: str) -> bool:
+        """Tell whether an identity that proved this key gets a session.
+
+        A nodeId alone is a claim that anyone may make first, so where only trusted ones get in, its key must
+        be named, or known from before.
+        """
+        if not self._strict or key_fingerprint in self._trusted or node_id in self._pins:
+            return True
+        return node_id in self._trusted and self._fingerprints.get(node_id) == key_fingerprint
 
     def bound(self, node_id: str, key_fingerprint: str) -> None:
         """Learn which key a nodeId is bound to."""

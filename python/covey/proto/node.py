@@ -56,7 +56,12 @@ class NodeEngine:
         )
         self.intake.bind(identity.node_id, identity.public_key)
         self._timers = Timers()
-        self._trust = Trust(options.trusted, strangers_wake=options.strangers_wake)
+        self._trust = Trust(
+            options.trusted,
+            strangers_wake=options.strangers_wake or options.trust == "open",
+            strict=options.trust == "strict",
+            pins=options.pins,
+        )
         self._roster = Roster(
             identity.node_id,
             options.room,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from covey.model import TrustMode
 
 EQUAL_WEIGHTS: tuple[float, ...] = (1.0,) * 7
 """Every category counts the same; a role's own weights come from its config."""
@@ -47,6 +50,8 @@ class NodeOptions:
     `trusted` holds nodeIds or key fingerprints (64 hex) whose blocks may wake an agent here.
     `strangers_wake` lets every identity wake an agent; status shows it.
     `relays` are connected to all at once, the first being preferred.
+    `trust` says who gets a session: `tofu` anyone, the first key of a nodeId stays; `strict` only who is
+    trusted under a known key; `open` as tofu, and strangers wake. `pins` name the one key a nodeId may prove.
     `receipts` tells senders what became of their blocks (`x-covey-delivery`).
     """
 
@@ -58,6 +63,8 @@ class NodeOptions:
     outbound_only: bool = False
     trusted: frozenset[str] = frozenset()
     strangers_wake: bool = False
+    trust: TrustMode = "tofu"
+    pins: Mapping[str, str] = field(default_factory=dict)
     receipts: bool = True
     relays: tuple[RelayOptions, ...] = ()
     admission: AdmissionOptions = AdmissionOptions()

@@ -103,7 +103,15 @@ class Sessions:
         if link.remote and link.remote != hello.node_id:
             self.end(link, "relay_misnamed", turn, code=1010, message="the relay named another sender")
             return None
-        bound = self._intake.bind(hello.node_id, hello.public_key)
+        mark = fingerprint(hello.public_key)
+        if not self._trust.admits(hello.node_id, mark):
+            turn.log("warn", "not-trusted", node_id=hello.node_id, fingerprint=mark, address=link.address)
+            self._roster.block(link, "not trusted")
+            message = "this peer admits only identities it knows"
+            self.end(link, "not_trusted", turn, code=1006, message=message)
+            return None
+        pinned = self._trust.contradicts(hello.node_id, mark)
+        bound = "conflict" if pinned else self._intake.bind(hello.node_id, hello.public_key)
         if bound == "conflict":
             turn.log("warn", "identity-conflict", node_id=hello.node_id, address=link.address)
             self._roster.block(link, "identity conflict")

@@ -15,6 +15,7 @@ def check(settings: Settings, report: Report) -> None:
     _check_relays(settings, report)
     _check_model(settings, report)
     _check_rules(settings, report)
+    _check_trust(settings, report)
 
 
 def _check_relays(settings: Settings, report: Report) -> None:
@@ -50,6 +51,17 @@ def _check_model(settings: Settings, report: Report) -> None:
             'at least one [[scripted.rules]] for adapter "scripted"',
             "none",
             'for example [[scripted.rules]] with emit = { focus = "heard {focus}" }',
+        )
+
+
+def _check_trust(settings: Settings, report: Report) -> None:
+    trust = settings.trust
+    if trust.mode == "open" and settings.mesh.lan and not trust.strangers_may_wake:
+        report(
+            ("trust", "mode"),
+            "tofu or strict beyond this machine",
+            "open with mesh.lan",
+            "strangers_may_wake = true says that anyone on the network may spend its budget",
         )
 
 

@@ -126,6 +126,14 @@ def identity_name(text: str) -> str:
         raise ValueError(f"{error} or a key fingerprint (64 hexadecimal digits)") from None
 
 
+def fingerprint(text: str) -> str:
+    """Return a key fingerprint: 64 hexadecimal digits in lower case."""
+    plain = text.strip().lower()
+    if _FINGERPRINT.match(plain):
+        return plain
+    raise ValueError("a key fingerprint (64 hexadecimal digits)")
+
+
 def node_id(text: str) -> str:
     """Return a nodeId: a UUID in lower case (MMP 2.0 §3.1)."""
     plain = text.strip().lower()

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from covey import limits
-from covey.model import CAT7
+from covey.model import CAT7, TrustMode
 from covey.settings import grammar
 from covey.settings.adapters import ADAPTERS, AdapterFacts
 from covey.settings.grammar import StaticPeer
@@ -261,8 +261,13 @@ class LoggingSettings:
 
 @dataclass(frozen=True, slots=True)
 class TrustSettings:
-    """Whose blocks may wake the agent; on this machine anyone's, elsewhere only those named here."""
+    """Who gets a session, and whose blocks may wake the agent: here anyone's, elsewhere those named."""
 
+    mode: TrustMode = key(
+        OneOf(("tofu", "strict", "open")),
+        "tofu: anyone, whose first key stays; strict: only who is trusted; open: strangers wake too",
+        default="tofu",
+    )
     trusted: tuple[str, ...] = key(
         ListOf(Text(1, 80, parse=grammar.identity_name), limits.TRUST_ENTRIES),
         "nodeIds or key fingerprints that may wake the agent",

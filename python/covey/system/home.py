@@ -59,6 +59,10 @@ class Home:
         """Return the peer's database."""
         return self.peer_folder(name) / "store.db"
 
+    def trust_path(self, name: str) -> Path:
+        """Return the file that names whom the peer trusts, and by which key."""
+        return self.peer_folder(name) / "trust.json"
+
     def lock_path(self, name: str) -> Path:
         """Return the file whose lock says that the peer runs."""
         return self.peer_folder(name) / "lock"

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from covey.errors import IdentityError
 from covey.names import peer_name
 from covey.ports import Clock, Entropy
+from covey.system.private_file import sync_folder, write_new
 
 if TYPE_CHECKING:
     from covey._core import Identity
@@ -91,7 +92,7 @@ def save(path: Path, identity: PeerIdentity, *, replace: bool = False) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        _write_new(temporary, _encode(identity))
+        write_new(temporary, _encode(identity))
         try:
             if replace:
                 temporary.replace(path)
@@ -100,7 +101,7 @@ def save(path: Path, identity: PeerIdentity, *, replace: bool = False) -> None:
         finally:
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except FileExistsError as error:
         raise IdentityError(
             f"identity exists: {path}",
@@ -230,24 +231,6 @@ def _checked(path: Path, descriptor: int) -> bytes:
             hint=f"if nobody else has seen it: chmod 600 {path}",
         )
     return os.read(descriptor, _FILE_BYTES)
-
-
-def _write_new(path: Path, content: bytes) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()  # left by a process of the same id that died here
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _b64(raw: bytes) -> str:

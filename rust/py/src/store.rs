@@ -239,6 +239,11 @@ impl Store {
         detached(py, || Ok(self.inner.bind(NodeId::parse(node_id)?, &public_key, name, now_ms)?.as_str()))
     }
 
+    /// Forget which key a node is bound to, because its operator said so; return whether there was one.
+    fn unbind(&self, py: Python<'_>, node_id: &str) -> PyResult<bool> {
+        detached(py, || Ok(self.inner.unbind(NodeId::parse(node_id)?)?))
+    }
+
     /// Return the value kept under `name`, or None.
     fn state_get<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let value = detached(py, || Ok(self.inner.state_get(name)?))?;

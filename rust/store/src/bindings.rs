@@ -59,6 +59,16 @@ impl Store {
         })
     }
 
+    /// Forgets which key `node_id` is bound to, because its operator said so. True when there was one.
+    pub fn unbind(&self, node_id: NodeId) -> Result<bool, StoreError> {
+        self.write(|transaction| {
+            let gone = transaction
+                .prepare_cached("DELETE FROM bindings WHERE node_id = ?1")?
+                .execute([node_id.to_string()])?;
+            Ok(gone == 1)
+        })
+    }
+
     /// Returns every binding, oldest first.
     pub fn bindings(&self) -> Result<Vec<Binding>, StoreError> {
         self.read(all)

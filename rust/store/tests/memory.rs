@@ -286,9 +286,14 @@ fn bindings_are_never_replaced() {
     assert_eq!(store.bind(node(ANN), &first, "renamed", NOW + 1).unwrap(), Bound::Known);
     assert_eq!(store.bind(node(ANN), &second, "thief", NOW + 2).unwrap(), Bound::Conflict);
     store.close().unwrap();
-    let bindings = folder.open().bindings().unwrap();
+    let store = folder.open();
+    let bindings = store.bindings().unwrap();
     assert_eq!(bindings.len(), 1);
     assert_eq!((bindings[0].public_key, bindings[0].name.as_str(), bindings[0].first_seen_ms), (first, "ann", NOW));
+    // Only its operator's word ends a binding.
+    assert!(store.unbind(node(ANN)).unwrap());
+    assert!(!store.unbind(node(ANN)).unwrap());
+    assert_eq!(store.bind(node(ANN), &second, "ann again", NOW + 3).unwrap(), Bound::New);
 }
 
 #[test]

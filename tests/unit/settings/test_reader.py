@@ -361,3 +361,15 @@ def test_the_error_speaks_to_people_and_to_programs() -> None:
         }
     ]
     assert error.exit_code == 1
+
+
+def test_an_open_peer_stays_on_this_machine_unless_it_is_said_twice() -> None:
+    problem = only(with_section('[mesh]\nlan = true\n\n[trust]\nmode = "open"'))
+    assert (problem.key, problem.line) == ("trust.mode", 20)
+    assert "strangers_may_wake" in str(problem)
+    said = settings.parse(
+        with_section('[mesh]\nlan = true\n\n[trust]\nmode = "open"\nstrangers_may_wake = true')
+    )
+    assert said.trust.mode == "open"
+    assert settings.parse(with_section('[trust]\nmode = "open"')).trust.mode == "open"
+    assert settings.parse(MINIMAL).trust.mode == "tofu"

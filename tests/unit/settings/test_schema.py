@@ -73,7 +73,7 @@ def test_every_documented_key_is_there() -> None:
         budget.max_cost_usd_per_run safety.cycle_depth safety.approval_gates
         routing.response_routing attach.mode logging.level logging.file_path
         logging.max_file_size logging.keep prompt.system prompt.text prompt.file trust.trusted
-        trust.invited trust.strangers_may_wake scripted.rules
+        trust.invited trust.mode trust.strangers_may_wake scripted.rules
     """
     assert set(documented.split()) <= keys
     assert {"mesh.relay", "mesh.relay_token", "mesh.relay_plain"} <= keys

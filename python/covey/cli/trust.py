@@ -1,0 +1,148 @@
+"""`covey trust`: say whom a peer trusts, and by which key."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Callable
+from typing import Final
+
+from covey.cli.console import Console, printable
+from covey.cli.parser import Parser
+from covey.cli.peers import table
+from covey.errors import IdentityError, UsageError
+from covey.settings import grammar
+from covey.system import identity as ids
+from covey.system import trust as books
+from covey.system.clock import SystemClock
+from covey.system.home import Home
+from covey.system.lock import PeerLock, running_pid
+from covey.system.trust import TrustBook, Trusted
+
+EXAMPLE: Final = "covey trust pin writer 01997c00-0000-7000-8000-000000000001 <64-hex fingerprint>"
+_VERBS: Final = ("add", "pin", "remove", "list")
+
+
+def configure(parser: Parser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("verb", choices=_VERBS, help="add, pin (one nodeId to one key), remove, or list")
+    parser.add_argument("peer", help="name of the peer that trusts")
+    parser.add_argument("identity", nargs="?", help="nodeId or key fingerprint of the one that is trusted")
+    parser.add_argument("fingerprint", nargs="?", help="of pin: the key, as `covey fingerprint` prints it")
+    parser.add_argument("--note", default="", help="why, for people (at most 200 characters)")
+    parser.add_argument(
+        "--replace", action="store_true", help="of pin: give up the key that is known now, and say which"
+    )
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Change or show a peer's trust."""
+    home, name, verb = Home.resolve(console.env), arguments.peer, arguments.verb
+    if verb == "list":
+        return _list(home, name, console)
+    identity = _read(arguments.identity, grammar.identity_name, "identity")
+    if verb != "pin" and (arguments.fingerprint is not None or arguments.replace):
+        raise UsageError(f"a fingerprint and --replace belong to pin, not to {verb}")
+    if len(arguments.note) > 200:
+        raise UsageError(f"note: expected at most 200 characters, got {len(arguments.note)}")
+    home.prepare_peer(name)
+    path = home.trust_path(name)
+    if verb == "pin":
+        said = _pin(home, name, arguments)
+    elif verb == "add":
+        book = books.load(path)
+        known = book.find(identity)
+        pin = known.fingerprint if known else None
+        books.save(path, book.with_entry(Trusted(identity, SystemClock().now_ms(), pin, arguments.note)))
+        said = f"{name} trusts {identity}"
+    else:
+        book = books.load(path)
+        if book.find(identity) is None:
+            raise IdentityError(f"not trusted: {identity}", hint=f"see who is: covey trust list {name}")
+        books.save(path, book.without(identity))
+        said = f"{name} no longer trusts {identity}"
+    return _done(home, name, verb, identity, said, console)
+
+
+def _pin(home: Home, name: str, arguments: argparse.Namespace) -> str:
+    """Pin a key. What was known before is given up only when asked, and never in silence."""
+    node_id = _read(arguments.identity, grammar.node_id, "identity")
+    mark = _read(arguments.fingerprint, grammar.fingerprint, "fingerprint")
+    lock = PeerLock.acquire(home.lock_path(name), name)
+    try:
+        path = home.trust_path(name)
+        book = books.load(path)
+        held = book.find(node_id)
+        before = {held.fingerprint} if held is not None and held.fingerprint else set()
+        before |= _bound(home, name, node_id)
+        others = sorted(before - {mark})
+        if others and not arguments.replace:
+            raise IdentityError(
+                f"{node_id} is known by another key: fingerprint {others[0]}",
+                code="identity_conflict",
+                hint="a new key is a new node; if you are sure, pin again with --replace",
+            )
+        if others:
+            _unbind(home, name, node_id)
+        books.save(path, book.with_entry(Trusted(node_id, SystemClock().now_ms(), mark, arguments.note)))
+    finally:
+        lock.release()
+    said = f"{name} trusts {node_id} under the key {mark}, and no other"
+    return said + "".join(f"\n  given up: {other}" for other in others)
+
+
+def _bound(home: Home, name: str, node_id: str) -> set[str]:
+    """Return the fingerprint of the key the store has bound, if there is a store and a binding."""
+    from covey.store import open_store
+
+    if not home.store_path(name).exists():
+        return set()
+    store = open_store(home.store_path(name), ids.load(home.identity_path(name)).node_id)
+    try:
+        return {hashlib.sha256(key).hexdigest() for bound, key, _, _ in store.bindings() if bound == node_id}
+    finally:
+        store.close()
+
+
+def _unbind(home: Home, name: str, node_id: str) -> None:
+    from covey.store import open_store
+
+    if not home.store_path(name).exists():
+        return
+    store = open_store(home.store_path(name), ids.load(home.identity_path(name)).node_id)
+    try:
+        store.unbind(node_id)
+    finally:
+        store.close()
+
+
+def _list(home: Home, name: str, console: Console) -> int:
+    book = books.load(home.trust_path(name))
+    heads = ("identity", "pinned to", "note")
+    rows = [(e.identity, (e.fingerprint or "")[:16], printable(e.note)) for e in book.entries]
+    text = table(console, heads, rows) if rows else f"{name} trusts nobody by name; agent.toml may say more"
+    console.result({"peer": name, "trusted": _facts(book)}, text)
+    return 0
+
+
+def _done(home: Home, name: str, verb: str, identity: str, said: str, console: Console) -> int:
+    running = running_pid(home.lock_path(name)) is not None
+    later = "\nit runs: this holds from its next start" if running else ""
+    console.result({"peer": name, "verb": verb, "identity": identity, "running": running}, said + later)
+    return 0
+
+
+def _facts(book: TrustBook) -> list[dict[str, object]]:
+    return [
+        {"identity": e.identity, "fingerprint": e.fingerprint, "since_ms": e.since_ms, "note": e.note}
+        for e in book.entries
+    ]
+
+
+def _read(text: str | None, reader: Callable[[str], str], what: str) -> str:
+    if text is None:
+        raise UsageError(f"missing {what}")
+    try:
+        return reader(text)
+    except ValueError as error:
+        raise UsageError(f"{what}: expected {error}, got {text!r}") from error

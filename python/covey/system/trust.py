@@ -1,0 +1,140 @@
+"""Whom one peer trusts, and by which key, as its operator said on the command line: `trust.json`.
+
+Rules: a file that cannot be read is an error, never an empty list; it is private, and replaced whole. A pin
+names the one key a nodeId may prove. What agent.toml says comes on top.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from covey.errors import StoreError
+from covey.limits import TRUST_ENTRIES
+from covey.settings import grammar
+from covey.system.private_file import replace_whole
+
+_VERSION: Final = 1
+_FILE_BYTES: Final = 4_194_304  # 4,096 entries of 80 characters with notes of 200
+_NOTE_CHARS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """One identity: a nodeId or key fingerprint, the key it is pinned to, and when and why."""
+
+    identity: str
+    since_ms: int
+    fingerprint: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustBook:
+    """Every identity a peer was told to trust, in the order it was told."""
+
+    entries: tuple[Trusted, ...] = ()
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        """Return the nodeIds and fingerprints."""
+        return frozenset(entry.identity for entry in self.entries)
+
+    @property
+    def pins(self) -> Mapping[str, str]:
+        """Return the pinned fingerprints by nodeId."""
+        return {entry.identity: entry.fingerprint for entry in self.entries if entry.fingerprint}
+
+    def find(self, identity: str) -> Trusted | None:
+        """Return what is said of an identity."""
+        return next((entry for entry in self.entries if entry.identity == identity), None)
+
+    def with_entry(self, entry: Trusted) -> TrustBook:
+        """Return the book with this entry, in place of an earlier one for the same identity.
+
+        Raises:
+            StoreError: The book is full.
+        """
+        others = tuple(held for held in self.entries if held.identity != entry.identity)
+        if len(others) >= TRUST_ENTRIES:
+            raise StoreError(
+                f"trusted identities: {len(others)}, at most {TRUST_ENTRIES}",
+                hint="remove some: covey trust remove <peer> <identity>",
+            )
+        return replace(self, entries=(*others, entry))
+
+    def without(self, identity: str) -> TrustBook:
+        """Return the book without an identity."""
+        return replace(self, entries=tuple(held for held in self.entries if held.identity != identity))
+
+
+def load(path: Path) -> TrustBook:
+    """Read a book; one that was never written is empty.
+
+    Raises:
+        StoreError: It cannot be read, or is not whole.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_FILE_BYTES + 1)
+    except FileNotFoundError:
+        return TrustBook()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
+    try:
+        return _decode(raw)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise StoreError(
+            f"{path} is damaged: {error}", hint="restore it, or move it away and trust again"
+        ) from error
+
+
+def save(path: Path, book: TrustBook) -> None:
+    """Write a book whole; the folder exists and is private.
+
+    Raises:
+        StoreError: It cannot be written; what was there is still there.
+    """
+    listed = [
+        {
+            "identity": entry.identity,
+            "sinceMs": entry.since_ms,
+            "fingerprint": entry.fingerprint,
+            "note": entry.note,
+        }
+        for entry in book.entries
+    ]
+    content = json.dumps({"version": _VERSION, "trusted": listed}, indent=2, ensure_ascii=False)
+    try:
+        replace_whole(path, content.encode() + b"\n")
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _decode(raw: bytes) -> TrustBook:
+    if len(raw) > _FILE_BYTES:
+        raise ValueError(f"more than {_FILE_BYTES} bytes")
+    members: Any = json.loads(raw)
+    if not isinstance(members, dict) or members.keys() != {"version", "trusted"}:
+        raise ValueError("expected the members version and trusted")
+    if members["version"] != _VERSION:
+        raise ValueError(f"version: expected {_VERSION}")
+    book = TrustBook()
+    for each in members["trusted"]:
+        book = book.with_entry(_entry(each))
+    return book
+
+
+def _entry(each: Any) -> Trusted:
+    if not isinstance(each, dict) or each.keys() != {"identity", "sinceMs", "fingerprint", "note"}:
+        raise ValueError("expected entries of identity, sinceMs, fingerprint and note")
+    note, since = each["note"], each["sinceMs"]
+    if not isinstance(note, str) or len(note) > _NOTE_CHARS or type(since) is not int or since < 0:
+        raise ValueError("expected a note of at most 200 characters and a time")
+    identity = grammar.identity_name(each["identity"])
+    if each["fingerprint"] is None:
+        return Trusted(identity, since, None, note)
+    return Trusted(grammar.node_id(identity), since, grammar.fingerprint(each["fingerprint"]), note)
