@@ -3,27 +3,40 @@
 use std::sync::{Mutex, PoisonError};
 
 use covey_core::error::{Reason, Refusal};
-use covey_core::record::Batch;
+use covey_core::record::{Batch, Hearsay};
 use pyo3::prelude::*;
 
 use crate::record::Claim;
 
-/// Unverified records in the order one session heard them. Python carries them to `Intake.evaluate`, which takes them out.
+/// What one session heard, by the wire it heard it on.
+pub enum Heard {
+    /// Records that a signature can prove.
+    Records(Batch),
+    /// Records that nobody here can prove.
+    Hearsay(Vec<Hearsay>),
+}
+
+/// Records in the order one session heard them. Python carries them to `Intake.evaluate`, which takes them out.
 #[pyclass(frozen, module = "covey._core")]
 pub struct RecordBatch {
     /// `None` once they have been judged. Nothing that holds the lock can panic, so a poisoned one is as good as any.
-    records: Mutex<Option<Batch>>,
+    records: Mutex<Option<Heard>>,
     size: usize,
 }
 
 impl RecordBatch {
     /// Wrap what a session heard.
     pub fn wrap(batch: Batch) -> Self {
-        Self { size: batch.0.len(), records: Mutex::new(Some(batch)) }
+        Self { size: batch.0.len(), records: Mutex::new(Some(Heard::Records(batch))) }
+    }
+
+    /// Wrap what a connection of the legacy wire heard.
+    pub fn hearsay(heard: Vec<Hearsay>) -> Self {
+        Self { size: heard.len(), records: Mutex::new(Some(Heard::Hearsay(heard))) }
     }
 
     /// Take the records out; they are judged once.
-    pub fn take(&self) -> Result<Batch, Refusal> {
+    pub fn take(&self) -> Result<Heard, Refusal> {
         let taken = self.records.lock().unwrap_or_else(PoisonError::into_inner).take();
         taken.ok_or_else(|| Refusal::new(Reason::InvalidArgument, "batch: its records were judged already"))
     }

@@ -12,10 +12,10 @@ use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::batch::RecordBatch;
+use crate::batch::{Heard, RecordBatch};
 use crate::errors::mapped;
 use crate::keys::checked;
-use crate::record::Record;
+use crate::record::{Hearsay, Record};
 use crate::svaf::Evaluation;
 
 /// The one place where a peer's records become outcomes (MMP 2.0 §8.8.5, §9.2). Calls are safe from any thread.
@@ -109,8 +109,10 @@ impl Intake {
         let _ = entropy;
         let judged = py.detach(|| {
             let session = NodeId::parse(session_node_id)?;
-            let records = batch.take()?;
-            self.lock().evaluate(records, session, now_ms)
+            match batch.take()? {
+                Heard::Records(records) => self.lock().evaluate(records, session, now_ms),
+                Heard::Hearsay(heard) => self.lock().evaluate_hearsay(heard, session, now_ms),
+            }
         });
         mapped(py, judged).map(OutcomeBatch::wrap)
     }
@@ -265,6 +267,11 @@ impl Outcome {
     #[getter]
     fn record(&self) -> Option<Record> {
         self.inner().record().map(|record| Record { inner: Arc::clone(record) })
+    }
+    /// What was heard on a wire that proves less; None where the record is verified, or was only claimed.
+    #[getter]
+    fn hearsay(&self) -> Option<Hearsay> {
+        self.inner().hearsay().map(|heard| Hearsay { inner: Arc::clone(heard) })
     }
     /// What admission said; None where it was not asked.
     #[getter]

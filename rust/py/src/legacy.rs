@@ -12,6 +12,7 @@ use covey_legacy::session::{self, Claimed, Config, Event, Heard};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
+use crate::batch::RecordBatch;
 use crate::errors::mapped;
 use crate::identity::Identity;
 use crate::record::Record;
@@ -243,6 +244,8 @@ pub struct LegacyClaimed {
 #[pyclass(frozen, get_all, module = "covey._core")]
 pub struct LegacyRecords {
     records: Py<PyTuple>,
+    /// The signed ones of them, on their way to `Intake.evaluate`.
+    batch: Py<RecordBatch>,
 }
 
 /// The peer asks for a record.
@@ -276,10 +279,12 @@ fn python_event(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAny>> {
             Bound::new(py, LegacyClaimed { peer, role })?.into_any()
         }
         Event::Records(records) => {
+            let heard = records.iter().filter_map(|heard| heard.hearsay.clone()).collect();
+            let batch = Py::new(py, RecordBatch::hearsay(heard))?;
             let records: Vec<_> =
                 records.into_iter().map(|inner| Py::new(py, LegacyRecord { inner })).collect::<PyResult<_>>()?;
             let records = PyTuple::new(py, records)?.unbind();
-            Bound::new(py, LegacyRecords { records })?.into_any()
+            Bound::new(py, LegacyRecords { records, batch })?.into_any()
         }
         Event::Fetch { request_id, key } => Bound::new(py, LegacyFetch { request_id, key })?.into_any(),
         Event::Fetched { request_id, key, record } => {

@@ -49,6 +49,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<record::Draft>()?;
     module.add_class::<record::Unverified>()?;
     module.add_class::<record::Record>()?;
+    module.add_class::<record::Hearsay>()?;
     module.add_function(wrap_pyfunction!(record::category_key, module)?)?;
     module.add_function(wrap_pyfunction!(record::content_key, module)?)?;
     module.add_function(wrap_pyfunction!(record::sign, module)?)?;

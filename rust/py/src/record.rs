@@ -184,6 +184,66 @@ impl Record {
     }
 }
 
+/// What somebody is heard to have said on a wire that proves less. No function takes it for a record.
+#[pyclass(frozen, module = "covey._core")]
+pub struct Hearsay {
+    pub inner: Arc<record::Hearsay>,
+}
+
+impl Hearsay {
+    fn metadata(&self) -> &record::Metadata {
+        &self.inner.record().metadata
+    }
+}
+
+#[pymethods]
+impl Hearsay {
+    #[getter]
+    fn key(&self) -> String {
+        self.metadata().key.to_string()
+    }
+    #[getter]
+    fn assertion_id(&self) -> String {
+        self.metadata().assertion_id.to_string()
+    }
+    /// The peer it is attributed to, by its own claim.
+    #[getter]
+    fn node_id(&self) -> String {
+        self.metadata().author.to_string()
+    }
+    #[getter]
+    fn author(&self) -> &str {
+        &self.metadata().author_label
+    }
+    #[getter]
+    fn created_ms(&self) -> u64 {
+        self.metadata().created_ms
+    }
+    #[getter]
+    fn room(&self) -> &str {
+        &self.metadata().room
+    }
+    #[getter]
+    fn to(&self) -> Option<String> {
+        self.metadata().to.map(|to| to.to_string())
+    }
+    #[getter]
+    fn parents<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.metadata().parents.iter().map(ToString::to_string))
+    }
+    #[getter]
+    fn categories<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let texts = PyDict::new(py);
+        for category in Category::ALL {
+            texts.set_item(category.name(), self.inner.record().text(category))?;
+        }
+        Ok(texts)
+    }
+    fn __repr__(&self) -> String {
+        format!("Hearsay({}, by {})", self.metadata().key, self.metadata().author_label)
+    }
+}
+
 /// A signing key, or an identity that holds one.
 #[derive(FromPyObject)]
 pub enum Signer<'py> {

@@ -83,6 +83,11 @@ impl StoredRecord {
     fn own(&self) -> bool {
         self.inner.own
     }
+    /// What stands behind it: signature, or legacy for what a peer of the legacy wire said.
+    #[getter]
+    fn proof(&self) -> &'static str {
+        self.inner.proof.as_str()
+    }
     fn __repr__(&self) -> String {
         format!("StoredRecord({}, by {})", self.inner.key, self.inner.author)
     }

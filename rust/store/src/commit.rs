@@ -1,7 +1,7 @@
 //! One transaction for everything a group of outcome batches changes: records, lineage, decisions, seen-set, inbox.
 
 use covey_core::intake::{Kind, Outcome, OutcomeBatch, SeenId};
-use covey_core::record::Record;
+use covey_core::record::{Proof, Record};
 use rusqlite::Transaction;
 
 use crate::decisions::{self, Judged};
@@ -92,28 +92,29 @@ impl Entry<'_> {
         }
         let decision_id = decisions::append(transaction, &self.judged(), taken)?;
         report.decisions += 1;
-        let Some(verified) = outcome.record() else { return Ok(()) };
+        let Some((record, proof)) = outcome.said() else { return Ok(()) };
         if taken {
             report.stored += 1;
-            records::insert(transaction, verified.record(), self.arrived(decision_id))?;
+            records::insert(transaction, record, self.arrived(decision_id, proof))?;
         }
         if outcome.deliver() && !known {
-            let seq = inbox::append(transaction, &self.arrival(verified.record(), decision_id, taken)?)?;
+            let seq = inbox::append(transaction, &self.arrival(record, proof, decision_id, taken)?)?;
             report.inbox.push((self.position.0, self.position.1, seq));
         }
         Ok(())
     }
 
-    fn arrived(&self, decision_id: i64) -> Arrived {
+    fn arrived(&self, decision_id: i64, proof: Proof) -> Arrived {
         let evaluation = self.outcome.evaluation.as_ref();
         Arrived {
             stored_ms: self.batch.judged_ms,
             own: false,
+            proof,
             decision: evaluation.map(|evaluation| (evaluation.decision, decision_id)),
         }
     }
 
-    fn arrival(&self, record: &Record, decision_id: i64, ingested: bool) -> Result<Arrival, Fault> {
+    fn arrival(&self, record: &Record, proof: Proof, decision_id: i64, ingested: bool) -> Result<Arrival, Fault> {
         Ok(Arrival {
             key: self.outcome.key(),
             assertion: self.outcome.assertion_id(),
@@ -122,6 +123,7 @@ impl Entry<'_> {
             ingested,
             directed: self.outcome.directed,
             decision_id,
+            proof,
             evidence: if ingested { None } else { Some(evidence::json_of(record)?) },
         })
     }

@@ -3,6 +3,7 @@
 //! A block that memory took is a pointer here; a directed block that memory did not take is held whole.
 
 use covey_core::id::{AssertionId, ContentKey, NodeId};
+use covey_core::record::Proof;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::decisions::judgement_by_id;
@@ -43,6 +44,7 @@ pub(crate) struct Arrival {
     pub(crate) ingested: bool,
     pub(crate) directed: bool,
     pub(crate) decision_id: i64,
+    pub(crate) proof: Proof,
     /// The canonical JSON, where no record row holds it.
     pub(crate) evidence: Option<String>,
 }
@@ -53,7 +55,7 @@ impl Store {
         self.read(|view| {
             let mut statement = view.prepare_cached(&format!(
                 "SELECT i.seq, i.from_node_id, i.received_ms, i.ingested, i.directed, i.decision_id, i.evidence, i.key,
-                   {COLUMNS}, {HELD}
+                   i.proof, {COLUMNS}, {HELD}
                  FROM inbox i LEFT JOIN records r ON r.key = i.key AND i.evidence IS NULL
                  WHERE i.seq > ?1 ORDER BY i.seq LIMIT ?2"
             ))?;
@@ -120,8 +122,9 @@ pub(crate) fn holds_directed(transaction: &Transaction<'_>, assertion: Assertion
 pub(crate) fn append(transaction: &Transaction<'_>, arrival: &Arrival) -> Result<i64, Fault> {
     transaction
         .prepare_cached(
-            "INSERT INTO inbox (key, assertion, from_node_id, received_ms, ingested, directed, decision_id, evidence)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO inbox (key, assertion, from_node_id, received_ms, ingested, directed, decision_id, evidence,
+               proof)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             arrival.key.as_bytes(),
@@ -132,6 +135,7 @@ pub(crate) fn append(transaction: &Transaction<'_>, arrival: &Arrival) -> Result
             arrival.directed,
             arrival.decision_id,
             arrival.evidence,
+            arrival.proof.as_str(),
         ])?;
     Ok(transaction.last_insert_rowid())
 }
@@ -172,9 +176,13 @@ fn record_behind(row: &Row<'_>, seq: i64, received_ms: u64) -> Result<StoredReco
     let evidence: Option<String> = row.get(6)?;
     let key = ContentKey::from_bytes(row.get(7)?);
     let record = match evidence {
-        Some(json) => StoredRecord::observed(parse(&json).ok_or_else(bad)?, received_ms),
-        None if row.get::<_, Option<i64>>(8)?.is_none() => return Err(bad()),
-        None => stored(row, 8)?,
+        Some(json) => {
+            let proof: String = row.get(8)?;
+            let proof = Proof::parse(&proof).ok_or_else(bad)?;
+            StoredRecord { proof, ..StoredRecord::observed(parse(&json).ok_or_else(bad)?, received_ms) }
+        }
+        None if row.get::<_, Option<i64>>(9)?.is_none() => return Err(bad()),
+        None => stored(row, 9)?,
     };
     if record.key == key { Ok(record) } else { Err(bad()) }
 }

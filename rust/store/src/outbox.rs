@@ -2,7 +2,7 @@
 
 use covey_core::id::{AssertionId, ContentKey, NodeId};
 use covey_core::intake::SeenId;
-use covey_core::record::Verified;
+use covey_core::record::{Proof, Verified};
 use rusqlite::{Connection, Row, Transaction, params};
 
 use crate::error::{Fault, StoreError, StoreReason};
@@ -74,7 +74,11 @@ impl Store {
         if records::holds(transaction, metadata.key)? {
             return Ok(false);
         }
-        records::insert(transaction, record, Arrived { stored_ms: now_ms, own: true, decision: None })?;
+        records::insert(
+            transaction,
+            record,
+            Arrived { stored_ms: now_ms, own: true, proof: Proof::Signature, decision: None },
+        )?;
         seen::append(transaction, SeenId::Memory(metadata.key), true)?;
         for recipient in recipients {
             transaction

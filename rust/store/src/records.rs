@@ -2,7 +2,7 @@
 
 use covey_core::category::COUNT;
 use covey_core::id::{AssertionId, ContentKey, NodeId};
-use covey_core::record::Record;
+use covey_core::record::{Proof, Record};
 use covey_core::svaf::Decision;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
@@ -67,6 +67,8 @@ pub struct StoredRecord {
     pub decision: Option<Decision>,
     /// This peer signed it.
     pub own: bool,
+    /// What stands behind it: a signature, or a peer of the legacy wire.
+    pub proof: Proof,
 }
 
 impl StoredRecord {
@@ -87,6 +89,7 @@ impl StoredRecord {
             lifecycle: Lifecycle::Observed,
             decision: None,
             own: false,
+            proof: Proof::Signature,
         }
     }
 }
@@ -107,12 +110,13 @@ pub struct Filter {
 pub(crate) struct Arrived {
     pub(crate) stored_ms: u64,
     pub(crate) own: bool,
+    pub(crate) proof: Proof,
     /// What admission said, and where that is written down.
     pub(crate) decision: Option<(Decision, i64)>,
 }
 
 /// What a row says beside the record itself, in the order `stored` takes it, behind the record's columns.
-pub(crate) const HELD: &str = "r.stored_ms, r.own, r.decision, r.lifecycle";
+pub(crate) const HELD: &str = "r.stored_ms, r.own, r.decision, r.lifecycle, r.proof";
 
 impl Store {
     /// Returns the record with this content key.
@@ -126,12 +130,13 @@ impl Store {
         })
     }
 
-    /// Returns the canonical JSON of the record with this content key, byte for byte as it was signed.
+    /// Returns the canonical JSON of the record with this content key, byte for byte as it was signed; nothing for one
+    /// that was only heard, which nobody can show as its author's.
     pub fn record_json(&self, key: ContentKey) -> Result<Option<Vec<u8>>, StoreError> {
         self.read(|view| {
             let record = view
-                .prepare_cached(&format!("SELECT {COLUMNS} FROM records r WHERE r.key = ?1"))?
-                .query_row([key.as_bytes()], |row| Ok(evidence::read(row, 0)))
+                .prepare_cached(&format!("SELECT {COLUMNS} FROM records r WHERE r.key = ?1 AND r.proof = ?2"))?
+                .query_row(params![key.as_bytes(), Proof::Signature.as_str()], |row| Ok(evidence::read(row, 0)))
                 .optional()?;
             Ok(record.transpose()?.map(|record| record.to_json()))
         })
@@ -179,9 +184,9 @@ pub(crate) fn insert(transaction: &Transaction<'_>, record: &Record, arrived: Ar
         .prepare_cached(
             "INSERT INTO records (key, assertion, signature, author_node_id, author, created_ms, room, to_node_id,
                parents, focus, issue, intent, motivation, commitment, perspective, mood, evidence,
-               stored_ms, own, decision, decision_id, lifecycle)
+               stored_ms, own, decision, decision_id, lifecycle, proof)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-               ?22)",
+               ?22, ?23)",
         )?
         .execute(params![
             metadata.key.as_bytes(),
@@ -206,6 +211,7 @@ pub(crate) fn insert(transaction: &Transaction<'_>, record: &Record, arrived: Ar
             arrived.decision.map(|(decision, _)| decision.as_str()),
             arrived.decision.map(|(_, id)| id),
             lifecycle.as_str(),
+            arrived.proof.as_str(),
         ])?;
     lineage::insert(transaction, transaction.last_insert_rowid(), record)
 }
@@ -223,11 +229,13 @@ pub(crate) fn stored(row: &Row<'_>, at: usize) -> Result<StoredRecord, Fault> {
     let held = at + COLUMN_COUNT;
     let decision: Option<String> = row.get(held + 2)?;
     let lifecycle: String = row.get(held + 3)?;
+    let proof: String = row.get(held + 4)?;
     Ok(StoredRecord {
         stored_ms: read_ms(row, held)?,
         own: row.get(held + 1)?,
         decision: decision.map(|word| decision_of(&word).ok_or_else(|| bad("decision"))).transpose()?,
         lifecycle: Lifecycle::parse(&lifecycle).ok_or_else(|| bad("lifecycle"))?,
+        proof: Proof::parse(&proof).ok_or_else(|| bad("proof"))?,
         ..StoredRecord::observed(evidence::read(row, at)?, 0)
     })
 }

@@ -46,7 +46,8 @@ CREATE TABLE records (
   own INTEGER NOT NULL,
   decision TEXT,
   decision_id INTEGER,
-  lifecycle TEXT NOT NULL
+  lifecycle TEXT NOT NULL,
+  proof TEXT NOT NULL
 ) STRICT;
 CREATE INDEX records_by_author ON records (author_node_id, id);
 
@@ -97,7 +98,8 @@ CREATE TABLE inbox (
   ingested INTEGER NOT NULL,
   directed INTEGER NOT NULL,
   decision_id INTEGER NOT NULL,
-  evidence TEXT
+  evidence TEXT,
+  proof TEXT NOT NULL
 ) STRICT;
 CREATE INDEX inbox_directed ON inbox (assertion) WHERE directed = 1;
 

@@ -3,12 +3,13 @@
 mod common;
 
 use common::{
-    ANN, BOB, Folder, ME, NOW, Said, closed_minded, hear, hear_at, key, key_of, node, open_minded, record, says,
+    ANN, BOB, Folder, ME, NOW, ROOM, Said, closed_minded, hear, hear_at, key, key_of, node, open_minded, record, says,
 };
 use covey_core::category::Category;
+use covey_core::id::ContentKey;
 use covey_core::intake::Kind;
-use covey_core::record::{Application, Draft, Unverified};
-use covey_core::signature::{sign, verify};
+use covey_core::record::{Application, Draft, Proof, Unverified};
+use covey_core::signature::{attribute, sign, verify};
 use covey_core::svaf::Evaluation;
 use covey_store::{Bound, Filter, Judgement, Lifecycle, RECORD_LEVEL, StoreReason};
 
@@ -358,4 +359,36 @@ fn too_many_rows_are_refused_and_change_nothing() {
     let many: Vec<_> = std::iter::repeat_n(&batch, covey_store::limits::COMMIT_MAX_ROWS + 1).collect();
     assert_eq!(store.commit(&many, NOW).unwrap_err().reason, StoreReason::Input);
     assert_eq!(store.stats().unwrap().records, 0);
+}
+
+#[test]
+fn hearsay_is_kept_with_its_mark_and_comes_back_as_an_anchor() {
+    let folder = Folder::new();
+    let mut draft = Draft::new(node(9), "stock", NOW, ROOM).unwrap();
+    draft.say(Category::Focus, "heard on the legacy wire").unwrap();
+    draft.descend_category(Category::Issue, &[ContentKey::from_bytes([7; 32])]).unwrap();
+    let heard = attribute(draft).unwrap();
+    let key = heard.record().metadata.key;
+    let store = folder.open();
+    let batch = open_minded().evaluate_hearsay(vec![heard.clone()], node(9), NOW).unwrap();
+    store.commit(&[&batch], NOW).unwrap();
+    let mut directed = Draft::new(node(9), "stock", NOW, ROOM).unwrap();
+    directed.say(Category::Focus, "for you, and too far off to keep").unwrap();
+    directed.to(node(ME));
+    let mut closed = closed_minded();
+    hear(&mut closed, &[says(ANN, "something else entirely")]);
+    let batch = closed.evaluate_hearsay(vec![attribute(directed).unwrap()], node(9), NOW).unwrap();
+    store.commit(&[&batch], NOW).unwrap();
+    drop(store);
+
+    let store = folder.open();
+    let stored = store.record(key).unwrap().unwrap();
+    assert_eq!((stored.proof, stored.node_id, stored.own), (Proof::Legacy, node(9), false));
+    assert_eq!(store.record_json(key).unwrap(), None);
+    let inbox = store.inbox(0, 10).unwrap();
+    let marks: Vec<_> = inbox.iter().map(|row| (row.ingested, row.record.proof)).collect();
+    assert_eq!(marks, vec![(true, Proof::Legacy), (false, Proof::Legacy)]);
+    let mut intake = open_minded();
+    assert_eq!(store.load_into(&mut intake).unwrap(), 1);
+    assert_eq!(intake.anchors().collect::<Vec<_>>(), vec![key]);
 }

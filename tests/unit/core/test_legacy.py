@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,6 +88,40 @@ def test_a_heard_record_is_no_record_of_the_core() -> None:
         _core.verify(heard, ALICE.public_key)  # type: ignore[arg-type]  # the refusal is what is tested
     with pytest.raises(TypeError):
         _core.RecordBatch([heard])  # type: ignore[list-item]  # the refusal is what is tested
+
+
+def test_what_is_signed_can_be_judged_and_leaves_marked(tmp_path: Path) -> None:
+    client, server = pair()
+    client.send_record(record("hearsay", to=BOB.node_id))
+    (said,) = server.receive(client.take_output())
+    assert isinstance(said, _core.LegacyRecords) and len(said.batch) == 1
+    intake = _core.Intake(BOB.node_id, "default", [1.0] * 7)
+    outcomes = intake.evaluate(said.batch, session_node_id=ALICE.node_id, now_ms=1_700_000_000_001)
+    outcome = outcomes[0]
+    assert (outcome.kind, outcome.deliver, outcome.directed, outcome.record) == ("admitted", True, True, None)
+    heard = outcome.hearsay
+    assert heard is not None
+    assert (heard.key, heard.node_id, heard.author, heard.to) == (
+        said.records[0].key,
+        ALICE.node_id,
+        "alice",
+        BOB.node_id,
+    )
+    assert (heard.room, heard.parents, heard.created_ms) == ("default", (), 1_700_000_000_000)
+    assert heard.assertion_id == outcome.assertion_id and heard.categories["focus"] == "hearsay"
+
+    store = _core.Store.open(tmp_path / "store.db", node_id=BOB.node_id)
+    store.commit([outcomes], 1_700_000_000_002)
+    stored = store.record(heard.key)
+    assert stored is not None
+    assert (stored.proof, stored.own, stored.author) == ("legacy", False, "alice")
+    assert store.record_json(heard.key) is None, "hearsay is shown to nobody as its author's word"
+    assert [row.record.proof for row in store.inbox(0, 10)] == ["legacy"]
+    own = record("signed", by=BOB)
+    store.put_own(own, 1_700_000_000_003)
+    held = store.record(own.key)
+    assert held is not None and held.proof == "signature"
+    assert store.record_json(own.key) == own.to_json()
 
 
 def test_a_fetch_and_its_answer_cross() -> None:

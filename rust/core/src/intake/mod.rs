@@ -7,6 +7,8 @@
 //! Rules: nothing fails open. A record that fails a check leaves no trace here. Everything is bounded, and what a call
 //! changed can be taken back when its store failed.
 
+#[cfg(test)]
+mod hearsay_tests;
 mod outcome;
 mod recent;
 #[cfg(test)]
@@ -22,7 +24,7 @@ use crate::encoder::{DIMENSIONS, Kernel};
 use crate::error::{Reason, Refusal};
 use crate::id::{AssertionId, ContentKey, NodeId};
 use crate::identity::PublicKey;
-use crate::record::{Batch, Record, Unverified, Verified};
+use crate::record::{Batch, Hearsay, Record, Unverified, Verified};
 use crate::svaf::{Anchor, Decision, Evaluation, Features, Gate};
 use crate::{limits, signature, text};
 use recent::{Call, Recent, RecentMap, SETTLED};
@@ -150,14 +152,44 @@ impl Intake {
     ///
     /// `session` is the session's proven peer. `now_ms` is the receiver's time in milliseconds since the epoch.
     pub fn evaluate(&mut self, batch: Batch, session: NodeId, now_ms: u64) -> Result<OutcomeBatch, Refusal> {
-        if batch.0.len() > limits::MAX_INTAKE_BATCH {
-            let detail = format!("batch: {} records, at most {}", batch.0.len(), limits::MAX_INTAKE_BATCH);
+        let call = self.begin(batch.0.len(), now_ms)?;
+        let outcomes = batch.0.into_iter().map(|record| self.hear(record, call)).collect();
+        Ok(self.finish(outcomes, session, call))
+    }
+
+    /// Judge what one connection of the legacy wire said, by the same rules of room, audience, age and admission.
+    ///
+    /// This is the only way in for records that nobody here can verify, and they leave marked: [`Heard::Hearsay`].
+    /// `session` is who the peer claims to be.
+    pub fn evaluate_hearsay(
+        &mut self,
+        heard: Vec<Hearsay>,
+        session: NodeId,
+        now_ms: u64,
+    ) -> Result<OutcomeBatch, Refusal> {
+        let call = self.begin(heard.len(), now_ms)?;
+        let outcomes = heard
+            .into_iter()
+            .map(|hearsay| {
+                let hearsay = Arc::new(hearsay);
+                // A report of how something turned out needs a signature to be taken past the redundancy rule.
+                self.outcome(Heard::Hearsay(Arc::clone(&hearsay)), hearsay.record(), false, call)
+            })
+            .collect();
+        Ok(self.finish(outcomes, session, call))
+    }
+
+    fn begin(&mut self, records: usize, now_ms: u64) -> Result<Call, Refusal> {
+        if records > limits::MAX_INTAKE_BATCH {
+            let detail = format!("batch: {records} records, at most {}", limits::MAX_INTAKE_BATCH);
             return Err(Refusal::new(Reason::InvalidArgument, detail));
         }
         self.calls += 1;
-        let call = Call { number: self.calls, now_ms };
-        let outcomes = batch.0.into_iter().map(|record| self.hear(record, call)).collect();
-        Ok(OutcomeBatch { outcomes, session, judged_ms: now_ms, gate: self.policy.gate.clone(), call: call.number })
+        Ok(Call { number: self.calls, now_ms })
+    }
+
+    fn finish(&self, outcomes: Vec<Outcome>, session: NodeId, call: Call) -> OutcomeBatch {
+        OutcomeBatch { outcomes, session, judged_ms: call.now_ms, gate: self.policy.gate.clone(), call: call.number }
     }
 
     /// Take in a block of one's own, once it is stored: it counts as judged and becomes an anchor.
@@ -219,10 +251,13 @@ impl Intake {
                 return refused(claimed(&record), refusal);
             }
         };
-        let directed = verified.record().metadata.to == Some(self.node_id);
-        let judged = self.judge(verified.record(), call);
-        let heard = Heard::Verified(verified);
-        match judged {
+        self.outcome(Heard::Verified(Arc::clone(&verified)), verified.record(), true, call)
+    }
+
+    /// Judge one record and say what became of it. `may_ground` says whether its report of an end counts.
+    fn outcome(&mut self, heard: Heard, record: &Record, may_ground: bool, call: Call) -> Outcome {
+        let directed = record.metadata.to == Some(self.node_id);
+        match self.judge(record, may_ground, call) {
             Err(refusal) => refused(heard, refusal),
             Ok(None) => Outcome { kind: Kind::Duplicate, refusal: None, heard, directed, evaluation: None },
             Ok(Some((kind, evaluation))) => {
@@ -232,7 +267,7 @@ impl Intake {
     }
 
     /// Room, audience, memory of what was judged, age, admission. `None` is a duplicate.
-    fn judge(&mut self, record: &Record, call: Call) -> Result<Option<(Kind, Evaluation)>, Refusal> {
+    fn judge(&mut self, record: &Record, may_ground: bool, call: Call) -> Result<Option<(Kind, Evaluation)>, Refusal> {
         self.check_audience(record)?;
         let metadata = &record.metadata;
         let directed = metadata.to.is_some();
@@ -245,7 +280,8 @@ impl Intake {
         }
         check_time(metadata.created_ms, call.now_ms, directed)?;
         let features = Features::of_texts(self.kernel, record.texts());
-        let evaluation = self.admission(record, &features, call.now_ms);
+        let grounds = may_ground && self.grounds(record);
+        let evaluation = self.admission(record, &features, grounds, call.now_ms);
         let kind = match evaluation.decision {
             // Memory takes a cognition once; a directed copy of it is heard, and not stored again.
             Decision::Aligned | Decision::Guarded if known => Kind::Redundant,
@@ -280,7 +316,7 @@ impl Intake {
         }
     }
 
-    fn admission(&self, record: &Record, features: &Features<DIMENSIONS>, now_ms: u64) -> Evaluation {
+    fn admission(&self, record: &Record, features: &Features<DIMENSIONS>, grounds: bool, now_ms: u64) -> Evaluation {
         let gate = &self.policy.gate;
         let anchors: Vec<Anchor<'_, DIMENSIONS>> = self
             .anchors
@@ -292,7 +328,7 @@ impl Intake {
             })
             .collect();
         let age = seconds(now_ms.saturating_sub(record.metadata.created_ms));
-        gate.evaluate(features, age, &anchors, self.grounds(record))
+        gate.evaluate(features, age, &anchors, grounds)
     }
 
     /// Whether a verified record reports how something held here turned out (§6.7): it may repeat its target's words.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::category::{Category, NEUTRAL};
 use crate::error::Refusal;
 use crate::id::{AssertionId, ContentKey, NodeId};
-use crate::record::{Record, Verified};
+use crate::record::{Hearsay, Proof, Record, Verified};
 use crate::svaf::{Evaluation, Gate};
 
 /// The end of one record. The first three were judged by admission.
@@ -70,6 +70,8 @@ impl Claim {
 pub enum Heard {
     /// Address, assertion and signature hold under the author's bound key.
     Verified(Arc<Verified>),
+    /// It came on a wire that proves less; it is judged like the others and marked for what it is.
+    Hearsay(Arc<Hearsay>),
     /// They do not, or could not be checked.
     Claimed(Box<Claim>),
 }
@@ -83,7 +85,7 @@ pub struct Outcome {
     pub refusal: Option<Refusal>,
     /// The record, as far as it may be trusted.
     pub heard: Heard,
-    /// Whether its signed `to` names this node; never true of a record that is only claimed.
+    /// Whether its `to` names this node; never true of a record that is only claimed.
     pub directed: bool,
     /// What admission said; present exactly when the record was judged.
     pub evaluation: Option<Evaluation>,
@@ -101,7 +103,7 @@ impl Outcome {
 
     /// The mood that reaches the application although its block does not (§9.3).
     pub fn mood(&self) -> Option<&str> {
-        let record = self.record()?.record();
+        let (record, _) = self.said()?;
         let text = record.text(Category::Mood);
         let surfaces = self.kind == Kind::Rejected && !self.deliver() && !text.is_empty() && text != NEUTRAL;
         surfaces.then_some(text)
@@ -111,14 +113,32 @@ impl Outcome {
     pub fn record(&self) -> Option<&Arc<Verified>> {
         match &self.heard {
             Heard::Verified(record) => Some(record),
+            Heard::Hearsay(_) | Heard::Claimed(_) => None,
+        }
+    }
+
+    /// What was heard on a wire that proves less, when it was.
+    pub fn hearsay(&self) -> Option<&Arc<Hearsay>> {
+        match &self.heard {
+            Heard::Hearsay(record) => Some(record),
+            Heard::Verified(_) | Heard::Claimed(_) => None,
+        }
+    }
+
+    /// The record that was judged, and what stands behind it; nothing for one that is only claimed.
+    pub fn said(&self) -> Option<(&Record, Proof)> {
+        match &self.heard {
+            Heard::Verified(record) => Some((record.record(), Proof::Signature)),
+            Heard::Hearsay(record) => Some((record.record(), Proof::Legacy)),
             Heard::Claimed(_) => None,
         }
     }
 
-    /// The content key, verified or claimed.
+    /// The content key, proven or claimed.
     pub fn key(&self) -> ContentKey {
         match &self.heard {
             Heard::Verified(record) => record.record().metadata.key,
+            Heard::Hearsay(record) => record.record().metadata.key,
             Heard::Claimed(claim) => claim.key,
         }
     }
@@ -127,6 +147,7 @@ impl Outcome {
     pub fn assertion_id(&self) -> AssertionId {
         match &self.heard {
             Heard::Verified(record) => record.record().metadata.assertion_id,
+            Heard::Hearsay(record) => record.record().metadata.assertion_id,
             Heard::Claimed(claim) => claim.assertion_id,
         }
     }
@@ -135,6 +156,7 @@ impl Outcome {
     pub fn author(&self) -> NodeId {
         match &self.heard {
             Heard::Verified(record) => record.record().metadata.author,
+            Heard::Hearsay(record) => record.record().metadata.author,
             Heard::Claimed(claim) => claim.author,
         }
     }
@@ -143,6 +165,7 @@ impl Outcome {
     pub fn author_label(&self) -> &str {
         match &self.heard {
             Heard::Verified(record) => &record.record().metadata.author_label,
+            Heard::Hearsay(record) => &record.record().metadata.author_label,
             Heard::Claimed(claim) => &claim.author_label,
         }
     }

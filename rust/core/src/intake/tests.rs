@@ -5,19 +5,19 @@ use crate::record::Draft;
 use crate::svaf::Thresholds;
 use proptest::prelude::*;
 
-const NOW: u64 = 1_800_000_000_000;
-const ROOM: &str = "tests";
+pub(super) const NOW: u64 = 1_800_000_000_000;
+pub(super) const ROOM: &str = "tests";
 
-fn node(number: u8) -> NodeId {
+pub(super) fn node(number: u8) -> NodeId {
     NodeId::from_bytes([number; 16])
 }
 
-fn key(number: u8) -> SigningKey {
+pub(super) fn key(number: u8) -> SigningKey {
     SigningKey::from_seed(&[number; 32]).unwrap()
 }
 
 /// Node 0 listens; it knows the keys of nodes 0 to 3.
-fn listening() -> Intake {
+pub(super) fn listening() -> Intake {
     let gate = Gate::new(Weights::UNIFORM, Thresholds::DEFAULT).unwrap();
     let mut intake = Intake::new(node(0), ROOM, Policy::new(gate)).unwrap();
     for number in 0..4 {
@@ -27,7 +27,7 @@ fn listening() -> Intake {
 }
 
 #[derive(Clone, Debug)]
-struct Said {
+pub(super) struct Said {
     author: u8,
     texts: Vec<(Category, String)>,
     to: Option<u8>,
@@ -37,12 +37,12 @@ struct Said {
 }
 
 impl Said {
-    fn by(author: u8, focus: &str) -> Self {
+    pub(super) fn by(author: u8, focus: &str) -> Self {
         let texts = vec![(Category::Focus, focus.to_owned())];
         Self { author, texts, to: None, parents: Vec::new(), created_ms: NOW, room: ROOM }
     }
 
-    fn with(mut self, category: Category, text: &str) -> Self {
+    pub(super) fn with(mut self, category: Category, text: &str) -> Self {
         self.texts.push((category, text.to_owned()));
         self
     }
@@ -57,12 +57,16 @@ impl Said {
         self
     }
 
-    fn citing(mut self, parent: ContentKey) -> Self {
+    pub(super) fn citing(mut self, parent: ContentKey) -> Self {
         self.parents.push(parent);
         self
     }
 
-    fn signed(&self) -> Verified {
+    pub(super) fn signed(&self) -> Verified {
+        signature::sign(self.draft(), &key(self.author)).unwrap()
+    }
+
+    pub(super) fn draft(&self) -> Draft {
         let mut draft = Draft::new(node(self.author), "someone", self.created_ms, self.room).unwrap();
         for (category, text) in &self.texts {
             draft.say(*category, text).unwrap();
@@ -71,16 +75,16 @@ impl Said {
         if let Some(to) = self.to {
             draft.to(node(to));
         }
-        signature::sign(draft, &key(self.author)).unwrap()
+        draft
     }
 
-    fn heard(&self) -> Unverified {
+    pub(super) fn heard(&self) -> Unverified {
         Unverified::distrust(self.signed().into_record())
     }
 }
 
 /// A block in which every category says something about one subject.
-fn full(author: u8, subject: &str) -> Said {
+pub(super) fn full(author: u8, subject: &str) -> Said {
     Category::ALL[1..].iter().fold(Said::by(author, subject), |said, category| said.with(*category, subject))
 }
 

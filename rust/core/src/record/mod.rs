@@ -145,6 +145,46 @@ impl Verified {
     }
 }
 
+/// A record heard on a wire that proves less: in the form of a record, so that it can be judged and kept, and never a
+/// [`Verified`]. Its signature is empty, for what was signed there was not this form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hearsay(Record);
+
+impl Hearsay {
+    /// Read the record; whose it is, is what a wire says that proves less.
+    pub fn record(&self) -> &Record {
+        &self.0
+    }
+
+    pub(crate) fn note(record: Record) -> Self {
+        Self(record)
+    }
+}
+
+/// What stands behind a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Proof {
+    /// Its author's signature under the key bound to them.
+    Signature,
+    /// A peer of the legacy wire said it.
+    Legacy,
+}
+
+impl Proof {
+    /// The stable word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Signature => "signature",
+            Self::Legacy => "legacy",
+        }
+    }
+
+    /// Read the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Signature, Self::Legacy].into_iter().find(|proof| proof.as_str() == word)
+    }
+}
+
 /// Records in the order one session heard them, on their way to intake.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch(pub Vec<Unverified>);

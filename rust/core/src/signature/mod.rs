@@ -12,7 +12,7 @@ use crate::error::{Reason, Refusal};
 use crate::hash::sha256;
 use crate::id::AssertionId;
 use crate::identity::{PublicKey, SigningKey};
-use crate::record::{Draft, Record, Unverified, Verified};
+use crate::record::{Draft, Hearsay, Record, Unverified, Verified};
 
 /// Address, sign and complete a draft.
 pub fn sign(draft: Draft, key: &SigningKey) -> Result<Verified, Refusal> {
@@ -21,6 +21,13 @@ pub fn sign(draft: Draft, key: &SigningKey) -> Result<Verified, Refusal> {
     record.metadata.assertion_id = assertion_id(&payload);
     record.metadata.signature = key.sign_bytes(&payload);
     Ok(Verified::attest(record))
+}
+
+/// Complete a draft that says what somebody else is heard to have said. Nobody signs it.
+pub fn attribute(draft: Draft) -> Result<Hearsay, Refusal> {
+    let mut record = draft.into_unsigned()?;
+    record.metadata.assertion_id = assertion_id(&payload(&record));
+    Ok(Hearsay::note(record))
 }
 
 /// A record that failed, and why.

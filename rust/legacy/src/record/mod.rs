@@ -7,9 +7,9 @@ mod read;
 mod write;
 
 use covey_core::category::{COUNT, Category};
-use covey_core::id::ContentKey;
+use covey_core::id::{ContentKey, NodeId};
 use covey_core::identity::Identity;
-use covey_core::record::{CategoryEntry, Verified};
+use covey_core::record::{CategoryEntry, Draft, Hearsay, Verified};
 use covey_core::{Reason, Refusal, address};
 
 pub use read::{read, read_opened, sealed_parts};
@@ -63,6 +63,29 @@ impl LegacyRecord {
     /// The address that MMP 2.0 gives to these texts, whatever the record claims.
     pub fn content_key(&self) -> ContentKey {
         address::content_key(&self.categories.each_ref().map(|entry| entry.key))
+    }
+}
+
+impl LegacyRecord {
+    /// Note what was heard, in the form that admission judges: `author` is the claimed peer it is attributed to.
+    ///
+    /// Parents that are no addresses of today are left out, with whatever else that form cannot say.
+    ///
+    /// # Errors
+    /// A name, room or recipient outside today's grammar.
+    pub fn hearsay(&self, author: NodeId, room: &str) -> Result<Hearsay, Refusal> {
+        let keys = |parents: &[String]| -> Vec<ContentKey> {
+            parents.iter().filter_map(|parent| ContentKey::parse(parent).ok()).collect()
+        };
+        let mut draft = Draft::new(author, &self.author_label, self.created_ms, room)?;
+        for (category, entry) in Category::ALL.into_iter().zip(&self.categories) {
+            draft.say(category, &entry.text)?.descend_category(category, &keys(&entry.parents))?;
+        }
+        draft.descend(&keys(&self.parents))?;
+        if let Some(to) = &self.to {
+            draft.to(NodeId::parse(to)?);
+        }
+        covey_core::signature::attribute(draft)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use covey_core::Refusal;
 use covey_core::handshake::Role;
+use covey_core::record::Hearsay;
 use covey_core::session::{Closed, Ignored};
 
 use super::Claimed;
@@ -16,6 +17,8 @@ pub struct Heard {
     pub record: LegacyRecord,
     /// How far it can be believed.
     pub standing: Standing,
+    /// What admission may judge: present exactly for a signed record.
+    pub hearsay: Option<Hearsay>,
     /// How its address was derived.
     pub scheme: Scheme,
     /// Signed for this node. An envelope that says so without a signature says nothing.

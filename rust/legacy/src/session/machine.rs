@@ -163,8 +163,10 @@ impl Machine {
         if record.author_label == peer.name || record.author_label == node_id {
             self.authored.add(&record.key);
         }
-        let directed = standing == Standing::Signed && record.to.is_some();
-        Ok(Heard { record, standing, scheme, directed, anchor: false })
+        let signed = standing == Standing::Signed;
+        let hearsay = signed.then(|| record.hearsay(peer.node_id, &self.config.room)).transpose()?;
+        let directed = signed && record.to.is_some();
+        Ok(Heard { record, standing, hearsay, scheme, directed, anchor: false })
     }
 
     pub(super) fn fail(&mut self, refusal: &Refusal, events: &mut Vec<Event>) {

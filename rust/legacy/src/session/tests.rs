@@ -92,6 +92,13 @@ fn an_own_record_is_heard_signed_and_sealed() {
     assert_eq!((heard[0].standing, heard[0].directed, heard[0].anchor), (Standing::Signed, true, false));
     assert_eq!(heard[0].record.texts(), record.record().texts());
     assert_eq!(heard[0].record.content_key(), record.record().metadata.key);
+    let noted = heard[0].hearsay.as_ref().unwrap().record();
+    assert_eq!(
+        (noted.metadata.author, noted.metadata.key),
+        (NodeId::from_bytes([1; 16]), record.record().metadata.key)
+    );
+    assert_eq!((noted.metadata.to, &noted.metadata.room), (Some(NodeId::from_bytes([2; 16])), &ROOM.to_owned()));
+    assert_eq!(noted.metadata.signature, [0; 64]);
 }
 
 #[test]
@@ -257,7 +264,8 @@ fn what_is_spoiled_is_refused_and_the_connection_goes_on() {
 fn once_signed_always_signed() {
     let unsigned = || clear(|body| drop(body["cmb"]["metadata"].as_object_mut().unwrap().remove("sig")));
     let (_client, mut server) = pair();
-    assert_eq!(heard(server.receive(&unsigned()))[0].standing, Standing::Unsigned);
+    let first = heard(server.receive(&unsigned())).remove(0);
+    assert_eq!((first.standing, first.hearsay), (Standing::Unsigned, None));
     assert_eq!(heard(server.receive(&clear(|_| ())))[0].standing, Standing::Signed);
     assert_eq!(refused(&server.receive(&unsigned())), Some(Reason::BadSignature));
 }
@@ -270,6 +278,7 @@ fn a_record_in_another_name_is_never_signed_nor_directed() {
         body["cmb"]["metadata"]["to"] = NodeId::from_bytes([2; 16]).to_string().into();
     })));
     assert_eq!((heard[0].standing, heard[0].directed), (Standing::Foreign, false));
+    assert!(heard[0].hearsay.is_none());
 }
 
 #[test]
