@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -189,8 +191,17 @@ def _conclude(
 ) -> None:
     from covey.cli.demo.report import document, lines
 
-    text = "\n".join(lines(stage.story, outcome, cast, held))
+    text = "\n".join(lines(stage.story, outcome, cast, held, _program()))
     console.result(document(stage.story, outcome, cast, held), text)
+
+
+def _program() -> str:
+    """Return how this program was called, so that the line to copy works where `covey` is not on the path."""
+    called = sys.argv[0] if sys.argv else ""
+    if Path(called).name != "covey":
+        return "covey"
+    found = shutil.which("covey")
+    return "covey" if found and Path(found).samefile(called) else called
 
 
 __all__: list[Any] = ["EXAMPLE", "choose_model", "configure", "run"]

@@ -50,7 +50,7 @@ def document(story: Story, outcome: Outcome, cast: Cast, held: Held) -> dict[str
     }
 
 
-def lines(story: Story, outcome: Outcome, cast: Cast, held: Held) -> Iterator[str]:
+def lines(story: Story, outcome: Outcome, cast: Cast, held: Held, program: str = "covey") -> Iterator[str]:
     """Yield the end of a demo for a person: lineage, refusals, who holds what, cost, the reason."""
     yield ""
     yield from tree_lines(story) if story.blocks else ["nothing was said"]
@@ -69,7 +69,7 @@ def lines(story: Story, outcome: Outcome, cast: Cast, held: Held) -> Iterator[st
     failed = sum(story.actors[name].calls_failed for name in AGENTS)
     tried = f", {failed} of them failed" if failed else ""
     yield f"model calls: {story.calls} of at most {cast.run.max_calls}{tried}"
-    yield f"look again: COVEY_HOME={shlex.quote(str(cast.home.path))} covey recall writer"
+    yield f"look again: COVEY_HOME={shlex.quote(str(cast.home.path))} {shlex.quote(program)} recall writer"
     yield f"{'done' if outcome.done else 'not done'}: {outcome.reason}: {outcome.detail}"
 
 
