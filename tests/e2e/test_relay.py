@@ -8,6 +8,7 @@ import json
 import random
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import urllib.error
@@ -151,6 +152,13 @@ def test_a_client_that_does_not_read_is_seen_and_its_sender_told(covey: Program)
 
     with relay(covey) as (_, url):
         asyncio.run(talk(url))
+
+
+def test_a_relay_on_ipv6(covey: Program) -> None:
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6 here")
+    with covey.start("relay", "--listen", "[::1]:0", "--json") as running:
+        asyncio.run(exchange(running.event("relaying")["url"]))
 
 
 def test_health_and_metrics_answer_on_the_same_port(covey: Program) -> None:

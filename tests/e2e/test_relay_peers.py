@@ -163,6 +163,8 @@ def test_the_commands_meet_through_a_relay(covey: Program, tmp_path: Path) -> No
         covey.start("listen", "--json", "--count", "1", "--relay", url, **token) as listener,
     ):
         listener.event("listening")
+        while "joined" not in covey("status", "listener").out:
+            pass
         said = elsewhere("observe", "--focus", "hello over there", "--relay", url, "--json", **token)
         assert said.code == 0, said.err
         assert listener.event("delivered")["delivery"]["block"]["categories"]["focus"] == "hello over there"

@@ -50,6 +50,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         ("fingerprint", node["fingerprint"]),
         ("listening", node["listening"] or "no: dials out only"),
         ("reach", "local network" if node["lan"] else "this machine only"),
+        *((f"relay {each['relay']}", _relay(each)) for each in node["relays"]),
         ("uptime", duration(node["uptime_seconds"])),
         ("peers", node["peers"]),
         ("anchors", node["anchors"]),
@@ -65,6 +66,11 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     width = max(len(name) for name, _ in rows) + 1
     for name, value in rows:
         yield f"{name + ':':<{width}} {printable(str(value))}"
+
+
+def _relay(facts: Mapping[str, Any]) -> str:
+    state = f"{facts['state']}, {facts['present']} present" if facts["state"] == "joined" else facts["state"]
+    return f"{state}: {facts['detail']}" if facts["detail"] else str(state)
 
 
 def flat(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -264,7 +264,7 @@ class WebSocketClient:
                 self._connection = connection
                 sink.up()
                 code, reason = await self._talk(connection, sink)
-        except (OSError, TimeoutError, WebSocketException) as error:
+        except (OSError, TimeoutError, ValueError, WebSocketException) as error:
             reason = _why(error) if isinstance(error, OSError) else str(error) or type(error).__name__
         finally:
             self._connection = None
