@@ -103,12 +103,10 @@ def _verdict(console: Console, verdict: Mapping[str, Any] | None) -> str:
 
 
 def _turned_down(event: Mapping[str, Any]) -> bool:
-    """Tell whether this judgement is the last that is heard of a block, and something that is new here."""
-    if event["outcome"] == "refused":
-        return True
+    """Tell whether this judgement is the last that is heard of a block."""
     # A block for this peer is delivered whatever memory says of it, and that line carries the decision.
-    ends_here = event["outcome"] in ("rejected", "redundant") and not event["directed"]
-    return ends_here and not (event["outcome"] == "redundant" and event["replayed"])
+    memory_only = event["outcome"] in ("rejected", "redundant") and not event["directed"]
+    return memory_only or event["outcome"] == "refused"
 
 
 def _turned_away(console: Console, event: Mapping[str, Any], now_ms: int) -> str:
