@@ -135,10 +135,20 @@ def _not_taken(found: Mapping[str, Any]) -> NetworkError:
             hint=f"{kept}\nstart somebody: covey listen --room {room}",
         )
     by = "; ".join(
-        f"{send['name']}: {send['state']}" + (f" ({send['reason']})" if send["reason"] else "")
+        f"{send['name']}: {send['state']}" + (f" ({why})" if (why := _why(send, found)) else "")
         for send in found["sends"]
     )
     return NetworkError(f"no peer took {key[:16]}: {printable(by)}", code="not_taken", hint=kept)
+
+
+def _why(send: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    if send["reason"]:
+        return str(send["reason"])
+    silent = send["state"] == "accepted" and not found["settled"]
+    return (
+        "it was given the block and has not answered yet; status there shows whether its store is in trouble"
+        * silent
+    )
 
 
 def _through_running(
