@@ -142,13 +142,11 @@ def _not_taken(found: Mapping[str, Any]) -> NetworkError:
 
 
 def _why(send: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """Return the receiver's reason; one that only stays silent may have a store in trouble."""
     if send["reason"]:
         return str(send["reason"])
     silent = send["state"] == "accepted" and not found["settled"]
-    return (
-        "it was given the block and has not answered yet; status there shows whether its store is in trouble"
-        * silent
-    )
+    return "given to it, no answer yet: covey status there says more" if silent else ""
 
 
 def _through_running(
