@@ -12,6 +12,8 @@ import unicodedata
 from covey.errors import InvalidNameError
 from covey.limits import PEER_NAME_BYTES, ROOM_NAME_CHARS
 
+COMMON_ROOMS = frozenset({"default", "sym"})
+"""Rooms that nobody owns (MMP 2.0 update 1, §5.8.1)."""
 _ROOM = re.compile(r"[a-z0-9._-]+\Z")
 _ALLOWED_CLASSES = frozenset("LMNPSZ")
 _PORTABLE_FORBIDDEN = frozenset('/\\:*?"<>|')

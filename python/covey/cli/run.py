@@ -12,9 +12,11 @@ from covey.system.home import Home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from covey.cli.loop import Stop
     from covey.cli.peer import OpenPeer, PeerPlan
+    from covey.proto.gate import GateOptions
     from covey.proto.options import NodeOptions
     from covey.runtime.agent import AgentRuntime, Note, RunEnd
     from covey.settings import Settings
@@ -96,8 +98,40 @@ def node_options(settings: Settings, env: Mapping[str, str]) -> NodeOptions:
         strangers_wake=trust.strangers_may_wake,
         relays=relays(mesh.relay, mesh.relay_token, env),
         trust=trust.mode,
+        gate=gate(mesh.room_owner, mesh.room_grant),
         admission=AdmissionOptions(weights=settings.role_weights.as_tuple()),
     )
+
+
+def gate(owner: str | None, grant: Path | None) -> GateOptions | None:
+    """Return the gate of the room; None where it has no owner.
+
+    Raises:
+        IdentityError: The grant's file cannot be read, or holds no grant.
+    """
+    import base64
+
+    from covey import _core
+    from covey.errors import IdentityError
+    from covey.proto.gate import GateOptions
+
+    if owner is None:
+        return None
+    owner_key = base64.urlsafe_b64decode(owner + "=")
+    if grant is None:
+        return GateOptions(owner_key)
+    try:
+        with grant.expanduser().open("rb") as file:
+            return GateOptions(owner_key, _core.RoomGrant.parse(file.read(4_096)))
+    except OSError as error:
+        raise IdentityError(
+            f"cannot read the grant {grant}: {error.strerror or error}",
+            hint="ask the room's owner for one: covey grant <peer> --room <room> --to <nodeId> --key <key>",
+        ) from error
+    except _core.CoreError as error:
+        raise IdentityError(
+            f"no grant in {grant}: {error.detail}", hint="ask the room's owner for a new one"
+        ) from error
 
 
 def join_agent(peer: OpenPeer, settings: Settings, model: Any) -> AgentRuntime:

@@ -16,6 +16,7 @@ from covey.proto import delivery, receipts
 from covey.proto import effects as fx
 from covey.proto.emission import Emission, Pending
 from covey.proto.fetching import Fetching
+from covey.proto.gate import Gate
 from covey.proto.inbox import Trust, block_of
 from covey.proto.link import Lane
 from covey.proto.news import Emitted, MoodHeard
@@ -77,6 +78,7 @@ class NodeEngine:
             roster=self._roster,
             timers=self._timers,
         )
+        self._gate = Gate(options.gate, options.room, sessions=self._sessions, timers=self._timers)
         self._fetching = Fetching(self._sessions, self._timers, options.room)
         self._reception = Reception(
             self.intake, self._sessions, self._trust, self._timers, self._token, self._fetching
@@ -164,6 +166,7 @@ class NodeEngine:
 
     def _lose(self, link_id: int, reason: str, turn: Turn) -> None:
         link = self._sessions.links.get(link_id)
+        self._gate.lost(link_id)
         self._reception.link_lost(link_id, turn)
         self._sessions.lost(link_id, reason, turn)
         if link is not None:
@@ -191,6 +194,10 @@ class NodeEngine:
     # --- what a session says --------------------------------------------------------------------
 
     def _said_authenticated(self, link: Link, event: _core.Authenticated, turn: Turn) -> None:
+        if not self._gate.holds(link, event, turn):
+            self._enter(link, event, turn)
+
+    def _enter(self, link: Link, event: _core.Authenticated, turn: Turn) -> None:
         peer = self._sessions.authenticated(link, event, turn)
         if peer is None:
             return
@@ -219,10 +226,20 @@ class NodeEngine:
         self._sessions.touch(link)
 
     def _said_records(self, link: Link, event: _core.Records, turn: Turn) -> None:
+        if self._gate.waits(link):
+            turn.count("records.dropped.no_grant", len(event.batch))
+            return
         self._reception.take(link, event.batch, turn)
 
     def _said_control(self, link: Link, event: _core.Control, turn: Turn) -> None:
         turn.count(f"frames.control.{event.type}")
+        if event.type == "room-join":
+            entering = self._gate.shown(link, event.frame, turn)
+            if entering is not None:
+                self._enter(link, entering, turn)
+            return
+        if self._gate.waits(link):
+            return
         peer = self._sessions.peers.get(link.node_id) if link.node_id else None
         if event.type == "ping":
             self._sessions.pong(link, turn)
@@ -380,6 +397,8 @@ class NodeEngine:
             self._sessions.silent(link, turn)
         elif what == "confirm":
             self._relays.unconfirmed(link, turn)
+        elif what == "grant":
+            self._gate.expired(link, turn)
         elif what == "retire":
             self._sessions.end(
                 link, "superseded", turn, code=1010, message="another session of this pair stays"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from covey.model import TrustMode
+from covey.proto.gate import GateOptions
 
 EQUAL_WEIGHTS: tuple[float, ...] = (1.0,) * 7
 """Every category counts the same; a role's own weights come from its config."""
@@ -52,6 +53,7 @@ class NodeOptions:
     `relays` are connected to all at once, the first being preferred.
     `trust` says who gets a session: `tofu` anyone, the first key of a nodeId stays; `strict` only who is
     trusted under a known key; `open` as tofu, and strangers wake. `pins` name the one key a nodeId may prove.
+    `gate` names the owner of a gated room: who comes shows the owner's grant.
     `receipts` tells senders what became of their blocks (`x-covey-delivery`).
     """
 
@@ -65,6 +67,7 @@ class NodeOptions:
     strangers_wake: bool = False
     trust: TrustMode = "tofu"
     pins: Mapping[str, str] = field(default_factory=dict)
+    gate: GateOptions | None = None
     receipts: bool = True
     relays: tuple[RelayOptions, ...] = ()
     admission: AdmissionOptions = AdmissionOptions()

@@ -230,6 +230,7 @@ class Node:
             "listening": None if self.port is None else f"{self.options.host}:{self.port}",
             "lan": self.options.lan,
             "trust": self.options.trust,
+            "gated": self.options.gate is not None,
             "strangers_wake": self.options.strangers_wake or self.options.trust == "open",
             "discovery": [source.label for source in self._discovery],
             "relays": self._relays.status(),

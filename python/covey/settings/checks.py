@@ -5,6 +5,7 @@ Rules: pure; every problem is reported at the key a person would change.
 
 from __future__ import annotations
 
+from covey.names import COMMON_ROOMS
 from covey.settings.grammar import needs_tls
 from covey.settings.rules import Report
 from covey.settings.values import Settings
@@ -16,6 +17,7 @@ def check(settings: Settings, report: Report) -> None:
     _check_model(settings, report)
     _check_rules(settings, report)
     _check_trust(settings, report)
+    _check_room(settings, report)
 
 
 def _check_relays(settings: Settings, report: Report) -> None:
@@ -63,6 +65,16 @@ def _check_trust(settings: Settings, report: Report) -> None:
             "open with mesh.lan",
             "strangers_may_wake = true says that anyone on the network may spend its budget",
         )
+
+
+def _check_room(settings: Settings, report: Report) -> None:
+    mesh = settings.mesh
+    if mesh.room_owner is not None and mesh.room in COMMON_ROOMS:
+        report(
+            ("mesh", "room_owner"), "a room that can be owned", f'room = "{mesh.room}"', "name another room"
+        )
+    if mesh.room_grant is not None and mesh.room_owner is None:
+        report(("mesh", "room_owner"), "the owner's public key beside room_grant", "nothing")
 
 
 def _check_rules(settings: Settings, report: Report) -> None:

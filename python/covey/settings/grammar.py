@@ -13,6 +13,7 @@ from covey import names
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?\Z")
 _NODE_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_PUBLIC_KEY = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}\Z")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
@@ -124,6 +125,14 @@ def identity_name(text: str) -> str:
         return node_id(plain)
     except ValueError as error:
         raise ValueError(f"{error} or a key fingerprint (64 hexadecimal digits)") from None
+
+
+def public_key(text: str) -> str:
+    """Return an Ed25519 public key as `covey fingerprint` prints it: 43 characters of base64url."""
+    plain = text.strip()
+    if _PUBLIC_KEY.match(plain):
+        return plain
+    raise ValueError("a public key (43 characters of base64url)")
 
 
 def fingerprint(text: str) -> str:

@@ -61,6 +61,14 @@ class MeshSettings:
         "addresses to dial where discovery does not reach, as host:port",
         default=(),
     )
+    room_owner: str | None = key(
+        Text(1, 60, parse=grammar.public_key),
+        "public key of the room's owner; only peers with the owner's grant are let in",
+        default=None,
+    )
+    room_grant: Path | None = key(
+        Text(1, 4_096, parse=Path), "file with the grant this peer shows, made by covey grant", default=None
+    )
     relay: tuple[str, ...] = key(
         ListOf(Text(1, limits.URL_CHARS, parse=grammar.relay_url), limits.RELAYS, or_single=True),
         "relays to be reachable through, as wss:// addresses; the first is preferred",

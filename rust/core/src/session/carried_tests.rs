@@ -18,6 +18,13 @@ fn identity(byte: u8) -> Identity {
 }
 
 fn open(extensions: &[&str]) -> (Session, Session) {
+    let (mut alice, mut bob) = fresh(extensions);
+    alice.send_anchors(&[]).unwrap();
+    let _ = bob.receive(&alice.take_output());
+    (alice, bob)
+}
+
+fn fresh(extensions: &[&str]) -> (Session, Session) {
     let config = |byte| Config {
         identity: Arc::new(identity(byte)),
         room: "team".to_owned(),
@@ -28,8 +35,6 @@ fn open(extensions: &[&str]) -> (Session, Session) {
     let mut bob = Session::server(config(2), &Entropy::new([2; 64])).unwrap();
     let _ = bob.receive(&alice.take_output());
     let _ = alice.receive(&bob.take_output());
-    let _ = bob.receive(&alice.take_output());
-    alice.send_anchors(&[]).unwrap();
     let _ = bob.receive(&alice.take_output());
     (alice, bob)
 }
@@ -91,7 +96,7 @@ fn authority_travels_inside_its_schemas() {
 
 #[test]
 fn a_grant_travels_sealed_and_changes_nothing_in_clear() {
-    let (mut alice, mut bob) = open(&[]);
+    let (mut alice, mut bob) = fresh(&[]);
     let guest = (identity(1).node_id(), *identity(1).key().public());
     let grant = RoomGrant::sign(&identity(3), "team", (guest.0, &guest.1), 0, 1_000).unwrap();
     let frame: Value = serde_json::from_slice(&grant.to_frame()).unwrap();
@@ -103,6 +108,11 @@ fn a_grant_travels_sealed_and_changes_nothing_in_clear() {
     frame::encode(frame.to_string().as_bytes(), &mut clear).unwrap();
     let events = bob.receive(&clear);
     assert!(matches!(&events[..], [Event::Ignored { reason: Ignored::ClearControl, .. }]));
+    // It goes before everything else, and never after.
+    assert_eq!(alice.send_control(b"{\"type\":\"ping\"}").unwrap_err().reason, Reason::AnchorsFirst);
+    alice.send_anchors(&[]).unwrap();
+    assert!(matches!(&bob.receive(&alice.take_output())[..], [Event::Control { .. }]));
+    assert!(!carried(&mut alice, &mut bob, &frame));
 }
 
 #[test]

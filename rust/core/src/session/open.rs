@@ -129,7 +129,7 @@ impl Open {
     pub(super) fn seal_control(&mut self, inner: &[u8]) -> Result<Vec<u8>, Refusal> {
         let unusable = |detail: String| Err(Refusal::new(Reason::InvalidArgument, detail));
         let kind = control::kind_of(inner)?;
-        let mut is_anchors = false;
+        let (mut is_anchors, mut opens_room) = (false, false);
         match control::classify(&kind, &self.peer.extensions) {
             Kind::Known(Known::Error) if ends_session(control::read_error(inner)?.code) => {
                 return unusable("error: this code ends the session, so close it instead".to_owned());
@@ -137,13 +137,19 @@ impl Open {
             Kind::Known(known) => {
                 control::check(known, &kind, inner)?;
                 is_anchors = known == Known::Anchors;
+                opens_room = known == Known::RoomJoin;
             }
             Kind::Extension => control::check_extension(inner)?,
             Kind::Forbidden | Kind::Ignored(_) => {
                 return unusable(format!("{}: not a control frame of this session", shown(&kind)));
             }
         }
-        if !is_anchors {
+        if opens_room {
+            // A grant goes before everything, `cmb-anchors` too (update 1, §5.8.1).
+            if self.anchors_sent {
+                return unusable("room-join: cmb-anchors was sent before, so the room is open".to_owned());
+            }
+        } else if !is_anchors {
             self.demand_anchors()?;
         } else if self.anchors_sent {
             return Err(Refusal::new(Reason::AnchorsTwice, "cmb-anchors was sent before"));
@@ -153,7 +159,7 @@ impl Open {
             return Err(Refusal::new(Reason::TooLarge, format!("control frame of {} bytes", inner.len())));
         }
         let envelope = envelope::write_control(&mut self.sealer, &self.peer.session_id, inner)?;
-        self.anchors_sent = true;
+        self.anchors_sent |= !opens_room;
         Ok(envelope)
     }
 }
