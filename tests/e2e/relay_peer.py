@@ -1,7 +1,8 @@
-"""A peer as a process of its own that nobody can reach but through relays.
+"""A peer as a process of its own that nobody finds but at its relays.
 
-`python -m tests.e2e.relay_peer <folder> <number> <token> <url>...` prints its news as JSON lines. A line on
-its standard input is said to the room; the line `?` asks for its peers and relays. It stops when that closes.
+`python -m tests.e2e.relay_peer <folder> <number> <token> <url>...` prints `ready` with its port, then news,
+as JSON lines. A line on its standard input is said to the room, `?` asks for its peers and relays, and a line
+`dial <port>` makes it dial that port. It stops when its input closes.
 """
 
 from __future__ import annotations
@@ -35,7 +36,6 @@ async def serve(folder: Path, number: int, token: str, urls: list[str]) -> None:
     node = Node(
         who,
         NodeOptions(
-            outbound_only=True,
             admission=AdmissionOptions(guarded=2.0, redundancy=0.0),
             relays=tuple(RelayOptions(url, token or None) for url in urls),
         ),
@@ -48,8 +48,11 @@ async def serve(folder: Path, number: int, token: str, urls: list[str]) -> None:
     node.subscribe(lambda news: tell(as_dict(news)))
     loop = asyncio.get_running_loop()
     async with node:
+        tell({"event": "ready", "port": node.port})
         while line := (await loop.run_in_executor(None, sys.stdin.readline)).strip():
-            if line == "?":
+            if line.startswith("dial "):
+                node.dial("127.0.0.1", int(line.removeprefix("dial ")))
+            elif line == "?":
                 paths = [{"name": view.name, "path": view.path} for view in node.peers()]
                 tell({"event": "status", "peers": paths, "relays": node.status()["relays"]})
             else:

@@ -9,8 +9,10 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -124,6 +126,68 @@ def test_a_killed_relay_is_replaced_by_the_second_and_nobody_leaves(covey: Progr
             other.until_heard(f"after the end {number}")
         other.say("and back")
         one.until_heard("and back")
+        assert one.events("peer-left") == other.events("peer-left") == []
+        judged = [each["key"] for each in other.events("judged") if each["outcome"] != "duplicate"]
+        assert len(judged) == len(set(judged)), "nothing is judged twice"
+
+
+class Cable:
+    """A way from a port of ours to another, which a test can cut."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._ends: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    def cut(self) -> None:
+        """Break everything that goes through, for good."""
+        for end in (self._listener, *self._ends):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(("127.0.0.1", self._target))
+                self._ends += [near, far]
+                for pair in ((near, far), (far, near)):
+                    thread = threading.Thread(target=self._carry, args=pair, daemon=True)
+                    self._threads.append(thread)
+                    thread.start()
+
+    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65_536):
+                sink.sendall(data)
+
+
+def test_a_cut_cable_fails_over_to_the_relay_and_nobody_leaves(covey: Program, tmp_path: Path) -> None:
+    with relay(covey) as (_, url), two(tmp_path, url) as (one, other):
+        cable = Cable(other.events("ready")[0]["port"])
+        one.say(f"dial {cable.port}")
+        while one.status()["peers"] != [{"name": "peer-2", "path": "static+relay"}]:
+            pass
+        before = forwarded(url)
+        one.say("over the cable")
+        other.until_heard("over the cable")
+        assert forwarded(url) == before
+        for number in range(5):
+            one.say(f"while it breaks {number}")
+        cable.cut()
+        for number in range(5, 10):
+            one.say(f"while it breaks {number}")
+        wanted = {key_of(f"while it breaks {number}") for number in range(10)}
+        while not wanted <= {each["key"] for each in other.events("judged")}:
+            other.until("judged")
+        assert forwarded(url) > before
+        assert one.status()["peers"] == [{"name": "peer-2", "path": "relay"}]
         assert one.events("peer-left") == other.events("peer-left") == []
         judged = [each["key"] for each in other.events("judged") if each["outcome"] != "duplicate"]
         assert len(judged) == len(set(judged)), "nothing is judged twice"
