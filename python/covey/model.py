@@ -48,7 +48,7 @@ class SendState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One verified record as the Python floors read it. `key` and `assertion_id` keep their prefixes."""
+    """One record as the Python floors read it: verified, unless `proof` says less."""
 
     key: str
     assertion_id: str
@@ -59,6 +59,8 @@ class Block:
     to: str | None
     parents: tuple[str, ...]
     categories: Mapping[str, str]
+    proof: str = "signature"
+    """What stands behind it: its author's signature, or `legacy`: a stock peer said so (SECURITY.md)."""
 
     def said(self) -> dict[str, str]:
         """Return only the categories that say something, in CAT7 order."""

@@ -114,12 +114,12 @@ class StockNode:
 
 
 @contextlib.contextmanager
-def stock_node(folder: Path, home: Path) -> Iterator[StockNode]:
+def stock_node(folder: Path, home: Path, room: str = ROOM) -> Iterator[StockNode]:
     """Run a stock peer on loopback with a home of its own."""
     home.mkdir()
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "SYM_STATE_DIR": str(home / "state")}
     with subprocess.Popen(
-        ["node", str(DRIVER), str(folder), "stock", ROOM],
+        ["node", str(DRIVER), str(folder), "stock", room],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,

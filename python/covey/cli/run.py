@@ -39,6 +39,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     model = build(settings, console.env)
     plan = peer_plan(Home.resolve(console.env), settings, console.env)
 
+    if plan.options.legacy:
+        from covey.proto.legacy import NOTICE
+
+        console.note(NOTICE)
+
     async def work(stop: Stop) -> int:
         from covey.cli.peer import open_peer
 
@@ -94,6 +99,8 @@ def node_options(settings: Settings, env: Mapping[str, str]) -> NodeOptions:
         host="0.0.0.0" if mesh.lan else "127.0.0.1",
         port=mesh.listen,
         addresses=tuple((each.host, each.port) for each in mesh.peers),
+        legacy=mesh.profile == "legacy",
+        stock_peers=tuple((each.host, each.port) for each in mesh.stock_peers),
         trusted=frozenset({*trust.trusted, *trust.invited}),
         strangers_wake=trust.strangers_may_wake,
         relays=relays(mesh.relay, mesh.relay_token, env),

@@ -41,11 +41,18 @@ def _list(home: Home, console: Console) -> int:
     return 0
 
 
+_PROFILES = {
+    "core-secure": "core-secure",
+    "legacy": "legacy: stock peers prove nothing (SECURITY.md)",
+}
+
+
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     node, agent = found["node"], found["agent"]
     rows: list[tuple[str, object]] = [
         ("peer", found["peer"]),
         ("room", node["room"]),
+        ("profile", _PROFILES[node["profile"]]),
         ("node id", node["node_id"]),
         ("fingerprint", node["fingerprint"]),
         ("listening", node["listening"] or "no: dials out only"),

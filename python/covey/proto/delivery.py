@@ -22,6 +22,7 @@ from covey.proto.turn import Turn
 
 if TYPE_CHECKING:
     from covey import _core
+    from covey.proto.legacy import Line
     from covey.proto.link import Link, Peer
     from covey.proto.receipts import Receipt
 
@@ -96,7 +97,7 @@ def offer(peer: Peer, item: Outgoing, turn: Turn) -> PeerSend:
     return PeerSend(peer.node_id, peer.name, SendState.ACCEPTED)
 
 
-def pump(peer: Peer, link: Link, session: _core.Session, turn: Turn) -> bool:
+def pump(peer: Peer, link: Link, session: Line, turn: Turn) -> bool:
     """Seal everything that waits for a peer on this open session; tell whether there was anything."""
     outlet = peer.outlet
     if not outlet.waiting:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from covey import limits
+from covey import _core, limits
 from covey.proto.effects import LoadRecord, Lookup, RecordLoaded
 from covey.proto.link import Lane
 from covey.proto.turn import Turn
@@ -68,6 +68,8 @@ class Fetching:
 
     def parents(self, peer: Peer, keys: Iterable[str], turn: Turn) -> None:
         """Look which of the parents that a peer's blocks name are not held."""
+        if peer.claimed:
+            return  # a stock peer would answer in clear
         unsure = tuple(dict.fromkeys(k for k in keys if k not in self._held and k not in peer.fetched))
         if unsure:
             turn.add(Lookup(peer.node_id, unsure[: limits.FETCH_WAITING]))
@@ -143,7 +145,7 @@ class Fetching:
     def _answer(self, peer: Peer, event: RecordLoaded, turn: Turn) -> None:
         link = peer.active
         session = link.speaking if link is not None and not link.full else None
-        if link is None or session is None:
+        if link is None or not isinstance(session, _core.Session):
             turn.count("fetches.refused.slow")
             return
         record = event.record

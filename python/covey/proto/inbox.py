@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from covey import _core
 from covey.model import Block, CategoryVerdict, Decision, Delivery, Judgement
 from covey.proto.news import Delivered, Judged, MoodHeard, News
 from covey.proto.receipts import Receipt
-
-if TYPE_CHECKING:
-    from covey import _core
 
 _HELD = frozenset({"admitted", "duplicate"})
 
@@ -29,6 +26,8 @@ class Origin:
     loopback: bool
     context: frozenset[str]
     received_ms: int
+    claimed: str | None = None
+    """The fingerprint of the key a stock peer says it has; None where a session proved the peer."""
 
 
 class Trust:
@@ -73,6 +72,18 @@ class Trust:
         """Learn which key a nodeId is bound to."""
         self._fingerprints[node_id] = key_fingerprint
 
+    def proven(self, node_id: str) -> bool:
+        """Tell whether this nodeId has ever proved a key here, or is told to."""
+        return node_id in self._fingerprints or node_id in self._pins
+
+    def admits_claim(self, key_fingerprint: str) -> bool:
+        """Tell whether a peer that proves nothing gets a session: where only trusted ones do, for its key."""
+        return not self._strict or key_fingerprint in self._trusted
+
+    def trusts_key(self, key_fingerprint: str) -> bool:
+        """Tell whether this key is trusted, whoever holds it."""
+        return key_fingerprint in self._trusted
+
     def trusts(self, node_id: str) -> bool:
         """Tell whether this identity is trusted, by nodeId or by the key it is bound to."""
         return node_id in self._trusted or self._fingerprints.get(node_id) in self._trusted
@@ -81,13 +92,17 @@ class Trust:
         """Tell whether this author's block may wake an agent."""
         if key in origin.context:
             return False
-        if self._strangers_wake or self.trusts(author_node_id):
+        if self._strangers_wake:
+            return True
+        # A claimed nodeId is anybody's: only the key that signed counts.
+        named = self.trusts(author_node_id) if origin.claimed is None else origin.claimed in self._trusted
+        if named:
             return True
         return origin.loopback and author_node_id == origin.node_id
 
 
-def block_of(record: _core.Record) -> Block:
-    """Return a verified record as the Python floors read it."""
+def block_of(record: _core.Record | _core.Hearsay) -> Block:
+    """Return a verified record, or marked hearsay, as the Python floors read it."""
     return Block(
         key=record.key,
         assertion_id=record.assertion_id,
@@ -98,6 +113,7 @@ def block_of(record: _core.Record) -> Block:
         to=record.to,
         parents=tuple(record.parents),
         categories=record.categories,
+        proof="legacy" if isinstance(record, _core.Hearsay) else "signature",
     )
 
 
@@ -141,7 +157,7 @@ def news_of(outcome: _core.Outcome, origin: Origin, trust: Trust, *, held: bool)
         judgement=judgement,
     )
     told: list[News] = [judged]
-    record = outcome.record
+    record = outcome.record or outcome.hearsay
     if outcome.deliver and record is not None and not held:
         told.append(Delivered(_delivery(record, judgement, outcome, origin, trust)))
     elif outcome.mood:
@@ -171,7 +187,11 @@ def _why(outcome: _core.Outcome) -> str:
 
 
 def _delivery(
-    record: _core.Record, judgement: Judgement | None, outcome: _core.Outcome, origin: Origin, trust: Trust
+    record: _core.Record | _core.Hearsay,
+    judgement: Judgement | None,
+    outcome: _core.Outcome,
+    origin: Origin,
+    trust: Trust,
 ) -> Delivery:
     return Delivery(
         block=block_of(record),

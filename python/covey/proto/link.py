@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from covey import _core
     from covey.proto.delivery import Outlet
+    from covey.proto.legacy import Line
     from covey.proto.receipts import Receipt
 
 LinkState = Literal["dialling", "handshake", "open", "closing"]
@@ -61,7 +62,7 @@ class Link:
     path: str = "inbound"
     """How we came by it: inbound, static, or the discovery source's name."""
     state: LinkState = "dialling"
-    session: _core.Session | None = None
+    session: Line | None = None
     node_id: str | None = None
     """Whose it is, once proven."""
     opened_at: float = 0.0
@@ -88,7 +89,7 @@ class Link:
         return self.state == "closing"
 
     @property
-    def speaking(self) -> _core.Session | None:
+    def speaking(self) -> Line | None:
         """Return the session if it still seals. One that a bad frame ended is closed before we hear of it."""
         session = self.session
         if self.state != "open" or session is None or session.state != "open":
@@ -106,6 +107,8 @@ class Peer:
     fingerprint: str
     outlet: Outlet
     implementation: str = ""
+    claimed: bool = False
+    """A stock peer: its nodeId, name and key are what it says."""
     receipts: bool = False
     """Both sides offered `x-covey-delivery-v1`."""
     links: list[Link] = field(default_factory=list)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from covey import _core, limits
 from covey.model import EmissionRefused, Minted, PeerSend, PeerView, SendState
-from covey.proto import delivery, receipts
+from covey.proto import delivery, legacy, receipts
 from covey.proto import effects as fx
 from covey.proto.emission import Emission, Pending
 from covey.proto.fetching import Fetching
@@ -137,6 +137,10 @@ class NodeEngine:
             self._trust.bound(node_id, fingerprint(public_key))
         for host, port in self.options.addresses:
             self._sessions.dial(self._roster.static(host, port), turn)
+        if self.options.legacy and self.options.gate is None:  # a stock peer has no grant to show
+            turn.log("warn", "legacy-profile", notice=legacy.NOTICE)
+            for host, port in self.options.stock_peers:
+                self._sessions.dial(self._roster.static(host, port, stock=True), turn)
 
     def _on_failed(self, event: fx.LinkFailed, turn: Turn) -> None:
         turn.count("dials.failed")
@@ -198,7 +202,10 @@ class NodeEngine:
             self._enter(link, event, turn)
 
     def _enter(self, link: Link, event: _core.Authenticated, turn: Turn) -> None:
-        peer = self._sessions.authenticated(link, event, turn)
+        self._open(self._sessions.authenticated(link, event, turn), link, turn)
+
+    def _open(self, peer: Peer | None, link: Link, turn: Turn) -> None:
+        """Greet a peer on a link that has just opened, where it was taken."""
         if peer is None:
             return
         self._greet(peer, link, turn)
@@ -458,6 +465,10 @@ class NodeEngine:
         return {
             _core.Authenticated: self._said_authenticated,
             _core.Records: self._said_records,
+            _core.LegacyClaimed: lambda link, said, turn: self._open(
+                self._sessions.claimed(link, said.peer, turn), link, turn
+            ),
+            **legacy.table(self._reception),
             _core.Control: self._said_control,
             _core.Ignored: self._said_ignored,
             _core.Refused: self._said_refused,

@@ -54,6 +54,7 @@ class NodeOptions:
     `trust` says who gets a session: `tofu` anyone, the first key of a nodeId stays; `strict` only who is
     trusted under a known key; `open` as tofu, and strangers wake. `pins` name the one key a nodeId may prove.
     `gate` names the owner of a gated room: who comes shows the owner's grant.
+    `legacy` lets the room hold stock Node peers, whose addresses `stock_peers` are always dialled.
     `receipts` tells senders what became of their blocks (`x-covey-delivery`).
     """
 
@@ -70,4 +71,6 @@ class NodeOptions:
     gate: GateOptions | None = None
     receipts: bool = True
     relays: tuple[RelayOptions, ...] = ()
+    legacy: bool = False
+    stock_peers: tuple[tuple[str, int], ...] = ()
     admission: AdmissionOptions = AdmissionOptions()

@@ -82,6 +82,8 @@ class Candidate:
     key: str
     node_id: str | None
     always: bool
+    stock: bool = False
+    """A stock Node peer, by the configuration's word."""
     addresses: dict[str, tuple[Address, ...]] = field(default_factory=dict)
     attempts: int = 0
     link: int | None = None
@@ -139,11 +141,12 @@ class Roster:
         if not found.addresses and found.link is None:
             self._forget(found)
 
-    def static(self, host: str, port: int) -> str:
+    def static(self, host: str, port: int, *, stock: bool = False) -> str:
         """Take a static address, always dialled; return its candidate's key."""
         key = f"{host}:{port}"
         if key not in self._candidates:
-            self._candidates[key] = Candidate(key, None, always=True, addresses={"static": ((host, port),)})
+            known: dict[str, tuple[Address, ...]] = {"static": ((host, port),)}
+            self._candidates[key] = Candidate(key, None, always=True, stock=stock, addresses=known)
         return key
 
     def dial(self, key: str, connected: Iterable[str], turn: Turn) -> Link | None:

@@ -128,7 +128,8 @@ class Reception:
         peer = self._sessions.peers.get(node_id)
         name = peer.name if peer else ""
         context = link.context.union(peer.fetched) if peer and peer.fetched else link.context
-        return Origin(node_id, name, link.loopback, context, turn.now.wall_ms)
+        claimed = peer.fingerprint if peer and peer.claimed else None
+        return Origin(node_id, name, link.loopback, context, turn.now.wall_ms, claimed)
 
     def _go_on(self, turn: Turn) -> None:
         """Tell what is durable, then let the links read on that had to wait for the store."""

@@ -193,7 +193,7 @@ class RelayPaths:
 
     def _feed(self, link: Link, frame: bytes, turn: Turn) -> None:
         session = link.session
-        if session is None or link.closing:
+        if not isinstance(session, _core.Session) or link.closing:
             return
         if len(link.waiting) >= limits.RELAY_WAITING_BATCHES:
             # a relay has one reading for all of its peers, so one peer's is not paused: it is ended
@@ -291,7 +291,7 @@ def _timer(key: Key) -> tuple[str, str]:
 
 def _names(link: Link) -> str | None:
     """Return the id of a link's session."""
-    hello = link.session.peer if link.session is not None else None
+    hello = link.session.peer if isinstance(link.session, _core.Session) else None
     return hello.session_id if hello is not None else None
 
 

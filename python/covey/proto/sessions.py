@@ -15,6 +15,7 @@ from covey.model import PeerView, SendState
 from covey.proto import delivery
 from covey.proto.effects import Bind, Close, LinkOpened, Notify, RelaySend, Write
 from covey.proto.inbox import Trust
+from covey.proto.legacy import StockPeers
 from covey.proto.link import Lane, Link, Peer
 from covey.proto.news import PeerJoined, PeerLeft, PeerSlow
 from covey.proto.peers import Roster, fingerprint, standing
@@ -49,6 +50,7 @@ class Sessions:
         self._trust = trust
         self._roster = roster
         self._timers = timers
+        self._stock = StockPeers(identity, options.room)
         self._dirty: set[int] = set()
         self._unproven = [0, 0]
         """Links in their handshake: on TCP, and through relays. One must not crowd out the other."""
@@ -86,6 +88,8 @@ class Sessions:
             link.session = _core.Session.server(
                 self._identity, room=self._room, extensions=self._extensions, entropy=event.entropy
             )
+        elif candidate is not None and candidate.stock:
+            link.session = self._stock.dial(event.entropy)
         else:
             link.session = _core.Session.client(
                 self._identity,
@@ -124,16 +128,28 @@ class Sessions:
             return None
         if bound == "bound":
             turn.add(Bind(hello.node_id, hello.public_key, hello.name))
+        self._unclaim(hello.node_id, turn)
         self._prove(link, hello.node_id, turn)
         peer = self._peer(hello)
-        peer.links.append(link)
-        trusted = self._trust.trusts(peer.node_id)
-        if not link.loopback and not trusted:
-            link.lane = Lane(limits.STRANGER_RECORDS_PER_SECOND, limits.STRANGER_RECORDS_BURST)
-        turn.count("sessions.opened")
-        if len(peer.links) == 1:
-            self._timers.cancel(("retain", peer.node_id))
-            turn.count("peers.joined")
+        self._take(peer, link, turn)
+        return peer
+
+    def claimed(self, link: Link, said: _core.LegacyPeer, turn: Turn) -> Peer | None:
+        """Take a stock peer at its word; None where it cannot stand beside what is proven or was said."""
+        mark = fingerprint(said.public_key)
+        peer = self.peers.get(said.node_id)
+        why = self._stock.refuses(said, mark, self._trust)
+        if why is not None:
+            turn.log("warn", "claim-refused", reason=why, node_id=said.node_id, address=link.address)
+            self.end(link, why, turn)
+            return None
+        self._prove(link, said.node_id, turn)
+        if peer is None:
+            peer = Peer(said.node_id, said.name, said.public_key, mark, delivery.Outlet(), claimed=True)
+            self.peers[said.node_id] = peer
+        peer.name = said.name
+        peer.implementation = "legacy"
+        self._take(peer, link, turn)
         return peer
 
     def elect(self, peer: Peer, turn: Turn) -> None:
@@ -291,12 +307,35 @@ class Sessions:
             fingerprint=peer.fingerprint,
             path="+".join(dict.fromkeys(paths)),
             state=state,
-            trusted=self._trust.trusts(peer.node_id),
+            trusted=self._trusts(peer),
             implementation=peer.implementation,
             address=link.address if link else "",
         )
 
     # --- below ----------------------------------------------------------------------------------
+
+    def _trusts(self, peer: Peer) -> bool:
+        """Tell whether a peer is trusted: one that only claims its nodeId, by the key it says alone."""
+        return self._trust.trusts_key(peer.fingerprint) if peer.claimed else self._trust.trusts(peer.node_id)
+
+    def _take(self, peer: Peer, link: Link, turn: Turn) -> None:
+        """Give a peer one more open link."""
+        peer.links.append(link)
+        if not link.loopback and not self._trusts(peer):
+            link.lane = Lane(limits.STRANGER_RECORDS_PER_SECOND, limits.STRANGER_RECORDS_BURST)
+        turn.count("sessions.opened")
+        if len(peer.links) == 1:
+            self._timers.cancel(("retain", peer.node_id))
+            turn.count("peers.joined")
+
+    def _unclaim(self, node_id: str, turn: Turn) -> None:
+        """Let go of whoever claimed a nodeId that somebody now proves."""
+        peer = self.peers.get(node_id)
+        if peer is None or not peer.claimed:
+            return
+        for link in tuple(peer.links):
+            self.end(link, "claim_disproved", turn)
+        self.forget(node_id, turn)
 
     def _prove(self, link: Link, node_id: str, turn: Turn) -> None:
         link.state, link.node_id = "open", node_id
@@ -320,7 +359,7 @@ class Sessions:
     def _write(self, link: Link, turn: Turn) -> None:
         if link.session is None or link.state in ("dialling", "closing"):
             return
-        if link.relay is not None:
+        if link.relay is not None and isinstance(link.session, _core.Session):
             for frame in link.session.take_messages():
                 turn.count("bytes.out", len(frame))
                 turn.add(RelaySend(link.relay, link.remote, frame))

@@ -102,6 +102,7 @@ def block_as_dict(block: Block | StoredRecord) -> Result:
         "to": block.to,
         "parents": list(block.parents),
         "said": said(block.categories),
+        "proof": block.proof,
     }
 
 

@@ -228,6 +228,7 @@ class Node:
             "fingerprint": self.identity.fingerprint,
             "room": self.options.room,
             "listening": None if self.port is None else f"{self.options.host}:{self.port}",
+            "profile": "legacy" if self.options.legacy else "core-secure",
             "lan": self.options.lan,
             "trust": self.options.trust,
             "gated": self.options.gate is not None,

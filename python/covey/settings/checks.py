@@ -13,6 +13,7 @@ from covey.settings.values import Settings
 
 def check(settings: Settings, report: Report) -> None:
     """Report every contradiction between keys."""
+    _check_mesh(settings, report)
     _check_relays(settings, report)
     _check_model(settings, report)
     _check_rules(settings, report)
@@ -32,6 +33,24 @@ def _check_relays(settings: Settings, report: Report) -> None:
             )
     if len(set(mesh.relay)) != len(mesh.relay):
         report(("mesh", "relay"), "each relay once", "one of them twice")
+
+
+def _check_mesh(settings: Settings, report: Report) -> None:
+    mesh = settings.mesh
+    if mesh.profile == "legacy" and mesh.room_owner is not None:
+        report(
+            ("mesh", "profile"),
+            '"core-secure" in a room that has an owner',
+            '"legacy"',
+            "stock Node peers have no grant to show: leave out room_owner, or the profile",
+        )
+    if mesh.stock_peers and mesh.profile != "legacy":
+        report(
+            ("mesh", "stock_peers"),
+            'profile = "legacy", which says that they prove nothing',
+            f'profile = "{mesh.profile}"',
+            'set profile = "legacy" under [mesh], or remove the key',
+        )
 
 
 def _check_model(settings: Settings, report: Report) -> None:

@@ -69,6 +69,16 @@ class MeshSettings:
     room_grant: Path | None = key(
         Text(1, 4_096, parse=Path), "file with the grant this peer shows, made by covey grant", default=None
     )
+    profile: str = key(
+        OneOf(("core-secure", "legacy")),
+        "legacy: the room holds stock Node peers, who prove nothing (SECURITY.md)",
+        default="core-secure",
+    )
+    stock_peers: tuple[StaticPeer, ...] = key(
+        ListOf(Text(1, 300, parse=StaticPeer.parse), limits.STATIC_PEERS),
+        "addresses of stock Node peers to dial, as host:port; only with the legacy profile",
+        default=(),
+    )
     relay: tuple[str, ...] = key(
         ListOf(Text(1, limits.URL_CHARS, parse=grammar.relay_url), limits.RELAYS, or_single=True),
         "relays to be reachable through, as wss:// addresses; the first is preferred",

@@ -70,4 +70,5 @@ def block_of(row: _core.StoredRecord) -> Block:
         to=row.to,
         parents=row.parents,
         categories=row.categories,
+        proof=row.proof,
     )

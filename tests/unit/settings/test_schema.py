@@ -66,6 +66,7 @@ def test_every_documented_key_is_there() -> None:
     keys = {".".join(at) for at, _ in LEAVES}
     documented = """
         identity.name identity.role mesh.room mesh.group mesh.lan mesh.listen mesh.peers
+        mesh.profile mesh.stock_peers
         model.adapter model.api_key model.base_url model.model_name model.max_tokens_per_call
         context.k_lineage context.n_own context.n_room context.n_group
         context.max_context_tokens budget.max_wakes_per_minute budget.max_wakes_per_hour

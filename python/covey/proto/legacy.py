@@ -1,0 +1,141 @@
+"""The wire of stock Node peers, in a room whose owner asked for it: who says its name there proves nothing.
+
+A connection is of this wire only because we dialled an address that is named as a stock peer's.
+It never becomes one because another handshake failed, and no accepted connection is one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from covey import _core, limits
+
+if TYPE_CHECKING:
+    from covey.proto.inbox import Trust
+    from covey.proto.link import Link
+    from covey.proto.reception import Reception
+    from covey.proto.turn import Turn
+
+NOTICE: Final = (
+    "legacy profile: stock Node peers prove nothing; whoever answers at their address can claim their name, "
+    "read what they are sent, and be heard as them (SECURITY.md)"
+)
+"""What that wire cannot secure, said once at start."""
+
+_SENT: Final = frozenset({"ping", "pong"})
+
+
+class LegacyLine:
+    """A legacy connection with the face of a session: what this wire has no form for is left unsaid."""
+
+    __slots__ = ("_context", "_session")
+
+    def __init__(self, session: _core.LegacySession) -> None:
+        self._session = session
+        self._context: frozenset[str] = frozenset()
+
+    @property
+    def state(self) -> Literal["handshake", "open", "closed"]:
+        """Return where the connection stands."""
+        return self._session.state
+
+    def receive(self, data: bytes) -> Sequence[_core.LegacyEvent]:
+        """Take what was read; return what happened, in order."""
+        return self._session.receive(data)
+
+    def take_output(self) -> bytes:
+        """Return the bytes that wait."""
+        return self._session.take_output()
+
+    def send_anchors(self, keys: Sequence[str] = ()) -> None:
+        """Remember which of the coming records are context: this wire marks each of them instead."""
+        self._context = frozenset(keys)
+
+    def send_records(self, records: Sequence[_core.Record]) -> int:
+        """Say own records in the peer's form; return how many."""
+        for record in records:
+            self._session.send_record(record, anchor=record.key in self._context)
+        return len(records)
+
+    def send_control(self, frame: bytes) -> None:
+        """Send a ping or a pong; no other control frame has a form here, and `mood` kills a stock peer."""
+        kind = json.loads(frame)["type"]
+        if kind in _SENT:
+            self._session.send_control(kind)
+
+    def decline(self, request_id: str, key: str, *, now_ms: int) -> None:
+        """Answer a fetch with having nothing: this wire would show the block to anybody, in clear."""
+        self._session.send_fetched(request_id, key, now_ms=now_ms)
+
+    def close(self, _code: int, _message: str) -> None:
+        """End it; this wire has no word for why."""
+        self._session.close()
+
+
+Line = _core.Session | LegacyLine
+
+
+class StockPeers:
+    """What this node is to stock peers, and what each of them said first in this run."""
+
+    def __init__(self, identity: _core.Identity, room: str) -> None:
+        self._identity = identity
+        self._room = room
+        self._secret = b""
+        self._said: dict[str, str] = {}
+        """Key fingerprints by nodeId: the first one said stays while the process lives."""
+
+    def dial(self, entropy: bytes) -> LegacyLine:
+        """Begin on a connection to a stock peer's address.
+
+        Args:
+            entropy: 64 bytes of this connection's; half of the first become the agreement key of this run,
+                which stock peers keep by nodeId and which must therefore be one for all connections.
+        """
+        fresh, own = entropy[:32], entropy[32:]
+        self._secret = self._secret or own
+        session = _core.LegacySession.client(
+            self._identity, room=self._room, secret=self._secret, entropy=fresh
+        )
+        return LegacyLine(session)
+
+    def refuses(self, said: _core.LegacyPeer, mark: str, trust: Trust) -> str | None:
+        """Return why a claim cannot stand; None, and the claim is remembered, where it can."""
+        if trust.proven(said.node_id):
+            return "claims_a_proven_id"
+        if not trust.admits_claim(mark):
+            return "not_trusted"
+        if not said.seals:
+            return "claims_no_sealing_key"
+        if self._said.get(said.node_id, mark) != mark:
+            return "claims_another_key"
+        if len(self._said) >= limits.CANDIDATES and said.node_id not in self._said:
+            return "claims_too_many"
+        self._said[said.node_id] = mark
+        return None
+
+
+def table(reception: Reception) -> dict[type, Callable[[Link, Any, Turn], None]]:
+    """Return what answers each thing a stock peer says, beside its claim and what a session says too."""
+
+    def hearsay(link: Link, event: _core.LegacyRecords, turn: Turn) -> None:
+        for record in event.records:
+            if record.standing != "signed":
+                turn.count(f"records.refused.{record.standing}")
+                reception.complain(link, "record-refused", record.standing, record.key, turn)
+        marked = [record.content_key for record in event.records if record.anchor]
+        link.context |= frozenset(marked[: limits.ANCHOR_KEYS - len(link.context)])
+        reception.take(link, event.batch, turn)
+
+    def fetch(link: Link, event: _core.LegacyFetch, turn: Turn) -> None:
+        session = link.speaking
+        if isinstance(session, LegacyLine) and not link.full:
+            session.decline(event.request_id, event.key, now_ms=turn.now.wall_ms)
+            turn.count("fetches.declined")
+
+    def fetched(_link: Link, _event: _core.LegacyFetched, turn: Turn) -> None:
+        turn.count("frames.ignored.cmb-fetch-result")  # nothing here asks a stock peer for a block
+
+    return {_core.LegacyRecords: hearsay, _core.LegacyFetch: fetch, _core.LegacyFetched: fetched}

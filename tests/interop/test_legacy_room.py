@@ -1,0 +1,63 @@
+"""A whole covey peer and a stock Node peer in one room: each hears the other, and an agent answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.program import ROOM, Program
+from tests.interop.stock import StockNode, reference, stock_node
+
+CONFIG = """
+[identity]
+name = "echo"
+role = "generic"
+[mesh]
+room = "ROOM"
+profile = "legacy"
+stock_peers = ["127.0.0.1:PORT"]
+[model]
+adapter = "scripted"
+[[scripted.rules]]
+when = { author = "stock" }
+emit = { focus = "heard: {focus}", issue = "an echo", intent = "to answer {author}" }
+"""
+
+
+@pytest.fixture
+def covey(tmp_path: Path) -> Program:
+    return Program(tmp_path / "covey")
+
+
+def configured(folder: Path, stock: StockNode) -> Path:
+    path = folder / "agent.toml"
+    path.write_text(CONFIG.replace("ROOM", ROOM).replace("PORT", str(stock.port)), encoding="utf-8")
+    return path
+
+
+def test_an_agent_wakes_on_a_stock_peers_block_and_is_verified_there(covey: Program, tmp_path: Path) -> None:
+    with stock_node(reference(), tmp_path / "stock", ROOM) as stock:
+        config = configured(tmp_path, stock)
+        with covey.start("run", "--config", str(config), "--json") as echo:
+            node_id = echo.event("ready")["node_id"]
+            assert stock.wait("joined")["id"] == node_id
+            asked = stock.do("remember", categories={"focus": "is it red?"}, to=node_id)["key"]
+            assert echo.event("agent-woke")["keys"] == [asked]
+            answered = echo.event("agent-emitted")["key"]
+            accepted = stock.wait("accepted")
+            assert (accepted["key"], accepted["verified"]) == (answered, True)
+            assert "focus: heard: is it red?" in accepted["content"]
+
+            status = covey("status", "echo")
+            assert "legacy: stock peers prove nothing" in status.out
+            chain = covey("trace", "echo", answered, "--json").json["chain"]
+            assert [(entry["block"]["key"], entry["block"]["proof"]) for entry in chain] == [
+                (answered, "signature"),
+                (asked, "legacy"),
+            ]
+            assert covey("stop", "echo").code == 0
+            assert echo.process.wait(20) == 0
+            assert echo.process.stderr is not None
+            assert echo.process.stderr.read().count("stock Node peers prove nothing") == 1
+        assert stock.stop() == 0
