@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::wire::{WireApplication, WireCategories, WireMetadata, WirePlaintext, WireRecord};
+use super::wire::{Stated, WireApplication, WireCategories, WireMetadata, WirePlaintext, WireRecord};
 use super::{ADDRESS_SCHEME, Application, CategoryEntry, Metadata, Record, SIGNATURE_SUITE};
 use crate::category::{COUNT, Category};
 use crate::error::{Reason, Refusal};
@@ -17,10 +17,10 @@ use crate::{limits, text};
 pub fn record(json: &[u8]) -> Result<Record, Refusal> {
     let wire: WireRecord<'_> = parse_object(json)?;
     let data = match &wire.metadata.0.application {
-        Some(Object(application)) => {
+        Stated::There(Object(application)) => {
             Some(application.data.clone().ok_or_else(|| schema("metadata.application.data: missing"))?)
         }
-        None => None,
+        Stated::Null | Stated::Absent => None,
     };
     let record = project(wire.categories, wire.metadata.0, data)?;
     // The measure counts the record as it came, unsigned members included (§8.8.6).
@@ -32,10 +32,15 @@ pub fn record(json: &[u8]) -> Result<Record, Refusal> {
 pub fn envelope(metadata: &[u8], plaintext: &[u8]) -> Result<Record, Refusal> {
     let metadata: WireMetadata<'_> = parse_object(metadata)?;
     let opened: WirePlaintext<'_> = parse_object(plaintext)?;
-    if metadata.application.as_ref().is_some_and(|Object(application)| application.data.is_some()) {
-        return Err(schema("metadata.application.data: belongs to the sealed part"));
-    }
-    if metadata.application.is_some() != opened.application_data.is_some() {
+    let carried = match &metadata.application {
+        Stated::Absent => return Err(schema("metadata.application: missing; null says that there is none")),
+        Stated::Null => false,
+        Stated::There(Object(application)) if application.data.is_some() => {
+            return Err(schema("metadata.application.data: belongs to the sealed part"));
+        }
+        Stated::There(_) => true,
+    };
+    if carried != opened.application_data.is_some() {
         return Err(schema("applicationData: expected exactly where metadata.application is"));
     }
     let record = project(opened.categories, metadata, opened.application_data)?;
@@ -82,7 +87,7 @@ fn read_metadata(wire: WireMetadata<'_>, data: Option<Cow<'_, str>>) -> Result<M
         return Err(schema("metadata.room: expected an identifier of §5.8"));
     }
     let application = match (wire.application, data) {
-        (Some(Object(application)), Some(data)) => Some(read_application(&application, &data)?),
+        (Stated::There(Object(application)), Some(data)) => Some(read_application(&application, &data)?),
         _ => None,
     };
     Ok(Metadata {

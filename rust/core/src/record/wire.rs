@@ -51,12 +51,28 @@ pub struct WireMetadata<'a> {
     pub to: Option<Cow<'a, str>>,
     #[serde(borrow, deserialize_with = "required")]
     pub lineage: Option<Object<WireLineage<'a>>>,
+    /// A whole record may leave it out (update 1 schema), an envelope may not.
     #[serde(borrow, default)]
-    pub application: Option<Object<WireApplication<'a>>>,
+    pub application: Stated<Object<WireApplication<'a>>>,
     #[serde(borrow)]
     pub sig_alg: Cow<'a, str>,
     #[serde(borrow)]
     pub sig: Cow<'a, str>,
+}
+
+/// A member of which it matters whether it was null or absent.
+#[derive(Default)]
+pub enum Stated<T> {
+    #[default]
+    Absent,
+    Null,
+    There(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Stated<T> {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        Option::deserialize(source).map(|value| value.map_or(Self::Null, Self::There))
+    }
 }
 
 #[derive(serde::Deserialize)]
