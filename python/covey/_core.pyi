@@ -114,6 +114,7 @@ def category_key(name: str, text: str) -> str: ...
 def content_key(categories: Mapping[str, str]) -> str: ...
 def sign(draft: Draft, key: SigningKey | Identity) -> Record: ...
 def verify(record: Unverified | Record, public_key: bytes) -> Record: ...
+def verify_signature(message: bytes, signature: bytes, public_key: bytes) -> None: ...
 def verify_batch(
     records: Sequence[Unverified | Record], public_keys: Sequence[bytes]
 ) -> list[Record | CoreError]: ...
@@ -231,6 +232,10 @@ class Closed:
 Event: TypeAlias = Authenticated | Records | Control | Ignored | Refused | Closed
 
 # --- stock Node peers 0.12 (rust/py/src/legacy.rs) ---
+
+def legacy_key(
+    categories: Mapping[str, str], *, parents: Sequence[str] = ..., receiver: str | None = None
+) -> str: ...
 
 @final
 class LegacySession:
@@ -472,6 +477,13 @@ def encode(text: str, kernel: str = "ngram-h32") -> list[float]: ...
 def evaluate(
     record: Record | Mapping[str, str],
     anchors: Sequence[Record | Mapping[str, str] | tuple[Record | Mapping[str, str], float]],
+    profile: str | Mapping[str, float | Sequence[float] | Mapping[str, float]] = "uniform",
+    *,
+    age_seconds: float = 0.0,
+) -> Evaluation: ...
+def evaluate_vectors(
+    incoming: Mapping[str, Sequence[float]],
+    anchors: Sequence[Mapping[str, Sequence[float]]],
     profile: str | Mapping[str, float | Sequence[float] | Mapping[str, float]] = "uniform",
     *,
     age_seconds: float = 0.0,

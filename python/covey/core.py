@@ -22,9 +22,11 @@ from covey._core import (
     content_key,
     encode,
     evaluate,
+    evaluate_vectors,
     sign,
     verify,
     verify_batch,
+    verify_signature,
 )
 
 __all__ = [
@@ -43,7 +45,9 @@ __all__ = [
     "content_key",
     "encode",
     "evaluate",
+    "evaluate_vectors",
     "sign",
     "verify",
     "verify_batch",
+    "verify_signature",
 ]

@@ -2,10 +2,12 @@
 
 use covey_core::id::NodeId;
 use covey_core::identity;
+use covey_core::signature;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::errors::mapped;
+use crate::keys;
 
 /// An Ed25519 signing key, made of a 32-byte seed.
 #[pyclass(frozen, module = "covey._core")]
@@ -64,4 +66,14 @@ impl Identity {
     fn __repr__(&self) -> String {
         format!("Identity({} {})", self.inner.name(), self.inner.node_id())
     }
+}
+
+/// Verify an Ed25519 signature over any bytes by the one strict rule (update 1, §18.3.2).
+///
+/// Raises:
+///     CoreError: invalid_key or bad_signature.
+#[pyfunction]
+pub fn verify_signature(py: Python<'_>, message: &[u8], signature: [u8; 64], public_key: [u8; 32]) -> PyResult<()> {
+    let judged = py.detach(|| signature::verify_bytes(message, &signature, &keys::checked(public_key)?));
+    mapped(py, judged)
 }

@@ -5,17 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use covey_core::Refusal;
 use covey_core::category::Category;
 use covey_core::handshake::Role;
+use covey_core::hash::hex;
 use covey_core::id::NodeId;
 use covey_core::record::Verified;
+use covey_legacy::address;
 use covey_legacy::seal::AgreementKey;
 use covey_legacy::session::{self, Claimed, Config, Event, Heard};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyMapping, PyTuple};
 
 use crate::batch::RecordBatch;
 use crate::errors::mapped;
 use crate::identity::Identity;
-use crate::record::Record;
+use crate::record::{Record, texts};
 use crate::session::{Closed, Control, Ignored, Refused};
 
 /// One connection to a stock Node peer 0.12, without its socket. Nothing about the peer is proven.
@@ -305,8 +307,26 @@ fn python_event(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAny>> {
     })
 }
 
-/// Put this room's classes into the module.
+/// Return the `cmb1-` address of MMP 1.1 (§8.2.1): of a root, or of a remix with its parents and its receiver.
+/// Absent and empty categories count as "neutral".
+#[pyfunction]
+#[pyo3(signature = (categories, *, parents=Vec::new(), receiver=None))]
+pub fn legacy_key(
+    py: Python<'_>,
+    categories: &Bound<'_, PyMapping>,
+    parents: Vec<String>,
+    receiver: Option<&str>,
+) -> PyResult<String> {
+    let texts = texts(py, categories)?;
+    let texts = texts.each_ref().map(String::as_str);
+    let digest =
+        if parents.is_empty() { address::flat_root(texts) } else { address::flat_remix(texts, &parents, receiver) };
+    Ok(format!("cmb1-{}", hex(&digest)))
+}
+
+/// Put this room's classes and functions into the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(legacy_key, module)?)?;
     module.add_class::<LegacySession>()?;
     module.add_class::<LegacyPeer>()?;
     module.add_class::<LegacyRecord>()?;

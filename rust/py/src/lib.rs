@@ -38,6 +38,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<svaf::CategoryVerdict>()?;
     module.add_function(wrap_pyfunction!(svaf::encode, module)?)?;
     module.add_function(wrap_pyfunction!(svaf::evaluate, module)?)?;
+    module.add_function(wrap_pyfunction!(svaf::evaluate_vectors, module)?)?;
     module.add_class::<store::Store>()?;
     module.add_class::<store_rows::StoredRecord>()?;
     module.add_class::<store_rows::RecallResult>()?;
@@ -60,6 +61,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(routing::peek_frame, module)?)?;
     authority::register(module)?;
     module.add_class::<grant::RoomGrant>()?;
+    module.add_function(wrap_pyfunction!(identity::verify_signature, module)?)?;
     session::register(module)?;
     legacy::register(module)?;
     Ok(())

@@ -208,6 +208,51 @@ pub fn evaluate(
     Ok(Evaluation { inner, gate })
 }
 
+/// Judge vectors that are already encoded: the published arithmetic by itself, whatever the encoder.
+///
+/// Args:
+///     incoming: Category to vector, at most 32 numbers each; an absent category is silent.
+///     anchors: What memory holds, in the same form.
+///     profile: As in `evaluate`.
+///     age_seconds: The block's own age.
+///
+/// Raises:
+///     CoreError: invalid_category or invalid_argument, naming what was expected.
+#[pyfunction]
+#[pyo3(signature = (incoming, anchors, profile=Profile::Named("uniform".to_owned()), *, age_seconds=0.0))]
+pub fn evaluate_vectors(
+    py: Python<'_>,
+    incoming: &Bound<'_, PyMapping>,
+    anchors: Vec<Bound<'_, PyMapping>>,
+    profile: Profile<'_>,
+    age_seconds: f64,
+) -> PyResult<Evaluation> {
+    let gate = gate(py, &profile)?;
+    let incoming = vectors(py, incoming)?;
+    let held = anchors.iter().map(|anchor| vectors(py, anchor)).collect::<PyResult<Vec<_>>>()?;
+    let age_seconds = mapped(py, seconds("age_seconds", age_seconds))?;
+    let inner = py.detach(|| {
+        let anchors: Vec<_> = held.iter().map(|features| Anchor { features, decay: 1.0, confidence: 1.0 }).collect();
+        gate.evaluate(&incoming, age_seconds, &anchors, false)
+    });
+    Ok(Evaluation { inner, gate })
+}
+
+/// Read vectors by category; shorter ones are filled with zeros, which changes no angle.
+fn vectors(py: Python<'_>, mapping: &Bound<'_, PyMapping>) -> PyResult<Features<DIMENSIONS>> {
+    let mut found = [None; COUNT];
+    for (category, numbers) in named::<Vec<f64>>(py, mapping)? {
+        if numbers.len() > DIMENSIONS || numbers.iter().any(|number| !number.is_finite()) {
+            let detail = format!("{}: expected at most {DIMENSIONS} finite numbers", category.name());
+            return Err(refused(py, &Refusal::new(Reason::InvalidArgument, detail)));
+        }
+        let mut vector = [0.0; DIMENSIONS];
+        vector[..numbers.len()].copy_from_slice(&numbers);
+        found[category.index()] = Some(vector);
+    }
+    Ok(Features::from_vectors(found))
+}
+
 fn seconds(name: &str, age: f64) -> Result<f64, Refusal> {
     let usable = age.is_finite() && age >= 0.0;
     usable.then_some(age).ok_or_else(|| {
