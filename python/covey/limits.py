@@ -215,3 +215,13 @@ IPC_LEAVE_SECONDS: Final = 1.0  # what is written gets this long to leave when t
 IPC_RECEIPT_SECONDS: Final = 5.0  # default wait for what peers say of a block; on loopback they take 20 ms
 IPC_RECALL_BLOCKS: Final = 200  # blocks in one answer: about 200 KB of usual blocks
 IPC_TRACE_DEPTH: Final = 64  # generations in one tree; more than a person reads
+
+# --- conformance kit ---------------------------------------------------------------------------------
+CONFORM_FILES: Final = 2_000  # JSON files below one folder: the published repository has some 60
+CONFORM_FILE_BYTES: Final = 8_388_608  # one artifact; the largest published one has 428 kB
+CONFORM_LINE_BYTES: Final = (
+    16_777_216  # one line to or from an adapter: a text of four-byte signs past a bound, encoded
+)
+CONFORM_ANSWER_SECONDS: Final = 30.0  # one operation of another implementation, its start included
+CONFORM_SESSIONS: Final = 64  # sessions an adapter keeps open for the kit, which uses two at once
+CONFORM_DETAILS: Final = 20  # failures listed below the table; --json lists all

@@ -26,6 +26,8 @@ FLOORS: dict[str, int] = {
     "models": 4,
     "http": 4,
     "system": 4,
+    # also 4, the lowest that may read files and start a program: it judges the build, and nothing helps it
+    "conform": 4,
     # 5: capabilities, pure over ports
     "memory": 5,
     "cognition": 5,

@@ -43,6 +43,7 @@ COMMANDS: Final = {
         _command("trust", "say whom a peer trusts, and by which key"),
         _command("keygen", "make a peer's identity"),
         _command("fingerprint", "show a peer's identity"),
+        _command("conform", "try published vectors and schemas on this build, or on another"),
         _command("schema", "print the JSON Schema of agent.toml"),
     )
 }

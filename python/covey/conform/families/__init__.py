@@ -1,0 +1,1 @@
+"""The families of artifacts, one file each."""
