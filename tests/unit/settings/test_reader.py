@@ -117,7 +117,8 @@ def test_compatible_asks_for_what_nobody_can_guess() -> None:
         ('[mesh]\npeers = ["a:1",\n "b"]', "mesh.peers[1]", 18, "host:port", None),
         ('[mesh]\nprofile = "old"', "mesh.profile", 17, "core-secure, legacy", None),
         (
-            '[mesh]\nprofile = "legacy"\nroom = "den"\nroom_owner = "IVL40Zt5HSRFMkLhXy6rbLfP-ntqXtMAl5YOBpiB2xI"',
+            '[mesh]\nprofile = "legacy"\nroom = "den"\n'
+            'room_owner = "IVL40Zt5HSRFMkLhXy6rbLfP-ntqXtMAl5YOBpiB2xI"',
             "mesh.profile",
             17,
             "that has an owner",
