@@ -1,6 +1,7 @@
 //! The native module `covey._core`: converts values and maps errors, nothing else. No rule of the domain
 //! lives here. Classes are frozen; the GIL is released around real work; no lock is held while Python runs.
 
+mod attest;
 mod authority;
 mod batch;
 mod clock;
@@ -59,6 +60,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<routing::RelayMessage>()?;
     module.add_function(wrap_pyfunction!(routing::relay_message, module)?)?;
     module.add_function(wrap_pyfunction!(routing::peek_frame, module)?)?;
+    attest::register(module)?;
     authority::register(module)?;
     module.add_class::<grant::RoomGrant>()?;
     module.add_function(wrap_pyfunction!(identity::verify_signature, module)?)?;

@@ -78,6 +78,12 @@ impl From<Verdict> for Finding {
 }
 
 impl Finding {
+    /// Read one of the five words; `None` when it is none of them.
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [Self::Admit, Self::Guard, Self::Redundant, Self::Reject, Self::Silent];
+        all.into_iter().find(|finding| finding.as_str() == word)
+    }
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Admit => "admit",
@@ -152,7 +158,7 @@ impl Attestation {
     pub(super) fn from_wire(wire: WireAttestation) -> Result<Self, Refusal> {
         let prev = Link::parse(&wire.prev).filter(|prev| prev.fits(wire.seq));
         let prev = prev.ok_or_else(|| schema("prev: expected genesis exactly where seq is 1"))?;
-        let verdict = decision(&wire.verdict).ok_or_else(|| schema("verdict: none of the four"))?;
+        let verdict = Decision::parse(&wire.verdict).ok_or_else(|| schema("verdict: none of the four"))?;
         if !(1..=MAX_SAFE_INTEGER).contains(&wire.seq) || wire.at > MAX_SAFE_INTEGER {
             return Err(schema("seq, at: outside the safe integers"));
         }
@@ -239,11 +245,6 @@ struct Findings {
 }
 
 const _: () = assert!(Category::ALL.len() == 7, "the seven members above");
-
-fn decision(word: &str) -> Option<Decision> {
-    let all = [Decision::Aligned, Decision::Guarded, Decision::Redundant, Decision::Rejected];
-    all.into_iter().find(|decision| decision.as_str() == word)
-}
 
 pub(super) fn check_algorithm(name: &str) -> Result<(), Refusal> {
     if name == ALGORITHM { Ok(()) } else { Err(schema("sigAlg: expected ed25519")) }

@@ -16,6 +16,12 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// Read one of the four words; `None` when it is none of them.
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [Self::Aligned, Self::Guarded, Self::Redundant, Self::Rejected];
+        all.into_iter().find(|decision| decision.as_str() == word)
+    }
+
     /// Whether memory takes the record.
     pub const fn accepted(self) -> bool {
         matches!(self, Self::Aligned | Self::Guarded)
