@@ -138,6 +138,7 @@ class RelayPaths:
         self._full.discard(at)
         for key in [key for key in self._here if key[0] == at]:
             self._here.discard(key)
+            self._attempts.pop(key, None)
             self._timers.cancel(_timer(key))
         for key in [key for key in self._links if key[0] == at]:
             self._drop(key, "relay lost", turn)
