@@ -182,6 +182,15 @@ def test_frames_keep_their_pace_and_pongs_count_first():
     assert numbers == list(range(400))
 
 
+def test_much_for_one_peer_does_not_delay_another():
+    client = joined()
+    for number in range(limits.RELAY_PACE_BURST + 100):
+        client.do(rc.Send(BOB, b'{"n":%d}' % number))
+    client.do(rc.Send(CAROL, b'{"type":"client-hello"}'))
+    client.until(client.now + 0.2)
+    assert any(b"client-hello" in message for message in client.sent[-4:])
+
+
 def test_too_much_that_waits_is_said_and_more_is_given_back():
     client = joined(written=False)
     big = b'{"x":"' + b"x" * 900_000 + b'"}'

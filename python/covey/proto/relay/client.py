@@ -168,7 +168,8 @@ class RelayClient:
         """Names by nodeId, as the relay tells them."""
         self._timers = Timers()
         self._lane = Lane(limits.RELAY_PACE_PER_SECOND, limits.RELAY_PACE_BURST)
-        self._waiting: deque[tuple[str, bytes]] = deque()
+        self._waiting: dict[str, deque[bytes]] = {}
+        """By addressee, who take turns: much for one must not delay the handshake with another."""
         self._waiting_bytes = 0
         self._unwritten = 0
         self._full = False
@@ -259,8 +260,7 @@ class RelayClient:
     def _on_end(self, _event: End) -> None:
         connected = self.state in ("joining", "joined")
         while connected and self._waiting:  # what is sealed already may still go: goodbyes are among it
-            to, payload = self._waiting.popleft()
-            self._transmit(frames.envelope(to, payload))
+            self._transmit(self._next())
         if self.state in ("joining", "joined", "connecting"):
             self._effects.append(Hangup(frames.GOING_AWAY, "leaving"))
         self._timers.cancel(("retry", ""))
@@ -371,7 +371,7 @@ class RelayClient:
             why = "queue" if self.state == "joined" else "disconnected"
             self._effects.append(Undelivered(event.to, why))
             return
-        self._waiting.append((event.to, event.payload))
+        self._waiting.setdefault(event.to, deque()).append(event.payload)
         self._waiting_bytes += len(event.payload)
         self._pump()
         if not self._full and self._waiting_bytes > limits.RELAY_PACED_HIGH_BYTES:
@@ -387,11 +387,19 @@ class RelayClient:
                 self._timers.set(("pace", ""), self._now + wait)
                 break
             self._lane.tokens -= 1.0
-            to, payload = self._waiting.popleft()
-            self._waiting_bytes -= len(payload)
-            self._transmit(frames.envelope(to, payload))
+            self._transmit(self._next())
         if self._waiting_bytes < limits.RELAY_PACED_LOW_BYTES:
             self._relieved()
+
+    def _next(self) -> bytes:
+        """Take the next message out: one frame of the addressee whose turn it is."""
+        to = next(iter(self._waiting))
+        queue = self._waiting.pop(to)
+        payload = queue.popleft()
+        if queue:
+            self._waiting[to] = queue
+        self._waiting_bytes -= len(payload)
+        return frames.envelope(to, payload)
 
     def _relieved(self) -> None:
         if self._full:
