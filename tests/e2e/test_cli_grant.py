@@ -95,6 +95,8 @@ def test_a_config_whose_grant_cannot_be_read_does_not_start(covey: Program, tmp_
     owner = covey("keygen", "owner", "--json").json["public_key"]
     missing = covey("run", "--config", config(tmp_path, "ann", owner, tmp_path / "none.grant"))
     assert (missing.code, "covey grant" in missing.err) == (1, True)
+    dry = covey("dry-run", "--config", config(tmp_path, "ann", owner, tmp_path / "none.grant"))
+    assert (dry.code, "FAIL  room grant" in dry.out) == (1, True)
     bad = tmp_path / "bad.grant"
     bad.write_text("{}")
     assert covey("run", "--config", config(tmp_path, "ann", owner, bad)).code == 1
@@ -103,3 +105,15 @@ def test_a_config_whose_grant_cannot_be_read_does_not_start(covey: Program, tmp_
     refused = covey("run", "--config", str(common))
     assert refused.code == 1
     assert "mesh.room_owner" in refused.err
+
+
+def test_a_dry_run_says_whom_and_how_long_a_grant_lets_in(covey: Program, tmp_path: Path) -> None:
+    owner = covey("keygen", "owner", "--json").json["public_key"]
+    path = config(tmp_path, "ann", owner, granted(covey, tmp_path, "ann"))
+    line = next(line for line in covey("dry-run", "--config", path).out.splitlines() if "room grant" in line)
+    assert line.startswith("  ok")
+    assert covey("fingerprint", "ann", "--json").json["node_id"] in line
+    Path(path).write_text(Path(path).read_text().replace(ROOM, "elsewhere"))
+    assert "not elsewhere" in covey("dry-run", "--config", path).out
+    alone = config(tmp_path, "owner", owner, None)
+    assert "none shown" in covey("dry-run", "--config", alone).out

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from covey.cli.advisory import claude_advice
 from covey.cli.console import Console, printable
 from covey.cli.parser import Parser, path
-from covey.errors import EXIT_FAILED, EXIT_OK, ConfigError, ModelError
+from covey.errors import EXIT_FAILED, EXIT_OK, ConfigError, IdentityError, ModelError
 
 if TYPE_CHECKING:
     from covey.settings import Settings
@@ -70,6 +70,29 @@ def checks(settings: Settings, env: Mapping[str, str]) -> Iterator[Check]:
     depth = safety.cycle_depth
     yield Check("cycle depth", "ok" if depth >= 1 else "FAIL", str(depth))
     yield Check("attach mode", "ok", settings.attach.mode)
+    if mesh.room_owner is not None:
+        yield _gate(settings)
+
+
+def _gate(settings: Settings) -> Check:
+    """Check the grant that an owned room asks for, as far as its file says."""
+    from covey.cli.run import gate
+    from covey.system.clock import SystemClock
+    from covey.system.log import timestamp
+
+    mesh = settings.mesh
+    try:
+        opened = gate(mesh.room_owner, mesh.room_grant)
+    except IdentityError as error:
+        return Check("room grant", "FAIL", error.message)
+    grant = None if opened is None else opened.grant
+    if grant is None:
+        return Check("room grant", "ok", "none shown — only the owner itself needs none")
+    if grant.room != mesh.room:
+        return Check("room grant", "FAIL", f"for room {grant.room}, not {mesh.room}")
+    if grant.closes_ms <= SystemClock().now_ms():
+        return Check("room grant", "FAIL", f"expired {timestamp(grant.closes_ms)}")
+    return Check("room grant", "ok", f"for {grant.grantee} until {timestamp(grant.closes_ms)}")
 
 
 def _model(settings: Settings, env: Mapping[str, str]) -> Check:
