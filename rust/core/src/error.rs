@@ -129,6 +129,14 @@ reasons! {
     AnchorsFirst = "anchors_first";
     /// A second `cmb-anchors` on one session (§9.4).
     AnchorsTwice = "anchors_twice";
+    /// Packed shared state that is not what it should be.
+    MalformedState = "malformed_state";
+    /// An author that signed two histories.
+    Equivocation = "equivocation";
+    /// A flush whose clock is not later than what its author had seen.
+    StateClock = "state_clock";
+    /// Somebody who was away longer than tombstones are kept.
+    StateReset = "state_reset";
 }
 
 /// A refusal: the stable reason and a detail for a person.

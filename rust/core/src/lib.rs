@@ -17,6 +17,7 @@ pub mod frame;
 pub mod grant;
 pub mod handshake;
 pub mod hash;
+pub mod hlc;
 pub mod id;
 pub mod identity;
 pub mod intake;
@@ -28,6 +29,7 @@ pub mod routing;
 pub mod seal;
 pub mod session;
 pub mod signature;
+pub mod state;
 pub mod svaf;
 pub mod text;
 

@@ -106,3 +106,31 @@ pub const MAX_GRANT_MS: u64 = 86_400_000;
 pub const GRANT_SKEW_MS: u64 = 300_000;
 /// Attestations that may wait for one checkpoint: many times the eight after which one is due; 64 KiB of state.
 pub const MAX_ATTEST_SEGMENT: usize = 1_024;
+/// Furthest a shared-state clock may lie ahead of ours, in milliseconds: more than machines that keep time are apart, and
+/// all that a lying clock can win.
+pub const MAX_STATE_DRIFT_MS: u64 = 60_000;
+/// Longest name of a shared state in bytes.
+pub const MAX_STATE_SCOPE_BYTES: usize = 256;
+/// Longest name of a register, counter or set, or element of a set, in bytes.
+pub const MAX_STATE_NAME_BYTES: usize = 512;
+/// Longest slot: a set's name, an element, a tag and their lengths.
+pub const MAX_STATE_SLOT_BYTES: usize = 2 * MAX_STATE_NAME_BYTES + 32;
+/// Largest value of a register: a few fit one frame.
+pub const MAX_STATE_VALUE_BYTES: usize = 262_144;
+/// Most operations under one signature: a proof is at most 12 digests long.
+pub const MAX_FLUSH_OPS: usize = 4_096;
+/// Most bytes of operations under one signature, so that a delta of it, written as text and sealed, fits one frame.
+pub const MAX_FLUSH_BYTES: usize = 393_216;
+/// Most flushes in one delta: one of each slot's own in what a frame holds, many times over.
+pub const MAX_DELTA_FLUSHES: usize = 65_536;
+/// Largest delta read in one piece; what travels is far smaller.
+pub const MAX_DELTA_BYTES: usize = 134_217_728;
+/// Most slots of one replica, deleted ones included.
+pub const MAX_STATE_ENTRIES: usize = 1_048_576;
+/// Most bytes of operations one replica holds; places in them fit 32 bits.
+pub const MAX_STATE_BYTES: usize = 536_870_912;
+/// Most flushes one replica holds; each takes about 300 bytes and 24 for every author it had seen. Those that nothing
+/// stands of go once every member has seen them.
+pub const MAX_STATE_FLUSHES: usize = 262_144;
+/// Most spans that wait for what lies before them; what is dropped is sent again when digests are compared.
+pub const MAX_WAITING_SPANS: usize = 4_096;

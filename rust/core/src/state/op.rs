@@ -1,0 +1,185 @@
+//! One operation: a kind, a slot and a value, packed as they travel, are hashed and are kept.
+//!
+//! `kind (1) ‖ varint slot length ‖ slot ‖ varint value length ‖ value`. A slot is what one write can overwrite:
+//! a register (`r` and its name), one author's share of a counter (`c`), or one tag of a set's element (`s`).
+
+use crate::error::{Reason, Refusal};
+use crate::id::NodeId;
+use crate::json;
+use crate::limits::{MAX_STATE_NAME_BYTES, MAX_STATE_SLOT_BYTES, MAX_STATE_VALUE_BYTES};
+use crate::state::wire::{Reader, malformed, put_varint};
+
+/// The slot holds nothing any more.
+pub const TOMBSTONE: u8 = 0;
+/// The value is bytes.
+pub const BYTES: u8 = 1;
+/// The value is JSON.
+pub const JSON: u8 = 2;
+
+/// Where an operation lies in the bytes it was read from.
+#[derive(Clone, Copy, Debug)]
+pub struct Packed {
+    /// First byte of the operation.
+    pub at: u32,
+    /// Bytes of the operation.
+    pub len: u32,
+    /// Place in its flush, from 0.
+    pub offset: u32,
+    /// Hash of the slot, for the index of one replica.
+    pub hash: u32,
+    /// Bytes of the slot.
+    pub slot_len: u16,
+    /// Where the slot begins in the operation.
+    pub slot_at: u8,
+    /// What it does.
+    pub kind: u8,
+}
+
+/// An operation's parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Op<'a> {
+    /// What it does.
+    pub kind: u8,
+    /// What it is about.
+    pub slot: &'a [u8],
+    /// What it says.
+    pub value: &'a [u8],
+}
+
+impl<'a> Op<'a> {
+    /// Append the packed form.
+    pub fn put(&self, out: &mut Vec<u8>) {
+        out.push(self.kind);
+        put_varint(out, self.slot.len() as u64);
+        out.extend_from_slice(self.slot);
+        put_varint(out, self.value.len() as u64);
+        out.extend_from_slice(self.value);
+    }
+
+    /// Read the packed form.
+    #[inline]
+    pub fn read(reader: &mut Reader<'a>) -> Result<Self, Refusal> {
+        let kind = reader.byte()?;
+        let slot_len = reader.count(MAX_STATE_SLOT_BYTES, "bytes of a slot")?;
+        let slot = reader.take(slot_len)?;
+        let value_len = reader.count(MAX_STATE_VALUE_BYTES, "bytes of a value")?;
+        let value = reader.take(value_len)?;
+        Ok(Self { kind, slot, value })
+    }
+
+    /// Whether the slot holds nothing any more.
+    pub const fn is_tombstone(&self) -> bool {
+        self.kind == TOMBSTONE
+    }
+
+    /// Check the shape, and that the author may write this slot at this place of its sequence.
+    #[inline]
+    pub fn check(&self, author: NodeId, seq: u64) -> Result<(), Refusal> {
+        if self.kind > JSON || (self.is_tombstone() && !self.value.is_empty()) {
+            return Err(malformed("an operation of no known kind"));
+        }
+        if let Some((b'r', name)) = self.slot.split_first() {
+            return check_name(name);
+        }
+        match Slot::read(self.slot)? {
+            Slot::Register(name) => check_name(name.as_bytes()),
+            Slot::Counter(_, owner) if owner == author && self.kind == BYTES => counted(self.value).map(drop),
+            Slot::Counter(..) => Err(malformed("a share of a counter that is not its author's")),
+            Slot::Tag(..) if self.is_tombstone() => Ok(()),
+            Slot::Tag(_, _, dot) if dot == (author, seq) && self.kind == BYTES && self.value.is_empty() => Ok(()),
+            Slot::Tag(..) => Err(malformed("a tag that does not carry its own place")),
+        }
+    }
+
+    /// Check that what claims to be JSON is, under the strict rules.
+    pub fn check_json(&self) -> Result<(), Refusal> {
+        if self.kind == JSON { json::parse_strict(self.value).map(drop) } else { Ok(()) }
+    }
+}
+
+#[inline]
+fn check_name(name: &[u8]) -> Result<(), Refusal> {
+    if name.is_empty() || name.len() > MAX_STATE_NAME_BYTES {
+        return Err(Refusal::new(Reason::TooLarge, format!("state: name: expected 1 to {MAX_STATE_NAME_BYTES} bytes")));
+    }
+    std::str::from_utf8(name).map(drop).map_err(|_| malformed("a name that is not utf-8"))
+}
+
+/// What an operation is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot<'a> {
+    /// A register.
+    Register(&'a str),
+    /// One author's share of a counter.
+    Counter(&'a str, NodeId),
+    /// One tag of an element of a set: the dot that added it.
+    Tag(&'a str, &'a [u8], (NodeId, u64)),
+}
+
+impl<'a> Slot<'a> {
+    /// Read a slot.
+    pub fn read(slot: &'a [u8]) -> Result<Self, Refusal> {
+        let mut reader = Reader::new(slot);
+        let family = reader.byte()?;
+        if family == b'r' {
+            return text(reader.take(reader.left())?).map(Self::Register);
+        }
+        let name = sized(&mut reader)?;
+        let read = match family {
+            b'c' => Self::Counter(text(name)?, NodeId::from_bytes(reader.array()?)),
+            b's' => {
+                let element = sized(&mut reader)?;
+                let author = NodeId::from_bytes(reader.array()?);
+                Self::Tag(text(name)?, element, (author, u64::from_be_bytes(reader.array()?)))
+            }
+            _ => return Err(malformed("a slot of no known family")),
+        };
+        reader.finish()?;
+        Ok(read)
+    }
+
+    /// Write the slot.
+    pub fn to_bytes(self) -> Vec<u8> {
+        match self {
+            Self::Register(name) => [b"r", name.as_bytes()].concat(),
+            Self::Counter(name, author) => [prefix(b'c', name).as_slice(), author.as_bytes()].concat(),
+            Self::Tag(name, element, (author, seq)) => {
+                [element_prefix(name, element).as_slice(), author.as_bytes(), &seq.to_be_bytes()].concat()
+            }
+        }
+    }
+}
+
+fn sized<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Refusal> {
+    let len = reader.count(MAX_STATE_NAME_BYTES, "bytes of a name")?;
+    reader.take(len)
+}
+
+fn text(name: &[u8]) -> Result<&str, Refusal> {
+    check_name(name)?;
+    std::str::from_utf8(name).map_err(|_| malformed("a name that is not utf-8"))
+}
+
+/// What every slot of a counter or a set begins with.
+pub fn prefix(family: u8, name: &str) -> Vec<u8> {
+    let mut out = vec![family];
+    put_varint(&mut out, name.len() as u64);
+    out.extend_from_slice(name.as_bytes());
+    out
+}
+
+/// What every tag of one element begins with.
+pub fn element_prefix(name: &str, element: &[u8]) -> Vec<u8> {
+    let mut out = prefix(b's', name);
+    put_varint(&mut out, element.len() as u64);
+    out.extend_from_slice(element);
+    out
+}
+
+/// Read a share of a counter: all that was added, and all that was taken.
+pub fn counted(value: &[u8]) -> Result<(u64, u64), Refusal> {
+    let mut reader = Reader::new(value);
+    let share = (reader.varint()?, reader.varint()?);
+    reader.finish()?;
+    Ok(share)
+}
