@@ -11,7 +11,7 @@ use crate::errors::mapped;
 #[pyclass(frozen, eq, hash, module = "covey._core")]
 #[derive(PartialEq, Eq, Hash)]
 pub struct VectorClock {
-    inner: clock::VectorClock,
+    pub inner: clock::VectorClock,
 }
 
 #[pymethods]

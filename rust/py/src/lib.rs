@@ -14,6 +14,7 @@ mod legacy;
 mod record;
 mod routing;
 mod session;
+mod state;
 mod store;
 mod store_rows;
 mod svaf;
@@ -32,6 +33,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<identity::Identity>()?;
     module.add_class::<batch::RecordBatch>()?;
     module.add_class::<clock::VectorClock>()?;
+    module.add_class::<state::StateMap>()?;
+    module.add_class::<state::MergeReport>()?;
+    module.add_class::<state::StateStanding>()?;
     module.add_class::<intake::Intake>()?;
     module.add_class::<intake::OutcomeBatch>()?;
     module.add_class::<intake::Outcome>()?;

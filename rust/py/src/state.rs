@@ -1,0 +1,407 @@
+//! Python's view of shared state: a replica behind a lock, deltas as bytes, reports as values.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use covey_core::Refusal;
+use covey_core::error::Reason;
+use covey_core::id::NodeId;
+use covey_core::identity::PublicKey;
+use covey_core::state::{self, BUCKETS, Check, Replica, Value, Write};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyMapping};
+
+use crate::clock::VectorClock;
+use crate::errors::mapped;
+use crate::identity::Identity;
+use crate::keys::checked;
+
+/// One replica of one shared state: registers, counters and sets that merge to the same bytes in any order.
+#[pyclass(frozen, module = "covey._core")]
+pub struct StateMap {
+    inner: Mutex<Replica>,
+}
+
+impl StateMap {
+    fn lock(&self) -> MutexGuard<'_, Replica> {
+        // A call that panicked has left memory that is whole, if perhaps an operation behind; the lock is good.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keys bound to authors, and the time; none when the bytes are trusted.
+struct Believed(Option<(Vec<(NodeId, PublicKey)>, u64)>);
+
+impl Believed {
+    fn read(py: Python<'_>, keys: Option<&Bound<'_, PyMapping>>, now_ms: Option<u64>) -> PyResult<Self> {
+        let Some(keys) = keys else { return Ok(Self(None)) };
+        let missing = || Refusal::new(Reason::InvalidArgument, "now_ms: needed to verify under keys");
+        let now_ms = mapped(py, now_ms.ok_or_else(missing))?;
+        let mut bound = Vec::new();
+        for item in keys.items()?.iter() {
+            let (node_id, key): (String, [u8; 32]) = item.extract()?;
+            bound.push((mapped(py, NodeId::parse(&node_id))?, mapped(py, checked(key))?));
+        }
+        bound.sort_unstable_by_key(|entry| entry.0);
+        Ok(Self(Some((bound, now_ms))))
+    }
+
+    fn with<T>(&self, work: impl FnOnce(Check<'_>) -> T) -> T {
+        match &self.0 {
+            None => work(Check::Trusted),
+            Some((bound, now_ms)) => {
+                let key = |author: NodeId| {
+                    let at = bound.binary_search_by_key(&author, |entry| entry.0).ok()?;
+                    Some(bound[at].1)
+                };
+                work(Check::Verify { key: &key, now_ms: *now_ms })
+            }
+        }
+    }
+}
+
+fn writes(py: Python<'_>, given: Vec<(String, String, Option<Bound<'_, PyAny>>)>) -> PyResult<Vec<Write>> {
+    let mut made = Vec::with_capacity(given.len());
+    for (verb, name, value) in given {
+        let bytes = || match &value {
+            Some(value) => value.extract::<Vec<u8>>(),
+            None => Ok(Vec::new()),
+        };
+        made.push(match verb.as_str() {
+            "put" => Write::Bytes(name, bytes()?),
+            "put_json" => Write::Json(name, bytes()?),
+            "delete" => Write::Delete(name),
+            "count" => Write::Count(name, value.map_or(Ok(0), |value| value.extract())?),
+            "add" => Write::Add(name, bytes()?),
+            "remove" => Write::Remove(name, bytes()?),
+            _ => {
+                let detail = format!("write: expected put, put_json, delete, count, add or remove, got {verb}");
+                return mapped(py, Err(Refusal::new(Reason::InvalidArgument, detail)));
+            }
+        });
+    }
+    Ok(made)
+}
+
+#[pymethods]
+impl StateMap {
+    /// An empty replica of the state named `scope` (1 to 256 bytes), kept by `node_id`.
+    ///
+    /// Args:
+    ///     seed: 16 random bytes that key the index, so that peers cannot choose names that meet; no result depends on it.
+    ///
+    /// Raises:
+    ///     CoreError: invalid_id, or invalid_argument for a scope out of bounds.
+    #[new]
+    #[pyo3(signature = (scope, node_id, *, seed))]
+    fn new(py: Python<'_>, scope: &str, node_id: &str, seed: [u8; 16]) -> PyResult<Self> {
+        let made = NodeId::parse(node_id).and_then(|node_id| Replica::new(scope, node_id, seed));
+        mapped(py, made).map(|replica| Self { inner: Mutex::new(replica) })
+    }
+
+    /// Make a replica of a snapshot, whole or not at all; the GIL is released.
+    ///
+    /// Args:
+    ///     keys: Public key (32 bytes) by nodeId; None trusts the bytes, which only a node's own may be.
+    ///     now_ms: The receiver's time, milliseconds since the epoch; needed with keys.
+    ///
+    /// Raises:
+    ///     CoreError: malformed_state, or the reason a flush in it is refused for.
+    #[staticmethod]
+    #[pyo3(signature = (scope, node_id, snapshot, *, seed, keys=None, now_ms=None))]
+    fn restore(
+        py: Python<'_>,
+        scope: &str,
+        node_id: &str,
+        snapshot: &[u8],
+        seed: [u8; 16],
+        keys: Option<&Bound<'_, PyMapping>>,
+        now_ms: Option<u64>,
+    ) -> PyResult<Self> {
+        let believed = Believed::read(py, keys, now_ms)?;
+        let made = py.detach(|| {
+            let node_id = NodeId::parse(node_id)?;
+            believed.with(|check| Replica::restore(scope, node_id, seed, snapshot, check))
+        });
+        mapped(py, made).map(|replica| Self { inner: Mutex::new(replica) })
+    }
+
+    /// Write, as one signed flush; return the delta that carries it, empty when nothing changes.
+    ///
+    /// Args:
+    ///     writes: (verb, name, value): put and put_json take bytes, delete takes None, count an int, add and remove
+    ///         an element as bytes. At most 4,096 operations and 384 KiB.
+    ///     now_ms: The writer's time, milliseconds since the epoch.
+    ///
+    /// Raises:
+    ///     CoreError: invalid_argument, too_large, malformed_json; nothing is then written.
+    #[pyo3(signature = (writes, *, now_ms, identity))]
+    fn commit<'py>(
+        &self,
+        py: Python<'py>,
+        writes: Vec<(String, String, Option<Bound<'py, PyAny>>)>,
+        now_ms: u64,
+        identity: &Identity,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let writes = self::writes(py, writes)?;
+        let delta = py.detach(|| {
+            let mut replica = self.lock();
+            if replica.node() != identity.inner.node_id() {
+                return Err(Refusal::new(Reason::InvalidArgument, "state: the identity of another node"));
+            }
+            replica.commit(&writes, now_ms, identity.inner.key())
+        });
+        mapped(py, delta).map(|delta| PyBytes::new(py, &delta))
+    }
+
+    /// Merge a delta; the GIL is released. A flush that fails its checks is left out and reported.
+    ///
+    /// Args:
+    ///     keys: Public key (32 bytes) by nodeId; None trusts the bytes, which only a node's own may be.
+    ///     now_ms: The receiver's time, milliseconds since the epoch; needed with keys.
+    ///
+    /// Raises:
+    ///     CoreError: malformed_state or too_large; nothing is then merged.
+    #[pyo3(signature = (delta, *, keys=None, now_ms=None))]
+    fn merge(
+        &self,
+        py: Python<'_>,
+        delta: &[u8],
+        keys: Option<&Bound<'_, PyMapping>>,
+        now_ms: Option<u64>,
+    ) -> PyResult<MergeReport> {
+        let believed = Believed::read(py, keys, now_ms)?;
+        let report = py.detach(|| believed.with(|check| self.lock().merge(delta, check)));
+        mapped(py, report).map(|inner| MergeReport { inner })
+    }
+
+    /// Return what somebody who has seen `have` lacks, as deltas of about `max_bytes` (one flush at least).
+    ///
+    /// Raises:
+    ///     CoreError: state_reset when they were away longer than tombstones are kept and need a snapshot.
+    #[pyo3(signature = (have, *, max_bytes=393_216))]
+    fn since<'py>(&self, py: Python<'py>, have: &VectorClock, max_bytes: usize) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let deltas = py.detach(|| self.lock().since(&have.inner, max_bytes));
+        Ok(mapped(py, deltas)?.iter().map(|delta| PyBytes::new(py, delta)).collect())
+    }
+
+    /// Return what this replica says of itself, packed: what it has seen, its floor, its state hash.
+    fn digest<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let digest = py.detach(|| self.lock().digest().to_bytes());
+        PyBytes::new(py, &digest)
+    }
+
+    /// Return how the replica that sent `digest` lies to this one.
+    ///
+    /// Raises:
+    ///     CoreError: malformed_state.
+    fn standing_of(&self, py: Python<'_>, digest: &[u8]) -> PyResult<StateStanding> {
+        let standing = py.detach(|| state::Digest::read(digest).map(|digest| self.lock().standing_of(&digest)));
+        mapped(py, standing).map(|inner| StateStanding { inner })
+    }
+
+    /// Return the digests of the 256 ranges, 32 bytes each, to find where two replicas differ.
+    fn ranges<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let ranges = py.detach(|| self.lock().buckets());
+        PyBytes::new(py, ranges.as_flattened())
+    }
+
+    /// Return deltas of everything in the ranges that differ from `ranges` (256 times 32 bytes).
+    ///
+    /// Raises:
+    ///     CoreError: malformed_state for another length.
+    fn repair<'py>(&self, py: Python<'py>, ranges: &[u8]) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let deltas = py.detach(|| {
+            let (theirs, rest) = ranges.as_chunks::<32>();
+            if theirs.len() != BUCKETS || !rest.is_empty() {
+                return Err(Refusal::new(Reason::MalformedState, "ranges: expected 256 digests of 32 bytes"));
+            }
+            self.lock().repair(theirs)
+        });
+        Ok(mapped(py, deltas)?.iter().map(|delta| PyBytes::new(py, delta)).collect())
+    }
+
+    /// Drop the tombstones that every member has seen; return how many.
+    ///
+    /// Args:
+    ///     members: What each other member last said it had seen, by nodeId. Who is left out must reset on return.
+    ///
+    /// Raises:
+    ///     CoreError: invalid_id.
+    fn collect(&self, py: Python<'_>, members: &Bound<'_, PyMapping>) -> PyResult<usize> {
+        let mut acks = Vec::new();
+        for item in members.items()?.iter() {
+            let (node_id, seen): (String, PyRef<'_, VectorClock>) = item.extract()?;
+            acks.push((mapped(py, NodeId::parse(&node_id))?, seen.inner.clone()));
+        }
+        let dropped = py.detach(|| self.lock().collect(&acks));
+        mapped(py, dropped)
+    }
+
+    /// Return everything that stands, tombstones and proofs too, as one snapshot.
+    fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let snapshot = py.detach(|| self.lock().snapshot());
+        mapped(py, snapshot).map(|snapshot| PyBytes::new(py, &snapshot))
+    }
+
+    /// Start anew from another's snapshot after being away too long, and write own unseen writes again on top of it;
+    /// return the delta of those, empty without any.
+    ///
+    /// Raises:
+    ///     CoreError: as `restore` and `commit`; nothing is then changed.
+    #[pyo3(signature = (snapshot, *, now_ms, identity, keys=None))]
+    fn reset<'py>(
+        &self,
+        py: Python<'py>,
+        snapshot: &[u8],
+        now_ms: u64,
+        identity: &Identity,
+        keys: Option<&Bound<'py, PyMapping>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let believed = Believed::read(py, keys, Some(now_ms))?;
+        let delta = py.detach(|| {
+            let mut replica = self.lock();
+            if replica.node() != identity.inner.node_id() {
+                return Err(Refusal::new(Reason::InvalidArgument, "state: the identity of another node"));
+            }
+            believed.with(|check| replica.reset(snapshot, check, now_ms, identity.inner.key()))
+        });
+        mapped(py, delta).map(|delta| PyBytes::new(py, &delta))
+    }
+
+    /// Return a register as ("bytes" or "json", its bytes); None when it holds nothing.
+    fn get<'py>(&self, py: Python<'py>, name: &str) -> Option<(&'static str, Bound<'py, PyBytes>)> {
+        let replica = self.lock();
+        replica.get(name).map(|value| match value {
+            Value::Bytes(bytes) => ("bytes", PyBytes::new(py, bytes)),
+            Value::Json(bytes) => ("json", PyBytes::new(py, bytes)),
+        })
+    }
+
+    /// Return the names of the registers that hold something, sorted.
+    fn names(&self, py: Python<'_>) -> Vec<String> {
+        py.detach(|| self.lock().names().into_iter().map(str::to_owned).collect())
+    }
+
+    /// Return a counter: the sum of every author's share, 0 when nobody counted.
+    fn counter(&self, name: &str) -> i128 {
+        self.lock().counter(name)
+    }
+
+    /// Return the elements of a set, sorted.
+    fn elements<'py>(&self, py: Python<'py>, name: &str) -> Vec<Bound<'py, PyBytes>> {
+        let elements = py.detach(|| self.lock().elements(name));
+        elements.iter().map(|element| PyBytes::new(py, element)).collect()
+    }
+
+    /// How much of every author's sequence was seen.
+    #[getter]
+    fn seen(&self) -> VectorClock {
+        VectorClock { inner: self.lock().seen().clone() }
+    }
+
+    /// How much was seen by every member, and no longer keeps its tombstones.
+    #[getter]
+    fn floor(&self) -> VectorClock {
+        VectorClock { inner: self.lock().floor().clone() }
+    }
+
+    /// 32 bytes that are the same on every replica that holds the same.
+    #[getter]
+    fn state_hash<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let hash = py.detach(|| self.lock().state_hash());
+        PyBytes::new(py, &hash)
+    }
+
+    /// Slots that are remembered as deleted.
+    #[getter]
+    fn tombstones(&self) -> usize {
+        self.lock().tombstones()
+    }
+
+    /// Slots that hold something: a register, an author's share of a counter, a tag of a set's element.
+    fn __len__(&self) -> usize {
+        self.lock().live()
+    }
+
+    fn __repr__(&self) -> String {
+        let replica = self.lock();
+        format!("StateMap({} of {}, {} slots)", replica.scope(), replica.node(), replica.live())
+    }
+}
+
+/// What a merge did.
+#[pyclass(frozen, module = "covey._core")]
+pub struct MergeReport {
+    inner: state::Report,
+}
+
+#[pymethods]
+impl MergeReport {
+    /// Operations that stand now and did not before.
+    #[getter]
+    fn applied(&self) -> usize {
+        self.inner.applied
+    }
+    /// Operations that lost to what stood, or were collected since.
+    #[getter]
+    fn superseded(&self) -> usize {
+        self.inner.superseded
+    }
+    /// Operations that stood already.
+    #[getter]
+    fn duplicates(&self) -> usize {
+        self.inner.duplicates
+    }
+    /// Flushes that were not taken: (author's nodeId, first place in its sequence, reason, detail).
+    #[getter]
+    fn refused(&self) -> Vec<(String, u64, &'static str, String)> {
+        let told = self.inner.refused.iter().map(|refused| {
+            let refusal = &refused.refusal;
+            (refused.author.to_string(), refused.first, refusal.reason.as_str(), refusal.detail.clone())
+        });
+        told.collect()
+    }
+    fn __repr__(&self) -> String {
+        let report = &self.inner;
+        format!(
+            "MergeReport({} applied, {} superseded, {} duplicates, {} refused)",
+            report.applied,
+            report.superseded,
+            report.duplicates,
+            report.refused.len()
+        )
+    }
+}
+
+/// How another replica lies to this one.
+#[pyclass(frozen, module = "covey._core")]
+pub struct StateStanding {
+    inner: state::Standing,
+}
+
+#[pymethods]
+impl StateStanding {
+    /// Operations the other has seen and this one has not.
+    #[getter]
+    fn behind(&self) -> u64 {
+        self.inner.behind
+    }
+    /// Operations this one has seen and the other has not.
+    #[getter]
+    fn ahead(&self) -> u64 {
+        self.inner.ahead
+    }
+    /// Whether both have seen the same and hold something else.
+    #[getter]
+    fn diverged(&self) -> bool {
+        self.inner.diverged
+    }
+    /// Whether this one was away too long and must reset from a snapshot.
+    #[getter]
+    fn reset(&self) -> bool {
+        self.inner.reset
+    }
+    fn __repr__(&self) -> String {
+        format!("StateStanding(behind {}, ahead {})", self.inner.behind, self.inner.ahead)
+    }
+}
