@@ -68,6 +68,20 @@ def test_short_commands_stay_light(words, tmp_path, monkeypatch):
     assert loaded & HEAVY == set()
 
 
+def test_a_sealed_key_is_shown_without_what_would_open_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("COVEY_HOME", str(tmp_path))
+    monkeypatch.setenv("COVEY_PASSPHRASE", "correct horse battery")
+    sealing = ["keygen", "ghost", "--passphrase", "--cost", "interactive"]
+    assert "nacl" in loaded_by(f"from covey.cli import main\nassert main({sealing!r}) == 0")
+    showing = ["fingerprint", "ghost"]
+    assert loaded_by(f"from covey.cli import main\nassert main({showing!r}) == 0") & HEAVY == set()
+
+
+def test_a_key_in_the_clear_needs_no_second_library(tmp_path, monkeypatch):
+    monkeypatch.setenv("COVEY_HOME", str(tmp_path))
+    assert "nacl" not in loaded_by("from covey.cli import main\nassert main(['keygen', 'ghost']) == 0")
+
+
 def test_no_vendor_is_loaded_to_check_a_configuration(tmp_path, monkeypatch):
     monkeypatch.setenv("COVEY_HOME", str(tmp_path))
     config = tmp_path / "agent.toml"

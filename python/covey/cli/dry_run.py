@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from covey.cli import passphrase
 from covey.cli.advisory import claude_advice
 from covey.cli.console import Console, printable
 from covey.cli.parser import Parser, path
-from covey.errors import EXIT_FAILED, EXIT_OK, ConfigError, IdentityError, ModelError
+from covey.errors import EXIT_FAILED, EXIT_OK, ConfigError, CoveyError, IdentityError, ModelError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from covey.settings import Settings
 
 EXAMPLE: Final = "covey dry-run --config agent.toml"
@@ -35,6 +39,7 @@ class Check:
 def configure(parser: Parser) -> None:
     """Declare the arguments."""
     parser.add_argument("--config", type=path, required=True, metavar="PATH", help="the peer's agent.toml")
+    passphrase.add(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -48,7 +53,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     except ConfigError as error:
         return _unreadable(error, arguments.config, console)
     found = []
-    for check in checks(settings, console.env):
+    key = key_checks(settings.identity.name, arguments.passphrase_file, console.env)
+    for check in chain(checks(settings, console.env), key):
         found.append(check)
         console.say(_line(console, check))
     return _summary(found, str(arguments.config), console)
@@ -93,6 +99,26 @@ def _gate(settings: Settings) -> Check:
     if grant.closes_ms <= SystemClock().now_ms():
         return Check("room grant", "FAIL", f"expired {timestamp(grant.closes_ms)}")
     return Check("room grant", "ok", f"for {grant.grantee} until {timestamp(grant.closes_ms)}")
+
+
+def key_checks(name: str, file: Path | None, env: Mapping[str, str]) -> Iterator[Check]:
+    """Yield the check of a peer's key where it has one; a sealed one is opened, but nobody is asked."""
+    from covey.system import identity as ids
+    from covey.system.home import Home
+
+    try:
+        home = Home.resolve(env)
+        if file is None and not home.identity_path(name).exists():
+            return  # the first run makes one
+        sealed = isinstance(ids.load(home.identity_path(name)), ids.SealedIdentity)
+        if sealed and passphrase.given(file, env, passphrase.CURRENT) is None:
+            yield Check("key", "warn", "(warn) sealed: `covey run` will need its passphrase")
+            return
+        passphrase.opened(home, name, file, env)
+        yield Check("key", "ok", "sealed, and its passphrase opens it" if sealed else "in the clear")
+    except CoveyError as error:
+        advice = "" if error.hint is None else f" — {error.hint}"
+        yield Check("key", "FAIL", f"{error.message}{advice}")
 
 
 def _model(settings: Settings, env: Mapping[str, str]) -> Check:

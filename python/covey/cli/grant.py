@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Final
 
+from covey.cli import passphrase
 from covey.cli.console import Console
 from covey.cli.parser import Parser, path, seconds
 from covey.errors import StoreError, UsageError
@@ -34,6 +35,7 @@ def configure(parser: Parser) -> None:
         "--hours", type=seconds(0.01, _HOURS), default=_HOURS, help="how long it holds (default and most 24)"
     )
     parser.add_argument("--out", type=path, metavar="PATH", help="file to write it to; else it is printed")
+    passphrase.add(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -45,7 +47,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         node_id, key = grammar.node_id(arguments.to), grammar.public_key(arguments.key)
     except ValueError as error:
         raise UsageError(f"expected {error}") from error
-    owner = ids.native(ids.load(home.identity_path(arguments.peer)))
+    owner = ids.native(passphrase.signing(home, arguments.peer, arguments.passphrase_file, console.env))
 
     from covey import _core
 

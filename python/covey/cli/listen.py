@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from covey.cli import mesh_flags
+from covey.cli import mesh_flags, passphrase
 from covey.cli.blocks import event_lines
 from covey.cli.console import Console, printable
 from covey.cli.parser import Parser, whole
@@ -19,6 +19,7 @@ from covey.system.home import Home
 
 if TYPE_CHECKING:
     from covey.cli.loop import Stop
+    from covey.system.identity import PeerIdentity
 
 EXAMPLE: Final = "covey listen --room planning"
 DEFAULT_NAME: Final = "listener"
@@ -32,6 +33,7 @@ def configure(parser: Parser) -> None:
         "--count", type=whole(1, 1_000_000_000), metavar="N", help="end after N blocks were delivered"
     )
     mesh_flags.add(parser)
+    passphrase.add(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -43,7 +45,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     try:
         running = IpcClient(home.socket_path(name))
     except NotRunningError:
-        return _start(arguments, home, name, shown)
+        opened = passphrase.opened(home, name, arguments.passphrase_file, console.env)
+        return _start(arguments, home, name, shown, opened)
     # Ctrl-C is how one stops listening; the peer itself runs on.
     with running, contextlib.suppress(KeyboardInterrupt):
         return _attach(arguments, running, name, shown)
@@ -94,12 +97,15 @@ def _attach(arguments: argparse.Namespace, peer: IpcClient, name: str, shown: Sh
     return EXIT_OK
 
 
-def _start(arguments: argparse.Namespace, home: Home, name: str, shown: Shown) -> int:
+def _start(
+    arguments: argparse.Namespace, home: Home, name: str, shown: Shown, opened: PeerIdentity | None
+) -> int:
     from covey.cli import loop
     from covey.cli.peer import PeerPlan, open_peer
     from covey.proto.news import News, as_dict
 
-    plan = PeerPlan(home, name, mesh_flags.options(arguments, shown.env, outbound_only=False))
+    options = mesh_flags.options(arguments, shown.env, outbound_only=False)
+    plan = PeerPlan(home, name, options, opened=opened)
 
     async def work(stop: Stop) -> int:
         failure: list[BaseException] = []

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from covey.cli import mesh_flags
+from covey.cli import mesh_flags, passphrase
 from covey.cli.blocks import send_line, sends_summary
 from covey.cli.console import Console, printable
 from covey.cli.parser import Parser, seconds
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from covey.cli.loop import Stop
     from covey.proto.options import NodeOptions
     from covey.runtime.node import Node
+    from covey.system.identity import PeerIdentity
 
 EXAMPLE: Final = 'covey observe --focus "the release notes are ready" --mood relieved'
 DEFAULT_NAME: Final = "observer"
@@ -38,11 +39,12 @@ _PATIENCE_SECONDS: Final = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """What is said, to whom (None: the room), and how its short-lived speaker sits on the mesh."""
+    """What is said, to whom (None: the room), and how its short-lived speaker sits on the mesh and signs."""
 
     categories: Mapping[str, str]
     to: str | None
     options: NodeOptions
+    opened: PeerIdentity | None
 
 
 def configure(parser: Parser) -> None:
@@ -70,6 +72,7 @@ def configure_block(parser: Parser) -> None:
         help=f"longest wait for peers, and then for their answers (default {IPC_RECEIPT_SECONDS:g})",
     )
     mesh_flags.add(parser)
+    passphrase.add(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -92,7 +95,9 @@ def say(arguments: argparse.Namespace, console: Console, name: str | None, to: s
     options = mesh_flags.options(arguments, console.env, outbound_only=True)
     found = _through_running(arguments, home, speaker, categories, to)
     if found is None:
-        found = _by_itself(arguments, console, home, speaker, Saying(categories, to, options))
+        opened = passphrase.opened(home, speaker, arguments.passphrase_file, console.env)
+        saying = Saying(categories, to, options, opened)
+        found = _by_itself(arguments, console, home, speaker, saying)
     return report(console, f"covey {'observe' if to is None else 'send'}", found)
 
 
@@ -190,6 +195,7 @@ def _by_itself(
         saying.options,
         wait_for_lock_seconds=LOCK_SECONDS,
         multicast_after_seconds=0.0 if saying.options.lan else _GRACE_SECONDS * 2,
+        opened=saying.opened,
     )
     found: dict[str, Any] = {}
 

@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from covey.cli.passphrase import needed
 from covey.errors import CollisionError, IdentityError
 from covey.net.ipc.server import IpcServer
 from covey.net.mdns import MdnsDiscovery
@@ -49,6 +50,7 @@ class PeerPlan:
 
     `wait_for_lock_seconds` lets short commands of one name follow each other instead of failing;
     `multicast_after_seconds` spares those that end sooner the loading of zeroconf (a quarter of a second).
+    `opened` is its identity where the kept one is sealed: a person is asked before the loop runs, not on it.
     """
 
     home: Home
@@ -60,6 +62,7 @@ class PeerPlan:
     multicast_after_seconds: float = 0.0
     scrubber: Scrubber | None = None
     sinks: tuple[Callable[[str], None], ...] = ()
+    opened: ids.PeerIdentity | None = None
 
 
 class Later:
@@ -90,12 +93,13 @@ class Later:
 class OpenPeer:
     """A peer that runs: its node, its store, its log, and the place where an agent joins it."""
 
-    def __init__(self, plan: PeerPlan, node: Node, store: _core.Store, log: Log) -> None:
+    def __init__(self, plan: PeerPlan, node: Node, store: _core.Store, log: Log, *, key: str) -> None:
         self.plan = plan
         self.node = node
         self.store = store
         self.memory = StoreMemory(store, node.node_id)
         self.log = log
+        self._key = key
         self.agent: AgentView | None = None
         self.server: IpcServer | None = None
         self._unwatch: Callable[[], None] | None = None
@@ -125,6 +129,7 @@ class OpenPeer:
         server = self.server
         return {
             "pid": os.getpid(),
+            "key": self._key,
             "log": str(self.plan.home.log_path(self.plan.name)),
             "log_lines_lost": self.log.lost,
             "subscribers": 0 if server is None else server.subscribers,
@@ -164,6 +169,7 @@ async def open_peer(
         CollisionError: It runs already.
         StoreError: A folder, the lock, the log or the store cannot be used.
         IdentityError: Its identity cannot be used.
+        UsageError: Its key is sealed and was not opened.
         NetworkError: Its address cannot be bound.
         IpcError: Its control socket cannot be opened.
     """
@@ -176,7 +182,8 @@ async def open_peer(
         stack.callback(log_file.close)
         clock, entropy = SystemClock(), SystemEntropy()
         log = Log(tee(log_file, *plan.sinks), clock, peer=name, level=plan.log_level, scrubber=plan.scrubber)
-        identity = ids.load_or_create(home.identity_path(name), name, clock, entropy)
+        kept = ids.load_or_create(home.identity_path(name), name, clock, entropy)
+        identity = _able_to_sign(kept, plan.opened)
         signer = ids.native(identity)
         book = books.load(home.trust_path(name))
         store = open_store(home.store_path(name), identity.node_id)
@@ -197,7 +204,7 @@ async def open_peer(
             entropy=entropy,
             log=log.write,
         )
-        peer = OpenPeer(plan, node, store, log)
+        peer = OpenPeer(plan, node, store, log, key="clear" if identity is kept else "sealed")
         if join is not None:
             join(peer)
         stack.push_async_callback(node.stop)
@@ -257,6 +264,19 @@ def _check_pins(book: TrustBook, store: _core.Store, name: str) -> None:
                 code="identity_conflict",
                 hint=f"decide: covey trust pin {name} {node_id} <fingerprint> --replace",
             )
+
+
+def _able_to_sign(kept: ids.StoredIdentity, opened: ids.PeerIdentity | None) -> ids.PeerIdentity:
+    """Return the kept identity, or the opened one where the kept one is the same under a seal.
+
+    Raises:
+        UsageError: It was sealed or replaced after it was opened, or nobody opened it.
+    """
+    if isinstance(kept, ids.PeerIdentity):
+        return kept
+    if opened is None or (opened.node_id, opened.public_key) != (kept.node_id, kept.public_key):
+        raise needed(kept.name)
+    return opened
 
 
 def _trouble(log: Log, reason: str, detail: str) -> None:

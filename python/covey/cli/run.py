@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from covey.cli import passphrase
 from covey.cli.console import Console, printable
 from covey.cli.parser import Parser, path
 from covey.errors import EXIT_OK
@@ -27,6 +29,7 @@ EXAMPLE: Final = "covey run --config writer.toml"
 def configure(parser: Parser) -> None:
     """Declare the arguments."""
     parser.add_argument("--config", required=True, type=path, metavar="PATH", help="the peer's agent.toml")
+    passphrase.add(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -37,7 +40,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     settings = load(arguments.config)
     model = build(settings, console.env)
-    plan = peer_plan(Home.resolve(console.env), settings, console.env)
+    home = Home.resolve(console.env)
+    opened = passphrase.opened(home, settings.identity.name, arguments.passphrase_file, console.env)
+    plan = replace(peer_plan(home, settings, console.env), opened=opened)
 
     if plan.options.legacy:
         from covey.proto.legacy import NOTICE
@@ -69,12 +74,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 def peer_plan(home: Home, settings: Settings, env: Mapping[str, str]) -> PeerPlan:
     """Return what the peer is made of, as agent.toml says it."""
     from covey.cli.mesh_flags import RELAY_TOKEN
+    from covey.cli.passphrase import CURRENT
     from covey.cli.peer import PeerPlan
     from covey.models.factory import key_of
     from covey.system.log import LogFile, Rotation, Scrubber
 
     logging = settings.logging
-    secrets = (key_of(settings.model, env), settings.mesh.relay_token, env.get(RELAY_TOKEN))
+    secrets = (key_of(settings.model, env), settings.mesh.relay_token, env.get(RELAY_TOKEN), env.get(CURRENT))
     rotation = Rotation(logging.max_file_size, logging.keep)
     return PeerPlan(
         home,

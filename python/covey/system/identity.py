@@ -2,11 +2,11 @@
 
 Rules: the file is 0600 from its first byte, arrives whole or not at all, survives a power cut, and is never
 replaced unless the caller says so. One agent, one node id, one key (MMP 2.0 §3.2): a new key is a new node.
+The seed may be sealed under a passphrase (version 2 of the file); the public half is always readable.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import hashlib
 import json
@@ -20,26 +20,28 @@ from typing import TYPE_CHECKING, Any, Final
 from covey.errors import IdentityError
 from covey.names import peer_name
 from covey.ports import Clock, Entropy
+from covey.system import sealing
 from covey.system.private_file import sync_folder, write_new
+from covey.system.sealing import Box, Cost, Passphrase, b64, unb64
 
 if TYPE_CHECKING:
     from covey._core import Identity
 
 _FILE_BYTES: Final = 16_384
-_VERSION: Final = 1
+_CLEAR_VERSION: Final = 1
+_SEALED_VERSION: Final = 2
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-_MEMBERS: Final = frozenset({"version", "nodeId", "name", "createdMs", "publicKey", "seed"})
+_PUBLIC_MEMBERS: Final = frozenset({"version", "nodeId", "name", "createdMs", "publicKey"})
 
 
 @dataclass(frozen=True, slots=True)
-class PeerIdentity:
-    """A peer's identity as it is kept. `seed` (32 bytes) is the secret; it never appears in a repr."""
+class PublicIdentity:
+    """What everybody may know of a peer's identity."""
 
     node_id: str
     name: str
     created_ms: int
     public_key: bytes
-    seed: bytes = field(repr=False)
 
     @property
     def fingerprint(self) -> str:
@@ -54,7 +56,25 @@ class PeerIdentity:
     @property
     def public_key_text(self) -> str:
         """Return the public key in base64url without padding, as hellos carry it."""
-        return _b64(self.public_key)
+        return b64(self.public_key)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerIdentity(PublicIdentity):
+    """An identity that can sign. `seed` (32 bytes) is the secret; it never appears in a repr."""
+
+    seed: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedIdentity(PublicIdentity):
+    """An identity whose seed waits in a box; `unseal` makes a `PeerIdentity` of it."""
+
+    box: Box = field(repr=False)
+
+
+StoredIdentity = PeerIdentity | SealedIdentity
+"""An identity as its file holds it."""
 
 
 def generate(name: str, clock: Clock, entropy: Entropy) -> PeerIdentity:
@@ -80,20 +100,50 @@ def uuid7(now_ms: int, random: bytes) -> str:
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
-def save(path: Path, identity: PeerIdentity, *, replace: bool = False) -> None:
+def seal(identity: PeerIdentity, passphrase: Passphrase, cost: Cost, entropy: Entropy) -> SealedIdentity:
+    """Return the same identity with its seed under a passphrase. Nothing is written.
+
+    Raises:
+        IdentityError: This machine has not the memory to derive the key.
+    """
+    box = sealing.seal(identity.seed, _about(identity, cost), passphrase, cost, entropy)
+    return SealedIdentity(identity.node_id, identity.name, identity.created_ms, identity.public_key, box)
+
+
+def unseal(identity: SealedIdentity, passphrase: Passphrase) -> PeerIdentity:
+    """Return the identity that can sign.
+
+    Raises:
+        IdentityError: The passphrase is another one or the file was changed (`passphrase_wrong`), or this
+            machine has not the memory to derive the key.
+    """
+    seed = sealing.unseal(identity.box, _about(identity, identity.box.cost), passphrase)
+    if seed is None:
+        raise IdentityError(
+            f'wrong passphrase for peer "{identity.name}"',
+            code="passphrase_wrong",
+            hint="nothing was changed; if it is the right one, the file was: restore it from a backup",
+        )
+    return PeerIdentity(identity.node_id, identity.name, identity.created_ms, identity.public_key, seed)
+
+
+def save(path: Path, identity: StoredIdentity, *, replace: bool = False) -> None:
     """Write `identity` whole: temporary file, fsync, rename, fsync of the folder.
 
     Args:
-        path: Where; its folder exists and is private.
-        replace: True to take the place of an identity that is there (its node is then gone for good).
+        path: Where; its folder exists and is private, and the peer's lock is held when it may be replaced.
+        identity: What; sealed or in the clear.
+        replace: True to take the place of what is there, an unfinished copy of it included.
 
     Raises:
         IdentityError: There is one already, or the file cannot be written; either way nothing changed.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        write_new(temporary, _encode(identity))
+        if replace:
+            _sweep(path)
         try:
+            write_new(temporary, _encode(identity))
             if replace:
                 temporary.replace(path)
             else:
@@ -103,17 +153,22 @@ def save(path: Path, identity: PeerIdentity, *, replace: bool = False) -> None:
                 temporary.unlink()
         sync_folder(path.parent)
     except FileExistsError as error:
-        raise IdentityError(
-            f"identity exists: {path}",
-            code="identity_exists",
-            hint="use --force to replace it; its node id and key are then gone",
-        ) from error
+        raise taken(path) from error
     except OSError as error:
         raise IdentityError(f"cannot write identity {path}: {error.strerror or error}") from error
 
 
-def load(path: Path) -> PeerIdentity:
-    """Read an identity and check all of it, permissions included. Changes nothing.
+def taken(path: Path) -> IdentityError:
+    """Return the error that says that there is an identity already."""
+    return IdentityError(
+        f"identity exists: {path}",
+        code="identity_exists",
+        hint="use --force to replace it; its node id and key are then gone",
+    )
+
+
+def load(path: Path) -> StoredIdentity:
+    """Read an identity and check all of it, permissions included. Changes nothing, opens no seal.
 
     Raises:
         IdentityError: It is missing (`identity_missing`), readable by others, or not a whole identity.
@@ -129,7 +184,7 @@ def load(path: Path) -> PeerIdentity:
         ) from error
 
 
-def load_or_create(path: Path, name: str, clock: Clock, entropy: Entropy) -> PeerIdentity:
+def load_or_create(path: Path, name: str, clock: Clock, entropy: Entropy) -> StoredIdentity:
     """Return the peer's identity, making and writing one when there is none.
 
     Raises:
@@ -166,37 +221,57 @@ def native(identity: PeerIdentity) -> Identity:
     return signer
 
 
-def _encode(identity: PeerIdentity) -> bytes:
-    members = {
-        "version": _VERSION,
+def _public_members(identity: PublicIdentity, version: int) -> dict[str, object]:
+    return {
+        "version": version,
         "nodeId": identity.node_id,
         "name": identity.name,
         "createdMs": identity.created_ms,
         "publicKey": identity.public_key_text,
-        "seed": _b64(identity.seed),
     }
+
+
+def _about(identity: PublicIdentity, cost: Cost) -> bytes:
+    """Return what a box is bound to: the readable members, so that none of them can be exchanged."""
+    members = {
+        **_public_members(identity, _SEALED_VERSION),
+        "kdf": sealing.KDF,
+        "operations": cost.operations,
+        "memoryBytes": cost.memory_bytes,
+        "cipher": sealing.CIPHER,
+    }
+    return json.dumps(members, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+def _encode(identity: StoredIdentity) -> bytes:
+    if isinstance(identity, SealedIdentity):
+        members = {**_public_members(identity, _SEALED_VERSION), "sealed": identity.box.members()}
+    else:
+        members = {**_public_members(identity, _CLEAR_VERSION), "seed": b64(identity.seed)}
     return json.dumps(members, indent=2, ensure_ascii=False).encode("utf-8") + b"\n"
 
 
-def _decode(raw: bytes) -> PeerIdentity:
+def _decode(raw: bytes) -> StoredIdentity:
     members: Any = json.loads(raw.decode("utf-8"))
-    if not isinstance(members, dict) or members.keys() != _MEMBERS:
-        raise ValueError("expected the members " + ", ".join(sorted(_MEMBERS)))
-    if members["version"] != _VERSION:
-        raise ValueError(f"version: expected {_VERSION}")
+    sealed = isinstance(members, dict) and "sealed" in members
+    version, secret = (_SEALED_VERSION, "sealed") if sealed else (_CLEAR_VERSION, "seed")
+    expected = _PUBLIC_MEMBERS | {secret}
+    if not isinstance(members, dict) or members.keys() != expected:
+        raise ValueError("expected the members " + ", ".join(sorted(expected)))
+    if type(members["version"]) is not int or members["version"] != version:
+        raise ValueError(f"version: expected {version}")
     if not isinstance(members["nodeId"], str) or not _UUID.fullmatch(members["nodeId"]):
         raise ValueError("nodeId: expected a lower-case uuid of version 7")
     if type(members["createdMs"]) is not int or members["createdMs"] < 0:
         raise ValueError("createdMs: expected milliseconds since the epoch")
     if not isinstance(members["name"], str):
         raise TypeError("name: expected text")
-    return PeerIdentity(
-        node_id=members["nodeId"],
-        name=members["name"],
-        created_ms=members["createdMs"],
-        public_key=_unb64(members["publicKey"], "publicKey"),
-        seed=_unb64(members["seed"], "seed"),
-    )
+    node_id, name, created_ms = members["nodeId"], members["name"], members["createdMs"]
+    public_key = unb64(members["publicKey"], 32, "publicKey")
+    if sealed:
+        return SealedIdentity(node_id, name, created_ms, public_key, Box.of(members["sealed"]))
+    seed = unb64(members["seed"], sealing.SEED_BYTES, "seed")
+    return PeerIdentity(node_id, name, created_ms, public_key, seed)
 
 
 def _read_private(path: Path) -> bytes:
@@ -233,14 +308,7 @@ def _checked(path: Path, descriptor: int) -> bytes:
     return os.read(descriptor, _FILE_BYTES)
 
 
-def _b64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
-
-
-def _unb64(text: object, member: str) -> bytes:
-    if not isinstance(text, str) or len(text) != 43:
-        raise ValueError(f"{member}: expected 32 bytes in base64url")
-    raw = base64.urlsafe_b64decode(text + "=")
-    if _b64(raw) != text:
-        raise ValueError(f"{member}: expected 32 bytes in base64url")
-    return raw
+def _sweep(path: Path) -> None:
+    """Remove what a process left that died while it wrote: a forgotten copy may hold a seed in the clear."""
+    for left in path.parent.glob(f".{path.name}.*"):
+        left.unlink(missing_ok=True)
