@@ -25,6 +25,7 @@ SEAL_MEMORY_MOST: Final = 1_073_741_824  # libsodium's "sensitive" limit: a file
 FRAME_BYTES: Final = 1_048_576  # MMP 2.0 §4.1: one frame, prefix excluded
 CATEGORY_TEXT_BYTES: Final = 262_144  # MMP 2.0 update 1: one category's text in UTF-8
 JSON_DEPTH: Final = 128  # nesting a peer may send us; the reference refuses the same
+HANDSHAKE_FRAME_BYTES: Final = 16_384  # all that a stranger can make us hold; the core has the same bound
 HANDSHAKE_SECONDS: Final = 10.0  # MMP 2.0 §5.2: a connection that is not proved by then is closed
 CONNECT_SECONDS: Final = 10.0  # MMP 2.0 §4.6: one dial
 BATCH_RECORDS: Final = 256  # records for one native call: bounds one GIL-free stretch to a few ms

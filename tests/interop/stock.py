@@ -85,21 +85,25 @@ class StockNode:
         """Dial it."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS)
 
+    def tell_of(self, node_id: str, name: str, port: int) -> None:
+        """Name a peer of this machine in its registry; it dials one whose nodeId is the larger."""
+        entry = {
+            "nodeId": node_id,
+            "name": name,
+            "port": port,
+            "pid": os.getpid(),
+            "serviceType": "_sym._tcp",
+            "ts": time.time_ns() // 1_000_000,
+        }
+        folder = self._home / ".sym" / "loopback"
+        (folder / f"{node_id}.json").write_text(json.dumps(entry), encoding="utf-8")
+
     @contextlib.contextmanager
     def dialling(self, node_id: str, name: str) -> Iterator[socket.socket]:
         """Let it find a peer of this machine in its registry; give the connection it makes."""
         with socket.create_server(("127.0.0.1", 0)) as server:
             server.settimeout(SECONDS)
-            entry = {
-                "nodeId": node_id,
-                "name": name,
-                "port": server.getsockname()[1],
-                "pid": os.getpid(),
-                "serviceType": "_sym._tcp",
-                "ts": time.time_ns() // 1_000_000,
-            }
-            folder = self._home / ".sym" / "loopback"
-            (folder / f"{node_id}.json").write_text(json.dumps(entry), encoding="utf-8")
+            self.tell_of(node_id, name, server.getsockname()[1])
             connection, _ = server.accept()
             with connection:
                 yield connection

@@ -36,6 +36,22 @@ def configured(folder: Path, stock: StockNode) -> Path:
     return path
 
 
+def test_a_stock_peer_that_dials_is_met(covey: Program, tmp_path: Path) -> None:
+    with stock_node(reference(), tmp_path / "stock", ROOM) as stock:
+        config = configured(tmp_path, stock)
+        lines = [
+            line for line in config.read_text(encoding="utf-8").splitlines() if "stock_peers" not in line
+        ]
+        config.write_text("\n".join(lines), encoding="utf-8")
+        with covey.start("run", "--config", str(config), "--json") as echo:
+            ready = echo.event("ready")
+            assert ready["node_id"] > stock.node_id, "made later: the stock peer dials"
+            stock.tell_of(ready["node_id"], "echo", ready["port"])
+            assert stock.wait("joined")["id"] == ready["node_id"]
+            asked = stock.do("remember", categories={"focus": "who is there?"}, to=ready["node_id"])["key"]
+            assert echo.event("agent-woke")["keys"] == [asked]
+
+
 def test_an_agent_wakes_on_a_stock_peers_block_and_is_verified_there(covey: Program, tmp_path: Path) -> None:
     with stock_node(reference(), tmp_path / "stock", ROOM) as stock:
         config = configured(tmp_path, stock)

@@ -1,7 +1,7 @@
 """The wire of stock Node peers, in a room whose owner asked for it: who says its name there proves nothing.
 
-A connection is of this wire only because we dialled an address that is named as a stock peer's.
-It never becomes one because another handshake failed, and no accepted connection is one.
+A connection is of this wire because we dialled an address that is named as a stock peer's, or because its
+first frame is this wire's handshake. It never becomes one because another handshake failed.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ NOTICE: Final = (
 )
 """What that wire cannot secure, said once at start."""
 
+_PREFIX_BYTES: Final = 4
 _SENT: Final = frozenset({"ping", "pong"})
 
 
@@ -94,12 +95,21 @@ class StockPeers:
             entropy: 64 bytes of this connection's; half of the first become the agreement key of this run,
                 which stock peers keep by nodeId and which must therefore be one for all connections.
         """
-        fresh, own = entropy[:32], entropy[32:]
-        self._secret = self._secret or own
-        session = _core.LegacySession.client(
-            self._identity, room=self._room, secret=self._secret, entropy=fresh
+        secret, fresh = self._keys(entropy)
+        return LegacyLine(
+            _core.LegacySession.client(self._identity, room=self._room, secret=secret, entropy=fresh)
         )
-        return LegacyLine(session)
+
+    def accept(self, entropy: bytes) -> LegacyLine:
+        """Begin on a connection that a stock peer made; `entropy` as for `dial`."""
+        secret, fresh = self._keys(entropy)
+        return LegacyLine(
+            _core.LegacySession.server(self._identity, room=self._room, secret=secret, entropy=fresh)
+        )
+
+    def _keys(self, entropy: bytes) -> tuple[bytes, bytes]:
+        self._secret = self._secret or entropy[32:]
+        return self._secret, entropy[:32]
 
     def refuses(self, said: _core.LegacyPeer, mark: str, trust: Trust) -> str | None:
         """Return why a claim cannot stand; None, and the claim is remembered, where it can."""
@@ -115,6 +125,25 @@ class StockPeers:
             return "claims_too_many"
         self._said[said.node_id] = mark
         return None
+
+
+def first_wire(heard: bytes | bytearray) -> Literal["core", "legacy"] | None:
+    """Return the wire that a connection's first frame is of; None while that frame is not whole.
+
+    What is no frame, or too long for a handshake, goes to the core's session, which ends it.
+    """
+    if len(heard) < _PREFIX_BYTES:
+        return None
+    size = int.from_bytes(heard[:_PREFIX_BYTES], "big")
+    if not 0 < size <= limits.HANDSHAKE_FRAME_BYTES:
+        return "core"
+    if len(heard) < _PREFIX_BYTES + size:
+        return None
+    try:
+        frame = json.loads(bytes(heard[_PREFIX_BYTES : _PREFIX_BYTES + size]))
+    except (ValueError, RecursionError):
+        return "core"
+    return "legacy" if isinstance(frame, dict) and frame.get("type") == "handshake" else "core"
 
 
 def table(reception: Reception) -> dict[type, Callable[[Link, Any, Turn], None]]:

@@ -63,6 +63,10 @@ class Link:
     """How we came by it: inbound, static, or the discovery source's name."""
     state: LinkState = "dialling"
     session: Line | None = None
+    first: bytearray | None = None
+    """In a legacy room: what an accepted connection has said, until its first frame names its wire."""
+    entropy: bytes = b""
+    """For the session that the first frame will call for."""
     node_id: str | None = None
     """Whose it is, once proven."""
     opened_at: float = 0.0

@@ -148,15 +148,9 @@ class NodeEngine:
 
     def _on_data(self, event: fx.LinkData, turn: Turn) -> None:
         link = self._sessions.links.get(event.link)
-        if link is None or link.session is None:
-            return
-        if link.closing:
-            turn.count("bytes.late", len(event.data))  # read before our close reached the socket
-            return
-        link.heard_at = turn.now.monotonic
-        turn.count("bytes.in", len(event.data))
-        self._hear(link, link.session.receive(event.data), turn)
-        self._sessions.touch(link)
+        if link is not None:
+            self._hear(link, self._sessions.read(link, event.data, turn), turn)
+            self._sessions.touch(link)
 
     def _hear(self, link: Link, events: Iterable[Any], turn: Turn) -> None:
         """Act on what a session said, until we close it."""

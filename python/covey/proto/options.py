@@ -54,7 +54,7 @@ class NodeOptions:
     `trust` says who gets a session: `tofu` anyone, the first key of a nodeId stays; `strict` only who is
     trusted under a known key; `open` as tofu, and strangers wake. `pins` name the one key a nodeId may prove.
     `gate` names the owner of a gated room: who comes shows the owner's grant.
-    `legacy` lets the room hold stock Node peers, whose addresses `stock_peers` are always dialled.
+    `legacy` lets the room hold stock Node peers: those that dial, and those at `stock_peers`, always dialled.
     `receipts` tells senders what became of their blocks (`x-covey-delivery`).
     """
 

@@ -7,7 +7,7 @@ moment longer, so that nothing on its way is lost, and then closed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from covey import _core, limits
@@ -15,7 +15,7 @@ from covey.model import PeerView, SendState
 from covey.proto import delivery
 from covey.proto.effects import Bind, Close, LinkOpened, Notify, RelaySend, Write
 from covey.proto.inbox import Trust
-from covey.proto.legacy import StockPeers
+from covey.proto.legacy import StockPeers, first_wire
 from covey.proto.link import Lane, Link, Peer
 from covey.proto.news import PeerJoined, PeerLeft, PeerSlow
 from covey.proto.peers import Roster, fingerprint, standing
@@ -50,6 +50,7 @@ class Sessions:
         self._trust = trust
         self._roster = roster
         self._timers = timers
+        self._legacy = options.legacy and options.gate is None
         self._stock = StockPeers(identity, options.room)
         self._dirty: set[int] = set()
         self._unproven = [0, 0]
@@ -84,7 +85,9 @@ class Sessions:
             self.end(link, "stopping" if self.closed else "too_many_links", turn)
             return
         candidate = self._roster.candidate(link.candidate)
-        if link.inbound:
+        if link.inbound and self._legacy and link.relay is None:
+            link.first, link.entropy = bytearray(), event.entropy
+        elif link.inbound:
             link.session = _core.Session.server(
                 self._identity, room=self._room, extensions=self._extensions, entropy=event.entropy
             )
@@ -100,6 +103,33 @@ class Sessions:
             )
         self._timers.set(("handshake", link.id), turn.now.monotonic + limits.HANDSHAKE_SECONDS)
         self.touch(link)
+
+    def read(self, link: Link, data: bytes, turn: Turn) -> Sequence[object]:
+        """Let a link's session read; return what happened, in order."""
+        if link.closing:
+            turn.count("bytes.late", len(data))  # read before our close reached the socket
+            return ()
+        link.heard_at = turn.now.monotonic
+        turn.count("bytes.in", len(data))
+        data = self._begun(link, data)
+        return () if link.session is None else link.session.receive(data)
+
+    def _begun(self, link: Link, data: bytes) -> bytes:
+        """Return what a link's session is to read; in a legacy room the first frame says which it is."""
+        if link.first is None:
+            return data
+        link.first += data
+        wire = first_wire(link.first)
+        if wire is None:
+            return b""
+        if wire == "legacy":
+            link.session = self._stock.accept(link.entropy)
+        else:
+            link.session = _core.Session.server(
+                self._identity, room=self._room, extensions=self._extensions, entropy=link.entropy
+            )
+        data, link.first = bytes(link.first), None
+        return data
 
     def authenticated(self, link: Link, event: _core.Authenticated, turn: Turn) -> Peer | None:
         """Take a proven peer: bind its key, elect the session that stays; None when it is turned away."""

@@ -125,13 +125,49 @@ def test_in_an_owned_room_no_stock_peer_is_dialled() -> None:
     assert not any(isinstance(effect, fx.Dial) for effect in effects)
 
 
-def test_a_stock_handshake_on_an_accepted_connection_ends_it() -> None:
-    room = Room()
-    dialler = _core.LegacySession.client(identity(3), room="default", secret=entropy(32), entropy=entropy(32))
-    room.feed(fx.LinkOpened(1000, True, "127.0.0.1:7", True, entropy(64)))
-    room.feed(fx.LinkData(1000, dialler.take_output(), entropy(32)))
-    assert room.closed and room.counts["handshakes.failed.version_mismatch"] == 1
-    assert [view.name for view in room.engine.peers()] == ["stock"]
+def accepted(engine: NodeEngine, data: bytes, chunk: int = 1 << 16) -> list[fx.Effect]:
+    """Let somebody connect and say something first."""
+    now = fx.Now(START_MS, 1.0)
+    effects = engine.handle(fx.LinkOpened(1000, True, "127.0.0.1:7", True, entropy(64)), now)
+    for at in range(0, len(data), chunk):
+        effects += engine.handle(fx.LinkData(1000, data[at : at + chunk], entropy(32)), now)
+    return effects
+
+
+def hello_of_stock() -> bytes:
+    who = identity(3, "dialler")
+    session = _core.LegacySession.client(who, room="default", secret=entropy(32), entropy=entropy(32))
+    return session.take_output()
+
+
+@pytest.mark.parametrize("chunk", [1, 1 << 16])
+def test_a_stock_peer_that_dials_is_met_in_a_legacy_room(chunk: int) -> None:
+    engine = NodeEngine(US, NodeOptions(legacy=True))
+    accepted(engine, hello_of_stock(), chunk)
+    assert [(view.name, view.implementation) for view in engine.peers()] == [("dialler", "legacy")]
+
+
+def test_a_stock_handshake_ends_the_connection_in_every_other_room() -> None:
+    for options in (NodeOptions(), NodeOptions(legacy=True, gate=GateOptions(identity(9).public_key))):
+        engine = NodeEngine(US, options)
+        effects = accepted(engine, hello_of_stock())
+        assert any(isinstance(effect, fx.Close) for effect in effects) and engine.peers() == []
+
+
+@pytest.mark.parametrize(
+    "first", [b"\0\0\0\0", b"\xff\xff\xff\xff", b"\0\0\0\x02{}", b"\0\0\0\x04null", b"\0\0\0\x01["]
+)
+def test_what_is_no_handshake_ends_the_connection_as_the_core_ends_it(first: bytes) -> None:
+    engine = NodeEngine(US, NodeOptions(legacy=True))
+    effects = accepted(engine, first, 1)
+    assert any(isinstance(effect, fx.Close) for effect in effects) and engine.peers() == []
+
+
+def test_a_failed_core_handshake_never_becomes_a_legacy_one() -> None:
+    engine = NodeEngine(US, NodeOptions(legacy=True))
+    core = _core.Session.client(identity(4), room="elsewhere", entropy=entropy(64))
+    effects = accepted(engine, core.take_output() + hello_of_stock())
+    assert any(isinstance(effect, fx.Close) for effect in effects) and engine.peers() == []
 
 
 def test_its_block_is_judged_delivered_and_marked() -> None:
