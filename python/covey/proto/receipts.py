@@ -68,7 +68,7 @@ def parse(frame: bytes) -> list[Receipt]:
     """
     try:
         value = json.loads(frame)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadReceiptError("not JSON") from error
     results = value.get("results") if isinstance(value, dict) and len(value) == 2 else None
     if not isinstance(results, list) or len(results) > limits.RECEIPTS_PER_FRAME:
