@@ -26,7 +26,17 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(folder).expect("a corpus").map(|entry| entry.expect("readable").path()).collect();
     files.sort();
-    files.iter().map(|file| std::fs::read(file).expect("readable")).collect()
+    files.iter().map(|file| seed(file)).collect()
+}
+
+/// Read one seed. What is no text is kept as hexadecimal digits, so that every file of the tree can be read by people.
+fn seed(file: &Path) -> Vec<u8> {
+    let bytes = std::fs::read(file).expect("readable");
+    if file.extension().is_none_or(|extension| extension != "hex") {
+        return bytes;
+    }
+    let digits: Vec<u32> = bytes.iter().filter_map(|byte| char::from(*byte).to_digit(16)).collect();
+    digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).expect("two digits")).collect()
 }
 
 /// Run one input; a panic or a slow answer ends the test with everything that repeats it.
