@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::clock::VectorClock;
 use crate::error::Refusal;
 use crate::id::NodeId;
-use crate::state::op::TOMBSTONE;
+use crate::state::op;
 use crate::state::replica::Replica;
 use crate::state::tree;
 
@@ -109,7 +109,7 @@ impl Replica {
         let mut gone = Vec::new();
         for entry in self.table.entries() {
             let author = self.authors[usize::from(entry.author)];
-            if entry.kind == TOMBSTONE && entry.seq <= self.floor.count(author) {
+            if op::is_tombstone(entry.kind) && entry.seq <= self.floor.count(author) {
                 gone.push(*entry);
             }
         }
@@ -121,8 +121,9 @@ impl Replica {
         self.digest_stale();
         let floor = &self.floor;
         let authors = &self.authors;
-        self.table
-            .compact(|entry| entry.kind != TOMBSTONE || entry.seq > floor.count(authors[usize::from(entry.author)]));
+        self.table.compact(|entry| {
+            !op::is_tombstone(entry.kind) || entry.seq > floor.count(authors[usize::from(entry.author)])
+        });
         let dropped = before - self.table.entries().len();
         self.settle();
         dropped

@@ -11,7 +11,7 @@ use crate::limits::{MAX_FLUSH_BYTES, MAX_FLUSH_OPS, MAX_SAFE_INTEGER, MAX_STATE_
 use crate::state::delta::{self, Part};
 use crate::state::flush::{Header, Signed};
 use crate::state::merge::Report;
-use crate::state::op::{self, BYTES, JSON, Op, Packed, Slot, TOMBSTONE};
+use crate::state::op::{self, BURIED, BYTES, JSON, Op, Packed, SHARE, Slot, TOMBSTONE};
 use crate::state::replica::Replica;
 use crate::state::table::hash;
 use crate::state::tree;
@@ -38,33 +38,34 @@ pub enum Write {
 #[derive(Default)]
 struct Making {
     ops: Vec<(u8, Vec<u8>, Vec<u8>)>,
-    slots: BTreeMap<Vec<u8>, usize>,
+    slots: BTreeMap<(bool, Vec<u8>), usize>,
 }
 
 impl Making {
     fn put(&mut self, kind: u8, slot: Vec<u8>, value: Vec<u8>) {
-        if let Some(at) = self.slots.get(&slot) {
+        let key = (op::is_share(kind), slot.clone());
+        if let Some(at) = self.slots.get(&key) {
             self.ops[*at] = (kind, slot, value);
         } else {
-            self.slots.insert(slot.clone(), self.ops.len());
+            self.slots.insert(key, self.ops.len());
             self.ops.push((kind, slot, value));
         }
     }
 
     /// Whether a tag of this element is added already; without `keep` it is not any more.
     fn tagged(&mut self, prefix: &[u8], keep: bool) -> bool {
-        let slots = self.slots.range(prefix.to_vec()..).take_while(|(slot, _)| slot.starts_with(prefix));
+        let slots = self.slots.range((true, prefix.to_vec())..).take_while(|((_, slot), _)| slot.starts_with(prefix));
         let mut found = false;
         for (_, at) in slots {
             let op = &mut self.ops[*at];
-            found |= keep && op.0 == BYTES;
-            op.0 = if keep { op.0 } else { TOMBSTONE };
+            found |= keep && op.0 == SHARE;
+            op.0 = if keep { op.0 } else { BURIED };
         }
         found
     }
 
-    fn at(&self, slot: &[u8]) -> Option<&(u8, Vec<u8>, Vec<u8>)> {
-        self.slots.get(slot).map(|at| &self.ops[*at])
+    fn at(&self, slot: &[u8], share: bool) -> Option<&(u8, Vec<u8>, Vec<u8>)> {
+        self.slots.get(&(share, slot.to_vec())).map(|at| &self.ops[*at])
     }
 }
 
@@ -123,8 +124,8 @@ impl Replica {
             }
             Write::Bytes(_, value) => making.put(BYTES, slot, sized(value)?),
             _ => {
-                let planned = making.at(&slot).is_some_and(|op| op.0 != TOMBSTONE);
-                if planned || self.standing(&slot).is_some() {
+                let planned = making.at(&slot, false).is_some_and(|op| op.0 != TOMBSTONE);
+                if planned || self.standing(&slot, false).is_some() {
                     making.put(TOMBSTONE, slot, Vec::new());
                 }
             }
@@ -137,8 +138,8 @@ impl Replica {
             Write::Count(name, amount) => {
                 checked(name.as_bytes(), "name")?;
                 let slot = Slot::Counter(name, self.node).to_bytes();
-                let planned = making.at(&slot).map(|op| op.2.clone());
-                let share = planned.or_else(|| self.standing(&slot).map(|op| op.value.to_vec()));
+                let planned = making.at(&slot, true).map(|op| op.2.clone());
+                let share = planned.or_else(|| self.standing(&slot, true).map(|op| op.value.to_vec()));
                 let (added, taken) = share.map_or(Ok((0, 0)), |value| op::counted(&value))?;
                 let by = amount.unsigned_abs();
                 let share =
@@ -149,7 +150,7 @@ impl Replica {
                 let mut value = Vec::new();
                 put_varint(&mut value, share.0);
                 put_varint(&mut value, share.1);
-                making.put(BYTES, slot, value);
+                making.put(SHARE, slot, value);
             }
             Write::Add(name, element) | Write::Remove(name, element) => {
                 checked(name.as_bytes(), "name")?;
@@ -162,11 +163,11 @@ impl Replica {
                 }
                 let tags: Vec<Vec<u8>> = self.shares_of(prefix).map(|(slot, _)| slot.to_vec()).collect();
                 for slot in tags {
-                    making.put(TOMBSTONE, slot, Vec::new());
+                    making.put(BURIED, slot, Vec::new());
                 }
                 if adding {
                     let dot = (self.node, first + making.ops.len() as u64);
-                    making.put(BYTES, Slot::Tag(name, element, dot).to_bytes(), Vec::new());
+                    making.put(SHARE, Slot::Tag(name, element, dot).to_bytes(), Vec::new());
                 }
             }
             _ => {}
@@ -182,7 +183,7 @@ impl Replica {
             offset: u32::try_from(offset).map_err(long)?,
             hash: hash(self.table.seed(), slot),
             slot_len: u16::try_from(slot.len()).map_err(long)?,
-            slot_at: if slot.len() < 0x80 { 2 } else { 3 },
+            slot_at: op::slot_at(slot.len()),
             kind,
         })
     }

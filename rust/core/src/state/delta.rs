@@ -7,7 +7,7 @@ use crate::hlc::Hlc;
 use crate::id::NodeId;
 use crate::limits::{MAX_CLOCK_ENTRIES, MAX_DELTA_BYTES, MAX_DELTA_FLUSHES, MAX_FLUSH_OPS};
 use crate::state::flush::{Header, Signed};
-use crate::state::op::{Op, Packed};
+use crate::state::op::{self, Op, Packed};
 use crate::state::table::hash;
 use crate::state::wire::{Reader, malformed, put_varint};
 
@@ -121,14 +121,17 @@ fn read_signed(reader: &mut Reader<'_>, authors: &[NodeId], scope: &str) -> Resu
 
 #[allow(clippy::cast_possible_truncation)] // a delta is below 2^32 bytes, a slot below 2^16, its length below 2^8
 fn read_ops(reader: &mut Reader<'_>, header: &Header, seed: [u64; 2], ops: &mut Vec<Packed>) -> Result<(), Refusal> {
-    let present = reader.count(header.count as usize, "operations of a flush")?;
-    let mut next = 0_u64;
-    for _ in 0..present {
-        let offset = next + reader.varint()?;
-        if offset >= u64::from(header.count) {
-            return Err(malformed("an operation outside its flush"));
+    let runs = reader.count(header.count as usize, "runs of operations")?;
+    let (mut next, mut offsets) = (0_u64, Vec::with_capacity(runs));
+    for number in 0..runs {
+        let (skipped, len) = (reader.varint()?, reader.varint()?);
+        if len == 0 || (skipped == 0 && number > 0) || next + skipped + len > u64::from(header.count) {
+            return Err(malformed("operations outside their flush"));
         }
-        next = offset + 1;
+        offsets.push(next + skipped..next + skipped + len);
+        next += skipped + len;
+    }
+    for offset in offsets.into_iter().flatten() {
         let at = reader.at();
         let op = Op::read(reader)?;
         op.check(header.author, header.first + offset)?;
@@ -138,7 +141,7 @@ fn read_ops(reader: &mut Reader<'_>, header: &Header, seed: [u64; 2], ops: &mut 
             offset: offset as u32,
             hash: hash(seed, op.slot),
             slot_len: op.slot.len() as u16,
-            slot_at: if op.slot.len() < 0x80 { 2 } else { 3 },
+            slot_at: op::slot_at(op.slot.len()),
             kind: op.kind,
         });
     }
@@ -191,11 +194,17 @@ pub fn write(from: &VectorClock, to: &VectorClock, parts: &[Part<'_>]) -> Vec<u8
             put_varint(&mut out, number(*author));
             put_varint(&mut out, *seq);
         }
-        put_varint(&mut out, part.ops.len() as u64);
+        let runs: Vec<&[(u32, &[u8])]> = part.ops.chunk_by(|before, after| before.0 + 1 == after.0).collect();
+        put_varint(&mut out, runs.len() as u64);
         let mut next = 0;
-        for (offset, bytes) in &part.ops {
-            put_varint(&mut out, u64::from(offset - next));
-            next = offset + 1;
+        for run in &runs {
+            let len = run.len() as u64;
+            let first = run.first().map_or(0, |op| u64::from(op.0));
+            put_varint(&mut out, first - next);
+            put_varint(&mut out, len);
+            next = first + len;
+        }
+        for (_, bytes) in &part.ops {
             out.extend_from_slice(bytes);
         }
         put_varint(&mut out, part.proof.len() as u64);

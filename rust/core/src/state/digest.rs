@@ -5,7 +5,7 @@ use crate::error::Refusal;
 use crate::hash::{self, sha256};
 use crate::id::NodeId;
 use crate::limits::{MAX_CLOCK_ENTRIES, MAX_FRAME_BYTES};
-use crate::state::op::TOMBSTONE;
+use crate::state::op;
 use crate::state::replica::Replica;
 use crate::state::table::Entry;
 use crate::state::wire::{Reader, malformed, put_varint};
@@ -101,11 +101,12 @@ impl Replica {
     /// Hash each range by itself.
     pub fn buckets(&self) -> Vec<hash::Digest> {
         let mut sorted: Vec<Vec<&Entry>> = vec![Vec::new(); BUCKETS];
-        for entry in self.table.entries().iter().filter(|entry| entry.kind != TOMBSTONE) {
+        for entry in self.table.entries().iter().filter(|entry| !op::is_tombstone(entry.kind)) {
             sorted[self.bucket(entry)].push(entry);
         }
         let digest = |entries: &mut Vec<&Entry>| {
-            entries.sort_unstable_by(|left, right| self.table.slot(left).cmp(self.table.slot(right)));
+            let place = |entry: &Entry| (self.table.slot(entry), op::is_share(entry.kind));
+            entries.sort_unstable_by(|left, right| place(left).cmp(&place(right)));
             let leaves: Vec<hash::Digest> = entries.iter().map(|entry| self.leaf(entry)).collect();
             sha256(&[leaves.as_flattened()])
         };

@@ -120,7 +120,7 @@ fn by_definition(log: &[Vec<u8>]) -> BTreeMap<String, Vec<u8>> {
         let header = &delta.groups[0].signed.header;
         for packed in &delta.ops {
             let op = op::Op::read(&mut Reader::new(&bytes[packed.at as usize..])).unwrap();
-            if let Slot::Register(name) = Slot::read(op.slot).unwrap() {
+            if let Slot::Register(name) = Slot::read(op.kind, op.slot).unwrap() {
                 by_name.entry(name.to_owned()).or_default().push((header, header.first + u64::from(packed.offset), op));
             }
         }

@@ -10,7 +10,7 @@ use crate::identity::PublicKey;
 use crate::limits::{MAX_STATE_BYTES, MAX_STATE_ENTRIES, MAX_STATE_FLUSHES, MAX_WAITING_SPANS};
 use crate::state::delta::{Delta, Group};
 use crate::state::flush::{Equivocation, Signed};
-use crate::state::op::{Op, Packed};
+use crate::state::op::{self, Op, Packed};
 use crate::state::replica::Replica;
 use crate::state::table::Entry;
 use crate::state::tree;
@@ -188,7 +188,7 @@ impl Replica {
         self.stale.reserve(ops.len());
         for op in ops {
             let entry = Entry::of(op, base, hlc, first, flush, author);
-            match self.table.probe(op.hash, self.table.slot(&entry)) {
+            match self.table.probe(op.hash, self.table.slot(&entry), op::is_share(op.kind)) {
                 Ok(number) => {
                     let old = self.table.entries()[number];
                     match self.compare(&entry, &old) {
@@ -211,7 +211,7 @@ impl Replica {
                     report.superseded += 1;
                 }
                 Err(place) => {
-                    if self.table.slot(&entry).first() != Some(&b'r') {
+                    if op::is_share(entry.kind) {
                         self.shares.insert(self.table.slot(&entry).to_vec());
                     }
                     self.table.insert(place, op.hash, entry);

@@ -1,7 +1,7 @@
 //! One operation: a kind, a slot and a value, packed as they travel, are hashed and are kept.
 //!
-//! `kind (1) ‖ varint slot length ‖ slot ‖ varint value length ‖ value`. A slot is what one write can overwrite:
-//! a register (`r` and its name), one author's share of a counter (`c`), or one tag of a set's element (`s`).
+//! `varint (slot length * 8 + kind) ‖ slot ‖ varint value length ‖ value`. A slot is what one write can overwrite: a
+//! register, by its name; or a share: one author's part of a counter (`c`), one tag of a set's element (`s`).
 
 use crate::error::{Reason, Refusal};
 use crate::id::NodeId;
@@ -9,12 +9,31 @@ use crate::json;
 use crate::limits::{MAX_STATE_NAME_BYTES, MAX_STATE_SLOT_BYTES, MAX_STATE_VALUE_BYTES};
 use crate::state::wire::{Reader, malformed, put_varint};
 
-/// The slot holds nothing any more.
+/// A register holds nothing any more.
 pub const TOMBSTONE: u8 = 0;
-/// The value is bytes.
+/// A register holds bytes.
 pub const BYTES: u8 = 1;
-/// The value is JSON.
+/// A register holds JSON.
 pub const JSON: u8 = 2;
+/// A tag holds nothing any more.
+pub const BURIED: u8 = 3;
+/// A share of a counter, or a tag, stands.
+pub const SHARE: u8 = 4;
+
+/// Whether a kind leaves its slot empty.
+pub const fn is_tombstone(kind: u8) -> bool {
+    matches!(kind, TOMBSTONE | BURIED)
+}
+
+/// Whether a kind is about a counter or a set; a register of the same bytes is another slot.
+pub const fn is_share(kind: u8) -> bool {
+    kind >= BURIED
+}
+
+/// Bytes before the slot.
+pub const fn slot_at(slot_len: usize) -> u8 {
+    if slot_len < 16 { 1 } else { 2 }
+}
 
 /// Where an operation lies in the bytes it was read from.
 #[derive(Clone, Copy, Debug)]
@@ -49,8 +68,7 @@ pub struct Op<'a> {
 impl<'a> Op<'a> {
     /// Append the packed form.
     pub fn put(&self, out: &mut Vec<u8>) {
-        out.push(self.kind);
-        put_varint(out, self.slot.len() as u64);
+        put_varint(out, (self.slot.len() as u64) << 3 | u64::from(self.kind));
         out.extend_from_slice(self.slot);
         put_varint(out, self.value.len() as u64);
         out.extend_from_slice(self.value);
@@ -58,9 +76,10 @@ impl<'a> Op<'a> {
 
     /// Read the packed form.
     #[inline]
+    #[allow(clippy::cast_possible_truncation)] // three bits
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, Refusal> {
-        let kind = reader.byte()?;
-        let slot_len = reader.count(MAX_STATE_SLOT_BYTES, "bytes of a slot")?;
+        let head = reader.count(MAX_STATE_SLOT_BYTES << 3 | 7, "bytes of a slot")?;
+        let (kind, slot_len) = ((head & 7) as u8, head >> 3);
         let slot = reader.take(slot_len)?;
         let value_len = reader.count(MAX_STATE_VALUE_BYTES, "bytes of a value")?;
         let value = reader.take(value_len)?;
@@ -69,25 +88,24 @@ impl<'a> Op<'a> {
 
     /// Whether the slot holds nothing any more.
     pub const fn is_tombstone(&self) -> bool {
-        self.kind == TOMBSTONE
+        is_tombstone(self.kind)
     }
 
     /// Check the shape, and that the author may write this slot at this place of its sequence.
     #[inline]
     pub fn check(&self, author: NodeId, seq: u64) -> Result<(), Refusal> {
-        if self.kind > JSON || (self.is_tombstone() && !self.value.is_empty()) {
+        if self.kind > SHARE || (self.is_tombstone() && !self.value.is_empty()) {
             return Err(malformed("an operation of no known kind"));
         }
-        if let Some((b'r', name)) = self.slot.split_first() {
-            return check_name(name);
+        if !is_share(self.kind) {
+            return check_name(self.slot);
         }
-        match Slot::read(self.slot)? {
-            Slot::Register(name) => check_name(name.as_bytes()),
-            Slot::Counter(_, owner) if owner == author && self.kind == BYTES => counted(self.value).map(drop),
-            Slot::Counter(..) => Err(malformed("a share of a counter that is not its author's")),
+        match Slot::read(self.kind, self.slot)? {
+            Slot::Counter(_, owner) if owner == author && self.kind == SHARE => counted(self.value).map(drop),
             Slot::Tag(..) if self.is_tombstone() => Ok(()),
-            Slot::Tag(_, _, dot) if dot == (author, seq) && self.kind == BYTES && self.value.is_empty() => Ok(()),
+            Slot::Tag(_, _, dot) if dot == (author, seq) && self.value.is_empty() => Ok(()),
             Slot::Tag(..) => Err(malformed("a tag that does not carry its own place")),
+            _ => Err(malformed("a share of a counter that is not its author's")),
         }
     }
 
@@ -117,13 +135,13 @@ pub enum Slot<'a> {
 }
 
 impl<'a> Slot<'a> {
-    /// Read a slot.
-    pub fn read(slot: &'a [u8]) -> Result<Self, Refusal> {
+    /// Read the slot of an operation of this kind.
+    pub fn read(kind: u8, slot: &'a [u8]) -> Result<Self, Refusal> {
+        if !is_share(kind) {
+            return text(slot).map(Self::Register);
+        }
         let mut reader = Reader::new(slot);
         let family = reader.byte()?;
-        if family == b'r' {
-            return text(reader.take(reader.left())?).map(Self::Register);
-        }
         let name = sized(&mut reader)?;
         let read = match family {
             b'c' => Self::Counter(text(name)?, NodeId::from_bytes(reader.array()?)),
@@ -141,7 +159,7 @@ impl<'a> Slot<'a> {
     /// Write the slot.
     pub fn to_bytes(self) -> Vec<u8> {
         match self {
-            Self::Register(name) => [b"r", name.as_bytes()].concat(),
+            Self::Register(name) => name.as_bytes().to_vec(),
             Self::Counter(name, author) => [prefix(b'c', name).as_slice(), author.as_bytes()].concat(),
             Self::Tag(name, element, (author, seq)) => {
                 [element_prefix(name, element).as_slice(), author.as_bytes(), &seq.to_be_bytes()].concat()

@@ -105,7 +105,7 @@ impl Replica {
 
     /// Slots that hold something.
     pub fn live(&self) -> usize {
-        self.table.entries().iter().filter(|entry| entry.kind != op::TOMBSTONE).count()
+        self.table.entries().iter().filter(|entry| !op::is_tombstone(entry.kind)).count()
     }
 
     /// Slots that are remembered as deleted.
@@ -115,15 +115,15 @@ impl Replica {
 
     /// Read a register; `None` when it was never written or is deleted.
     pub fn get(&self, name: &str) -> Option<Value<'_>> {
-        let op = self.standing(&Slot::Register(name).to_bytes())?;
+        let op = self.standing(name.as_bytes(), false)?;
         Some(if op.kind == op::JSON { Value::Json(op.value) } else { Value::Bytes(op.value) })
     }
 
     /// Names of the registers that hold something, sorted.
     pub fn names(&self) -> Vec<&str> {
-        let live = self.table.entries().iter().filter(|entry| entry.kind != op::TOMBSTONE);
+        let live = self.table.entries().iter().filter(|entry| !op::is_tombstone(entry.kind));
         let mut names: Vec<&str> = live
-            .filter_map(|entry| match Slot::read(self.table.slot(entry)) {
+            .filter_map(|entry| match Slot::read(entry.kind, self.table.slot(entry)) {
                 Ok(Slot::Register(name)) => Some(name),
                 _ => None,
             })
@@ -143,7 +143,7 @@ impl Replica {
     pub fn elements(&self, name: &str) -> Vec<Vec<u8>> {
         let mut elements: Vec<Vec<u8>> = Vec::new();
         for (slot, op) in self.shares_of(op::prefix(b's', name)) {
-            if let (false, Ok(Slot::Tag(_, element, _))) = (op.is_tombstone(), Slot::read(slot)) {
+            if let (false, Ok(Slot::Tag(_, element, _))) = (op.is_tombstone(), Slot::read(op.kind, slot)) {
                 elements.push(element.to_vec());
             }
         }
@@ -152,15 +152,15 @@ impl Replica {
         elements
     }
 
-    pub(super) fn standing(&self, slot: &[u8]) -> Option<Op<'_>> {
-        let op = self.table.op(&self.table.entries()[self.table.find(slot)?]);
+    pub(super) fn standing(&self, slot: &[u8], share: bool) -> Option<Op<'_>> {
+        let op = self.table.op(&self.table.entries()[self.table.find(slot, share)?]);
         (!op.is_tombstone()).then_some(op)
     }
 
     /// The slots that begin with `prefix`, with what stands in them.
     pub(super) fn shares_of(&self, prefix: Vec<u8>) -> impl Iterator<Item = (&[u8], Op<'_>)> {
         let slots = self.shares.range(prefix.clone()..).take_while(move |slot| slot.starts_with(&prefix));
-        slots.filter_map(|slot| self.standing(slot).map(|op| (slot.as_slice(), op)))
+        slots.filter_map(|slot| self.standing(slot, true).map(|op| (slot.as_slice(), op)))
     }
 
     pub(super) fn number(&mut self, author: NodeId) -> Result<u16, Refusal> {

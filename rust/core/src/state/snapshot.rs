@@ -111,14 +111,14 @@ impl Replica {
             }
             let op = self.table.op(entry);
             let value = || op.value.to_vec();
-            match Slot::read(op.slot)? {
+            match Slot::read(op.kind, op.slot)? {
                 Slot::Register(name) => writes.push(match op.kind {
                     op::TOMBSTONE => Write::Delete(name.to_owned()),
                     op::JSON => Write::Json(name.to_owned(), value()),
                     _ => Write::Bytes(name.to_owned(), value()),
                 }),
                 Slot::Counter(name, _) => {
-                    let theirs = other.standing(op.slot).map_or(Ok((0, 0)), |op| op::counted(op.value))?;
+                    let theirs = other.standing(op.slot, true).map_or(Ok((0, 0)), |op| op::counted(op.value))?;
                     let ours = op::counted(op.value)?;
                     // Shares only grow and stay below 2^53, so differences fit.
                     let grown = |ours: u64, theirs: u64| i64::try_from(ours.saturating_sub(theirs)).unwrap_or(i64::MAX);

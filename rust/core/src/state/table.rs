@@ -1,6 +1,6 @@
 //! The packed map: one arena of operations as they travelled, fixed entries, an open index. Nothing is owned twice.
 
-use crate::state::op::{Op, Packed};
+use crate::state::op::{self, Op, Packed};
 use crate::state::wire::Reader;
 
 /// What stands in one slot, and when it was written.
@@ -100,13 +100,13 @@ impl Table {
     }
 
     /// Number of the entry of a slot.
-    pub fn find(&self, slot: &[u8]) -> Option<usize> {
-        self.probe(hash(self.seed, slot), slot).ok()
+    pub fn find(&self, slot: &[u8], share: bool) -> Option<usize> {
+        self.probe(hash(self.seed, slot), slot, share).ok()
     }
 
     /// The number of the entry, or the free place of the index where it belongs.
     #[inline]
-    pub fn probe(&self, hash: u32, slot: &[u8]) -> Result<usize, usize> {
+    pub fn probe(&self, hash: u32, slot: &[u8], share: bool) -> Result<usize, usize> {
         let mask = self.index.len() - 1;
         let mut place = hash as usize & mask;
         loop {
@@ -116,7 +116,8 @@ impl Table {
             }
             if (cell >> 32) as u32 == hash {
                 let number = (cell & 0xffff_ffff) as usize - 1;
-                if self.slot(&self.entries[number]) == slot {
+                let entry = &self.entries[number];
+                if self.slot(entry) == slot && op::is_share(entry.kind) == share {
                     return Ok(number);
                 }
             }
