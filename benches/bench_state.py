@@ -20,7 +20,7 @@ NOW_MS = 1_790_000_000_000
 NODES = {name: f"01997c00-0000-7000-8000-{number:012d}" for number, name in enumerate(VALUE, 1)}
 WHO = {name: core.Identity(node_id, name, samples.SEED) for name, node_id in NODES.items()}
 KEYS = dict.fromkeys(NODES.values(), WHO["first"].public_key)
-FLUSH = 4_096
+FLUSH = 2_048
 
 
 def what(size: int) -> str:

@@ -40,7 +40,7 @@ fn fill(replica: &mut Replica, author: u8, count: usize, letter: char) {
     let all: Vec<Write> = (0..count)
         .map(|number| Write::Bytes(format!("key:{number:08}"), letter.to_string().repeat(100).into_bytes()))
         .collect();
-    for writes in all.chunks(4_096) {
+    for writes in all.chunks(2_048) {
         replica.commit(writes, NOW, &key(author)).expect("a flush within bounds");
     }
 }
