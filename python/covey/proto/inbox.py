@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from covey import _core
 from covey.model import Block, CategoryVerdict, Decision, Delivery, Judgement
 from covey.proto.news import Delivered, Judged, MoodHeard, News
-from covey.proto.receipts import Receipt
-
-_HELD = frozenset({"admitted", "duplicate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,27 +160,6 @@ def news_of(outcome: _core.Outcome, origin: Origin, trust: Trust, *, held: bool)
     elif outcome.mood:
         told.append(MoodHeard(origin.node_id, origin.name, outcome.mood))
     return told
-
-
-def receipt_of(outcome: _core.Outcome) -> Receipt | None:
-    """Return what the sender hears of one outcome; None where the record had no readable assertion."""
-    assertion_id = outcome.assertion_id
-    if not assertion_id:
-        return None
-    kind = outcome.kind
-    if kind in _HELD:
-        return Receipt(assertion_id, kind, None)
-    reason = _why(outcome)
-    if outcome.deliver:
-        return Receipt(assertion_id, "delivered", reason)
-    return Receipt(assertion_id, kind, reason)
-
-
-def _why(outcome: _core.Outcome) -> str:
-    """Return admission's explanation; of a refusal only its stable word, for its detail may quote bytes."""
-    if outcome.evaluation is None:
-        return outcome.reason or outcome.kind
-    return outcome.detail or outcome.kind
 
 
 def _delivery(

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from covey import _core
     from covey.proto.delivery import Outlet
     from covey.proto.legacy import Line
-    from covey.proto.receipts import Receipt
 
 LinkState = Literal["dialling", "handshake", "open", "closing"]
 
@@ -118,8 +117,8 @@ class Peer:
     links: list[Link] = field(default_factory=list)
     """Open links, in the order they were authenticated."""
     active: Link | None = None
-    owed: deque[Receipt] = field(default_factory=deque)
-    """Receipts it has not been sent yet: it reads too slowly, or is away."""
+    owed: deque[tuple[int, bytes]] = field(default_factory=deque)
+    """Receipt frames not sent yet, with how many records each tells of: the peer reads slowly, or is away."""
     fetched: dict[str, None] = field(default_factory=dict)
     """Keys we asked it for, the oldest first: what comes under them is context."""
     replayed_at: float | None = None

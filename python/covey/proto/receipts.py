@@ -4,13 +4,14 @@ One control frame for a batch, inside control-encrypted, only between peers that
 A receipt is information: it moves a send to its end and changes nothing else.
 
     {"type": "x-covey-delivery", "results": [[assertionId, outcome, reason-or-null], …]}
+
+The native core writes the frame (`OutcomeBatch.receipt`), without a value per record; here it is read.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from covey import limits
@@ -54,12 +55,6 @@ class BadReceiptError(ValueError):
     """The frame is not a receipt we can read; nothing of it was used."""
 
 
-def frames(receipts: Sequence[Receipt]) -> list[bytes]:
-    """Return the control frames that carry these receipts, each within the frame bound."""
-    size = limits.RECEIPTS_PER_FRAME
-    return [_frame(receipts[start : start + size]) for start in range(0, len(receipts), size)]
-
-
 def parse(frame: bytes) -> list[Receipt]:
     """Read a receipt frame from a peer.
 
@@ -74,19 +69,6 @@ def parse(frame: bytes) -> list[Receipt]:
     if not isinstance(results, list) or len(results) > limits.RECEIPTS_PER_FRAME:
         raise BadReceiptError("results")
     return [_one(item) for item in results]
-
-
-def _frame(receipts: Sequence[Receipt]) -> bytes:
-    results = [[r.assertion_id, r.outcome, _clean(r.reason)] for r in receipts]
-    return json.dumps({"type": FRAME_TYPE, "results": results}, separators=(",", ":")).encode()
-
-
-def _clean(reason: str | None) -> str | None:
-    """Keep only what a receiver of ours accepts; a person reads it on a terminal."""
-    if reason is None:
-        return None
-    lowered = re.sub(r"[^a-z0-9 _.,:<>=/()-]", " ", reason.lower())
-    return lowered[: limits.RECEIPT_REASON_CHARS]
 
 
 def _one(item: object) -> Receipt:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from covey import _core
 from covey.proto import effects as fx
-from covey.proto import receipts
 from covey.proto.admission import Admission, Batch
-from covey.proto.inbox import Origin, Trust, news_of, receipt_of
+from covey.proto.inbox import Origin, Trust, news_of
 from covey.proto.turn import Turn
 
 if TYPE_CHECKING:
@@ -147,28 +146,21 @@ class Reception:
             self._tell(batch, self._sessions.peers.get(batch.origin.node_id), turn)
 
     def _tell(self, batch: Batch, peer: Peer | None, turn: Turn) -> None:
-        """Tell subscribers and the sender; with neither, look only at what needs attention."""
-        sends = peer is not None and peer.receipts
-        told: list[receipts.Receipt] = []
-        parents: list[str] = []
-        for index in range(batch.size) if self.watched or sends else batch.outcomes.attention:
-            outcome = batch.outcomes[index]
-            if outcome.kind == "refused":
-                self._refused(batch, outcome, turn)
-            elif outcome.kind == "admitted":
-                self._fetching.holds(outcome.key)
-                if outcome.record is not None:
-                    parents += outcome.record.parents
-            if self.watched:
-                for news in news_of(outcome, batch.origin, self._trust, held=index in batch.held):
+        """Tell subscribers, record by record; the sender, with one frame for the batch."""
+        outcomes = batch.outcomes
+        for index in outcomes.refused:
+            self._refused(batch, outcomes[index], turn)
+        if self.watched:
+            for index in range(batch.size):
+                for news in news_of(outcomes[index], batch.origin, self._trust, held=index in batch.held):
                     turn.add(fx.Notify(news))
-            if sends and not (batch.doubtful and outcome.kind == "duplicate"):
-                receipt = receipt_of(outcome)
-                if receipt is not None:
-                    told.append(receipt)
-        if told and peer is not None:
+        if peer is None:
+            return
+        told = outcomes.receipt(duplicates=not batch.doubtful) if peer.receipts else None
+        if told is not None:
             self._sessions.owe(peer, told, turn)
-        if parents and peer is not None:
+        parents = outcomes.missing_parents()
+        if parents:
             self._fetching.parents(peer, parents, turn)
 
     def _refused(self, batch: Batch, outcome: _core.Outcome, turn: Turn) -> None:

@@ -7,7 +7,7 @@ moment longer, so that nothing on its way is lost, and then closed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from covey import _core, limits
@@ -19,7 +19,7 @@ from covey.proto.legacy import StockPeers, first_wire
 from covey.proto.link import Lane, Link, Peer
 from covey.proto.news import PeerJoined, PeerLeft, PeerSlow
 from covey.proto.peers import Roster, fingerprint, standing
-from covey.proto.receipts import TOKEN, Receipt, frames
+from covey.proto.receipts import TOKEN
 from covey.proto.timers import Timers
 from covey.proto.turn import Turn
 
@@ -274,15 +274,17 @@ class Sessions:
         turn.add(Notify(PeerSlow(peer.node_id, peer.name, full)))
         self.pump(peer, turn)
 
-    def owe(self, peer: Peer, told: Iterable[Receipt], turn: Turn) -> None:
-        """Send receipts to a peer, or keep them until it reads again. Too many are dropped, the oldest first.
+    def owe(self, peer: Peer, told: tuple[int, bytes], turn: Turn) -> None:
+        """Send a receipt frame, or keep it until the peer reads again; too many are dropped, oldest first.
 
         A sender that misses one sends its record again on its next session, and hears that it is held.
         """
-        peer.owed.extend(told)
-        while len(peer.owed) > limits.RECEIPTS_OWED:
-            peer.owed.popleft()
-            turn.count("receipts.dropped")
+        peer.owed.append(told)
+        owed = sum(count for count, _ in peer.owed)
+        while owed > limits.RECEIPTS_OWED and len(peer.owed) > 1:
+            count, _ = peer.owed.popleft()
+            owed -= count
+            turn.count("receipts.dropped", count)
         self.pump(peer, turn)
 
     def pump(self, peer: Peer, turn: Turn) -> None:
@@ -292,7 +294,7 @@ class Sessions:
         if link is None or session is None:
             return
         if peer.owed:
-            for frame in frames(tuple(peer.owed)):
+            for _, frame in peer.owed:
                 session.send_control(frame)
             peer.owed.clear()
             self.touch(link)

@@ -134,3 +134,5 @@ pub const MAX_STATE_BYTES: usize = 536_870_912;
 pub const MAX_STATE_FLUSHES: usize = 262_144;
 /// Most spans that wait for what lies before them; what is dropped is sent again when digests are compared.
 pub const MAX_WAITING_SPANS: usize = 4_096;
+/// Longest reason in a receipt, in characters: admission's explanation in one line, its longest list cut.
+pub const RECEIPT_REASON_CHARS: usize = 200;

@@ -10,7 +10,7 @@ use covey_core::limits;
 use covey_core::svaf::{Gate, Thresholds};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::batch::{Heard, RecordBatch};
 use crate::errors::mapped;
@@ -182,6 +182,22 @@ impl OutcomeBatch {
         let worth = |outcome: &intake::Outcome| outcome.kind != Kind::Duplicate;
         let indices = self.inner.outcomes.iter().enumerate().filter(|(_, outcome)| worth(outcome));
         PyList::new(py, indices.map(|(index, _)| index).collect::<Vec<_>>())
+    }
+    /// The indices of the records that failed a check.
+    #[getter]
+    fn refused<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let failed = self.inner.outcomes.iter().enumerate().filter(|(_, outcome)| outcome.kind == Kind::Refused);
+        PyList::new(py, failed.map(|(index, _)| index).collect::<Vec<_>>())
+    }
+    /// Return how many records a receipt tells of, and its one `x-covey-delivery` frame; None when of none.
+    #[pyo3(signature = (*, duplicates))]
+    fn receipt<'py>(&self, py: Python<'py>, duplicates: bool) -> Option<(usize, Bound<'py, PyBytes>)> {
+        let written = py.detach(|| intake::receipt_frame(&self.inner, duplicates));
+        written.map(|(count, frame)| (count, PyBytes::new(py, &frame)))
+    }
+    /// The direct parents that admitted records name, each once, but for those admitted with them.
+    fn missing_parents(&self, py: Python<'_>) -> Vec<String> {
+        py.detach(|| self.inner.missing_parents().iter().map(ToString::to_string).collect())
     }
     /// The proven peer of the session that delivered them.
     #[getter]

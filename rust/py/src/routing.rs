@@ -30,7 +30,7 @@ pub fn relay_message(py: Python<'_>, message: &[u8]) -> PyResult<RelayMessage> {
     Ok(match read {
         Message::Relay(kind) => RelayMessage { r#type: Some(kind.into_owned()), ..empty },
         Message::Outbound { to, payload } => {
-            RelayMessage { to: to.map(|to| to.into_owned()), payload: lent(payload), ..empty }
+            RelayMessage { to: to.map(std::borrow::Cow::into_owned), payload: lent(payload), ..empty }
         }
         Message::Inbound { from, from_name, payload } => RelayMessage {
             from_id: Some(from.into_owned()),
@@ -45,5 +45,5 @@ pub fn relay_message(py: Python<'_>, message: &[u8]) -> PyResult<RelayMessage> {
 #[pyfunction]
 pub fn peek_frame(py: Python<'_>, frame: &[u8]) -> PyResult<(String, Option<String>)> {
     let seen = mapped(py, peek(frame))?;
-    Ok((seen.kind.into_owned(), seen.session_id.map(|id| id.into_owned())))
+    Ok((seen.kind.into_owned(), seen.session_id.map(std::borrow::Cow::into_owned)))
 }

@@ -10,11 +10,13 @@
 #[cfg(test)]
 mod hearsay_tests;
 mod outcome;
+mod receipt;
 mod recent;
 #[cfg(test)]
 mod tests;
 
 pub use outcome::{Claim, Heard, Kind, Outcome, OutcomeBatch};
+pub use receipt::frame as receipt_frame;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! What becomes of one record, and of the records of one call.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::category::{Category, NEUTRAL};
@@ -190,5 +191,20 @@ impl OutcomeBatch {
     /// How many outcomes are of `kind`.
     pub fn count(&self, kind: Kind) -> usize {
         self.outcomes.iter().filter(|outcome| outcome.kind == kind).count()
+    }
+
+    /// The direct parents that admitted records name, each once, but for those admitted with them.
+    pub fn missing_parents(&self) -> Vec<ContentKey> {
+        let admitted = || self.outcomes.iter().filter(|outcome| outcome.kind == Kind::Admitted);
+        let mut parents: Vec<ContentKey> = admitted()
+            .filter_map(Outcome::record)
+            .flat_map(|record| record.record().metadata.parents.clone())
+            .collect();
+        parents.sort_unstable();
+        parents.dedup();
+        let here: BTreeSet<ContentKey> =
+            if parents.is_empty() { BTreeSet::new() } else { admitted().map(Outcome::key).collect() };
+        parents.retain(|parent| !here.contains(parent));
+        parents
     }
 }
