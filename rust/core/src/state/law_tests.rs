@@ -20,6 +20,10 @@ enum Step {
     Write(u8, Vec<Write>, u64),
     /// One node tells another what it lacks.
     Sync(u8, u8),
+    /// One node hears what another has seen, and nothing else.
+    Ack(u8, u8),
+    /// A push that was under way arrives.
+    Push(prop::sample::Index, u8),
     /// A node forgets what it may.
     Collect(u8),
 }
@@ -42,7 +46,9 @@ fn any_step() -> impl Strategy<Value = Step> {
         4 => (0..NODES, prop::collection::vec(any_write(), 1..5), 0..40_000u64)
             .prop_map(|(at, writes, skew)| Step::Write(at, writes, NOW - 20_000 + skew)),
         4 => (0..NODES, 0..NODES).prop_map(|(from, to)| Step::Sync(from, to)),
-        1 => (0..NODES).prop_map(Step::Collect),
+        2 => (0..NODES, 0..NODES).prop_map(|(from, to)| Step::Ack(from, to)),
+        3 => (any::<prop::sample::Index>(), 0..NODES).prop_map(|(push, to)| Step::Push(push, to)),
+        2 => (0..NODES).prop_map(Step::Collect),
     ]
 }
 
@@ -67,6 +73,12 @@ impl World {
                     }
                 }
                 Step::Sync(from, to) if from != to => world.sync(*from, *to),
+                Step::Ack(from, to) => world.ack(*from, *to),
+                Step::Push(push, to) if !world.log.is_empty() => {
+                    let delta = &world.log[push.index(world.log.len())];
+                    let report = world.replicas[usize::from(*to)].merge(delta, checked()).unwrap();
+                    assert_eq!(report.refused, []);
+                }
                 Step::Collect(at) if collecting => world.collect(*at),
                 _ => {}
             }
@@ -79,6 +91,11 @@ impl World {
         let mut teller = self.replicas[from_at].clone();
         sync(&mut teller, &mut self.replicas[to_at]);
         self.acks[to_at].insert(node(from), teller.seen().clone());
+    }
+
+    fn ack(&mut self, from: u8, to: u8) {
+        let seen = self.replicas[usize::from(from)].seen().clone();
+        self.acks[usize::from(to)].insert(node(from), seen);
     }
 
     fn collect(&mut self, at: u8) {
