@@ -217,6 +217,15 @@ class Relayed:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """The shell says something to the extension of that name (`proto/extension`). `entropy` is 32 bytes."""
+
+    name: str
+    what: object
+    entropy: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Timer:
     """A deadline may have passed. `entropy` is 32 bytes."""
 
@@ -246,6 +255,7 @@ Event = (
     | Dialled
     | Watch
     | Relayed
+    | Told
     | Timer
     | Shutdown
 )
@@ -360,6 +370,14 @@ class Bind:
 
 
 @dataclass(frozen=True, slots=True)
+class Want:
+    """The extension of that name wants something of its shell; the answer comes back as `Told`."""
+
+    name: str
+    what: object
+
+
+@dataclass(frozen=True, slots=True)
 class Notify:
     """Tell subscribers."""
 
@@ -409,6 +427,7 @@ Effect = (
     | LoadRecord
     | OutboxDone
     | Bind
+    | Want
     | Notify
     | Reply
     | Count

@@ -112,6 +112,8 @@ class Peer:
     implementation: str = ""
     claimed: bool = False
     """A stock peer: its nodeId, name and key are what it says."""
+    extensions: frozenset[str] = frozenset()
+    """Extension tokens that both sides offered."""
     receipts: bool = False
     """Both sides offered `x-covey-delivery-v1`."""
     links: list[Link] = field(default_factory=list)

@@ -5,21 +5,22 @@ What belongs here: which room of `proto` answers which event. The rules themselv
 
 from __future__ import annotations
 
-import json
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from covey import _core, limits
 from covey.model import EmissionRefused, Minted, PeerSend, PeerView, SendState
-from covey.proto import delivery, legacy, receipts
+from covey.proto import delivery, legacy
 from covey.proto import effects as fx
+from covey.proto.controls import Controls
 from covey.proto.emission import Emission, Pending
+from covey.proto.extension import Extension, Extensions
 from covey.proto.fetching import Fetching
 from covey.proto.gate import Gate
 from covey.proto.inbox import Trust, block_of
 from covey.proto.link import Lane
-from covey.proto.news import Emitted, MoodHeard
+from covey.proto.news import Emitted
 from covey.proto.peers import Roster, fingerprint
 from covey.proto.reception import Reception
 from covey.proto.relayed import RelayPaths
@@ -38,9 +39,12 @@ class NodeEngine:
     Args:
         identity: nodeId, name and signing key; the key never leaves the native core.
         options: Room, policy, trust.
+        extensions: Conversations beside records, each in a room of its own.
     """
 
-    def __init__(self, identity: _core.Identity, options: NodeOptions) -> None:
+    def __init__(
+        self, identity: _core.Identity, options: NodeOptions, extensions: Sequence[Extension] = ()
+    ) -> None:
         policy = options.admission
         self.identity = identity
         self.options = options
@@ -70,16 +74,20 @@ class NodeEngine:
             outbound_only=options.outbound_only,
             timers=self._timers,
         )
+        self._extensions = Extensions(extensions)
         self._sessions = Sessions(
             identity,
             options,
+            extensions=self._extensions,
             intake=self.intake,
             trust=self._trust,
             roster=self._roster,
             timers=self._timers,
         )
         self._gate = Gate(options.gate, options.room, sessions=self._sessions, timers=self._timers)
+        self._extensions.attach(self._sessions, self._timers)
         self._fetching = Fetching(self._sessions, self._timers, options.room)
+        self._controls = Controls(self._sessions, self._fetching, self._extensions)
         self._reception = Reception(
             self.intake, self._sessions, self._trust, self._timers, self._token, self._fetching
         )
@@ -137,6 +145,7 @@ class NodeEngine:
             self._trust.bound(node_id, fingerprint(public_key))
         for host, port in self.options.addresses:
             self._sessions.dial(self._roster.static(host, port), turn)
+        self._extensions.started(turn)
         if self.options.legacy and self.options.gate is None:  # a stock peer has no grant to show
             turn.log("warn", "legacy-profile", notice=legacy.NOTICE)
             for host, port in self.options.stock_peers:
@@ -208,6 +217,7 @@ class NodeEngine:
         self._fetching.resume(peer, turn)
         if first:
             self._sessions.joined(peer, turn)
+            self._extensions.joined(peer, turn)
             turn.add(fx.LoadOutbox(peer.node_id))
 
     def _greet(self, peer: Peer, link: Link, turn: Turn) -> None:
@@ -241,19 +251,7 @@ class NodeEngine:
             return
         if self._gate.waits(link):
             return
-        peer = self._sessions.peers.get(link.node_id) if link.node_id else None
-        if event.type == "ping":
-            self._sessions.pong(link, turn)
-        elif event.type == "cmb-anchors":
-            self._take_context(link, event.frame, turn)
-        elif event.type == receipts.FRAME_TYPE and peer is not None and peer.receipts:
-            self._take_receipts(peer, event.frame, turn)
-        elif event.type == "mood" and peer is not None:
-            self._take_mood(peer, event.frame, turn)
-        elif event.type == "cmb-fetch" and peer is not None:
-            self._fetching.asked(peer, event.frame, turn)
-        elif event.type == "cmb-fetch-result" and peer is not None:
-            self._fetching.answered(peer, event.frame, turn)
+        self._controls.take(link, event.type, event.frame, turn)
 
     def _said_ignored(self, _link: Link, event: _core.Ignored, turn: Turn) -> None:
         turn.count(f"frames.ignored.{event.reason}")
@@ -281,31 +279,6 @@ class NodeEngine:
             facts = {"reason": event.reason, "detail": event.detail, "address": link.address}
             turn.log(level, "session-closed", **facts)
         self._sessions.end(link, event.reason, turn)
-
-    def _take_context(self, link: Link, frame: bytes, turn: Turn) -> None:
-        value = _object(frame)
-        keys = value.get("keys") if value else None
-        if not isinstance(keys, list) or len(keys) > limits.ANCHOR_KEYS:
-            turn.count("frames.refused.cmb-anchors")
-            return
-        link.context = frozenset(key for key in keys if isinstance(key, str))
-
-    def _take_receipts(self, peer: Peer, frame: bytes, turn: Turn) -> None:
-        try:
-            read = receipts.parse(frame)
-        except receipts.BadReceiptError as error:
-            turn.count(f"frames.refused.{receipts.FRAME_TYPE}")
-            turn.log("warn", "receipt-refused", peer=peer.name, reason=str(error))
-            return
-        delivery.receipted(peer, read, turn)
-
-    def _take_mood(self, peer: Peer, frame: bytes, turn: Turn) -> None:
-        value = _object(frame)
-        mood = value.get("mood") if value else None
-        if not isinstance(mood, str) or not 0 < len(mood) <= limits.MOOD_CHARS:
-            turn.count("frames.refused.mood")
-            return
-        turn.add(fx.Notify(MoodHeard(peer.node_id, peer.name, mood)))
 
     # --- the store's answers ----------------------------------------------------------------------
 
@@ -384,6 +357,8 @@ class NodeEngine:
                 self._fetching.due(whom, turn)
             elif what == "relay":
                 self._relays.due(whom, turn)
+            else:
+                self._extensions.due(what, whom, turn)
             return
         if what == "lane":
             self._reception.lane_due(whom, turn)
@@ -451,6 +426,7 @@ class NodeEngine:
             fx.Dialled: self._on_dialled,
             fx.Watch: self._on_watch,
             fx.Relayed: self._on_relayed,
+            fx.Told: self._extensions.told,
             fx.Timer: self._on_timer,
             fx.Shutdown: self._on_shutdown,
         }
@@ -483,12 +459,3 @@ def _nobody(record: _core.Record, *, kept: bool) -> tuple[PeerSend, ...]:
     hours = limits.OUTBOX_SECONDS // 3600
     reason = f"not connected: kept in the outbox for {hours} h, sent when the peer comes"
     return (PeerSend(record.to, "", SendState.UNKNOWN, reason),)
-
-
-def _object(frame: bytes) -> dict[str, Any] | None:
-    """Read a control frame as a JSON object; the session has bounded it already."""
-    try:
-        value = json.loads(frame)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None

@@ -14,6 +14,7 @@ from covey import _core, limits
 from covey.model import PeerView, SendState
 from covey.proto import delivery
 from covey.proto.effects import Bind, Close, LinkOpened, Notify, RelaySend, Write
+from covey.proto.extension import Extensions
 from covey.proto.inbox import Trust
 from covey.proto.legacy import StockPeers, first_wire
 from covey.proto.link import Lane, Link, Peer
@@ -38,6 +39,7 @@ class Sessions:
         identity: _core.Identity,
         options: NodeOptions,
         *,
+        extensions: Extensions,
         intake: _core.Intake,
         trust: Trust,
         roster: Roster,
@@ -45,7 +47,8 @@ class Sessions:
     ) -> None:
         self._identity = identity
         self._room = options.room
-        self._extensions = (TOKEN,) if options.receipts else ()
+        self._extensions = extensions
+        self._offered = (*((TOKEN,) if options.receipts else ()), *extensions.tokens)
         self._intake = intake
         self._trust = trust
         self._roster = roster
@@ -89,7 +92,7 @@ class Sessions:
             link.first, link.entropy = bytearray(), event.entropy
         elif link.inbound:
             link.session = _core.Session.server(
-                self._identity, room=self._room, extensions=self._extensions, entropy=event.entropy
+                self._identity, room=self._room, extensions=self._offered, entropy=event.entropy
             )
         elif candidate is not None and candidate.stock:
             link.session = self._stock.dial(event.entropy)
@@ -97,7 +100,7 @@ class Sessions:
             link.session = _core.Session.client(
                 self._identity,
                 room=self._room,
-                extensions=self._extensions,
+                extensions=self._offered,
                 entropy=event.entropy,
                 expect_node_id=link.remote or (candidate.node_id if candidate else None),
             )
@@ -126,7 +129,7 @@ class Sessions:
             link.session = self._stock.accept(link.entropy)
         else:
             link.session = _core.Session.server(
-                self._identity, room=self._room, extensions=self._extensions, entropy=link.entropy
+                self._identity, room=self._room, extensions=self._offered, entropy=link.entropy
             )
         data, link.first = bytes(link.first), None
         return data
@@ -385,7 +388,8 @@ class Sessions:
             self.peers[hello.node_id] = peer
         peer.name = hello.name
         peer.implementation = "/".join(hello.implementation)
-        peer.receipts = TOKEN in hello.extensions  # those that both sides offered
+        peer.extensions = frozenset(hello.extensions)  # those that both sides offered
+        peer.receipts = TOKEN in peer.extensions
         return peer
 
     def _write(self, link: Link, turn: Turn) -> None:
@@ -418,6 +422,7 @@ class Sessions:
             return
         peer.active = None
         turn.count("peers.left")
+        self._extensions.left(peer, turn)
         turn.add(Notify(PeerLeft(peer.node_id, peer.name, reason, link.farewell)))
         self._timers.set(("retain", peer.node_id), turn.now.monotonic + limits.PEER_RETENTION_SECONDS)
 

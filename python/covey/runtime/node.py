@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,6 +21,7 @@ from covey.proto import effects as fx
 from covey.proto.node import NodeEngine
 from covey.proto.options import NodeOptions
 from covey.proto.peers import is_loopback
+from covey.runtime.plugin import Plugin
 from covey.runtime.relays import Relays
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class Node:
         transport: Byte streams to other peers.
         discovery: Sources of hints about peers, all used at once.
         relays: A WebSocket for each of the options' relays.
+        plugins: Conversations beside records (`proto/extension`), each with what performs its wishes.
         clock: Wall and monotonic time.
         entropy: The system's secure randomness.
         log: Called with level, event word and facts; None keeps silent.
@@ -57,6 +60,7 @@ class Node:
         transport: Transport,
         discovery: Sequence[Discovery] = (),
         relays: Sequence[RelayDialler] = (),
+        plugins: Sequence[Plugin] = (),
         clock: Clock,
         entropy: Entropy,
         log: Logger | None = None,
@@ -64,7 +68,8 @@ class Node:
         self.identity = identity
         self.options = options
         self.port: int | None = None
-        self._engine = NodeEngine(identity, options)
+        self._engine = NodeEngine(identity, options, [plugin.extension for plugin in plugins])
+        self._plugins = {plugin.extension.name: plugin for plugin in plugins}
         self._store = store
         self._transport = transport
         self._discovery = tuple(discovery)
@@ -128,6 +133,8 @@ class Node:
             self.port = await self._transport.listen(self.options.host, self.options.port, self)
         self._started_at = self._clock.monotonic()
         self._feed(fx.Started(own_recent=tuple(recent), bindings=tuple(bindings)))
+        for name, plugin in self._plugins.items():
+            await plugin.start(partial(self.tell, name))
         for source in self._discovery:
             self._spawn(self._discover(source))
         self._relays.start()
@@ -147,6 +154,8 @@ class Node:
         for source in self._discovery:
             await self._quietly(source.stop(), f"discovery.{source.label}")
         await self._relays.stop()
+        for name, plugin in self._plugins.items():
+            await self._quietly(plugin.stop(), f"extension.{name}")
         await self._transport.stop()
         await self._store.drain()
         if self._timer is not None:
@@ -178,6 +187,10 @@ class Node:
     def dial(self, host: str, port: int) -> None:
         """Dial a static address from now on, whoever has the smaller nodeId."""
         self._feed(fx.Dialled(host, port))
+
+    def tell(self, extension: str, what: object) -> None:
+        """Say something to the extension of that name, in a turn of its own."""
+        self._feed(fx.Told(extension, what, self._entropy.bytes(32)))
 
     def peers(self) -> Sequence[PeerView]:
         """Return the peers with an open session, by name."""
@@ -322,6 +335,7 @@ class Node:
             fx.LoadRecord: self._load_record,
             fx.OutboxDone: lambda e: store.outbox_done(e.assertion_id, e.node_id),
             fx.Bind: lambda e: store.bind(e.node_id, e.public_key, e.name, self._clock.now_ms()),
+            fx.Want: lambda e: self._plugins[e.name].perform(e.what),
             fx.Notify: lambda e: self._tell(e.news),
             fx.Reply: self._reply,
             fx.Count: self._count,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from covey import _core
 from covey.model import CAT7, NEUTRAL, EmissionResult, PeerSend, Proposal, SendState
 from covey.proto import effects as fx
 from covey.proto import news as nw
+from covey.proto.extension import Extension
 from covey.proto.node import NodeEngine
 from covey.proto.options import NodeOptions
 
@@ -41,17 +43,25 @@ class End:
 class Host:
     """An engine with its doing: effects become calls on the virtual network and store."""
 
-    def __init__(self, mesh: Mesh, who: _core.Identity, options: NodeOptions, port: int) -> None:
+    def __init__(
+        self,
+        mesh: Mesh,
+        who: _core.Identity,
+        options: NodeOptions,
+        port: int,
+        extensions: Sequence[Extension] = (),
+    ) -> None:
         self.mesh = mesh
         self.identity = who
         self.port = port
-        self.engine = NodeEngine(who, options)
+        self.engine = NodeEngine(who, options, extensions)
         self.events: deque[fx.Event] = deque()
         self.ends: dict[int, End] = {}
         self.loopback = True
         self.store = "ok"
         """ok: answers at once; hold: keeps what it is asked; fail: refuses."""
         self.asked: list[fx.Store | fx.StoreOwn] = []
+        self.wanted: list[fx.Want] = []
         self.keys: set[str] = set()
         self.records: dict[str, _core.Record] = {}
         self.outbox: dict[tuple[str, str], _core.Record] = {}
@@ -137,6 +147,8 @@ class Host:
                 self.outbox.pop((assertion_id, peer), None)
             case fx.Bind(peer, key):
                 self.bound[peer] = key
+            case fx.Want():
+                self.wanted.append(effect)
             case fx.Notify(news):
                 self.news.append(news)
             case fx.Reply(token, result):
@@ -191,9 +203,11 @@ class Mesh:
         started: bool = True,
         watched: bool = True,
         seed: int | None = None,
+        extensions: Sequence[Extension] = (),
         **options: Any,
     ) -> Host:
-        made = Host(self, identity(number, seed=seed), NodeOptions(**options), 4000 + len(self.hosts))
+        port = 4000 + len(self.hosts)
+        made = Host(self, identity(number, seed=seed), NodeOptions(**options), port, extensions)
         self.hosts.append(made)
         if watched:
             made.feed(fx.Watch(True))

@@ -1,0 +1,87 @@
+"""What a proven peer says in control frames, apart from extensions: context, receipts, mood, fetches.
+
+The session has checked each frame's closed schema and size; a frame that still cannot be used is counted.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from covey import limits
+from covey.proto import delivery, receipts
+from covey.proto.effects import Notify
+from covey.proto.news import MoodHeard
+
+if TYPE_CHECKING:
+    from covey.proto.extension import Extensions
+    from covey.proto.fetching import Fetching
+    from covey.proto.link import Link, Peer
+    from covey.proto.sessions import Sessions
+    from covey.proto.turn import Turn
+
+
+class Controls:
+    """Which room answers which control frame."""
+
+    def __init__(self, sessions: Sessions, fetching: Fetching, extensions: Extensions) -> None:
+        self._sessions = sessions
+        self._fetching = fetching
+        self._extensions = extensions
+
+    def take(self, link: Link, kind: str, frame: bytes, turn: Turn) -> None:
+        """Act on one control frame of an open session."""
+        peer = self._sessions.peers.get(link.node_id) if link.node_id else None
+        if kind == "ping":
+            self._sessions.pong(link, turn)
+        elif kind == "cmb-anchors":
+            _take_context(link, frame, turn)
+        elif peer is None:
+            return
+        elif kind == receipts.FRAME_TYPE and peer.receipts:
+            _take_receipts(peer, frame, turn)
+        elif kind == "mood":
+            _take_mood(peer, frame, turn)
+        elif kind == "cmb-fetch":
+            self._fetching.asked(peer, frame, turn)
+        elif kind == "cmb-fetch-result":
+            self._fetching.answered(peer, frame, turn)
+        else:
+            self._extensions.heard(peer, kind, frame, turn)
+
+
+def _take_context(link: Link, frame: bytes, turn: Turn) -> None:
+    value = json_object(frame)
+    keys = value.get("keys") if value else None
+    if not isinstance(keys, list) or len(keys) > limits.ANCHOR_KEYS:
+        turn.count("frames.refused.cmb-anchors")
+        return
+    link.context = frozenset(key for key in keys if isinstance(key, str))
+
+
+def _take_receipts(peer: Peer, frame: bytes, turn: Turn) -> None:
+    try:
+        read = receipts.parse(frame)
+    except receipts.BadReceiptError as error:
+        turn.count(f"frames.refused.{receipts.FRAME_TYPE}")
+        turn.log("warn", "receipt-refused", peer=peer.name, reason=str(error))
+        return
+    delivery.receipted(peer, read, turn)
+
+
+def _take_mood(peer: Peer, frame: bytes, turn: Turn) -> None:
+    value = json_object(frame)
+    mood = value.get("mood") if value else None
+    if not isinstance(mood, str) or not 0 < len(mood) <= limits.MOOD_CHARS:
+        turn.count("frames.refused.mood")
+        return
+    turn.add(Notify(MoodHeard(peer.node_id, peer.name, mood)))
+
+
+def json_object(frame: bytes) -> dict[str, Any] | None:
+    """Read a control frame as a JSON object; the session has bounded it already."""
+    try:
+        value = json.loads(frame)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
