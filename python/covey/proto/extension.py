@@ -2,7 +2,7 @@
 
 An extension speaks control frames, sealed on the session (MMP 2.0 §16): covey's own (`x-covey-…`), offered
 by a token in the hello and used only where both sides offered it, or standard ones that need a room of their
-own. It keeps its rules and its bounds; the engine tells it who is there and what came, and it says what to send.
+own. It keeps its rules and its bounds; the engine tells it who is there and what came; it says what to send.
 """
 
 from __future__ import annotations
@@ -186,4 +186,3 @@ class Extensions:
 
     def _speaking(self, peer: Peer) -> Iterable[Extension]:
         return (each for each in self._all if self._hosts[each.name].speaks(peer))
-
