@@ -239,7 +239,7 @@ def test_an_absurd_cost_is_refused_at_once(sealed: Program) -> None:
         (["--new-passphrase-file", "x"], "is for --reseal"),
         (["--passphrase", "--no-passphrase", "--reseal"], "--passphrase and --no-passphrase"),
         (["--passphrase-file", "missing"], "cannot read passphrase file missing: No such file"),
-        (["--cost", "absurd"], "invalid choice: 'absurd'"),
+        (["--cost", "absurd"], "unknown --cost: absurd"),
         (["--passphrase"], "needs a passphrase, and nobody can be asked here"),
     ],
 )

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     command.name: command
     for command in (
         _command("demo", "three agents answer each other, here and now"),
+        _command("init", "write a first agent.toml, and make the peer's identity"),
         _command("run", "start a peer and its agent from agent.toml"),
         _command("dry-run", "check agent.toml without joining anything or calling a model"),
         _command("listen", "print blocks as they are admitted, with their verdicts"),
@@ -44,6 +45,6 @@ COMMANDS: Final = {
         _command("keygen", "make a peer's identity"),
         _command("fingerprint", "show a peer's identity"),
         _command("conform", "try published vectors and schemas on this build, or on another"),
-        _command("schema", "print the JSON Schema of agent.toml"),
+        _command("schema", "print the JSON Schema of agent.toml, or write it for editors"),
     )
 }

@@ -23,7 +23,7 @@ EXAMPLE: Final = "covey dry-run --config agent.toml"
 _COLOURS: Final = {"ok": "green", "warn": "yellow", "FAIL": "red"}
 _ADVICE: Final = (
     "\ndry-run found issues — fix the FAIL line(s) above before running `covey run`\n"
-    "  every key with its bounds: covey schema"
+    "  every key with its bounds: covey schema; a fresh config: covey init <peer>"
 )
 
 

@@ -6,7 +6,7 @@ import argparse
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from covey.errors import UsageError
 
@@ -20,7 +20,9 @@ class UnknownWord(UsageError):  # noqa: N818 (said to a person; its base says th
 
         near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
         hint = f"did you mean {near[0]}?" if near else otherwise
-        super().__init__(f"unknown {kind}: {word}", code=f"unknown_{kind}", hint=hint)
+        super().__init__(
+            f"unknown {kind}: {word}", code=f"unknown_{kind.lstrip('-').replace('-', '_')}", hint=hint
+        )
 
 
 class Parser(argparse.ArgumentParser):
@@ -63,6 +65,14 @@ class Parser(argparse.ArgumentParser):
         if message.startswith(required):
             raise UsageError(f"missing {message.removeprefix(required)}")
         raise UsageError(message.removeprefix("argument "))
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a word outside a closed list, with the nearest of the list."""
+        if action.choices is None or value in action.choices:
+            return
+        known = [str(choice) for choice in action.choices]
+        what = max(action.option_strings, key=len, default=action.dest)
+        raise UnknownWord(what, str(value), known, f"one of {', '.join(known)}")
 
     def _refuse_unknown(self, words: Sequence[str]) -> None:
         known = self._option_string_actions
@@ -116,6 +126,18 @@ def seconds(least: float, most: float) -> Callable[[str], float]:
     def read(text: str) -> float:
         if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or not least <= float(text) <= most:
             raise argparse.ArgumentTypeError(f"expected seconds from {least:g} to {most:g}, got {text!r}")
+        return float(text)
+
+    return read
+
+
+def amount(least: float, most: float) -> Callable[[str], float]:
+    """Return a reader of decimal numbers from `least` to `most`, as money is written."""
+
+    def read(text: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) or not least <= float(text) <= most:
+            lowest = f"{least:.6f}".rstrip("0").rstrip(".")
+            raise argparse.ArgumentTypeError(f"expected a number from {lowest} to {most:g}, got {text!r}")
         return float(text)
 
     return read

@@ -162,7 +162,9 @@ def _text(path: Path, file: str, key: str, max_bytes: int = limits.CONFIG_BYTES)
             raise _single(file, key, f"a file of at most {max_bytes} bytes", str(path))
         return raw.decode("utf-8-sig")
     except FileNotFoundError:
-        hint = "`covey schema` lists every key" if key == "<file>" else "write the file, or use prompt.system"
+        hint = (
+            "make one with `covey init <peer>`" if key == "<file>" else "write the file, or use prompt.system"
+        )
         raise _single(file, key, "a file that exists", f"nothing at {printable(str(path))}", hint) from None
     except PermissionError:
         found = f"permission denied at {printable(str(path))}"

@@ -18,6 +18,22 @@ def write_new(path: Path, content: bytes) -> None:
         os.fsync(descriptor)
 
 
+def create_whole(path: Path, content: bytes) -> None:
+    """Write a private file that must not exist; it arrives whole or not at all.
+
+    Raises:
+        FileExistsError: There is one; it was not touched.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write_new(temporary, content)
+        os.link(temporary, path)  # unlike a rename, this fails where a file exists
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+    sync_folder(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename in this folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)

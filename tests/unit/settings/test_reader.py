@@ -298,7 +298,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         settings.load(missing)
     assert (caught.value.file, caught.value.key) == (str(missing), "<file>")
-    assert "covey schema" in (caught.value.hint or "")
+    assert "covey init" in (caught.value.hint or "")
     with pytest.raises(ConfigError, match="readable file"):
         settings.load(tmp_path)
     binary = tmp_path / "binary.toml"
