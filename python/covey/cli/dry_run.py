@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from covey.settings import Settings
 
-EXAMPLE: Final = "covey dry-run --config agent.toml"
+EXAMPLE: Final = "covey dry-run --config agent.toml --probe"
 _COLOURS: Final = {"ok": "green", "warn": "yellow", "FAIL": "red"}
 _ADVICE: Final = (
     "\ndry-run found issues — fix the FAIL line(s) above before running `covey run`\n"
@@ -29,16 +29,24 @@ _ADVICE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: its name, ok, warn or FAIL, and what was seen."""
+    """One check: its name, ok, warn or FAIL, what was seen, and figures for programs."""
 
     name: str
     state: str
     detail: str
+    figures: Mapping[str, float | None] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the check for --json."""
+        return {"name": self.name, "state": self.state, "detail": self.detail, **self.figures}
 
 
 def configure(parser: Parser) -> None:
     """Declare the arguments."""
     parser.add_argument("--config", type=path, required=True, metavar="PATH", help="the peer's agent.toml")
+    parser.add_argument(
+        "--probe", action="store_true", help="ask the model one short question: it costs what it says"
+    )
     passphrase.add(parser)
 
 
@@ -46,15 +54,17 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print every check; succeed when none failed."""
     from covey.settings import load
 
-    console.say("covey dry-run — no mesh join, no model call, no CMB emission")
+    calls = "one tiny model call" if arguments.probe else "no model call"
+    console.say(f"covey dry-run — no mesh join, {calls}, no CMB emission")
     console.say(f"config: {printable(str(arguments.config))}\n")
     try:
         settings = load(arguments.config)
     except ConfigError as error:
         return _unreadable(error, arguments.config, console)
-    found = []
+    found: list[Check] = []
     key = key_checks(settings.identity.name, arguments.passphrase_file, console.env)
-    for check in chain(checks(settings, console.env), key):
+    tried = _probed(settings, console.env, found) if arguments.probe else ()
+    for check in chain(checks(settings, console.env), key, tried):
         found.append(check)
         console.say(_line(console, check))
     return _summary(found, str(arguments.config), console)
@@ -121,6 +131,18 @@ def key_checks(name: str, file: Path | None, env: Mapping[str, str]) -> Iterator
         yield Check("key", "FAIL", f"{error.message}{advice}")
 
 
+def _probed(settings: Settings, env: Mapping[str, str], earlier: Sequence[Check]) -> Iterator[Check]:
+    """Yield the check of a model that is really asked; where it is not ready there is nothing to ask."""
+    from covey.cli.probe import probe
+
+    if any(check.name == "model adapter" and check.state == "FAIL" for check in earlier):
+        yield Check("probe", "FAIL", "not asked: the model adapter is not ready")
+        return
+    found = probe(settings, env)
+    figures = {"latency_ms": found.latency_ms, "cost_usd": found.cost_usd}
+    yield Check("probe", "ok" if found.fine else "FAIL", found.detail, figures)
+
+
 def _model(settings: Settings, env: Mapping[str, str]) -> Check:
     from covey.models import check
 
@@ -167,7 +189,7 @@ def _summary(found: list[Check], config: str, console: Console) -> int:
     if fine:
         text += f"\n\nready to run: `covey run --config {printable(config)}`"
     value = {"ok": fine, "config": config, "passed": passed, "total": len(found), "warnings": warned}
-    console.result({**value, "checks": [asdict(check) for check in found]}, text)
+    console.result({**value, "checks": [check.as_dict() for check in found]}, text)
     if not fine:
         console.note(_ADVICE)
     return EXIT_OK if fine else EXIT_FAILED
