@@ -70,6 +70,18 @@ impl LegacySession {
         events.into_iter().map(|event| python_event(py, event)).collect()
     }
 
+    /// Take in one message of a relay's: a frame without its length. Such a connection gets no `receive`.
+    fn receive_message<'py>(&self, py: Python<'py>, frame: &[u8]) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let events = self.with(py, |session| session.receive_message(frame));
+        events.into_iter().map(|event| python_event(py, event)).collect()
+    }
+
+    /// Take the frames that wait to be sent, one message each, without their lengths.
+    fn take_messages<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
+        let messages = self.with(py, session::Session::take_messages);
+        messages.iter().map(|message| PyBytes::new(py, message)).collect()
+    }
+
     /// Take the bytes that wait to be written to the socket.
     fn take_output<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.with(py, session::Session::take_output))

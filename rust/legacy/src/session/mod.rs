@@ -17,8 +17,9 @@ mod tests;
 use std::mem;
 
 use covey_core::Refusal;
-use covey_core::frame::Decoder;
+use covey_core::frame::{self, Decoder};
 use covey_core::id::NodeId;
+use covey_core::limits::MAX_FRAME_BYTES;
 use covey_core::record::Verified;
 use covey_core::session::Phase;
 
@@ -63,6 +64,30 @@ impl Session {
         }
         self.decoder = Decoder::new();
         events
+    }
+
+    /// Take in one message of a relay's: a frame without its length. A connection is fed portions of a stream or whole
+    /// messages, never both.
+    pub fn receive_message(&mut self, frame: &[u8]) -> Vec<Event> {
+        let mut events = Vec::new();
+        if self.machine.phase != Phase::Closed {
+            match frame::check_length(frame.len(), self.machine.frame_limit()) {
+                Ok(()) => self.machine.receive(frame, &mut events),
+                Err(refusal) => self.machine.fail(&refusal, &mut events),
+            }
+        }
+        events
+    }
+
+    /// Take the frames that wait to be sent, in order and without their lengths: one message each.
+    pub fn take_messages(&mut self) -> Vec<Vec<u8>> {
+        let output = self.take_output();
+        let (mut stream, mut cut, mut messages) = (&output[..], Decoder::new(), Vec::new());
+        // What was written are whole frames within bounds, so the stream ends where a frame ends.
+        while let Ok(Some(frame)) = cut.next(&mut stream, MAX_FRAME_BYTES) {
+            messages.push(frame.to_vec());
+        }
+        messages
     }
 
     /// Take the bytes that wait to be written to the socket, in order.

@@ -311,6 +311,15 @@ fn a_handshake_is_what_stock_peers_say() {
     assert_eq!(body["e2ePublicKey"].as_str().map(str::len), Some(60));
 }
 
+#[test]
+fn a_relays_message_has_the_bounds_of_a_frame() {
+    let mut before = Session::server(config(2, ROOM), [2; 32]);
+    assert!(ended(&before.receive_message(&vec![b' '; MAX_HELLO_BYTES + 1])).is_some());
+    assert!(before.receive_message(b"{}").is_empty());
+    let (_client, mut open) = pair();
+    assert!(ended(&open.receive_message(b"")).is_some());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -336,6 +345,27 @@ proptest! {
         pieces.extend(other.receive(rest));
         prop_assert_eq!(whole.len(), pieces.len());
         prop_assert_eq!(heard(whole), heard(pieces));
+    }
+
+    #[test]
+    fn a_relays_messages_are_the_stream_without_its_lengths(texts in prop::collection::vec("[a-z]{1,20}", 1..5)) {
+        let mut client = Session::client(config(1, ROOM), [1; 32], None).unwrap();
+        let mut server = Session::server(config(2, ROOM), [2; 32]);
+        for hello in client.take_messages() {
+            assert!(matches!(&server.receive_message(&hello)[..], [Event::Claimed { .. }]));
+        }
+        for hello in server.take_messages() {
+            assert!(matches!(&client.receive_message(&hello)[..], [Event::Claimed { .. }]));
+        }
+        for text in &texts {
+            client.send_record(&own(1, text, |_| ()), false).unwrap();
+        }
+        let messages = client.take_messages();
+        prop_assert_eq!(messages.len(), texts.len());
+        for (message, text) in messages.iter().zip(&texts) {
+            let records = heard(server.receive_message(message));
+            prop_assert_eq!(records[0].record.text(Category::Focus), text);
+        }
     }
 
     #[test]
