@@ -115,6 +115,7 @@ RELAY_RETRY_FIRST_SECONDS: Final = 1.0  # doubling from here (as deployed peers 
 RELAY_RETRY_LAST_SECONDS: Final = 30.0  # up to here
 RELAY_RETRY_JITTER: Final = 0.1  # of the delay, added: a restarted relay is not met by everybody at once
 RELAY_RETRY_REFUSED_SECONDS: Final = 600.0  # after 4002 or 4003: only a person can mend it
+RELAY_STOCK_PEERS: Final = 256  # handshakes kept in a legacy room, 16 KiB each at most
 RELAY_WAITING_BATCHES: Final = 512  # of one relayed session not yet judged: four times a stranger's burst
 UNKNOWN_SESSION_PER_SECOND: Final = (
     2.0  # answers to frames of unknown sessions, over all senders (update 1 §7.2)

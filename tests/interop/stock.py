@@ -20,6 +20,7 @@ import pytest
 from covey import _core
 
 DRIVER = Path(__file__).with_name("stock_node.js")
+RELAY_DRIVER = Path(__file__).with_name("stock_relay.js")
 SECONDS = 15.0
 ROOM = "default"
 
@@ -40,6 +41,30 @@ def reference() -> Path:
     if not (folder / "lib" / "node.js").is_file():
         pytest.fail(f"COVEY_NODE_REFERENCE: no lib/node.js in {folder}")
     return folder
+
+
+def relay_reference() -> Path:
+    """Return the folder of the stock relay's package, or skip and say how to have it."""
+    named = os.environ.get("COVEY_RELAY_REFERENCE", "")
+    if not named:
+        pytest.skip("set COVEY_RELAY_REFERENCE to a checkout of sym-relay 0.1.2 to try it at a stock relay")
+    folder = Path(named).resolve()
+    if not (folder / "lib" / "relay.js").is_file():
+        pytest.fail(f"COVEY_RELAY_REFERENCE: no lib/relay.js in {folder}")
+    return folder
+
+
+@contextlib.contextmanager
+def stock_relay(folder: Path, node_folder: Path, token: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Run a stock relay on loopback; give its URL and its process."""
+    words = ["node", str(RELAY_DRIVER), str(folder), str(node_folder), token]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield json.loads(process.stdout.readline())["url"], process
+        finally:
+            process.kill()
 
 
 class StockNode:
@@ -118,12 +143,14 @@ class StockNode:
 
 
 @contextlib.contextmanager
-def stock_node(folder: Path, home: Path, room: str = ROOM) -> Iterator[StockNode]:
-    """Run a stock peer on loopback with a home of its own."""
-    home.mkdir()
+def stock_node(
+    folder: Path, home: Path, room: str = ROOM, *at_relay: str, name: str = "stock"
+) -> Iterator[StockNode]:
+    """Run a stock peer on loopback with a home of its own; `at_relay` is a relay's URL and token."""
+    home.mkdir(exist_ok=True)
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "SYM_STATE_DIR": str(home / "state")}
     with subprocess.Popen(
-        ["node", str(DRIVER), str(folder), "stock", room],
+        ["node", str(DRIVER), str(folder), name, room, *at_relay],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,

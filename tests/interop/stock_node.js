@@ -1,14 +1,14 @@
 // Runs one stock Node peer for the tests: commands come in as JSON lines, events go out as JSON lines.
 //
-// Usage: node stock_node.js <package folder> <name> [room]. It listens on loopback only and multicasts nothing; state
-// goes where HOME and SYM_STATE_DIR say.
+// Usage: node stock_node.js <package folder> <name> [room] [relay URL] [token]. It listens on loopback only and multicasts
+// nothing, and with a relay it does not listen at all; state goes where HOME and SYM_STATE_DIR say.
 'use strict';
 
 const net = require('net');
 const path = require('path');
 const readline = require('readline');
 
-const [folder, name, room] = process.argv.slice(2);
+const [folder, name, room, relay, relayToken] = process.argv.slice(2);
 const say = (event, facts) => process.stdout.write(JSON.stringify({ event, ...facts }) + '\n');
 
 // The package listens on every interface; a test must not.
@@ -20,7 +20,8 @@ net.Server.prototype.listen = function (port, _host, ready) {
 const { SymNode } = require(path.join(folder, 'lib', 'node.js'));
 const { BonjourDiscovery } = require(path.join(folder, 'lib', 'discovery.js'));
 
-const node = new SymNode({ name, room: room || 'default', silent: true, discovery: new BonjourDiscovery({ mdns: false }) });
+const way = relay ? { relayOnly: true, relay, relayToken } : { discovery: new BonjourDiscovery({ mdns: false }) };
+const node = new SymNode({ name, room: room || 'default', silent: true, ...way });
 node.on('peer-joined', (peer) => say('joined', { id: peer.id, name: peer.name }));
 node.on('peer-left', (peer) => say('left', { id: peer.id, name: peer.name }));
 node.on('cmb-accepted', (entry) => say('accepted', {

@@ -46,6 +46,14 @@ class LegacyLine:
         """Take what was read; return what happened, in order."""
         return self._session.receive(data)
 
+    def receive_message(self, frame: bytes) -> Sequence[_core.LegacyEvent]:
+        """Take one message that a relay handed on; return what happened, in order."""
+        return self._session.receive_message(frame)
+
+    def take_messages(self) -> Sequence[bytes]:
+        """Return the frames that wait, for a relay."""
+        return self._session.take_messages()
+
     def take_output(self) -> bytes:
         """Return the bytes that wait."""
         return self._session.take_output()

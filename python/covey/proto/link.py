@@ -51,6 +51,8 @@ class Link:
     """Through which relay it goes, by number; None for a TCP connection."""
     remote: str = ""
     """Whose it must be, where a relay names the sender of its frames."""
+    stock: bool = False
+    """Through a relay, with a peer that began with the handshake of the legacy wire."""
     told: bool = False
     """The peer has sealed something on it that is no error: it holds this session too."""
     doubted: bool = False

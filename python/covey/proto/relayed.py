@@ -3,6 +3,9 @@
 A relay carries frames between nodeIds, not connections, so the links here are made and found by what frames
 say of themselves: hellos by their sender, sealed frames by their session. The smaller nodeId dials, as on
 TCP. What a relay says is a hint: a peer exists once its session proves it.
+
+In a legacy room a stock peer is met by the handshake it says first. While both stay it never says another, so
+that one is kept. A handshake of the core's goes on beside it: who proves a nodeId ends who claimed it.
 """
 
 from __future__ import annotations
@@ -68,6 +71,8 @@ class RelayPaths:
         self._full: set[int] = set()
         self._answered: OrderedDict[Key, float] = OrderedDict()
         self._answers = Lane(limits.UNKNOWN_SESSION_PER_SECOND, limits.UNKNOWN_SESSION_BURST)
+        self._stock: dict[Key, bytes] = {}
+        """In a legacy room: the handshakes of stock peers that are here."""
 
     def take(self, event: Relayed, turn: Turn) -> None:
         """Take what one relay says."""
@@ -98,7 +103,9 @@ class RelayPaths:
             self._blocked.add(link.remote)
         if link.told and turn.now.monotonic - link.opened_at >= limits.HEALTHY_SECONDS:
             self._attempts.pop(key, None)
-        if not link.inbound:
+        if link.stock and (link.node_id is None or link.why == "claim_disproved"):
+            self._stock.pop(key, None)
+        elif link.stock or not link.inbound:
             self._plan(key, turn)
 
     def block(self, link: Link) -> None:
@@ -121,11 +128,14 @@ class RelayPaths:
     def _presence(self, key: Key, said: relay.Presence, turn: Turn) -> None:
         if not said.online:
             self._here.discard(key)
+            self._stock.pop(key, None)
             self._timers.cancel(_timer(key))
             self._attempts.pop(key, None)
             self._drop(key, "left the relay", turn)
             return
         self._here.add(key)
+        if said.again and self._stock.pop(key, None) is not None:
+            self._drop(key, "came again", turn)  # a new process says its handshake anew
         opened = self._open(key)
         if not opened:
             self._dial(key, turn)
@@ -138,6 +148,7 @@ class RelayPaths:
         self._full.discard(at)
         for key in [key for key in self._here if key[0] == at]:
             self._here.discard(key)
+            self._stock.pop(key, None)
             self._attempts.pop(key, None)
             self._timers.cancel(_timer(key))
         for key in [key for key in self._links if key[0] == at]:
@@ -162,6 +173,8 @@ class RelayPaths:
             turn.count("relay.late")
         elif said.kind == "client-hello":
             self._hello(key, said.frame, turn)
+        elif said.kind == "handshake" and self._sessions.takes_stock:
+            self._handshake(key, said.frame, turn)
         elif said.kind == "error":
             self._error(key, said.frame, turn)
         else:
@@ -181,6 +194,26 @@ class RelayPaths:
             self._lose(link.id, "begun again", turn)
         self._feed(self._begin(key, turn, inbound=True), frame, turn)
 
+    def _handshake(self, key: Key, frame: bytes, turn: Turn) -> None:
+        """Meet a stock peer by its handshake; on a connection that stands another one changes nothing."""
+        line = self._line(key)
+        if line is not None:
+            self._feed(line, frame, turn)
+        elif key not in self._here or len(frame) > limits.HANDSHAKE_FRAME_BYTES:
+            turn.count("relay.ignored")
+        elif key not in self._stock and len(self._stock) >= limits.RELAY_STOCK_PEERS:
+            turn.count("relay.stock.full")
+        else:
+            self._stock[key] = frame
+            self._meet(key, turn)
+
+    def _meet(self, key: Key, turn: Turn) -> None:
+        self._feed(self._begin(key, turn, inbound=True, stock=True), self._stock[key], turn)
+
+    def _line(self, key: Key) -> Link | None:
+        """Return the open connection with a stock peer, if there is one."""
+        return next((link for link in self._open(key) if link.stock), None)
+
     def _find(self, key: Key, said: relay.Arrived) -> Link | None:
         """Return the link a frame belongs to."""
         links = self._links.get(key, ())
@@ -189,12 +222,15 @@ class RelayPaths:
             return next((n for n in links if n.state == "handshake" and n.inbound == wanted), None)
         opened = self._open(key)
         if said.kind in _SEALED:
-            return next((n for n in opened if _names(n) == said.session_id), None)
+            return next((n for n in opened if not n.stock and _names(n) == said.session_id), None)
+        line = self._line(key)
+        if line is not None:
+            return line
         return opened[-1] if opened and said.kind in _CLEAR else None
 
     def _feed(self, link: Link, frame: bytes, turn: Turn) -> None:
         session = link.session
-        if not isinstance(session, _core.Session) or link.closing:
+        if session is None or link.closing:
             return
         if len(link.waiting) >= limits.RELAY_WAITING_BATCHES:
             # a relay has one reading for all of its peers, so one peer's is not paused: it is ended
@@ -205,8 +241,8 @@ class RelayPaths:
         link.heard_at = turn.now.monotonic
         turn.count("bytes.in", len(frame))
         events = session.receive_message(frame)
-        confirms = not link.told and any(_is_sealed(said) for said in events)
-        link.told = link.told or confirms
+        confirms = not link.stock and not link.told and any(_is_sealed(said) for said in events)
+        link.told = link.told or link.stock or confirms
         self._hear(link, events, turn)
         self._sessions.touch(link)
         if link.state != "open":
@@ -257,6 +293,9 @@ class RelayPaths:
         standing = any(link.state == "handshake" or not link.doubted for link in links)
         if standing or self._sessions.closed or key not in self._here or key[1] in self._blocked:
             return
+        if key in self._stock:
+            self._meet(key, turn)
+            return
         if not dials(self._own_id, key[1], always=False):
             return
         self._attempts[key] = self._attempts.get(key, 0) + 1
@@ -264,10 +303,11 @@ class RelayPaths:
         turn.count("dials.started")
         self._begin(key, turn, inbound=False)
 
-    def _begin(self, key: Key, turn: Turn, *, inbound: bool) -> Link:
+    def _begin(self, key: Key, turn: Turn, *, inbound: bool, stock: bool = False) -> Link:
         at, node_id = key
         label = self._labels[at] if at < len(self._labels) else ""
         link = Link(self._roster.next_link(), inbound=inbound, path="relay", relay=at, remote=node_id)
+        link.stock = stock
         link.full = at in self._full
         self._links.setdefault(key, []).append(link)
         self._sessions.links[link.id] = link

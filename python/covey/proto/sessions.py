@@ -53,7 +53,8 @@ class Sessions:
         self._trust = trust
         self._roster = roster
         self._timers = timers
-        self._legacy = options.legacy and options.gate is None
+        self.takes_stock = options.legacy and options.gate is None
+        """Whether stock peers are met here: they have no grant to show."""
         self._stock = StockPeers(identity, options.room)
         self._dirty: set[int] = set()
         self._unproven = [0, 0]
@@ -88,7 +89,9 @@ class Sessions:
             self.end(link, "stopping" if self.closed else "too_many_links", turn)
             return
         candidate = self._roster.candidate(link.candidate)
-        if link.inbound and self._legacy and link.relay is None:
+        if link.stock:
+            link.session = self._stock.accept(event.entropy)
+        elif link.inbound and self.takes_stock and link.relay is None:
             link.first, link.entropy = bytearray(), event.entropy
         elif link.inbound:
             link.session = _core.Session.server(
@@ -169,6 +172,9 @@ class Sessions:
 
     def claimed(self, link: Link, said: _core.LegacyPeer, turn: Turn) -> Peer | None:
         """Take a stock peer at its word; None where it cannot stand beside what is proven or was said."""
+        if link.remote and link.remote != said.node_id:
+            self.end(link, "relay_misnamed", turn)
+            return None
         mark = fingerprint(said.public_key)
         peer = self.peers.get(said.node_id)
         why = self._stock.refuses(said, mark, self._trust)
@@ -395,7 +401,7 @@ class Sessions:
     def _write(self, link: Link, turn: Turn) -> None:
         if link.session is None or link.state in ("dialling", "closing"):
             return
-        if link.relay is not None and isinstance(link.session, _core.Session):
+        if link.relay is not None:
             for frame in link.session.take_messages():
                 turn.count("bytes.out", len(frame))
                 turn.add(RelaySend(link.relay, link.remote, frame))
