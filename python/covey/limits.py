@@ -35,6 +35,7 @@ LINKS: Final = 1_024  # connections at once: the usual soft limit of open files
 UNPROVEN_LINKS: Final = 64  # of them still in their handshake: a flood of dials costs at most this much
 PING_SECONDS: Final = 10.0  # MMP 2.0 §5.5: silence after which a peer is pinged
 SILENCE_SECONDS: Final = 120.0  # MMP 2.0 §5.5: silence after which its session is closed
+RTT_SECONDS: Final = 60.0  # age of a round trip after which a session that is never silent is pinged too
 FAILOVER_SECONDS: Final = 30.0  # the same where another path to the peer stands: three pings without answer
 PEER_RETENTION_SECONDS: Final = 300.0  # MMP 2.0 §5.6: how long a peer that left is still expected back
 RETIRE_SECONDS: Final = 1.0  # a superseded session is read this long: what was on its way arrives

@@ -153,8 +153,28 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class PathView:
+    """One way to a peer: how it was come by, between which addresses, and how it does.
+
+    `rtt_ms` is smoothed over pings and None until the first is answered; `since_ms` is wall time.
+    """
+
+    path: str
+    address: str
+    state: str
+    inbound: bool
+    carries: bool
+    rtt_ms: float | None
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class PeerView:
-    """One peer as `peers` and `status` show it."""
+    """One peer as `peers` and `status` show it.
+
+    `identity` says what stands behind its key: `proven` by its session, `pinned` by an operator and proven,
+    or `claimed` (a stock peer proves nothing). `since_ms` is when its first session of now opened.
+    """
 
     node_id: str
     name: str
@@ -164,6 +184,9 @@ class PeerView:
     trusted: bool
     implementation: str = ""
     address: str = ""
+    identity: str = "proven"
+    since_ms: int = 0
+    paths: tuple[PathView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,8 @@ def test_a_running_peer_speaks_and_lists_its_peers(covey: Program) -> None:
         assert said["block"]["author"] == "ann"
         assert [peer["name"] for peer in covey("peers", "ann", "--json").json["peers"]] == ["bob"]
         table = covey("peers", "ann").out.splitlines()
-        assert table[0].split() == ["name", "state", "path", "trusted", "fingerprint", "node", "id"]
+        heads = ["name", "state", "path", "rtt", "identity", "trusted", "since", "fingerprint", "node", "id"]
+        assert table[0].split() == heads
         assert table[1].startswith("bob ")
         ambiguous = covey("peers")
         assert (ambiguous.code, "which peer? 2 run on this machine: ann, bob" in ambiguous.err) == (2, True)

@@ -13,6 +13,7 @@ from covey.names import room_name
 
 if TYPE_CHECKING:
     from covey.proto.options import NodeOptions, RelayOptions
+    from covey.settings import StaticPeer
 
 RELAY_TOKEN: Final = "COVEY_RELAY_TOKEN"
 
@@ -25,8 +26,8 @@ def add(parser: Parser) -> None:
         "--dial",
         action="append",
         default=[],
-        metavar="HOST:PORT",
-        help="dial this address too (may be given several times)",
+        metavar="HOST:PORT[#KEY]",
+        help="dial this address too, where only that key fingerprint may answer (may be given several times)",
     )
     parser.add_argument(
         "--relay",
@@ -63,7 +64,7 @@ def options(arguments: argparse.Namespace, env: Mapping[str, str], *, outbound_o
 
     room = room_name("default" if arguments.room is None else arguments.room)
     try:
-        addresses = tuple((found.host, found.port) for found in map(StaticPeer.parse, arguments.dial))
+        static = tuple(map(StaticPeer.parse, arguments.dial))
     except ValueError as error:
         raise UsageError(f"--dial: expected {error}") from error
     try:
@@ -81,10 +82,16 @@ def options(arguments: argparse.Namespace, env: Mapping[str, str], *, outbound_o
         room=room,
         lan=arguments.lan,
         host="0.0.0.0" if arguments.lan else "127.0.0.1",
-        addresses=addresses,
+        addresses=tuple((each.host, each.port) for each in static),
+        address_keys=keys(static),
         outbound_only=outbound_only,
         relays=relays(urls, None, env),
     )
+
+
+def keys(static: Sequence[StaticPeer]) -> dict[tuple[str, int], str]:
+    """Return the keys that are pinned for static addresses."""
+    return {(each.host, each.port): each.fingerprint for each in static if each.fingerprint}
 
 
 def relays(urls: Sequence[str], token: str | None, env: Mapping[str, str]) -> tuple[RelayOptions, ...]:

@@ -1,17 +1,20 @@
-"""`covey peers`: list the peers that a peer is connected to."""
+"""`covey peers`: list the peers that a peer is connected to, with every path to each."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from covey.cli.console import Console, printable
 from covey.cli.parser import Parser
 from covey.cli.reach import client, the_one
+from covey.cli.status import duration
+from covey.system.clock import SystemClock
 from covey.system.home import Home
 
 EXAMPLE: Final = "covey peers writer"
+_HEADS: Final = ("name", "state", "path", "rtt", "identity", "trusted", "since", "fingerprint", "node id")
 
 
 def configure(parser: Parser) -> None:
@@ -24,22 +27,26 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     home = Home.resolve(console.env)
     with client(home, the_one(home, arguments.peer)) as peer:
         found = peer.request("peers")
-    listed = found["peers"]
-    heads = ("name", "state", "path", "trusted", "fingerprint", "node id")
-    rows = [
-        (
-            printable(each["name"]),
-            each["state"],
-            f"{each['path']} {each['address']}".strip(),
-            "yes" if each["trusted"] else "no",
-            each["fingerprint"][:16],
-            each["node_id"],
-        )
-        for each in listed
-    ]
-    text = table(console, heads, rows) if rows else f"{found['peer']} is connected to nobody"
+    now_ms = SystemClock().now_ms()
+    rows = [row for each in found["peers"] for row in _rows(each, now_ms)]
+    text = table(console, _HEADS, rows) if rows else f"{found['peer']} is connected to nobody"
     console.result(found, text)
     return 0
+
+
+def _rows(peer: Mapping[str, Any], now_ms: int) -> Iterator[tuple[str, ...]]:
+    """Give one row for the path that carries a peer's records, and one for each that stands by."""
+    who = (
+        peer["identity"],
+        "yes" if peer["trusted"] else "no",
+        duration(max(0, now_ms - peer["since_ms"]) / 1000),
+        peer["fingerprint"][:16],
+        peer["node_id"],
+    )
+    for number, path in enumerate(peer["paths"]):
+        rtt = "?" if path["rtt_ms"] is None else f"{path['rtt_ms']:.1f} ms"
+        way = (path["state"], f"{path['path']} {path['address']}".strip(), rtt)
+        yield (printable(peer["name"]), *way, *who) if number == 0 else ("", *way, *[""] * len(who))
 
 
 def table(console: Console, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

@@ -95,7 +95,7 @@ def peer_plan(home: Home, settings: Settings, env: Mapping[str, str]) -> PeerPla
 
 def node_options(settings: Settings, env: Mapping[str, str]) -> NodeOptions:
     """Return how the peer sits on the mesh, as agent.toml says it."""
-    from covey.cli.mesh_flags import relays
+    from covey.cli.mesh_flags import keys, relays
     from covey.proto.options import AdmissionOptions, NodeOptions
 
     mesh, trust = settings.mesh, settings.trust
@@ -105,6 +105,7 @@ def node_options(settings: Settings, env: Mapping[str, str]) -> NodeOptions:
         host="0.0.0.0" if mesh.lan else "127.0.0.1",
         port=mesh.listen,
         addresses=tuple((each.host, each.port) for each in mesh.peers),
+        address_keys=keys(mesh.peers),
         legacy=mesh.profile == "legacy",
         stock_peers=tuple((each.host, each.port) for each in mesh.stock_peers),
         trusted=frozenset({*trust.trusted, *trust.invited}),

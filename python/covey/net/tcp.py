@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from covey import limits
 from covey.errors import NetworkError
+from covey.proto.peers import spelled
 
 if TYPE_CHECKING:
     from covey.ports import LinkSink
@@ -143,8 +144,8 @@ class _TcpLink(asyncio.Protocol):
         self._sink.link_opened(
             self.id,
             inbound=self._inbound,
-            address=f"{host}:{port}",
-            local=f"{near}:{near_port}",
+            address=spelled(host, port),
+            local=spelled(near, near_port),
             loopback=is_loopback(host),
         )
 

@@ -34,6 +34,8 @@ class Controls:
         peer = self._sessions.peers.get(link.node_id) if link.node_id else None
         if kind == "ping":
             self._sessions.pong(link, turn)
+        elif kind == "pong":
+            link.rtt.answered(turn.now.monotonic)
         elif kind == "cmb-anchors":
             _take_context(link, frame, turn)
         elif peer is None:

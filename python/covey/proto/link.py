@@ -6,6 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from covey import limits
+
 if TYPE_CHECKING:
     from covey import _core
     from covey.proto.delivery import Outlet
@@ -39,6 +41,33 @@ class Lane:
         return wait if wait > 1e-6 else 0.0
 
 
+@dataclass(slots=True)
+class RoundTrip:
+    """How long a session's pings take, smoothed as RFC 6298 smooths them. One ping is out at a time."""
+
+    smoothed_seconds: float | None = None
+    asked_at: float | None = None
+    measured_at: float | None = None
+
+    def asked(self, now: float) -> None:
+        """Note that a ping was sealed; one that is out keeps its time, until nobody will answer it."""
+        if self.asked_at is None or now >= self.asked_at + limits.FAILOVER_SECONDS:
+            self.asked_at = now
+
+    def answered(self, now: float) -> None:
+        """Take a pong; one that nobody asked for measures nothing."""
+        if self.asked_at is None:
+            return
+        sample = max(0.0, now - self.asked_at)
+        self.asked_at, self.measured_at = None, now
+        known = self.smoothed_seconds
+        self.smoothed_seconds = sample if known is None else known + (sample - known) / 8.0
+
+    def stale(self, now: float, seconds: float) -> bool:
+        """Tell whether the last measurement is older than that, and none is under way."""
+        return self.asked_at is None and (self.measured_at is None or now >= self.measured_at + seconds)
+
+
 @dataclass(slots=True, eq=False)
 class Link:
     """One connection from dial or accept to its end."""
@@ -58,6 +87,8 @@ class Link:
     doubted: bool = False
     """The peer says that it does not know this session."""
     loopback: bool = False
+    pinned: bool = False
+    """It proved the key that is pinned for the address it was dialled at."""
     candidate: str | None = None
     """Whom we dialled, by candidate key; None for an accepted connection."""
     path: str = "inbound"
@@ -71,6 +102,9 @@ class Link:
     node_id: str | None = None
     """Whose it is, once proven."""
     opened_at: float = 0.0
+    since_ms: int = 0
+    """When it was proven, in wall milliseconds."""
+    rtt: RoundTrip = field(default_factory=RoundTrip)
     heard_at: float = 0.0
     full: bool = False
     """Our write buffer to it is full: the peer is slow."""
@@ -112,6 +146,8 @@ class Peer:
     fingerprint: str
     outlet: Outlet
     implementation: str = ""
+    since_ms: int = 0
+    """When it came: its first session of now, in wall milliseconds."""
     claimed: bool = False
     """A stock peer: its nodeId, name and key are what it says."""
     extensions: frozenset[str] = frozenset()

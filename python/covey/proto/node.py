@@ -144,7 +144,8 @@ class NodeEngine:
         for node_id, public_key in event.bindings:
             self._trust.bound(node_id, fingerprint(public_key))
         for host, port in self.options.addresses:
-            self._sessions.dial(self._roster.static(host, port), turn)
+            pin = self.options.address_keys.get((host, port))
+            self._sessions.dial(self._roster.static(host, port, pin=pin), turn)
         self._extensions.started(turn)
         if self.options.legacy and self.options.gate is None:  # a stock peer has no grant to show
             turn.log("warn", "legacy-profile", notice=legacy.NOTICE)
@@ -212,6 +213,8 @@ class NodeEngine:
         if peer is None:
             return
         self._greet(peer, link, turn)
+        if not peer.claimed:  # how long the way is; a stock peer hears no more than it needs
+            self._sessions.probe(link, turn)
         first = len(peer.links) == 1
         self._sessions.elect(peer, turn)
         self._fetching.resume(peer, turn)

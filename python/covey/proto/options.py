@@ -47,7 +47,8 @@ class NodeOptions:
     """How one peer sits on the mesh.
 
     `host`/`port` are where it listens (port 0: any free one); without `lan` the host must be loopback.
-    `addresses` are static `(host, port)` pairs, always dialled. `outbound_only` peers do not listen.
+    `addresses` are static `(host, port)` pairs, always dialled; `address_keys` names for some of them the
+    fingerprint (64 hex) of the only key that may be proved there. `outbound_only` peers do not listen.
     `trusted` holds nodeIds or key fingerprints (64 hex) whose blocks may wake an agent here.
     `strangers_wake` lets every identity wake an agent; status shows it.
     `relays` are connected to all at once, the first being preferred.
@@ -63,6 +64,7 @@ class NodeOptions:
     host: str = "127.0.0.1"
     port: int = 0
     addresses: tuple[tuple[str, int], ...] = ()
+    address_keys: Mapping[tuple[str, int], str] = field(default_factory=dict)
     outbound_only: bool = False
     trusted: frozenset[str] = frozenset()
     strangers_wake: bool = False

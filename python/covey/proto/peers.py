@@ -70,6 +70,11 @@ def fingerprint(public_key: bytes) -> str:
     return hashlib.sha256(public_key).hexdigest()
 
 
+def spelled(host: str, port: int) -> str:
+    """Return an address as people write it: an IPv6 host in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether a literal address stays on this machine."""
     return host.startswith("127.") or host in {"::1", "localhost"}
@@ -82,6 +87,10 @@ class Candidate:
     key: str
     node_id: str | None
     always: bool
+    pin: str | None = None
+    """The fingerprint of the only key that may be proved at a static address."""
+    misproved: str | None = None
+    """The other key that was proved there last; said once for each."""
     stock: bool = False
     """A stock Node peer, by the configuration's word."""
     addresses: dict[str, tuple[Address, ...]] = field(default_factory=dict)
@@ -141,13 +150,24 @@ class Roster:
         if not found.addresses and found.link is None:
             self._forget(found)
 
-    def static(self, host: str, port: int, *, stock: bool = False) -> str:
+    def static(self, host: str, port: int, *, stock: bool = False, pin: str | None = None) -> str:
         """Take a static address, always dialled; return its candidate's key."""
-        key = f"{host}:{port}"
+        key = spelled(host, port)
         if key not in self._candidates:
             known: dict[str, tuple[Address, ...]] = {"static": ((host, port),)}
-            self._candidates[key] = Candidate(key, None, always=True, stock=stock, addresses=known)
+            self._candidates[key] = Candidate(key, None, always=True, pin=pin, stock=stock, addresses=known)
         return key
+
+    def expects(self, link: Link, mark: str, turn: Turn) -> bool:
+        """Tell whether a key may be proved on a link: at an address with a pinned one, only that."""
+        found = self.candidate(link.candidate)
+        if found is None or found.pin is None or found.pin == mark:
+            link.pinned = found is not None and found.pin is not None
+            return True
+        if found.misproved != mark:  # it is dialled again, and said again only where the answer changes
+            found.misproved = mark
+            turn.log("warn", "address-misproved", address=link.address, expected=found.pin, proved=mark)
+        return False
 
     def dial(self, key: str, connected: Iterable[str], turn: Turn) -> Link | None:
         """Dial a candidate now if the rule says so and no session or dial stands; return the new link."""
@@ -160,7 +180,7 @@ class Roster:
         if not choices or (found.node_id and not dials(self._own_id, found.node_id, always=found.always)):
             return None
         host, port = choices[found.attempts % len(choices)]
-        link = Link(self.next_link(), inbound=False, address=f"{host}:{port}", candidate=key)
+        link = Link(self.next_link(), inbound=False, address=spelled(host, port), candidate=key)
         link.path = next(iter(found.addresses))
         found.link = link.id
         self._timers.cancel(("dial", key))

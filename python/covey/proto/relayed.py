@@ -141,7 +141,7 @@ class RelayPaths:
             self._dial(key, turn)
         elif said.again and opened[-1].speaking is not None:
             # it came although it had not left: if it is a new process, it will not know our session
-            self._sessions.probe(opened[-1])
+            self._sessions.probe(opened[-1], turn)
 
     def _gone(self, at: int, turn: Turn) -> None:
         """Forget everything through a relay that is gone."""

@@ -23,6 +23,7 @@ from covey.proto.peers import Roster, fingerprint, standing
 from covey.proto.receipts import TOKEN
 from covey.proto.timers import Timers
 from covey.proto.turn import Turn
+from covey.proto.views import view_of
 
 if TYPE_CHECKING:
     from covey.proto.options import NodeOptions
@@ -144,6 +145,10 @@ class Sessions:
             self.end(link, "relay_misnamed", turn, code=1010, message="the relay named another sender")
             return None
         mark = fingerprint(hello.public_key)
+        if not self._roster.expects(link, mark, turn):
+            message = "another key is expected at this address"
+            self.end(link, "unexpected_key", turn, code=1006, message=message)
+            return None
         if not self._trust.admits(hello.node_id, mark):
             turn.log("warn", "not-trusted", node_id=hello.node_id, fingerprint=mark, address=link.address)
             self._roster.block(link, "not trusted")
@@ -245,11 +250,12 @@ class Sessions:
             self.end(link, "silent", turn)
             return
         if turn.now.monotonic >= link.heard_at + limits.PING_SECONDS:
-            session.send_control(PING)
-            self.touch(link)
+            self._ping(link, turn)
             self._timers.set(("beat", link.id), turn.now.monotonic + limits.PING_SECONDS)
-        else:
-            self._timers.set(("beat", link.id), link.heard_at + limits.PING_SECONDS)
+            return
+        if link.rtt.stale(turn.now.monotonic, limits.RTT_SECONDS):
+            self._ping(link, turn)  # a busy session is never silent, and its way is worth knowing too
+        self._timers.set(("beat", link.id), link.heard_at + limits.PING_SECONDS)
 
     def _patience_seconds(self, link: Link) -> float:
         """Return how long a session may be silent: less where another path to the peer carries on at once."""
@@ -257,11 +263,16 @@ class Sessions:
         others = [other for other in peer.links if other.relay != link.relay] if peer else []
         return limits.FAILOVER_SECONDS if others else limits.SILENCE_SECONDS
 
-    def probe(self, link: Link) -> None:
-        """Ask whether the peer still holds this session."""
+    def probe(self, link: Link, turn: Turn) -> None:
+        """Ask whether the peer still holds this session, and how long it takes to say so."""
+        if not link.full:
+            self._ping(link, turn)
+
+    def _ping(self, link: Link, turn: Turn) -> None:
         session = link.speaking
-        if session is not None and not link.full:
+        if session is not None:
             session.send_control(PING)
+            link.rtt.asked(turn.now.monotonic)
             self.touch(link)
 
     def forget(self, node_id: str, turn: Turn) -> None:
@@ -338,20 +349,9 @@ class Sessions:
 
     def view(self, peer: Peer) -> PeerView:
         """Return one peer as `peers` shows it."""
-        link = peer.active or (peer.links[0] if peer.links else None)
-        state = "away" if link is None else "slow" if link.full else "open"
-        paths = [link.path] if link else []
-        paths += [other.path for other in peer.links if other is not link]
-        return PeerView(
-            node_id=peer.node_id,
-            name=peer.name,
-            fingerprint=peer.fingerprint,
-            path="+".join(dict.fromkeys(paths)),
-            state=state,
-            trusted=self._trusts(peer),
-            implementation=peer.implementation,
-            address=link.address if link else "",
-        )
+        at_address = any(link.pinned for link in peer.links)
+        pinned = at_address or self._trust.pinned(peer.node_id, peer.fingerprint)
+        return view_of(peer, trusted=self._trusts(peer), pinned=pinned)
 
     # --- below ----------------------------------------------------------------------------------
 
@@ -366,6 +366,7 @@ class Sessions:
             link.lane = Lane(limits.STRANGER_RECORDS_PER_SECOND, limits.STRANGER_RECORDS_BURST)
         turn.count("sessions.opened")
         if len(peer.links) == 1:
+            peer.since_ms = turn.now.wall_ms
             self._timers.cancel(("retain", peer.node_id))
             turn.count("peers.joined")
 
@@ -379,7 +380,7 @@ class Sessions:
         self.forget(node_id, turn)
 
     def _prove(self, link: Link, node_id: str, turn: Turn) -> None:
-        link.state, link.node_id = "open", node_id
+        link.state, link.node_id, link.since_ms = "open", node_id, turn.now.wall_ms
         self._unproven[link.relay is not None] -= 1
         self._roster.proven(link, node_id)
         self._timers.cancel(("handshake", link.id))

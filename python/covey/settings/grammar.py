@@ -20,14 +20,29 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 @dataclass(frozen=True, slots=True)
 class StaticPeer:
-    """An address to dial: a host name, IPv4 or IPv6 address without brackets, and a port."""
+    """An address to dial: a host name, IPv4 or IPv6 address without brackets, and a port.
+
+    `fingerprint` is the one key that may be proved there; None takes any.
+    """
 
     host: str
     port: int
+    fingerprint: str | None = None
 
     @staticmethod
     def parse(text: str) -> StaticPeer:
-        """Read `host:port`; an IPv6 address stands in brackets.
+        """Read `host:port` or `host:port#<key fingerprint>`; an IPv6 address stands in brackets.
+
+        Raises:
+            ValueError: What was expected.
+        """
+        place, sign, key = text.strip().partition("#")
+        plain = StaticPeer.parse_plain(place)
+        return StaticPeer(plain.host, plain.port, fingerprint(key)) if sign else plain
+
+    @staticmethod
+    def parse_plain(text: str) -> StaticPeer:
+        """Read `host:port`, where no key can be named.
 
         Raises:
             ValueError: What was expected.
@@ -42,7 +57,8 @@ class StaticPeer:
         return StaticPeer(host, int(port))
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        place = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return f"{place}#{self.fingerprint}" if self.fingerprint else place
 
 
 def _ipv6(text: str) -> str:

@@ -57,8 +57,8 @@ class MeshSettings:
     )
     listen: int = key(Whole(0, 65_535), "TCP port to listen on; 0 takes a free one", default=0)
     peers: tuple[StaticPeer, ...] = key(
-        ListOf(Text(1, 300, parse=StaticPeer.parse), limits.STATIC_PEERS),
-        "addresses to dial where discovery does not reach, as host:port",
+        ListOf(Text(1, 400, parse=StaticPeer.parse), limits.STATIC_PEERS),
+        "addresses to dial, as host:port, or as host:port#<key fingerprint> where one key only may answer",
         default=(),
     )
     room_owner: str | None = key(
@@ -75,7 +75,7 @@ class MeshSettings:
         default="core-secure",
     )
     stock_peers: tuple[StaticPeer, ...] = key(
-        ListOf(Text(1, 300, parse=StaticPeer.parse), limits.STATIC_PEERS),
+        ListOf(Text(1, 300, parse=StaticPeer.parse_plain), limits.STATIC_PEERS),
         "addresses of stock Node peers to dial, as host:port; only with the legacy profile",
         default=(),
     )

@@ -257,8 +257,20 @@ def test_static_addresses(text: str, host: str, port: int) -> None:
     assert str(read[0]) == text
 
 
+@pytest.mark.parametrize("place", ["10.0.0.2:7000", "[fe80::1%eth0]:7000", "edge-box.local:1"])
+def test_a_static_address_may_name_the_one_key_that_answers_there(place: str) -> None:
+    read = settings.parse(with_section(f'[mesh]\npeers = ["{place}#{"AB" * 32}"]')).mesh.peers[0]
+    assert (str(read), read.fingerprint) == (f"{place}#{'ab' * 32}", "ab" * 32)
+
+
+def test_a_stock_peer_proves_no_key_so_none_can_be_named() -> None:
+    text = f'[mesh]\nprofile = "legacy"\nstock_peers = ["host:1#{"ab" * 32}"]'
+    assert only(with_section(text)).key == "mesh.stock_peers[0]"
+
+
 @pytest.mark.parametrize(
-    "text", ["host", "host:", "host:0", "host:65536", ":7", "::1:7", "[x]:7", "a b:7", "h:٣"]
+    "text",
+    ["host", "host:", "host:0", "host:65536", ":7", "::1:7", "[x]:7", "a b:7", "h:٣", "h:7#", "h:7#ab", "#"],
 )
 def test_static_addresses_that_are_none(text: str) -> None:
     assert only(with_section(f'[mesh]\npeers = ["{text}"]')).key == "mesh.peers[0]"
