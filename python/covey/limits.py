@@ -131,6 +131,9 @@ RELAY_PACED_BYTES: Final = 8_388_608  # frames beyond are given back as undelive
 TXT_BYTES: Final = 1_300  # RFC 6763 §6.2: a TXT record that fits one packet
 MDNS_LOOKUP_MS: Final = 3_000  # the library's own pace: three questions for one record
 REGISTRY_POLL_SECONDS: Final = 0.25  # a peer on this machine is met within this time
+STOCK_REGISTRY_POLL_SECONDS: Final = 2.5  # stock peers look and write every five
+STOCK_REGISTRY_FRESH_MS: Final = 30_000  # as stock peers have it: an older entry is of a dead one
+STOCK_ROOM_CHARS: Final = 62  # a DNS label has 63 bytes, one of them the underscore
 REGISTRY_ENTRIES: Final = 1_024  # files read in one look: a directory anyone local could fill
 REGISTRY_ENTRY_BYTES: Final = 4_096  # one entry has nine short members
 

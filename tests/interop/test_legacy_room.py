@@ -52,6 +52,25 @@ def test_a_stock_peer_that_dials_is_met(covey: Program, tmp_path: Path) -> None:
             assert echo.event("agent-woke")["keys"] == [asked]
 
 
+def test_a_stock_peer_of_this_machine_is_found_by_its_own_registry(tmp_path: Path) -> None:
+    covey = Program(tmp_path / "home" / "covey")
+    with stock_node(reference(), tmp_path / "home", "default") as stock:
+        config = tmp_path / "agent.toml"
+        kept = [line for line in CONFIG.splitlines() if "stock_peers" not in line]
+        config.write_text("\n".join(kept).replace("ROOM", "default"), encoding="utf-8")
+        before = sorted((tmp_path / "home" / ".sym").rglob("*"))
+        with covey.start("run", "--config", str(config), "--json") as echo:
+            node_id = echo.event("ready")["node_id"]
+            assert stock.wait("joined")["id"] == node_id
+            peers = covey("peers", "echo", "--json").json["peers"]
+            assert [(p["name"], p["path"]) for p in peers if p["implementation"] == "legacy"] == [
+                ("stock", "stock-registry")
+            ]
+            stock.do("remember", categories={"focus": "found you"}, to=node_id)
+            echo.event("agent-woke")
+        assert sorted((tmp_path / "home" / ".sym").rglob("*")) == before, "nothing of ours is written there"
+
+
 def test_an_agent_wakes_on_a_stock_peers_block_and_is_verified_there(covey: Program, tmp_path: Path) -> None:
     with stock_node(reference(), tmp_path / "stock", ROOM) as stock:
         config = configured(tmp_path, stock)

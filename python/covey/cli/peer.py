@@ -20,6 +20,7 @@ from covey.errors import CollisionError, IdentityError
 from covey.net.ipc.server import IpcServer
 from covey.net.mdns import MdnsDiscovery
 from covey.net.registry import RegistryDiscovery
+from covey.net.stock import StockRegistry
 from covey.net.tcp import TcpTransport
 from covey.proto.news import News, as_dict
 from covey.runtime.ipc import AgentView, Control
@@ -34,6 +35,8 @@ from covey.system.lock import PeerLock
 from covey.system.log import Log, LogFile, Rotation, Scrubber, tee
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from covey import _core
     from covey.net.ipc.codec import Request
     from covey.ports import Discovery, Memory, RelayDialler
@@ -50,6 +53,7 @@ class PeerPlan:
 
     `wait_for_lock_seconds` lets short commands of one name follow each other instead of failing;
     `multicast_after_seconds` spares those that end sooner the loading of zeroconf (a quarter of a second).
+    `stock_folder` is where stock Node peers of this machine say that they run; None looks for none.
     `opened` is its identity where the kept one is sealed: a person is asked before the loop runs, not on it.
     """
 
@@ -63,6 +67,7 @@ class PeerPlan:
     scrubber: Scrubber | None = None
     sinks: tuple[Callable[[str], None], ...] = ()
     opened: ids.PeerIdentity | None = None
+    stock_folder: Path | None = None
 
 
 class Later:
@@ -195,10 +200,7 @@ async def open_peer(
             _trusting(plan.options, book),
             store=writer,
             transport=TcpTransport(),
-            discovery=(
-                RegistryDiscovery(home.registry_folder, clock),
-                Later(MdnsDiscovery(), plan.multicast_after_seconds),
-            ),
+            discovery=_discovery(plan, clock),
             relays=tuple(_dialler() for _ in plan.options.relays),
             clock=clock,
             entropy=entropy,
@@ -235,6 +237,18 @@ def stored_memory(home: Home, name: str) -> Iterator[Memory]:
             store.close()
     finally:
         lock.release()
+
+
+def _discovery(plan: PeerPlan, clock: SystemClock) -> tuple[Discovery, ...]:
+    """Return where hints come from; stock peers are looked for in a room that holds them."""
+    room = plan.options.room if plan.options.legacy else None
+    sources: list[Discovery] = [
+        RegistryDiscovery(plan.home.registry_folder, clock),
+        Later(MdnsDiscovery(room), plan.multicast_after_seconds),
+    ]
+    if room is not None and plan.stock_folder is not None:
+        sources.append(StockRegistry(plan.stock_folder, room, clock))
+    return tuple(sources)
 
 
 def _dialler() -> RelayDialler:

@@ -73,6 +73,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def peer_plan(home: Home, settings: Settings, env: Mapping[str, str]) -> PeerPlan:
     """Return what the peer is made of, as agent.toml says it."""
+    from pathlib import Path
+
     from covey.cli.mesh_flags import RELAY_TOKEN
     from covey.cli.passphrase import CURRENT
     from covey.cli.peer import PeerPlan
@@ -90,6 +92,7 @@ def peer_plan(home: Home, settings: Settings, env: Mapping[str, str]) -> PeerPla
         rotation=rotation,
         sinks=() if logging.file_path is None else (LogFile(logging.file_path, rotation),),
         scrubber=Scrubber(secret for secret in secrets if secret),
+        stock_folder=Path(env.get("HOME") or Path.home()) / ".sym" / "loopback",
     )
 
 

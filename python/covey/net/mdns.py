@@ -1,6 +1,7 @@
 """Multicast discovery: `_sym._tcp.local.`, instance name = nodeId (MMP 2.0 §5.1), by the zeroconf library.
 
-Loopback interface only, unless the advert says `lan`. The library is imported on a thread when discovery
+Loopback interface only, unless the advert says `lan`. In a legacy room stock Node peers are looked for too, under
+the service types that they use; nothing is ever advertised there. The library is imported on a thread when discovery
 starts, and registration, which probes for over a second, is awaited by nobody.
 """
 
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from covey import limits
-from covey.net import txt
+from covey.net import stock, txt
 from covey.proto.effects import Hint
 
 if TYPE_CHECKING:
@@ -28,11 +29,16 @@ _NODE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
 class MdnsDiscovery:
-    """Advertise and browse by multicast DNS until `stop`."""
+    """Advertise and browse by multicast DNS until `stop`.
+
+    Args:
+        stock_room: The room whose stock Node peers are looked for too; None looks for none.
+    """
 
     label = "mdns"
 
-    def __init__(self) -> None:
+    def __init__(self, stock_room: str | None = None) -> None:
+        self._stock_rooms = {} if stock_room is None else stock.service_types(stock_room)
         self._zeroconf: AsyncZeroconf | None = None
         self._browser: AsyncServiceBrowser | None = None
         self._lookups: set[asyncio.Task[None]] = set()
@@ -58,9 +64,10 @@ class MdnsDiscovery:
         def changed(
             zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange
         ) -> None:
-            self._changed(name, state_change.name, found, gone)
+            self._changed((service_type, name), state_change.name, found, gone)
 
-        self._browser = AsyncServiceBrowser(self._zeroconf.zeroconf, SERVICE, handlers=[changed])
+        types = list({SERVICE: None, **self._stock_rooms})
+        self._browser = AsyncServiceBrowser(self._zeroconf.zeroconf, types, handlers=[changed])
         if advert.port:
             await self._register(advert)
 
@@ -95,46 +102,56 @@ class MdnsDiscovery:
         await (await self._zeroconf.async_register_service(info))
 
     def _changed(
-        self, name: str, change: str, found: Callable[[Hint], None], gone: Callable[[str], None]
+        self,
+        service: tuple[str, str],
+        change: str,
+        found: Callable[[Hint], None],
+        gone: Callable[[str], None],
     ) -> None:
         if change == "Removed":
-            node_id = self._names.pop(name, None)
+            node_id = self._names.pop(service[1], None)
             if node_id is not None:
                 gone(node_id)
             return
         if len(self._names) + len(self._lookups) >= limits.CANDIDATES:
             return  # as many as the roster keeps; anybody on the network can advertise
-        lookup = asyncio.get_running_loop().create_task(self._look_up(name, found))
+        lookup = asyncio.get_running_loop().create_task(self._look_up(*service, found))
         self._lookups.add(lookup)
         lookup.add_done_callback(self._lookups.discard)
 
-    async def _look_up(self, name: str, found: Callable[[Hint], None]) -> None:
+    async def _look_up(self, service_type: str, name: str, found: Callable[[Hint], None]) -> None:
         from zeroconf import IPVersion  # loaded by `start`, on a thread
         from zeroconf.asyncio import AsyncServiceInfo
 
         if self._zeroconf is None:
             return
-        info = AsyncServiceInfo(SERVICE, name)
+        info = AsyncServiceInfo(service_type, name)
         if not await info.async_request(self._zeroconf.zeroconf, limits.MDNS_LOOKUP_MS):
             return
         members = txt.pairs(info.text)
         addresses = info.parsed_addresses(IPVersion.V4Only)
-        hint = hint_of(members, [(address, info.port or 0) for address in addresses])
+        room = self._stock_rooms.get(service_type)
+        hint = hint_of(members, [(address, info.port or 0) for address in addresses], room)
         if hint is not None and hint.node_id != self._own_id:
             self._names[name] = hint.node_id
             found(hint)
 
 
-def hint_of(members: dict[str, str], addresses: list[tuple[str, int]]) -> Hint | None:
+def hint_of(
+    members: dict[str, str], addresses: list[tuple[str, int]], stock_room: str | None = None
+) -> Hint | None:
     """Return what a TXT record and its addresses hint at; None without a nodeId or a port.
 
-    A record without `room` or `mmp` gives empty ones, which no roster dials (update 1).
+    A record without `room` or `mmp` gives empty ones, which no roster dials (update 1). One without `mmp` is a
+    stock peer's where they are looked for: `stock_room` is what its service type stands for.
     """
     node_id = members.get("node-id", "")
     usable = tuple((host, port) for host, port in addresses if 1 <= port <= 65_535)
     if not _NODE_ID.match(node_id) or not usable:
         return None
     name = members.get("node-name", "")[: limits.PEER_NAME_BYTES]
+    if stock_room is not None and "mmp" not in members:
+        return Hint("mdns", node_id, stock_room, "", usable, name, stock=True)
     return Hint("mdns", node_id, members.get("room", ""), members.get("mmp", ""), usable, name)
 
 

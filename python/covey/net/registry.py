@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from covey.ports import Clock
     from covey.proto.effects import Advert
 
-_NODE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+NODE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +103,20 @@ class RegistryDiscovery:
             items = [item for item in listing if item.name.endswith(".json")]
         for item in items[: limits.REGISTRY_ENTRIES]:
             node_id = item.name.removesuffix(".json")
-            if node_id == own_id or not _NODE_ID.match(node_id):
+            if node_id == own_id or not NODE_ID.match(node_id):
                 continue
             try:
                 facts = item.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue  # its peer stopped while we looked
-            if not _acceptable(facts):
+            if not acceptable(facts):
                 continue
             stamp = (facts.st_mtime_ns, facts.st_ino)
             before = self._known.get(node_id)
             entry = before if before and before.stamp == stamp else _read(Path(item.path), stamp)
             if entry is None:
                 continue
-            if _alive(entry.pid):
+            if alive(entry.pid):
                 present[node_id] = entry
             else:
                 Path(item.path).unlink(missing_ok=True)
@@ -145,13 +145,13 @@ def _write_atomically(path: Path, entry: dict[str, object]) -> None:
     temporary.replace(path)
 
 
-def _acceptable(facts: os.stat_result) -> bool:
+def acceptable(facts: os.stat_result) -> bool:
     """Tell whether a file may be an entry: regular, ours, small."""
     mine = not hasattr(os, "getuid") or facts.st_uid == os.getuid()
     return stat.S_ISREG(facts.st_mode) and mine and facts.st_size <= limits.REGISTRY_ENTRY_BYTES
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
     """Tell whether an entry's process lives, as far as this system lets us ask."""
     if os.name == "nt":
         return True  # asking there would send it a signal; the dial will tell
@@ -172,17 +172,17 @@ def _read(path: Path, stamp: tuple[int, int]) -> _Entry | None:
         return None
     if not isinstance(value, dict) or value.get("node_id") != path.stem:
         return None
-    room, mmp, host, name = (_text(value.get(member)) for member in ("room", "mmp", "host", "name"))
-    port, pid = _whole(value.get("port"), 65_535), _whole(value.get("pid"), 2**31 - 1)
+    room, mmp, host, name = (text(value.get(member)) for member in ("room", "mmp", "host", "name"))
+    port, pid = whole(value.get("port"), 65_535), whole(value.get("pid"), 2**31 - 1)
     if room is None or mmp is None or host is None or name is None or port is None or pid is None:
         return None
     return _Entry(stamp, pid, Hint("registry", path.stem, room, mmp, ((host, port),), name))
 
 
-def _text(value: object) -> str | None:
+def text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _whole(value: object, largest: int) -> int | None:
+def whole(value: object, largest: int) -> int | None:
     whole = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= largest
     return value if whole and isinstance(value, int) else None

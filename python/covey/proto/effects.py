@@ -35,6 +35,8 @@ class Hint:
     mmp: str
     addresses: tuple[tuple[str, int], ...]
     name: str = ""
+    stock: bool = False
+    """It is advertised as stock Node peers are: it speaks their wire, if it is there at all."""
 
 
 @dataclass(frozen=True, slots=True)

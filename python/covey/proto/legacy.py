@@ -96,16 +96,19 @@ class StockPeers:
         self._said: dict[str, str] = {}
         """Key fingerprints by nodeId: the first one said stays while the process lives."""
 
-    def dial(self, entropy: bytes) -> LegacyLine:
+    def dial(self, entropy: bytes, node_id: str | None = None) -> LegacyLine:
         """Begin on a connection to a stock peer's address.
 
         Args:
             entropy: 64 bytes of this connection's; half of the first become the agreement key of this run,
                 which stock peers keep by nodeId and which must therefore be one for all connections.
+            node_id: Who must answer, where the address was advertised for one.
         """
         secret, fresh = self._keys(entropy)
         return LegacyLine(
-            _core.LegacySession.client(self._identity, room=self._room, secret=secret, entropy=fresh)
+            _core.LegacySession.client(
+                self._identity, room=self._room, secret=secret, entropy=fresh, expect_node_id=node_id
+            )
         )
 
     def accept(self, entropy: bytes) -> LegacyLine:

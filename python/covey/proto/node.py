@@ -72,6 +72,7 @@ class NodeEngine:
             options.room,
             lan=options.lan,
             outbound_only=options.outbound_only,
+            legacy=options.legacy and options.gate is None,
             timers=self._timers,
         )
         self._extensions = Extensions(extensions)

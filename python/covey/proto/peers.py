@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from covey import limits
 from covey.proto.effects import Dial, Hint
@@ -18,6 +19,9 @@ from covey.proto.timers import Timers
 from covey.proto.turn import Turn
 
 Address = tuple[str, int]
+
+_STOCK: Final = "stock "
+"""Before the nodeId in a stock peer's key: what advertises itself as one never takes a core peer's place."""
 
 
 def dials(own_id: str, peer_id: str, *, always: bool) -> bool:
@@ -92,7 +96,7 @@ class Candidate:
     misproved: str | None = None
     """The other key that was proved there last; said once for each."""
     stock: bool = False
-    """A stock Node peer, by the configuration's word."""
+    """A stock Node peer, by the configuration's word or by how it advertises itself."""
     addresses: dict[str, tuple[Address, ...]] = field(default_factory=dict)
     attempts: int = 0
     link: int | None = None
@@ -107,11 +111,21 @@ class Candidate:
 class Roster:
     """The candidates, and when each is dialled next."""
 
-    def __init__(self, own_id: str, room: str, *, lan: bool, outbound_only: bool, timers: Timers) -> None:
+    def __init__(
+        self,
+        own_id: str,
+        room: str,
+        *,
+        lan: bool,
+        outbound_only: bool,
+        timers: Timers,
+        legacy: bool = False,
+    ) -> None:
         self._own_id = own_id
         self._room = room
         self._lan = lan
         self._outbound_only = outbound_only
+        self._legacy = legacy
         self._timers = timers
         self._candidates: dict[str, Candidate] = {}
         self._next_link = 1
@@ -130,25 +144,28 @@ class Roster:
         if reason is not None:
             turn.count(f"hints.ignored.{reason}")
             return None
-        found = self._candidates.get(hint.node_id)
+        key = _STOCK + hint.node_id if hint.stock else hint.node_id
+        found = self._candidates.get(key)
         if found is None:
             if len(self._candidates) >= limits.CANDIDATES:
                 turn.count("hints.ignored.full")
                 return None
-            found = Candidate(hint.node_id, hint.node_id, self._outbound_only)
-            self._candidates[hint.node_id] = found
+            # a stock peer may not know of us at all, so nobody waits for its dial
+            found = Candidate(key, hint.node_id, self._outbound_only or hint.stock, stock=hint.stock)
+            self._candidates[key] = found
             turn.count(f"hints.taken.{hint.source}")
         found.addresses[hint.source] = self._allowed(hint.addresses)
         return found.key
 
     def vanished(self, source: str, node_id: str) -> None:
         """Forget what one source said. A candidate nobody vouches for is not dialled again."""
-        found = self._candidates.get(node_id)
-        if found is None:
-            return
-        found.addresses.pop(source, None)
-        if not found.addresses and found.link is None:
-            self._forget(found)
+        for key in (node_id, _STOCK + node_id):
+            found = self._candidates.get(key)
+            if found is None:
+                continue
+            found.addresses.pop(source, None)
+            if not found.addresses and found.link is None:
+                self._forget(found)
 
     def static(self, host: str, port: int, *, stock: bool = False, pin: str | None = None) -> str:
         """Take a static address, always dialled; return its candidate's key."""
@@ -221,9 +238,9 @@ class Roster:
             self._timers.cancel(("dial", found.key))
 
     def _dialling(self, wanted: Candidate) -> bool:
-        """Tell whether another candidate with the same nodeId is being dialled."""
+        """Tell whether another candidate with the same nodeId is being dialled on the same wire."""
         others = (c for c in self._candidates.values() if c.node_id == wanted.node_id and c is not wanted)
-        return any(other.link is not None for other in others)
+        return any(other.link is not None and other.stock == wanted.stock for other in others)
 
     def next_link(self) -> int:
         """Return the number of a new link of ours; accepted connections have even ones."""
@@ -244,6 +261,8 @@ class Roster:
             return "self"
         if hint.room != self._room:
             return "room"
+        if hint.stock:
+            return "address" if not self._allowed(hint.addresses) else None if self._legacy else "stock"
         if "2.0" not in (version.strip() for version in hint.mmp.split(",")):
             return "version"
         return None if self._allowed(hint.addresses) else "address"

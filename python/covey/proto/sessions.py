@@ -99,7 +99,8 @@ class Sessions:
                 self._identity, room=self._room, extensions=self._offered, entropy=event.entropy
             )
         elif candidate is not None and candidate.stock:
-            link.session = self._stock.dial(event.entropy)
+            wanted = None if "static" in candidate.addresses else candidate.node_id
+            link.session = self._stock.dial(event.entropy, wanted)
         else:
             link.session = _core.Session.client(
                 self._identity,

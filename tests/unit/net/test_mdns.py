@@ -51,3 +51,28 @@ def test_two_peers_find_each_other_on_loopback_and_notice_the_end() -> None:
         await first.stop()
 
     asyncio.run(run())
+
+
+def test_a_stock_peer_of_a_named_room_is_found_under_its_own_type() -> None:
+    from zeroconf import IPVersion, ServiceInfo
+    from zeroconf.asyncio import AsyncZeroconf
+
+    async def run() -> None:
+        found: asyncio.Queue[Hint] = asyncio.Queue()
+        source = MdnsDiscovery("backend-team")
+        await source.start(advert(ONE, 4001), found.put_nowait, lambda node_id: None)
+        theirs = AsyncZeroconf(interfaces=["127.0.0.1"], ip_version=IPVersion.V4Only)
+        kind = "_backend-team._tcp.local."
+        said = {"node-id": TWO, "node-name": "stock", "public-key": "x", "hostname": "h.local"}
+        at = [socket.inet_aton("127.0.0.1")]
+        info = ServiceInfo(kind, f"{TWO}.{kind}", 4002, properties=said, addresses=at, server="h.local.")
+        await (await theirs.async_register_service(info))
+        async with asyncio.timeout(20):
+            while (hint := await found.get()).node_id != TWO:
+                pass
+        assert (hint.stock, hint.room, hint.addresses) == (True, "backend-team", (("127.0.0.1", 4002),))
+        await theirs.async_unregister_all_services()
+        await theirs.async_close()
+        await source.stop()
+
+    asyncio.run(run())

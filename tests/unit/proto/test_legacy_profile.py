@@ -170,6 +170,38 @@ def test_a_failed_core_handshake_never_becomes_a_legacy_one() -> None:
     assert any(isinstance(effect, fx.Close) for effect in effects) and engine.peers() == []
 
 
+def hint(number: int, *, stock: bool = True, port: int = 7100) -> fx.PeerDiscovered:
+    mmp = "" if stock else "2.0"
+    found = fx.Hint("mdns", node_id(number), "default", mmp, (("127.0.0.1", port),), stock=stock)
+    return fx.PeerDiscovered(found)
+
+
+@pytest.mark.parametrize("number", [2, 0])
+def test_who_is_advertised_as_a_stock_peer_is_dialled_on_its_wire_whoever_is_smaller(number: int) -> None:
+    engine, now = NodeEngine(US, NodeOptions(legacy=True)), fx.Now(START_MS, 1.0)
+    (dial,) = [e for e in engine.handle(hint(number), now) if isinstance(e, fx.Dial)]
+    effects = engine.handle(fx.LinkOpened(dial.link, False, "127.0.0.1:7100", True, entropy(64)), now)
+    (said,) = [e.data for e in effects if isinstance(e, fx.Write)]
+    assert json.loads(said[4:])["type"] == "handshake"
+    other = _core.LegacySession.server(identity(5), room="default", secret=entropy(32), entropy=entropy(32))
+    other.receive(said)
+    effects = engine.handle(fx.LinkData(dial.link, other.take_output(), entropy(32)), now)
+    assert any(isinstance(e, fx.Close) for e in effects), "another one than was advertised answered"
+    assert engine.peers() == []
+
+
+def test_without_the_profile_what_is_advertised_as_stock_is_passed_over() -> None:
+    for options in (NodeOptions(), NodeOptions(legacy=True, gate=GateOptions(identity(9).public_key))):
+        effects = NodeEngine(US, options).handle(hint(2), fx.Now(START_MS, 1.0))
+        assert [e.name for e in effects if isinstance(e, fx.Count)] == ["hints.ignored.stock"]
+
+
+def test_a_stock_advert_of_a_core_peers_id_does_not_keep_us_from_dialling_it() -> None:
+    engine, now = NodeEngine(US, NodeOptions(legacy=True)), fx.Now(START_MS, 1.0)
+    effects = engine.handle(hint(2), now) + engine.handle(hint(2, stock=False, port=7200), now)
+    assert [e.port for e in effects if isinstance(e, fx.Dial)] == [7100, 7200]
+
+
 def test_its_block_is_judged_delivered_and_marked() -> None:
     room = Room()
     block = room.block("the cache is cold")
