@@ -1,8 +1,8 @@
 """Multicast discovery: `_sym._tcp.local.`, instance name = nodeId (MMP 2.0 §5.1), by the zeroconf library.
 
-Loopback interface only, unless the advert says `lan`. In a legacy room stock Node peers are looked for too, under
-the service types that they use; nothing is ever advertised there. The library is imported on a thread when discovery
-starts, and registration, which probes for over a second, is awaited by nobody.
+Loopback interface only, unless the advert says `lan`. In a legacy room stock Node peers are looked for too,
+under the service types that they use; nothing is ever advertised there. The library is imported on a thread
+when discovery starts, and registration, which probes for over a second, is awaited by nobody.
 """
 
 from __future__ import annotations
@@ -142,8 +142,8 @@ def hint_of(
 ) -> Hint | None:
     """Return what a TXT record and its addresses hint at; None without a nodeId or a port.
 
-    A record without `room` or `mmp` gives empty ones, which no roster dials (update 1). One without `mmp` is a
-    stock peer's where they are looked for: `stock_room` is what its service type stands for.
+    A record without `room` or `mmp` gives empty ones, which no roster dials (update 1). Where stock peers are
+    looked for, one without `mmp` is theirs: `stock_room` is what its service type stands for.
     """
     node_id = members.get("node-id", "")
     usable = tuple((host, port) for host, port in addresses if 1 <= port <= 65_535)

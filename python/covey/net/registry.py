@@ -180,9 +180,11 @@ def _read(path: Path, stamp: tuple[int, int]) -> _Entry | None:
 
 
 def text(value: object) -> str | None:
+    """Return a member that is a text."""
     return value if isinstance(value, str) else None
 
 
 def whole(value: object, largest: int) -> int | None:
+    """Return a member that is a number from 1 to `largest`."""
     whole = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= largest
     return value if whole and isinstance(value, int) else None

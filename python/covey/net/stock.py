@@ -1,4 +1,4 @@
-"""Where stock Node peers 0.12 say that they are: service types of their rooms, and their registry on one machine.
+"""Where stock Node peers 0.12 say that they are: service types of their rooms, their registry on a machine.
 
 Rules: read, never written. Nothing of ours appears there and nothing of theirs is removed. What they say is a
 hint for a room with the legacy profile, and which wire it means is said with it.

@@ -1,4 +1,4 @@
-"""Where stock peers say that they are: what is a hint, what is not, and that nothing is ever written there."""
+"""Where stock peers say that they are: what is a hint and what is not; and nothing is ever written there."""
 
 from __future__ import annotations
 
