@@ -231,6 +231,13 @@ IPC_RECEIPT_SECONDS: Final = 5.0  # default wait for what peers say of a block; 
 IPC_RECALL_BLOCKS: Final = 200  # blocks in one answer: about 200 KB of usual blocks
 IPC_TRACE_DEPTH: Final = 64  # generations in one tree; more than a person reads
 
+# --- commands --------------------------------------------------------------------------------------------
+DOCTOR_FILES: Final = 20_000  # files of one home that are looked at: more is no home of a person's peers
+DOCTOR_ANSWER_SECONDS: Final = 2.0  # for a running peer's status: it takes milliseconds
+DOCTOR_RELAY_SECONDS: Final = 5.0  # to open a WebSocket, its TLS included
+DOCTOR_CLOCK_SECONDS: Final = 60.0  # apart: what a person would call a wrong clock
+DOCTOR_FREE_BYTES: Final = 104_857_600  # below, a store and its log may fail any day
+
 # --- conformance kit ---------------------------------------------------------------------------------
 CONFORM_FILES: Final = 2_000  # JSON files below one folder: the published repository has some 60
 CONFORM_FILE_BYTES: Final = 8_388_608  # one artifact; the largest published one has 428 kB

@@ -41,6 +41,7 @@ COMMANDS: Final = {
         _command("stop", "let a peer finish and end"),
         _command("relay", "run a relay for peers of different networks"),
         _command("grant", "let a peer into a room that another peer owns"),
+        _command("doctor", "look at everything a peer here needs; --fix repairs what is safe"),
         _command("trust", "say whom a peer trusts, and by which key"),
         _command("keygen", "make a peer's identity"),
         _command("fingerprint", "show a peer's identity"),

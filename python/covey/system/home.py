@@ -18,8 +18,9 @@ from covey.errors import StoreError
 from covey.limits import SOCKET_PATH_BYTES
 from covey.names import peer_complaint, peer_name
 
-_ROOMS_OF_HOME: Final = ("peers", "run", "registry", "logs")
-_OURS: Final = (*_ROOMS_OF_HOME, "demo")
+ROOMS_OF_HOME: Final = ("peers", "run", "registry", "logs")
+"""The folders of every home."""
+_OURS: Final = (*ROOMS_OF_HOME, "demo")
 """What covey may have put there; `covey demo` makes its own homes under `demo`."""
 _PRIVATE: Final = 0o700
 
@@ -110,7 +111,7 @@ class Home:
             StoreError: A folder cannot be made, or belongs to or is shared with somebody else.
         """
         private_folder(self.path, ours=self._is_ours, follow=True)
-        for room in _ROOMS_OF_HOME:
+        for room in ROOMS_OF_HOME:
             private_folder(self.path / room)
 
     def prepare_peer(self, name: str) -> Path:
