@@ -232,6 +232,9 @@ IPC_RECALL_BLOCKS: Final = 200  # blocks in one answer: about 200 KB of usual bl
 IPC_TRACE_DEPTH: Final = 64  # generations in one tree; more than a person reads
 
 # --- commands --------------------------------------------------------------------------------------------
+WATCH_PEERS: Final = 64  # rows of one live table: more than a screen holds
+WATCH_THREADS: Final = 8  # peers asked at once: each answers in milliseconds, or not at all
+WATCH_ANSWER_SECONDS: Final = 2.0  # a peer that takes longer is shown as silent
 DOCTOR_FILES: Final = 20_000  # files of one home that are looked at: more is no home of a person's peers
 DOCTOR_ANSWER_SECONDS: Final = 2.0  # for a running peer's status: it takes milliseconds
 DOCTOR_RELAY_SECONDS: Final = 5.0  # to open a WebSocket, its TLS included

@@ -37,6 +37,7 @@ COMMANDS: Final = {
         _command("trace", "show where a block comes from, as a tree"),
         _command("peers", "list the peers that a peer is connected to"),
         _command("status", "show how a peer is doing"),
+        _command("watch", "see how peers are doing, live"),
         _command("cost", "show what a peer's model calls cost"),
         _command("stop", "let a peer finish and end"),
         _command("relay", "run a relay for peers of different networks"),
