@@ -40,6 +40,9 @@ FAILOVER_SECONDS: Final = 30.0  # the same where another path to the peer stands
 PEER_RETENTION_SECONDS: Final = 300.0  # MMP 2.0 §5.6: how long a peer that left is still expected back
 RETIRE_SECONDS: Final = 1.0  # a superseded session is read this long: what was on its way arrives
 RETIRE_SERVER_SECONDS: Final = 3.0  # longer on the accepting side: the client decides between its own dials
+CLAIMS: Final = (
+    4_096  # stock peers whose first key is remembered; one more is refused, so that none is pushed out
+)
 CANDIDATES: Final = 4_096  # hinted peers kept: hints are free to make, so they are bounded
 CANDIDATE_ADDRESSES: Final = 8  # of one hint: a host has a few interfaces
 REDIAL_FIRST_SECONDS: Final = 0.25  # doubling from here: a peer that is still starting is met soon

@@ -236,6 +236,18 @@ class RelayDialler(Protocol):
         ...
 
 
+class ClaimMemory(Protocol):
+    """Which key each stock peer said first, beside what sessions proved and never among it."""
+
+    def known(self) -> Sequence[tuple[str, str]]:
+        """Return nodeIds and key fingerprints, from earlier runs."""
+        ...
+
+    def keep(self, node_id: str, fingerprint: str, name: str, now_ms: int) -> None:
+        """Remember one more; never blocks."""
+        ...
+
+
 class BlockStore(Protocol):
     """The node's way to its store: a writer that never blocks the loop and answers through callbacks.
 

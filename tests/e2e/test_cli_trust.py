@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import stat
 
 from covey import _core
@@ -80,3 +81,19 @@ def test_a_peer_whose_memory_contradicts_its_pins_does_not_start(covey: Program)
     assert MARK in ended.err
     assert made["fingerprint"] in ended.err
     assert "covey trust pin writer" in ended.err
+
+
+def test_what_stock_peers_claimed_is_shown_apart_and_forgotten_when_asked(covey: Program) -> None:
+    assert covey("keygen", "writer").code == 0
+    path = covey.home / "peers" / "writer" / "claims.json"
+    claimed = {"nodeId": OTHER, "fingerprint": MARK, "name": "stock", "sinceMs": 5}
+    path.write_text(json.dumps({"version": 1, "claimed": [claimed]}), encoding="utf-8")
+    listed = covey("trust", "list", "writer", "--json").json
+    assert listed["trusted"] == []
+    assert [(each["node_id"], each["fingerprint"]) for each in listed["claimed"]] == [(OTHER, MARK)]
+    assert "prove nothing" in covey("trust", "list", "writer").out
+    assert covey("trust", "unclaim", "writer", OTHER).code == 0
+    again = covey("trust", "unclaim", "writer", OTHER)
+    assert (again.code, "covey trust list writer" in again.err) == (1, True)
+    assert covey("trust", "list", "writer", "--json").json["claimed"] == []
+    assert covey("trust", "unclaim", "writer", "bob").code == 2

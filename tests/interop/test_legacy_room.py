@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import os
 from pathlib import Path
 
 import pytest
 
+from covey import _core
 from tests.e2e.program import ROOM, Program
 from tests.interop.stock import StockNode, reference, stock_node
 
@@ -69,6 +73,39 @@ def test_a_stock_peer_of_this_machine_is_found_by_its_own_registry(tmp_path: Pat
             stock.do("remember", categories={"focus": "found you"}, to=node_id)
             echo.event("agent-woke")
         assert sorted((tmp_path / "home" / ".sym").rglob("*")) == before, "nothing of ours is written there"
+
+
+def test_a_key_that_changed_between_two_runs_is_noticed(covey: Program, tmp_path: Path) -> None:
+    folder, home = reference(), tmp_path / "stock"
+    with (
+        stock_node(folder, home, ROOM) as stock,
+        covey.start("run", "--config", str(configured(tmp_path, stock)), "--json") as echo,
+    ):
+        node_id = echo.event("ready")["node_id"]
+        assert stock.wait("joined")["id"] == node_id
+        stock.do("remember", categories={"focus": "before"}, to=node_id)
+        echo.event("agent-woke")
+        assert covey("stop", "echo").code == 0 and echo.process.wait(20) == 0
+        assert stock.stop() == 0
+    (kept,) = covey("trust", "list", "echo", "--json").json["claimed"]
+    (identity,) = (home / "state" / "nodes").glob("*/identity.json")
+    facts = json.loads(identity.read_text(encoding="utf-8"))
+    seed = os.urandom(32)
+    facts["privateKey"] = base64.urlsafe_b64encode(seed).rstrip(b"=").decode()
+    facts["publicKey"] = base64.urlsafe_b64encode(_core.SigningKey(seed).public_key).rstrip(b"=").decode()
+    identity.write_text(json.dumps(facts), encoding="utf-8")
+    with stock_node(folder, home, ROOM) as stock:
+        assert stock.node_id == kept["node_id"]
+        config = configured(tmp_path, stock)
+        with covey.start("run", "--config", str(config), "--json") as echo:
+            echo.event("ready")
+            stock.wait("joined")
+            stock.wait("left")
+            assert covey("peers", "echo", "--json").json["peers"] == []
+            log = covey.home / "logs" / "echo.log"
+            said = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+            refused = [line for line in said if line["evt"] == "claim-refused"]
+            assert refused and refused[0]["data"]["said_first"] == kept["fingerprint"]
 
 
 def test_an_agent_wakes_on_a_stock_peers_block_and_is_verified_there(covey: Program, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from covey.runtime.node import Node
 from covey.store import NodeStore, StoreMemory, open_store
 from covey.system import identity as ids
 from covey.system import trust as books
+from covey.system.claims import ClaimKeeper
 from covey.system.clock import SystemClock
 from covey.system.entropy import SystemEntropy
 from covey.system.home import Home
@@ -202,6 +203,7 @@ async def open_peer(
             transport=TcpTransport(),
             discovery=_discovery(plan, clock),
             relays=tuple(_dialler() for _ in plan.options.relays),
+            claims=_claims(plan, log, stack),
             clock=clock,
             entropy=entropy,
             log=log.write,
@@ -249,6 +251,20 @@ def _discovery(plan: PeerPlan, clock: SystemClock) -> tuple[Discovery, ...]:
     if room is not None and plan.stock_folder is not None:
         sources.append(StockRegistry(plan.stock_folder, room, clock))
     return tuple(sources)
+
+
+def _claims(plan: PeerPlan, log: Log, stack: AsyncExitStack) -> ClaimKeeper | None:
+    """Return what remembers the keys that stock peers said first; only a room that holds them has it.
+
+    Raises:
+        StoreError: What was remembered cannot be read.
+    """
+    if not plan.options.legacy:
+        return None
+    path = plan.home.claims_path(plan.name)
+    keeper = ClaimKeeper(path, lambda detail: log.warn("claims-not-kept", detail=detail))
+    stack.callback(keeper.close)
+    return keeper
 
 
 def _dialler() -> RelayDialler:

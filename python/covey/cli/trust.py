@@ -12,6 +12,7 @@ from covey.cli.parser import Parser
 from covey.cli.peers import table
 from covey.errors import IdentityError, UsageError
 from covey.settings import grammar
+from covey.system import claims
 from covey.system import identity as ids
 from covey.system import trust as books
 from covey.system.clock import SystemClock
@@ -20,12 +21,16 @@ from covey.system.lock import PeerLock, running_pid
 from covey.system.trust import TrustBook, Trusted
 
 EXAMPLE: Final = "covey trust pin writer 01997c00-0000-7000-8000-000000000001 <64-hex fingerprint>"
-_VERBS: Final = ("add", "pin", "remove", "list")
+_VERBS: Final = ("add", "pin", "remove", "list", "unclaim")
 
 
 def configure(parser: Parser) -> None:
     """Declare the arguments."""
-    parser.add_argument("verb", choices=_VERBS, help="add, pin (one nodeId to one key), remove, or list")
+    parser.add_argument(
+        "verb",
+        choices=_VERBS,
+        help="add, pin (one nodeId to one key), remove, list, or unclaim (let a stock peer say a new key)",
+    )
     parser.add_argument("peer", help="name of the peer that trusts")
     parser.add_argument("identity", nargs="?", help="nodeId or key fingerprint of the one that is trusted")
     parser.add_argument("fingerprint", nargs="?", help="of pin: the key, as `covey fingerprint` prints it")
@@ -43,6 +48,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     identity = _read(arguments.identity, grammar.identity_name, "identity")
     if verb != "pin" and (arguments.fingerprint is not None or arguments.replace):
         raise UsageError(f"a fingerprint and --replace belong to pin, not to {verb}")
+    if verb == "unclaim":
+        return _unclaim(home, name, identity, console)
     if len(arguments.note) > 200:
         raise UsageError(f"note: expected at most 200 characters, got {len(arguments.note)}")
     home.prepare_peer(name)
@@ -116,12 +123,38 @@ def _unbind(home: Home, name: str, node_id: str) -> None:
         store.close()
 
 
+def _unclaim(home: Home, name: str, node_id: str, console: Console) -> int:
+    """Forget what a stock peer said first; the peer must not run, for it keeps the book."""
+    path = home.claims_path(name)
+    held = claims.load(path).find(node_id)
+    if held is None:
+        raise IdentityError(f"no stock peer claimed {node_id}", hint=f"see who did: covey trust list {name}")
+    lock = PeerLock.acquire(home.lock_path(name), name)
+    try:
+        claims.save(path, claims.load(path).without(node_id))
+    finally:
+        lock.release()
+    said = (
+        f"{name} forgets that {node_id} claimed the key {held.fingerprint}: the next one it says is the first"
+    )
+    return _done(home, name, "unclaim", node_id, said, console)
+
+
 def _list(home: Home, name: str, console: Console) -> int:
     book = books.load(home.trust_path(name))
+    said = claims.load(home.claims_path(name)).entries
     heads = ("identity", "pinned to", "note")
     rows = [(e.identity, (e.fingerprint or "")[:16], printable(e.note)) for e in book.entries]
     text = table(console, heads, rows) if rows else f"{name} trusts nobody by name; agent.toml may say more"
-    console.result({"peer": name, "trusted": _facts(book)}, text)
+    if said:
+        rows = [(e.node_id, e.fingerprint[:16], printable(e.name)) for e in said]
+        told = table(console, ("claimed by", "key it says", "name it says"), rows)
+        text = f"{text}\n\nstock peers, who prove nothing:\n{told}"
+    claimed = [
+        {"node_id": e.node_id, "fingerprint": e.fingerprint, "name": e.name, "since_ms": e.since_ms}
+        for e in said
+    ]
+    console.result({"peer": name, "trusted": _facts(book), "claimed": claimed}, text)
     return 0
 
 

@@ -62,11 +62,13 @@ Level = Literal["error", "warn", "info", "debug"]
 class Started:
     """The shell is ready: what the store remembers, and the static addresses are dialled.
 
-    `own_recent` are the newest own broadcast records, newest last; `bindings` are (nodeId, raw key) pairs.
+    `own_recent` are the newest own broadcast records, newest last; `bindings` are (nodeId, raw key) pairs
+    that sessions proved; `claims` are (nodeId, key fingerprint) pairs that stock peers said.
     """
 
     own_recent: tuple[_core.Record, ...] = ()
     bindings: tuple[tuple[str, bytes], ...] = ()
+    claims: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +374,15 @@ class Bind:
 
 
 @dataclass(frozen=True, slots=True)
+class Claimed:
+    """Remember which key a stock peer said first for this nodeId. It is no binding: nothing proved it."""
+
+    node_id: str
+    fingerprint: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Want:
     """The extension of that name wants something of its shell; the answer comes back as `Told`."""
 
@@ -429,6 +440,7 @@ Effect = (
     | LoadRecord
     | OutboxDone
     | Bind
+    | Claimed
     | Want
     | Notify
     | Reply

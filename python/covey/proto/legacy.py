@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from covey import _core, limits
+from covey.proto.effects import Claimed
+from covey.proto.link import Lane
 
 if TYPE_CHECKING:
     from covey.proto.inbox import Trust
@@ -94,7 +96,8 @@ class StockPeers:
         self._room = room
         self._secret = b""
         self._said: dict[str, str] = {}
-        """Key fingerprints by nodeId: the first one said stays while the process lives."""
+        """Key fingerprints by nodeId: the first one said stays."""
+        self._logs = Lane(limits.CLOSED_LOGS_PER_SECOND, limits.CLOSED_LOGS_BURST)
 
     def dial(self, entropy: bytes, node_id: str | None = None) -> LegacyLine:
         """Begin on a connection to a stock peer's address.
@@ -122,8 +125,35 @@ class StockPeers:
         self._secret = self._secret or entropy[32:]
         return self._secret, entropy[:32]
 
-    def refuses(self, said: _core.LegacyPeer, mark: str, trust: Trust) -> str | None:
-        """Return why a claim cannot stand; None, and the claim is remembered, where it can."""
+    def restore(self, claims: Sequence[tuple[str, str]]) -> None:
+        """Know again what was said in earlier runs: nodeIds and key fingerprints."""
+        self._said.update(claims)
+
+    def takes(self, said: _core.LegacyPeer, mark: str, trust: Trust, address: str, turn: Turn) -> str | None:
+        """Take a claim that can stand, and have it remembered.
+
+        Returns:
+            Why it cannot stand, counted and logged; None where it can.
+        """
+        why = self._refuses(said, mark, trust)
+        if why is None:
+            if said.node_id not in self._said:
+                self._said[said.node_id] = mark
+                turn.add(Claimed(said.node_id, mark, said.name))
+            return None
+        self._logs.refill(turn.now.monotonic)
+        if self._logs.wait_seconds() > 0.0:
+            turn.count("logs.suppressed")
+            return why
+        self._logs.tokens -= 1.0
+        facts = {"reason": why, "node_id": said.node_id, "address": address, "says": mark}
+        if why == "claims_another_key":
+            facts["said_first"] = self._said[said.node_id]
+            facts["hint"] = "if its key really is new: covey trust unclaim"
+        turn.log("warn", "claim-refused", **facts)
+        return why
+
+    def _refuses(self, said: _core.LegacyPeer, mark: str, trust: Trust) -> str | None:
         if trust.proven(said.node_id):
             return "claims_a_proven_id"
         if not trust.admits_claim(mark):
@@ -132,9 +162,8 @@ class StockPeers:
             return "claims_no_sealing_key"
         if self._said.get(said.node_id, mark) != mark:
             return "claims_another_key"
-        if len(self._said) >= limits.CANDIDATES and said.node_id not in self._said:
+        if len(self._said) >= limits.CLAIMS and said.node_id not in self._said:
             return "claims_too_many"
-        self._said[said.node_id] = mark
         return None
 
 

@@ -144,6 +144,7 @@ class NodeEngine:
         self._own_recent.extend(r for r in event.own_recent if r.room == room and r.to is None)
         for node_id, public_key in event.bindings:
             self._trust.bound(node_id, fingerprint(public_key))
+        self._sessions.stock.restore(event.claims)
         for host, port in self.options.addresses:
             pin = self.options.address_keys.get((host, port))
             self._sessions.dial(self._roster.static(host, port, pin=pin), turn)

@@ -56,7 +56,7 @@ class Sessions:
         self._timers = timers
         self.takes_stock = options.legacy and options.gate is None
         """Whether stock peers are met here: they have no grant to show."""
-        self._stock = StockPeers(identity, options.room)
+        self.stock = StockPeers(identity, options.room)
         self._dirty: set[int] = set()
         self._unproven = [0, 0]
         """Links in their handshake: on TCP, and through relays. One must not crowd out the other."""
@@ -91,7 +91,7 @@ class Sessions:
             return
         candidate = self._roster.candidate(link.candidate)
         if link.stock:
-            link.session = self._stock.accept(event.entropy)
+            link.session = self.stock.accept(event.entropy)
         elif link.inbound and self.takes_stock and link.relay is None:
             link.first, link.entropy = bytearray(), event.entropy
         elif link.inbound:
@@ -100,7 +100,7 @@ class Sessions:
             )
         elif candidate is not None and candidate.stock:
             wanted = None if "static" in candidate.addresses else candidate.node_id
-            link.session = self._stock.dial(event.entropy, wanted)
+            link.session = self.stock.dial(event.entropy, wanted)
         else:
             link.session = _core.Session.client(
                 self._identity,
@@ -131,7 +131,7 @@ class Sessions:
         if wire is None:
             return b""
         if wire == "legacy":
-            link.session = self._stock.accept(link.entropy)
+            link.session = self.stock.accept(link.entropy)
         else:
             link.session = _core.Session.server(
                 self._identity, room=self._room, extensions=self._offered, entropy=link.entropy
@@ -183,9 +183,8 @@ class Sessions:
             return None
         mark = fingerprint(said.public_key)
         peer = self.peers.get(said.node_id)
-        why = self._stock.refuses(said, mark, self._trust)
+        why = self.stock.takes(said, mark, self._trust, link.address, turn)
         if why is not None:
-            turn.log("warn", "claim-refused", reason=why, node_id=said.node_id, address=link.address)
             self.end(link, why, turn)
             return None
         self._prove(link, said.node_id, turn)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from covey import limits
 from covey.errors import NetworkError
 from covey.model import EmissionResult, PeerView, Proposal
-from covey.ports import BlockStore, Clock, Discovery, Entropy, RelayDialler, Transport
+from covey.ports import BlockStore, ClaimMemory, Clock, Discovery, Entropy, RelayDialler, Transport
 from covey.proto import effects as fx
 from covey.proto.node import NodeEngine
 from covey.proto.options import NodeOptions
@@ -46,6 +46,7 @@ class Node:
         discovery: Sources of hints about peers, all used at once.
         relays: A WebSocket for each of the options' relays.
         plugins: Conversations beside records (`proto/extension`), each with what performs its wishes.
+        claims: Remembers what stock peers say of themselves; None forgets it with the process.
         clock: Wall and monotonic time.
         entropy: The system's secure randomness.
         log: Called with level, event word and facts; None keeps silent.
@@ -61,6 +62,7 @@ class Node:
         discovery: Sequence[Discovery] = (),
         relays: Sequence[RelayDialler] = (),
         plugins: Sequence[Plugin] = (),
+        claims: ClaimMemory | None = None,
         clock: Clock,
         entropy: Entropy,
         log: Logger | None = None,
@@ -71,6 +73,7 @@ class Node:
         self._engine = NodeEngine(identity, options, [plugin.extension for plugin in plugins])
         self._plugins = {plugin.extension.name: plugin for plugin in plugins}
         self._store = store
+        self._claims = claims
         self._transport = transport
         self._discovery = tuple(discovery)
         self._clock = clock
@@ -132,7 +135,8 @@ class Node:
             _demand_loopback(self.options)
             self.port = await self._transport.listen(self.options.host, self.options.port, self)
         self._started_at = self._clock.monotonic()
-        self._feed(fx.Started(own_recent=tuple(recent), bindings=tuple(bindings)))
+        claims = () if self._claims is None else tuple(self._claims.known())
+        self._feed(fx.Started(tuple(recent), tuple(bindings), claims))
         for name, plugin in self._plugins.items():
             await plugin.start(partial(self.tell, name))
         for source in self._discovery:
@@ -335,6 +339,7 @@ class Node:
             fx.LoadRecord: self._load_record,
             fx.OutboxDone: lambda e: store.outbox_done(e.assertion_id, e.node_id),
             fx.Bind: lambda e: store.bind(e.node_id, e.public_key, e.name, self._clock.now_ms()),
+            fx.Claimed: self._claimed,
             fx.Want: lambda e: self._plugins[e.name].perform(e.what),
             fx.Notify: lambda e: self._tell(e.news),
             fx.Reply: self._reply,
@@ -348,6 +353,10 @@ class Node:
             self.link_lost(effect.link, "closed")
         else:
             self._transport.close(effect.link)
+
+    def _claimed(self, effect: fx.Claimed) -> None:
+        if self._claims is not None:
+            self._claims.keep(effect.node_id, effect.fingerprint, effect.name, self._clock.now_ms())
 
     def _load_outbox(self, effect: fx.LoadOutbox) -> None:
         node_id = effect.node_id

@@ -64,6 +64,10 @@ class Home:
         """Return the file that names whom the peer trusts, and by which key."""
         return self.peer_folder(name) / "trust.json"
 
+    def claims_path(self, name: str) -> Path:
+        """Return the file that says which key each stock peer claimed first."""
+        return self.peer_folder(name) / "claims.json"
+
     def lock_path(self, name: str) -> Path:
         """Return the file whose lock says that the peer runs."""
         return self.peer_folder(name) / "lock"

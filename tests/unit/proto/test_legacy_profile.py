@@ -32,7 +32,14 @@ def entropy(count: int, label: str = "") -> bytes:
 class Room:
     """An engine in a legacy room, and a stock peer's end of the connection it dials."""
 
-    def __init__(self, stock: _core.Identity = STOCK, *, loopback: bool = True, **options: object) -> None:
+    def __init__(
+        self,
+        stock: _core.Identity = STOCK,
+        *,
+        loopback: bool = True,
+        claims: tuple[tuple[str, str], ...] = (),
+        **options: object,
+    ) -> None:
         self.engine = NodeEngine(US, NodeOptions(legacy=True, stock_peers=(ADDRESS,), **options))  # type: ignore[arg-type]  # a test's own options
         self.seconds = 1000.0
         self.news: list[nw.News] = []
@@ -44,7 +51,9 @@ class Room:
         self.dialled: list[fx.Dial] = []
         self.stock = self.fresh(stock)
         self.feed(fx.Watch(True))
-        self.feed(fx.Started())
+        self.claims: list[fx.Claimed] = []
+        self.binds: list[fx.Bind] = []
+        self.feed(fx.Started(claims=claims))
         self.link = self.dialled[0].link
         self.feed(fx.LinkOpened(self.link, False, "127.0.0.1:7000", loopback, entropy(64)))
 
@@ -72,6 +81,10 @@ class Room:
                 self.news.append(news)
             case fx.Reply(_, result):
                 self.replies.append(result)
+            case fx.Claimed():
+                self.claims.append(effect)
+            case fx.Bind():
+                self.binds.append(effect)
             case fx.Count(name, by):
                 self.counts[name] += by
             case fx.Log():
@@ -293,6 +306,41 @@ def test_a_second_key_for_a_claimed_id_is_refused() -> None:
     room.link = room.dialled[-1].link
     room.feed(fx.LinkOpened(room.link, False, "127.0.0.1:7000", True, entropy(64)))
     assert room.closed and room.counts["sessions.closed.claims_another_key"] == 1
+
+
+def test_a_key_said_in_an_earlier_run_is_remembered_as_a_claim_and_no_binding() -> None:
+    first = Room()
+    (claim,) = first.claims
+    assert (claim.node_id, claim.fingerprint, claim.name) == (
+        STOCK.node_id,
+        fingerprint(STOCK.public_key),
+        "stock",
+    )
+    assert first.binds == []
+    again = Room(claims=((claim.node_id, claim.fingerprint),))
+    assert len(again.told(nw.PeerJoined)) == 1 and again.claims == []
+
+    impostor = identity(2, "impostor", seed=77)
+    changed = Room(impostor, claims=((claim.node_id, claim.fingerprint),))
+    assert changed.closed and changed.told(nw.PeerJoined) == []
+    assert changed.counts["sessions.closed.claims_another_key"] == 1
+    (log,) = [log for log in changed.logs if log.event == "claim-refused"]
+    assert (log.facts["said_first"], log.facts["says"]) == (
+        claim.fingerprint,
+        fingerprint(impostor.public_key),
+    )
+
+
+def test_who_proves_an_id_is_not_held_to_what_was_claimed_for_it() -> None:
+    room = Room(identity(7, "elsewhere"), claims=((STOCK.node_id, "ab" * 32),))
+    proof = Proof(room, _core.Session.client(STOCK, room="default", entropy=entropy(64, "core")))
+    proof.run()
+    assert STOCK.node_id in [view.node_id for view in room.engine.peers()]
+
+
+def test_a_full_memory_of_claims_takes_no_more() -> None:
+    full = tuple((node_id(100 + n), "ab" * 32) for n in range(limits.CLAIMS))
+    assert Room(claims=full).counts["sessions.closed.claims_too_many"] == 1
 
 
 def test_where_only_trusted_peers_are_met_its_key_must_be_named() -> None:
