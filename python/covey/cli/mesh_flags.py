@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from covey.settings import StaticPeer
 
 RELAY_TOKEN: Final = "COVEY_RELAY_TOKEN"
+RELAY_PROXY: Final = "COVEY_RELAY_PROXY"
 
 
 def add(parser: Parser) -> None:
@@ -94,15 +95,24 @@ def keys(static: Sequence[StaticPeer]) -> dict[tuple[str, int], str]:
     return {(each.host, each.port): each.fingerprint for each in static if each.fingerprint}
 
 
-def relays(urls: Sequence[str], token: str | None, env: Mapping[str, str]) -> tuple[RelayOptions, ...]:
-    """Return the relays of a peer. The environment's token comes before the file's.
+def relays(
+    urls: Sequence[str], token: str | None, env: Mapping[str, str], proxy: str | None = None
+) -> tuple[RelayOptions, ...]:
+    """Return the relays of a peer. The environment's token and proxy come before the file's.
+
+    A relay on this machine is never asked for through a proxy.
 
     Raises:
-        UsageError: The environment's token cannot be one.
+        UsageError: The environment's token or proxy cannot be one.
     """
     from covey.proto.options import RelayOptions
+    from covey.settings.grammar import leads_away, proxy_url
 
     said = env.get(RELAY_TOKEN) or token
     if said is not None and len(said) > limits.RELAY_TOKEN_CHARS:
         raise UsageError(f"{RELAY_TOKEN}: longer than {limits.RELAY_TOKEN_CHARS} characters")
-    return tuple(RelayOptions(url, said) for url in urls)
+    try:
+        way = proxy_url(env[RELAY_PROXY]) if env.get(RELAY_PROXY) else proxy
+    except ValueError as error:
+        raise UsageError(f"{RELAY_PROXY}: expected {error}") from error  # not what it says: it may be secret
+    return tuple(RelayOptions(url, said, way if leads_away(url) else None) for url in urls)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from covey.net.ipc.codec import Request
     from covey.ports import Discovery, Memory, RelayDialler
     from covey.proto.effects import Advert, Hint
-    from covey.proto.options import NodeOptions
+    from covey.proto.options import NodeOptions, RelayOptions
     from covey.system.trust import TrustBook
 
 _LOCK_LOOK_SECONDS: Final = 0.05
@@ -202,7 +202,7 @@ async def open_peer(
             store=writer,
             transport=TcpTransport(),
             discovery=_discovery(plan, clock),
-            relays=tuple(_dialler() for _ in plan.options.relays),
+            relays=tuple(map(_dialler, plan.options.relays)),
             claims=_claims(plan, log, stack),
             clock=clock,
             entropy=entropy,
@@ -267,10 +267,10 @@ def _claims(plan: PeerPlan, log: Log, stack: AsyncExitStack) -> ClaimKeeper | No
     return keeper
 
 
-def _dialler() -> RelayDialler:
+def _dialler(relay: RelayOptions) -> RelayDialler:
     from covey.net.websocket import WebSocketClient  # only a peer with a relay loads it
 
-    return WebSocketClient()
+    return WebSocketClient(relay.proxy)
 
 
 def _trusting(options: NodeOptions, book: TrustBook) -> NodeOptions:

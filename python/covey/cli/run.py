@@ -74,15 +74,21 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 def peer_plan(home: Home, settings: Settings, env: Mapping[str, str]) -> PeerPlan:
     """Return what the peer is made of, as agent.toml says it."""
     from pathlib import Path
+    from urllib.parse import urlsplit
 
-    from covey.cli.mesh_flags import RELAY_TOKEN
+    from covey.cli.mesh_flags import RELAY_PROXY, RELAY_TOKEN
     from covey.cli.passphrase import CURRENT
     from covey.cli.peer import PeerPlan
     from covey.models.factory import key_of
     from covey.system.log import LogFile, Rotation, Scrubber
 
     logging = settings.logging
-    secrets = (key_of(settings.model, env), settings.mesh.relay_token, env.get(RELAY_TOKEN), env.get(CURRENT))
+    mesh = settings.mesh
+    ways = (mesh.relay_proxy or "", env.get(RELAY_PROXY, ""))
+    secrets = (
+        *(key_of(settings.model, env), mesh.relay_token, env.get(RELAY_TOKEN), env.get(CURRENT)),
+        *(urlsplit(way).password for way in ways),
+    )
     rotation = Rotation(logging.max_file_size, logging.keep)
     return PeerPlan(
         home,
@@ -113,7 +119,7 @@ def node_options(settings: Settings, env: Mapping[str, str]) -> NodeOptions:
         stock_peers=tuple((each.host, each.port) for each in mesh.stock_peers),
         trusted=frozenset({*trust.trusted, *trust.invited}),
         strangers_wake=trust.strangers_may_wake,
-        relays=relays(mesh.relay, mesh.relay_token, env),
+        relays=relays(mesh.relay, mesh.relay_token, env, mesh.relay_proxy),
         trust=trust.mode,
         gate=gate(mesh.room_owner, mesh.room_grant),
         admission=AdmissionOptions(weights=settings.role_weights.as_tuple()),

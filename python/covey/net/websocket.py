@@ -206,9 +206,15 @@ class _Conn:
 
 
 class WebSocketClient:
-    """One connection to a relay at a time; the sink says when to make the next."""
+    """One connection to a relay at a time; the sink says when to make the next.
 
-    def __init__(self) -> None:
+    Args:
+        proxy: The HTTP proxy that is asked to connect us (CONNECT), so that TLS ends at the relay; None asks
+            nobody. The environment's own variables for proxies are not looked at.
+    """
+
+    def __init__(self, proxy: str | None = None) -> None:
+        self._proxy = proxy
         self._task: asyncio.Task[None] | None = None
         self._connection: ClientConnection | None = None
         self._queue: deque[bytes] = deque()
@@ -258,7 +264,7 @@ class WebSocketClient:
                 max_size=limits.RELAY_MESSAGE_BYTES,
                 max_queue=_READ_AHEAD,
                 user_agent_header=None,
-                proxy=None,
+                proxy=self._proxy,
                 logger=_QUIET,
             ) as connection:
                 self._connection = connection

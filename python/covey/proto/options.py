@@ -31,10 +31,14 @@ class AdmissionOptions:
 
 @dataclass(frozen=True, slots=True)
 class RelayOptions:
-    """A relay to be reachable through: its `wss://` address, and the token that opens a channel there."""
+    """A relay to be reachable through: its `wss://` address, and the token that opens a channel there.
+
+    `proxy` is the HTTP proxy on the way to it, perhaps with user and password; None goes there directly.
+    """
 
     url: str
     token: str | None = field(default=None, repr=False)
+    proxy: str | None = field(default=None, repr=False)
 
     @property
     def label(self) -> str:

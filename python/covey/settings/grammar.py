@@ -120,16 +120,39 @@ def relay_url(text: str) -> str:
 
 def needs_tls(url: str) -> bool:
     """Tell whether a relay's address is ws:// and leads beyond this machine."""
+    return not url.startswith("wss:") and leads_away(url)
+
+
+def leads_away(url: str) -> bool:
+    """Tell whether an address leads beyond this machine."""
     from ipaddress import ip_address
     from urllib.parse import urlsplit
 
-    parts = urlsplit(url)
-    if parts.scheme == "wss" or parts.hostname == "localhost":
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
         return False
     try:
-        return not ip_address(parts.hostname or "").is_loopback
+        return not ip_address(host).is_loopback
     except ValueError:
         return True
+
+
+def proxy_url(text: str) -> str:
+    """Return an HTTP proxy's address: http or https, a host, and perhaps a port, a user and a password."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not text.isascii() or any(char.isspace() for char in text):
+        raise ValueError("an http:// or https:// address of a proxy")
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError("a proxy's address without path, query or fragment")
+    if (parts.username is None) != (parts.password is None):
+        raise ValueError("a proxy's user and password, or neither")
+    return text.rstrip("/")
 
 
 def identity_name(text: str) -> str:

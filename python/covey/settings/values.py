@@ -90,6 +90,12 @@ class MeshSettings:
         default=None,
         secret=True,
     )
+    relay_proxy: str | None = key(
+        Text(1, limits.URL_CHARS, secret=True, parse=grammar.proxy_url),
+        "HTTP proxy on the way to the relays; with a password, better in the environment (COVEY_RELAY_PROXY)",
+        default=None,
+        secret=True,
+    )
     relay_plain: bool = key(
         Flag(), "use ws:// addresses beyond this machine too, where the way there is trusted", default=False
     )

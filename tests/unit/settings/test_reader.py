@@ -197,6 +197,20 @@ def test_relays_are_one_or_several_and_encrypted_beyond_this_machine() -> None:
     for wrong in ('"ws://relay.example"', '["wss://a.example", "ws://10.0.0.1"]'):
         assert "relay_plain = true" in (only(with_section(f"[mesh]\nrelay = {wrong}")).hint or "")
         assert mesh(f"relay = {wrong}\nrelay_plain = true").relay
+    assert mesh('relay_proxy = "http://u:p-secret@proxy.example:3128/"').relay_proxy == (
+        "http://u:p-secret@proxy.example:3128"
+    )
+    assert "p-secret" not in repr(mesh('relay_proxy = "http://u:p-secret@proxy.example"'))
+    for wrong in (
+        "socks5://a",
+        "http://",
+        "http://u@a",
+        "http://a/b",
+        "http://a?b",
+        "http://a:0",
+        "http:// a",
+    ):
+        assert "u@a" not in str(only(with_section(f'[mesh]\nrelay_proxy = "{wrong}"')))
     for wrong in ('"https://a.example"', '"wss://"', '"wss://u:p@a.example"', '["wss://a", "wss://a"]'):
         only(with_section(f"[mesh]\nrelay = {wrong}"))
 

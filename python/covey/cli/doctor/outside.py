@@ -64,8 +64,10 @@ def _configuration(home: Home, file: Path, env: Mapping[str, str]) -> Iterator[F
     passed = sum(check.state != "FAIL" for check in found)
     yield Finding(section, "checks", "ok", f"{passed}/{len(found)} of a dry run passed")
     yield from _port(home, settings, section)
-    for url in settings.mesh.relay:
-        yield _relay(url, section)
+    from covey.cli.mesh_flags import relays
+
+    for each in relays(settings.mesh.relay, None, env, settings.mesh.relay_proxy):
+        yield _relay(each.url, each.proxy, section)
 
 
 def _port(home: Home, settings: Settings, section: str) -> Iterator[Finding]:
@@ -82,14 +84,14 @@ def _port(home: Home, settings: Settings, section: str) -> Iterator[Finding]:
         yield Finding(section, "port", "FAIL", f"{port} is {why}", "give [mesh] listen another port, or 0")
 
 
-def _relay(url: str, section: str) -> Finding:
+def _relay(url: str, proxy: str | None, section: str) -> Finding:
     """Open a WebSocket to a relay, as a peer would, and say nothing on it."""
     from websockets.exceptions import WebSocketException
     from websockets.sync.client import connect
 
     began = time.monotonic()
     try:
-        with connect(url, open_timeout=DOCTOR_RELAY_SECONDS, close_timeout=1, proxy=None) as opened:
+        with connect(url, open_timeout=DOCTOR_RELAY_SECONDS, close_timeout=1, proxy=proxy) as opened:
             took_ms = (time.monotonic() - began) * 1_000
             date = opened.response.headers.get("Date") if opened.response else None
     except (OSError, WebSocketException, CoveyError) as error:
