@@ -9,6 +9,7 @@ from __future__ import annotations
 from covey._core import (
     CATEGORIES,
     Application,
+    AuthorKeys,
     CategoryVerdict,
     CoreError,
     Draft,
@@ -21,6 +22,7 @@ from covey._core import (
     StateStanding,
     Unverified,
     VectorClock,
+    author_of,
     category_key,
     content_key,
     encode,
@@ -30,11 +32,13 @@ from covey._core import (
     verify,
     verify_batch,
     verify_signature,
+    verify_statement,
 )
 
 __all__ = [
     "CATEGORIES",
     "Application",
+    "AuthorKeys",
     "CategoryVerdict",
     "CoreError",
     "Draft",
@@ -47,6 +51,7 @@ __all__ = [
     "StateStanding",
     "Unverified",
     "VectorClock",
+    "author_of",
     "category_key",
     "content_key",
     "encode",
@@ -56,4 +61,5 @@ __all__ = [
     "verify",
     "verify_batch",
     "verify_signature",
+    "verify_statement",
 ]

@@ -28,11 +28,11 @@ fn pair(count: usize) -> (Replica, Vec<u8>) {
     let mut first = replica(1);
     fill(&mut first, 1, count, 'a');
     let mut second = replica(2);
-    for delta in first.since(second.seen(), usize::MAX).expect("nothing is collected") {
+    for delta in first.since(second.seen(), usize::MAX, usize::MAX).expect("nothing is collected") {
         second.merge(&delta, Check::Trusted).expect("an honest delta");
     }
     fill(&mut second, 2, count, 'b');
-    let delta = second.since(first.seen(), usize::MAX).expect("nothing is collected").remove(0);
+    let delta = second.since(first.seen(), usize::MAX, usize::MAX).expect("nothing is collected").remove(0);
     (first, delta)
 }
 
@@ -64,7 +64,7 @@ fn merge(criterion: &mut Criterion) {
         println!("state delta/{count} entries: {} bytes an entry", delta.len() / count);
         let mut whole = held.clone();
         criterion.bench_function(&format!("state since/{count} entries"), |bench| {
-            bench.iter(|| whole.since(&VectorClock::new(), usize::MAX).map(|deltas| deltas.len()));
+            bench.iter(|| whole.since(&VectorClock::new(), usize::MAX, usize::MAX).map(|deltas| deltas.len()));
         });
         criterion.bench_function(&format!("state hash/{count} entries"), |bench| bench.iter(|| held.state_hash()));
     }

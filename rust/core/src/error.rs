@@ -137,6 +137,8 @@ reasons! {
     StateClock = "state_clock";
     /// Somebody who was away longer than tombstones are kept.
     StateReset = "state_reset";
+    /// More of a budget than its author has rights to.
+    OverBudget = "over_budget";
 }
 
 /// A refusal: the stable reason and a detail for a person.

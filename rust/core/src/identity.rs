@@ -53,6 +53,15 @@ impl PublicKey {
         &self.point
     }
 
+    /// The author of shared state that this key is: the first 16 bytes of SHA-256 over a tag and the key. Whoever names an
+    /// author can show its key, and nobody can show another.
+    pub fn author(&self) -> NodeId {
+        let digest = sha256(&[b"covey-author-v1\n", &self.bytes]);
+        let mut id = [0; 16];
+        id.copy_from_slice(&digest[..16]);
+        NodeId::from_bytes(id)
+    }
+
     /// What people compare: SHA-256 of the raw key, in hexadecimal.
     pub fn fingerprint(&self) -> String {
         hex(&sha256(&[&self.bytes]))

@@ -30,6 +30,7 @@ pub mod seal;
 pub mod session;
 pub mod signature;
 pub mod state;
+pub mod statement;
 pub mod svaf;
 pub mod text;
 

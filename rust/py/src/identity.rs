@@ -3,6 +3,7 @@
 use covey_core::id::NodeId;
 use covey_core::identity;
 use covey_core::signature;
+use covey_core::statement;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -58,6 +59,18 @@ impl Identity {
     fn public_key<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, self.inner.key().public().as_bytes())
     }
+    /// The author of shared state that this key is, as a UUID; it follows from the key alone.
+    #[getter]
+    fn author(&self) -> String {
+        self.inner.key().public().author().to_string()
+    }
+    /// Sign `body` as a statement of covey's own, of this kind (a token); 64 bytes.
+    ///
+    /// Raises:
+    ///     CoreError: invalid_argument where the kind is no token.
+    fn sign_statement<'py>(&self, py: Python<'py>, kind: &str, body: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+        mapped(py, statement::sign(kind, body, self.inner.key())).map(|signature| PyBytes::new(py, &signature))
+    }
     /// SHA-256 of the raw public key, 64 hex digits: what people compare.
     #[getter]
     fn fingerprint(&self) -> String {
@@ -76,4 +89,29 @@ impl Identity {
 pub fn verify_signature(py: Python<'_>, message: &[u8], signature: [u8; 64], public_key: [u8; 32]) -> PyResult<()> {
     let judged = py.detach(|| signature::verify_bytes(message, &signature, &keys::checked(public_key)?));
     mapped(py, judged)
+}
+
+/// Verify a statement of covey's own, of this kind, under the key of who is said to have made it.
+///
+/// Raises:
+///     CoreError: invalid_key, bad_signature, or the kind is no token.
+#[pyfunction]
+pub fn verify_statement(
+    py: Python<'_>,
+    kind: &str,
+    body: &[u8],
+    signature: [u8; 64],
+    public_key: [u8; 32],
+) -> PyResult<()> {
+    let judged = py.detach(|| statement::verify(kind, body, &signature, &keys::checked(public_key)?));
+    mapped(py, judged)
+}
+
+/// Return the author of shared state that a public key (32 bytes) is, as a UUID.
+///
+/// Raises:
+///     CoreError: invalid_key.
+#[pyfunction]
+pub fn author_of(py: Python<'_>, public_key: [u8; 32]) -> PyResult<String> {
+    mapped(py, keys::checked(public_key)).map(|key| key.author().to_string())
 }

@@ -15,6 +15,7 @@ mod record;
 mod routing;
 mod session;
 mod state;
+mod state_input;
 mod store;
 mod store_rows;
 mod svaf;
@@ -34,6 +35,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<batch::RecordBatch>()?;
     module.add_class::<clock::VectorClock>()?;
     module.add_class::<state::StateMap>()?;
+    module.add_class::<state_input::AuthorKeys>()?;
     module.add_class::<state::MergeReport>()?;
     module.add_class::<state::StateStanding>()?;
     module.add_class::<intake::Intake>()?;
@@ -68,6 +70,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     authority::register(module)?;
     module.add_class::<grant::RoomGrant>()?;
     module.add_function(wrap_pyfunction!(identity::verify_signature, module)?)?;
+    module.add_function(wrap_pyfunction!(identity::verify_statement, module)?)?;
+    module.add_function(wrap_pyfunction!(identity::author_of, module)?)?;
     session::register(module)?;
     legacy::register(module)?;
     Ok(())

@@ -1,19 +1,19 @@
 //! Python's view of shared state: a replica behind a lock, deltas as bytes, reports as values.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use covey_core::Refusal;
 use covey_core::error::Reason;
 use covey_core::id::NodeId;
-use covey_core::identity::PublicKey;
-use covey_core::state::{self, BUCKETS, Check, Replica, Value, Write};
+use covey_core::state::{self, BUCKETS, Replica, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMapping};
 
 use crate::clock::VectorClock;
 use crate::errors::mapped;
 use crate::identity::Identity;
-use crate::keys::checked;
+use crate::state_input::{Believed, Keys, writes};
 
 /// One replica of one shared state: registers, counters and sets that merge to the same bytes in any order.
 #[pyclass(frozen, module = "covey._core")]
@@ -28,58 +28,14 @@ impl StateMap {
     }
 }
 
-/// Keys bound to authors, and the time; none when the bytes are trusted.
-struct Believed(Option<(Vec<(NodeId, PublicKey)>, u64)>);
-
-impl Believed {
-    fn read(py: Python<'_>, keys: Option<&Bound<'_, PyMapping>>, now_ms: Option<u64>) -> PyResult<Self> {
-        let Some(keys) = keys else { return Ok(Self(None)) };
-        let missing = || Refusal::new(Reason::InvalidArgument, "now_ms: needed to verify under keys");
-        let now_ms = mapped(py, now_ms.ok_or_else(missing))?;
-        let mut bound = Vec::new();
-        for item in keys.items()?.iter() {
-            let (node_id, key): (String, [u8; 32]) = item.extract()?;
-            bound.push((mapped(py, NodeId::parse(&node_id))?, mapped(py, checked(key))?));
-        }
-        bound.sort_unstable_by_key(|entry| entry.0);
-        Ok(Self(Some((bound, now_ms))))
-    }
-
-    fn with<T>(&self, work: impl FnOnce(Check<'_>) -> T) -> T {
-        match &self.0 {
-            None => work(Check::Trusted),
-            Some((bound, now_ms)) => {
-                let key = |author: NodeId| {
-                    let at = bound.binary_search_by_key(&author, |entry| entry.0).ok()?;
-                    Some(bound[at].1)
-                };
-                work(Check::Verify { key: &key, now_ms: *now_ms })
-            }
-        }
-    }
+fn foreign() -> Refusal {
+    Refusal::new(Reason::InvalidArgument, "state: the identity of another node")
 }
 
-fn writes(py: Python<'_>, given: Vec<(String, String, Option<Bound<'_, PyAny>>)>) -> PyResult<Vec<Write>> {
-    let mut made = Vec::with_capacity(given.len());
-    for (verb, name, value) in given {
-        let bytes = || match &value {
-            Some(value) => value.extract::<Vec<u8>>(),
-            None => Ok(Vec::new()),
-        };
-        made.push(match verb.as_str() {
-            "put" => Write::Bytes(name, bytes()?),
-            "put_json" => Write::Json(name, bytes()?),
-            "delete" => Write::Delete(name),
-            "count" => Write::Count(name, value.map_or(Ok(0), |value| value.extract())?),
-            "add" => Write::Add(name, bytes()?),
-            "remove" => Write::Remove(name, bytes()?),
-            _ => {
-                let detail = format!("write: expected put, put_json, delete, count, add or remove, got {verb}");
-                return mapped(py, Err(Refusal::new(Reason::InvalidArgument, detail)));
-            }
-        });
-    }
-    Ok(made)
+/// Whether a replica is kept by this identity, under its nodeId or as the author that its key is.
+fn keeps(replica: &Replica, identity: &Identity) -> bool {
+    let (node, identity) = (replica.node(), &identity.inner);
+    node == identity.node_id() || node == identity.key().public().author()
 }
 
 #[pymethods]
@@ -114,7 +70,7 @@ impl StateMap {
         node_id: &str,
         snapshot: &[u8],
         seed: [u8; 16],
-        keys: Option<&Bound<'_, PyMapping>>,
+        keys: Option<Keys<'_>>,
         now_ms: Option<u64>,
     ) -> PyResult<Self> {
         let believed = Believed::read(py, keys, now_ms)?;
@@ -129,11 +85,12 @@ impl StateMap {
     ///
     /// Args:
     ///     writes: (verb, name, value): put and put_json take bytes, delete takes None, count an int, add and remove
-    ///         an element as bytes. At most 4,096 operations and 384 KiB.
+    ///         an element as bytes, grant and spend an (issuer, amount), give an (issuer, to, amount) of a budget. At
+    ///         most 4,096 operations and 384 KiB.
     ///     now_ms: The writer's time, milliseconds since the epoch.
     ///
     /// Raises:
-    ///     CoreError: invalid_argument, too_large, malformed_json; nothing is then written.
+    ///     CoreError: invalid_argument, too_large, malformed_json, over_budget, not_authorised; nothing is then written.
     #[pyo3(signature = (writes, *, now_ms, identity))]
     fn commit<'py>(
         &self,
@@ -145,8 +102,8 @@ impl StateMap {
         let writes = self::writes(py, writes)?;
         let delta = py.detach(|| {
             let mut replica = self.lock();
-            if replica.node() != identity.inner.node_id() {
-                return Err(Refusal::new(Reason::InvalidArgument, "state: the identity of another node"));
+            if !keeps(&replica, identity) {
+                return Err(foreign());
             }
             replica.commit(&writes, now_ms, identity.inner.key())
         });
@@ -166,7 +123,7 @@ impl StateMap {
         &self,
         py: Python<'_>,
         delta: &[u8],
-        keys: Option<&Bound<'_, PyMapping>>,
+        keys: Option<Keys<'_>>,
         now_ms: Option<u64>,
     ) -> PyResult<MergeReport> {
         let believed = Believed::read(py, keys, now_ms)?;
@@ -174,13 +131,20 @@ impl StateMap {
         mapped(py, report).map(|inner| MergeReport { inner })
     }
 
-    /// Return what somebody who has seen `have` lacks, as deltas of about `max_bytes` (one flush at least).
+    /// Return what somebody who has seen `have` lacks, as deltas of about `max_bytes` (one flush at least), at most
+    /// `max_deltas` of them.
     ///
     /// Raises:
     ///     CoreError: state_reset when they were away longer than tombstones are kept and need a snapshot.
-    #[pyo3(signature = (have, *, max_bytes=393_216))]
-    fn since<'py>(&self, py: Python<'py>, have: &VectorClock, max_bytes: usize) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-        let deltas = py.detach(|| self.lock().since(&have.inner, max_bytes));
+    #[pyo3(signature = (have, *, max_bytes=393_216, max_deltas=usize::MAX))]
+    fn since<'py>(
+        &self,
+        py: Python<'py>,
+        have: &VectorClock,
+        max_bytes: usize,
+        max_deltas: usize,
+    ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let deltas = py.detach(|| self.lock().since(&have.inner, max_bytes, max_deltas));
         Ok(mapped(py, deltas)?.iter().map(|delta| PyBytes::new(py, delta)).collect())
     }
 
@@ -255,13 +219,13 @@ impl StateMap {
         snapshot: &[u8],
         now_ms: u64,
         identity: &Identity,
-        keys: Option<&Bound<'py, PyMapping>>,
+        keys: Option<Keys<'py>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let believed = Believed::read(py, keys, Some(now_ms))?;
         let delta = py.detach(|| {
             let mut replica = self.lock();
-            if replica.node() != identity.inner.node_id() {
-                return Err(Refusal::new(Reason::InvalidArgument, "state: the identity of another node"));
+            if !keeps(&replica, identity) {
+                return Err(foreign());
             }
             believed.with(|check| replica.reset(snapshot, check, now_ms, identity.inner.key()))
         });
@@ -291,6 +255,29 @@ impl StateMap {
     fn elements<'py>(&self, py: Python<'py>, name: &str) -> Vec<Bound<'py, PyBytes>> {
         let elements = py.detach(|| self.lock().elements(name));
         elements.iter().map(|element| PyBytes::new(py, element)).collect()
+    }
+
+    /// Return a budget: all granted, all spent, and by author what it may still spend or give; negative for an author
+    /// that took more than it had, or whose rights are not known here yet.
+    ///
+    /// Raises:
+    ///     CoreError: invalid_id.
+    fn budget(&self, py: Python<'_>, name: &str, issuer: &str) -> PyResult<(u64, u128, BTreeMap<String, i128>)> {
+        let budget = self.lock().budget(name, mapped(py, NodeId::parse(issuer))?);
+        let rights = budget.rights.iter().map(|(author, rights)| (author.to_string(), *rights)).collect();
+        Ok((budget.granted, budget.spent, rights))
+    }
+
+    /// Return every budget as (name, issuer), sorted.
+    fn budgets(&self, py: Python<'_>) -> Vec<(String, String)> {
+        let found = py.detach(|| self.lock().budgets());
+        found.into_iter().map(|(name, issuer)| (name, issuer.to_string())).collect()
+    }
+
+    /// Bytes of operations that are held, those about to be dropped among them.
+    #[getter]
+    fn size_bytes(&self) -> usize {
+        self.lock().size_bytes()
     }
 
     /// How much of every author's sequence was seen.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use covey_core::Refusal;
 use covey_core::id::{AssertionId, ContentKey, NodeId};
 use covey_core::record::Verified;
-use covey_store::{Filter, StoreError};
+use covey_store::{Filter, Line, SharedRow, StoreError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -16,6 +16,15 @@ use crate::store_rows::{CommitReport, DecisionRow, InboxRow, OutboxRow, RecallRe
 
 /// (node_id, public_key, name, first_seen_ms).
 type Binding<'py> = (String, Bound<'py, PyBytes>, String, u64);
+
+/// (class, name, value, at_ms).
+type KeptRow<'py> = (String, String, Bound<'py, PyBytes>, u64);
+/// (number, at_ms, entry, signature).
+type AuditLine<'py> = (i64, u64, Bound<'py, PyBytes>, Bound<'py, PyBytes>);
+
+fn audit_line(py: Python<'_>, line: Line) -> AuditLine<'_> {
+    (line.id, line.at_ms, PyBytes::new(py, &line.bytes), PyBytes::new(py, &line.signature))
+}
 
 /// Why a call of the store failed: an argument that is no id, or the store itself.
 enum Failure {
@@ -253,6 +262,73 @@ impl Store {
     /// Keep `value` (at most 4 MiB) under `name`, in place of an earlier one.
     fn state_put(&self, py: Python<'_>, name: &str, value: &[u8]) -> PyResult<()> {
         detached(py, || Ok(self.inner.state_put(name, value)?))
+    }
+
+    /// Forget every row of the scopes in `clear`, then append rows of (scope, kind, bytes): all of it, or nothing.
+    fn shared_write(&self, py: Python<'_>, clear: Vec<String>, rows: Vec<(String, u8, Vec<u8>)>) -> PyResult<()> {
+        let row = |(scope, kind, bytes)| SharedRow { scope, kind, bytes };
+        detached(py, || Ok(self.inner.shared_write(&clear, &rows.into_iter().map(row).collect::<Vec<_>>())?))
+    }
+
+    /// Return every row of shared state as (scope, kind, bytes), each scope's in the order they were written.
+    fn shared_load<'py>(&self, py: Python<'py>) -> PyResult<Vec<(String, u8, Bound<'py, PyBytes>)>> {
+        let rows = detached(py, || Ok(self.inner.shared_load()?))?;
+        Ok(rows.into_iter().map(|row| (row.scope, row.kind, PyBytes::new(py, &row.bytes))).collect())
+    }
+
+    /// Keep a value (at most 256 KiB) for the agent alone, under a class and a name.
+    fn kept_put(&self, py: Python<'_>, class_name: &str, name: &str, value: &[u8], now_ms: u64) -> PyResult<()> {
+        detached(py, || Ok(self.inner.kept_put(class_name, name, value, now_ms)?))
+    }
+
+    /// Forget what is kept under a class and a name; return whether there was anything.
+    fn kept_delete(&self, py: Python<'_>, class_name: &str, name: &str) -> PyResult<bool> {
+        detached(py, || Ok(self.inner.kept_delete(class_name, name)?))
+    }
+
+    /// Return everything that is kept as (class, name, value, at_ms), by class and name.
+    fn kept<'py>(&self, py: Python<'py>) -> PyResult<Vec<KeptRow<'py>>> {
+        let rows = detached(py, || Ok(self.inner.kept()?))?;
+        Ok(rows.into_iter().map(|(class, name, value, at)| (class, name, PyBytes::new(py, &value), at)).collect())
+    }
+
+    /// Append a sealed entry to the diary; return its number.
+    fn diary_add(&self, py: Python<'_>, at_ms: u64, sealed: &[u8]) -> PyResult<i64> {
+        detached(py, || Ok(self.inner.diary_add(at_ms, sealed)?))
+    }
+
+    /// Return sealed entries as (number, at_ms, sealed), oldest first: behind `after`, from and to a time, both counted.
+    fn diary_page<'py>(
+        &self,
+        py: Python<'py>,
+        after: i64,
+        from_ms: u64,
+        to_ms: u64,
+        limit: usize,
+    ) -> PyResult<Vec<(i64, u64, Bound<'py, PyBytes>)>> {
+        let lines = detached(py, || Ok(self.inner.diary_page(after, from_ms, to_ms, limit)?))?;
+        Ok(lines.into_iter().map(|line| (line.id, line.at_ms, PyBytes::new(py, &line.bytes))).collect())
+    }
+
+    /// Return the diary's number of entries, and the times of the first and the last.
+    fn diary_facts(&self, py: Python<'_>) -> PyResult<(u64, Option<u64>, Option<u64>)> {
+        detached(py, || Ok(self.inner.diary_facts()?))
+    }
+
+    /// Append a signed line to the log of what left; return its number.
+    fn audit_add(&self, py: Python<'_>, at_ms: u64, entry: &[u8], signature: [u8; 64]) -> PyResult<i64> {
+        detached(py, || Ok(self.inner.audit_add(at_ms, entry, &signature)?))
+    }
+
+    /// Return lines of that log behind `after` as (number, at_ms, entry, signature), oldest first.
+    fn audit_page<'py>(&self, py: Python<'py>, after: i64, limit: usize) -> PyResult<Vec<AuditLine<'py>>> {
+        let lines = detached(py, || Ok(self.inner.audit_page(after, limit)?))?;
+        Ok(lines.into_iter().map(|line| audit_line(py, line)).collect())
+    }
+
+    /// Return the last line of that log, or None.
+    fn audit_last<'py>(&self, py: Python<'py>) -> PyResult<Option<AuditLine<'py>>> {
+        Ok(detached(py, || Ok(self.inner.audit_last()?))?.map(|line| audit_line(py, line)))
     }
 
     /// Say whether the block with this key has woken the agent before.

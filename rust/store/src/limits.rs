@@ -65,3 +65,27 @@ pub const PAGE_MAX: usize = 10_000;
 
 /// Anchors loaded into the intake after a restart at most.
 pub const ANCHORS_MAX: usize = 16_384;
+
+/// Scopes of shared state one peer keeps: its rooms, and classes of the agents it holds replicas of.
+pub const SHARED_SCOPES_MAX: i64 = 1_024;
+/// Bytes of one row of shared state: a snapshot of the largest replica the product keeps, with room to spare.
+pub const SHARED_ROW_MAX_BYTES: usize = 134_217_728;
+/// Rows one call writes: more than one turn of the engine leaves.
+pub const SHARED_ROWS_MAX: usize = 4_096;
+
+/// Entries an agent keeps for itself, over all classes: as many as one class may share, several times over.
+pub const KEPT_MAX: i64 = 65_536;
+/// Bytes of one such entry: what one register of shared state holds.
+pub const KEPT_VALUE_MAX_BYTES: usize = 262_144;
+/// Bytes of the name of a class, or of an entry in it: as for a register.
+pub const KEPT_NAME_MAX_BYTES: usize = 512;
+
+/// Entries of one diary: one a minute for two years.
+pub const DIARY_MAX: i64 = 1_048_576;
+/// Bytes of one sealed entry.
+pub const DIARY_ENTRY_MAX_BYTES: usize = 65_600;
+
+/// Lines of the log of what left, newest first; what goes is counted by the numbers that are missing.
+pub const AUDIT_KEPT: i64 = 100_000;
+/// Bytes of one such line.
+pub const AUDIT_ENTRY_MAX_BYTES: usize = 65_536;

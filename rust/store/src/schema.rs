@@ -13,7 +13,7 @@ pub(crate) const APPLICATION_ID: i32 = 0x636f_7679;
 /// What this build reads and writes.
 pub const SCHEMA_VERSION: i32 = STEPS_COUNT;
 
-const STEPS: [&str; 1] = [VERSION_1];
+const STEPS: [&str; 2] = [VERSION_1, VERSION_2];
 #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful of steps")]
 const STEPS_COUNT: i32 = STEPS.len() as i32;
 
@@ -135,11 +135,34 @@ CREATE VIRTUAL TABLE recall USING fts5 (
 );
 ";
 
+/// Shared state (per scope a snapshot and what came after it), what the agent keeps for itself by class, its sealed
+/// diary, and the signed log of what left.
+const VERSION_2: &str = "
+CREATE TABLE shared (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, scope TEXT NOT NULL, kind INTEGER NOT NULL, bytes BLOB NOT NULL
+) STRICT;
+CREATE INDEX shared_by_scope ON shared (scope, id);
+
+CREATE TABLE kept (
+  class TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (class, name)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE diary (id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, sealed BLOB NOT NULL) STRICT;
+CREATE INDEX diary_by_time ON diary (at_ms, id);
+
+CREATE TABLE audit (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, entry BLOB NOT NULL, signature BLOB NOT NULL
+) STRICT;
+";
+
 /// Every table that the current version has; a file that lacks one was changed by something else.
-const EXPECTED: [&str; 12] = [
+const EXPECTED: [&str; 16] = [
+    "audit",
     "bindings",
     "decisions",
+    "diary",
     "inbox",
+    "kept",
     "lineage",
     "meta",
     "outbox",
@@ -147,6 +170,7 @@ const EXPECTED: [&str; 12] = [
     "records",
     "refusals",
     "seen",
+    "shared",
     "state",
     "woken",
 ];
@@ -265,6 +289,17 @@ mod tests {
         let (stamp, empty) = read_stamp(&connection).unwrap();
         assert_eq!((stamp, empty), (OURS, false));
         assert_eq!(migrate(&mut connection, "b").unwrap_err().reason, StoreReason::OtherPeer);
+    }
+
+    #[test]
+    fn a_file_of_the_first_version_is_brought_forward() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(VERSION_1).unwrap();
+        connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        connection.execute("INSERT INTO meta (name, value) VALUES ('node_id', 'a')", []).unwrap();
+        migrate(&mut connection, "a").unwrap();
+        assert_eq!(read_stamp(&connection).unwrap(), (OURS, false));
     }
 
     #[test]

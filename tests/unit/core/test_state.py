@@ -90,3 +90,54 @@ def test_who_was_away_while_tombstones_went_must_reset_and_loses_nothing():
     assert ann.merge(push, keys=KEYS, now_ms=NOW_MS).refused == []
     assert (ann.get("mine"), ann.get("x"), ann.state_hash) == (("bytes", b"kept"), None, bob.state_hash)
     assert ann.floor == bob.floor
+
+
+def test_a_budget_is_spent_by_whoever_has_the_rights_to_it():
+    ann, bob = replica(ANN), replica(BOB)
+    given = ("give", "tokens", (ANN.node_id, BOB.node_id, 4))
+    ann.commit([("grant", "tokens", (ANN.node_id, 10)), given], now_ms=NOW_MS, identity=ANN)
+    with pytest.raises(core.CoreError) as raised:
+        bob.commit([("spend", "tokens", (ANN.node_id, 1))], now_ms=NOW_MS, identity=BOB)
+    assert raised.value.reason == "over_budget"
+    sync(ann, bob)
+    bob.commit([("spend", "tokens", (ANN.node_id, 3))], now_ms=NOW_MS, identity=BOB)
+    sync(bob, ann)
+    assert ann.budget("tokens", ANN.node_id) == (10, 3, {ANN.node_id: 6, BOB.node_id: 1})
+    assert ann.budgets() == [("tokens", ANN.node_id)]
+    with pytest.raises(core.CoreError) as raised:
+        bob.commit([("grant", "tokens", (ANN.node_id, 1))], now_ms=NOW_MS, identity=BOB)
+    assert raised.value.reason == "not_authorised"
+
+
+def test_an_author_is_its_key_and_keys_are_checked_once():
+    keys = core.AuthorKeys()
+    assert keys.add(ANN.public_key) == ANN.author == core.author_of(ANN.public_key)
+    assert (ANN.author in keys, BOB.author in keys, len(keys), keys.authors) == (True, False, 1, [ANN.author])
+    assert (keys.key(ANN.author), keys.key(BOB.author)) == (ANN.public_key, None)
+    ann = core.StateMap("room:default", ANN.author, seed=bytes(16))
+    bob = core.StateMap("room:default", BOB.author, seed=bytes(16))
+    push = ann.commit([("put", "x", b"1")], now_ms=NOW_MS, identity=ANN)
+    assert bob.merge(push, keys=keys, now_ms=NOW_MS).applied == 1
+    (refused,) = ann.merge(
+        bob.commit([("put", "x", b"2")], now_ms=NOW_MS, identity=BOB), keys=keys, now_ms=NOW_MS
+    ).refused
+    assert refused[2] == "author_unknown"
+    with pytest.raises(core.CoreError) as raised:
+        keys.add(bytes(32))
+    assert raised.value.reason == "invalid_key"
+
+
+def test_statements_hold_for_their_kind_and_their_maker():
+    signature = ANN.sign_statement("covey-test-v1", b"body")
+    core.verify_statement("covey-test-v1", b"body", signature, ANN.public_key)
+    for kind, body, key in (
+        ("covey-test-v2", b"body", ANN.public_key),
+        ("covey-test-v1", b"", ANN.public_key),
+        ("covey-test-v1", b"body", BOB.public_key),
+    ):
+        with pytest.raises(core.CoreError) as raised:
+            core.verify_statement(kind, body, signature, key)
+        assert raised.value.reason == "bad_signature"
+    with pytest.raises(core.CoreError) as raised:
+        ANN.sign_statement("No Token", b"")
+    assert raised.value.reason == "invalid_argument"

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use crate::clock::VectorClock;
 use crate::error::{Reason, Refusal};
 use crate::hash::Digest;
+use crate::id::NodeId;
 use crate::identity::SigningKey;
 use crate::json;
 use crate::limits::{MAX_FLUSH_BYTES, MAX_FLUSH_OPS, MAX_SAFE_INTEGER, MAX_STATE_NAME_BYTES, MAX_STATE_VALUE_BYTES};
+use crate::state::budget::Change;
 use crate::state::delta::{self, Part};
 use crate::state::flush::{Header, Signed};
 use crate::state::merge::Report;
@@ -28,6 +30,8 @@ pub enum Write {
     Delete(String),
     /// Add to a counter, or take from it.
     Count(String, i64),
+    /// Change the own row of a budget that the author opened.
+    Budget(String, NodeId, Change),
     /// Put an element into a set.
     Add(String, Vec<u8>),
     /// Take an element out of a set: what this replica has seen of it; a concurrent addition stays.
@@ -151,6 +155,14 @@ impl Replica {
                 put_varint(&mut value, share.0);
                 put_varint(&mut value, share.1);
                 making.put(SHARE, slot, value);
+            }
+            Write::Budget(name, issuer, change) => {
+                checked(name.as_bytes(), "name")?;
+                let slot = Slot::Row(name, *issuer, self.node).to_bytes();
+                let planned = making.at(&slot, true).map(|op| op.2.clone());
+                let before = planned.or_else(|| self.standing(&slot, true).map(|op| op.value.to_vec()));
+                let after = self.changed(name, *issuer, before.as_deref(), change)?;
+                making.put(SHARE, slot, after.to_bytes());
             }
             Write::Add(name, element) | Write::Remove(name, element) => {
                 checked(name.as_bytes(), "name")?;

@@ -98,8 +98,12 @@ impl Replica {
         sha256(&[DOMAIN, self.buckets().as_flattened()])
     }
 
-    /// Hash each range by itself.
+    /// Hash each range by itself; remembered until something changes.
     pub fn buckets(&self) -> Vec<hash::Digest> {
+        self.ranges.get_or_init(|| self.hash_buckets()).clone()
+    }
+
+    fn hash_buckets(&self) -> Vec<hash::Digest> {
         let mut sorted: Vec<Vec<&Entry>> = vec![Vec::new(); BUCKETS];
         for entry in self.table.entries().iter().filter(|entry| !op::is_tombstone(entry.kind)) {
             sorted[self.bucket(entry)].push(entry);

@@ -23,10 +23,11 @@ fn weight(part: &Part<'_>) -> usize {
 }
 
 impl Replica {
-    /// Write what somebody who has seen `have` has not, as deltas of about `max_bytes` at most (one flush at least).
+    /// Write what somebody who has seen `have` has not, as deltas of about `max_bytes` at most (one flush at least), and
+    /// no more than `most` of them.
     ///
     /// Refuses with `state_reset` who has not seen what was collected: only a snapshot can help them.
-    pub fn since(&mut self, have: &VectorClock, max_bytes: usize) -> Result<Vec<Vec<u8>>, Refusal> {
+    pub fn since(&mut self, have: &VectorClock, max_bytes: usize, most: usize) -> Result<Vec<Vec<u8>>, Refusal> {
         if !have.dominates(&self.floor) {
             return Err(Refusal::new(
                 Reason::StateReset,
@@ -34,10 +35,15 @@ impl Replica {
             ));
         }
         self.digest_stale();
-        self.write_since(have, max_bytes)
+        self.write_since(have, max_bytes, most)
     }
 
-    pub(super) fn write_since(&self, have: &VectorClock, max_bytes: usize) -> Result<Vec<Vec<u8>>, Refusal> {
+    pub(super) fn write_since(
+        &self,
+        have: &VectorClock,
+        max_bytes: usize,
+        most: usize,
+    ) -> Result<Vec<Vec<u8>>, Refusal> {
         let wanted = |flush: u32| {
             let header = &self.flushes[flush as usize].signed.header;
             header.last() > have.count(header.author)
@@ -56,6 +62,9 @@ impl Replica {
             if !parts.is_empty() && (size + bytes > max_bytes || parts.len() == MAX_DELTA_FLUSHES) {
                 let to = self.reached(&from, &parts)?;
                 deltas.push(delta::write(&from, &to, &std::mem::take(&mut parts)));
+                if deltas.len() >= most {
+                    return Ok(deltas);
+                }
                 (from, size) = (to, 0);
             }
             size += bytes;

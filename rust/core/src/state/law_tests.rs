@@ -201,7 +201,7 @@ proptest! {
         sync(&mut world.replicas[1], &mut late);
         prop_assert_eq!(view(&late), whole);
         prop_assert_eq!(late.seen(), world.replicas[0].seen());
-        prop_assert!(world.replicas[1].since(late.seen(), 99).unwrap().is_empty(), "no more than is missing");
+        prop_assert!(world.replicas[1].since(late.seen(), 99, usize::MAX).unwrap().is_empty(), "no more than is missing");
     }
 
     #[test]

@@ -221,6 +221,9 @@ impl Replica {
             }
         }
         self.flushes[flush as usize].live += live;
+        if report.applied > 0 {
+            self.ranges.take();
+        }
         Ok(())
     }
 

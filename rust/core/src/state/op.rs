@@ -1,12 +1,14 @@
 //! One operation: a kind, a slot and a value, packed as they travel, are hashed and are kept.
 //!
 //! `varint (slot length * 8 + kind) ‖ slot ‖ varint value length ‖ value`. A slot is what one write can overwrite: a
-//! register, by its name; or a share: one author's part of a counter (`c`), one tag of a set's element (`s`).
+//! register, by its name; or a share: one author's part of a counter (`c`), its row of a budget (`b`), one tag of a set's
+//! element (`s`).
 
 use crate::error::{Reason, Refusal};
 use crate::id::NodeId;
 use crate::json;
 use crate::limits::{MAX_STATE_NAME_BYTES, MAX_STATE_SLOT_BYTES, MAX_STATE_VALUE_BYTES};
+use crate::state::budget::Row;
 use crate::state::wire::{Reader, malformed, put_varint};
 
 /// A register holds nothing any more.
@@ -19,6 +21,9 @@ pub const JSON: u8 = 2;
 pub const BURIED: u8 = 3;
 /// A share of a counter, or a tag, stands.
 pub const SHARE: u8 = 4;
+
+/// What slots of budgets begin with.
+pub const BUDGET: u8 = b'b';
 
 /// Whether a kind leaves its slot empty.
 pub const fn is_tombstone(kind: u8) -> bool {
@@ -102,10 +107,13 @@ impl<'a> Op<'a> {
         }
         match Slot::read(self.kind, self.slot)? {
             Slot::Counter(_, owner) if owner == author && self.kind == SHARE => counted(self.value).map(drop),
+            Slot::Row(_, issuer, owner) if owner == author && self.kind == SHARE => {
+                Row::read(self.value, issuer, author).map(drop)
+            }
             Slot::Tag(..) if self.is_tombstone() => Ok(()),
             Slot::Tag(_, _, dot) if dot == (author, seq) && self.value.is_empty() => Ok(()),
             Slot::Tag(..) => Err(malformed("a tag that does not carry its own place")),
-            _ => Err(malformed("a share of a counter that is not its author's")),
+            _ => Err(malformed("a share of a counter or a budget that is not its author's")),
         }
     }
 
@@ -130,6 +138,8 @@ pub enum Slot<'a> {
     Register(&'a str),
     /// One author's share of a counter.
     Counter(&'a str, NodeId),
+    /// One author's row of a budget: its name, who opened it, whose row it is.
+    Row(&'a str, NodeId, NodeId),
     /// One tag of an element of a set: the dot that added it.
     Tag(&'a str, &'a [u8], (NodeId, u64)),
 }
@@ -145,6 +155,10 @@ impl<'a> Slot<'a> {
         let name = sized(&mut reader)?;
         let read = match family {
             b'c' => Self::Counter(text(name)?, NodeId::from_bytes(reader.array()?)),
+            BUDGET => {
+                let issuer = NodeId::from_bytes(reader.array()?);
+                Self::Row(text(name)?, issuer, NodeId::from_bytes(reader.array()?))
+            }
             b's' => {
                 let element = sized(&mut reader)?;
                 let author = NodeId::from_bytes(reader.array()?);
@@ -161,6 +175,7 @@ impl<'a> Slot<'a> {
         match self {
             Self::Register(name) => name.as_bytes().to_vec(),
             Self::Counter(name, author) => [prefix(b'c', name).as_slice(), author.as_bytes()].concat(),
+            Self::Row(name, issuer, author) => [budget_prefix(name, issuer).as_slice(), author.as_bytes()].concat(),
             Self::Tag(name, element, (author, seq)) => {
                 [element_prefix(name, element).as_slice(), author.as_bytes(), &seq.to_be_bytes()].concat()
             }
@@ -184,6 +199,11 @@ pub fn prefix(family: u8, name: &str) -> Vec<u8> {
     put_varint(&mut out, name.len() as u64);
     out.extend_from_slice(name.as_bytes());
     out
+}
+
+/// What every row of one budget begins with.
+pub fn budget_prefix(name: &str, issuer: NodeId) -> Vec<u8> {
+    [prefix(BUDGET, name).as_slice(), issuer.as_bytes()].concat()
 }
 
 /// What every tag of one element begins with.

@@ -1,5 +1,6 @@
 //! One replica of one shared state: what stands, who wrote it, what was seen.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::VectorClock;
@@ -51,6 +52,8 @@ pub struct Replica {
     pub(super) clock: Hlc,
     /// Spans of an author's sequence that came before what lies between: (author, from) to.
     pub(super) spans: BTreeMap<(NodeId, u64), u64>,
+    /// Digests of the ranges, until something stands that did not, or no longer does.
+    pub(super) ranges: OnceCell<Vec<Digest>>,
     /// Last place and flush of this node's own sequence; survives a reset, for no place is ever used twice.
     pub(super) wrote: (u64, Digest),
 }
@@ -79,6 +82,7 @@ impl Replica {
             floor: VectorClock::new(),
             clock: Hlc::default(),
             spans: BTreeMap::new(),
+            ranges: OnceCell::new(),
             wrote: (0, [0; 32]),
         })
     }
@@ -111,6 +115,11 @@ impl Replica {
     /// Slots that are remembered as deleted.
     pub fn tombstones(&self) -> usize {
         self.table.entries().len() - self.live()
+    }
+
+    /// Bytes of operations that are held, those that stand no more and wait to be dropped among them.
+    pub const fn size_bytes(&self) -> usize {
+        self.table.sizes().0
     }
 
     /// Read a register; `None` when it was never written or is deleted.

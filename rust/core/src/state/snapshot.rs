@@ -5,6 +5,7 @@ use crate::error::{Reason, Refusal};
 use crate::id::NodeId;
 use crate::identity::SigningKey;
 use crate::limits::{MAX_CLOCK_ENTRIES, MAX_DELTA_BYTES, MAX_STATE_FLUSHES, MAX_STATE_SCOPE_BYTES};
+use crate::state::budget::{Change, Row};
 use crate::state::commit::Write;
 use crate::state::merge::Check;
 use crate::state::op::{self, Slot};
@@ -27,7 +28,7 @@ impl Replica {
             out.extend_from_slice(author.as_bytes());
             put_varint(&mut out, *count);
         }
-        let deltas = self.write_since(&VectorClock::new(), PIECE_BYTES)?;
+        let deltas = self.write_since(&VectorClock::new(), PIECE_BYTES, usize::MAX)?;
         put_varint(&mut out, deltas.len() as u64);
         for delta in deltas {
             put_varint(&mut out, delta.len() as u64);
@@ -124,6 +125,10 @@ impl Replica {
                     let grown = |ours: u64, theirs: u64| i64::try_from(ours.saturating_sub(theirs)).unwrap_or(i64::MAX);
                     writes.push(Write::Count(name.to_owned(), grown(ours.0, theirs.0)));
                     writes.push(Write::Count(name.to_owned(), -grown(ours.1, theirs.1)));
+                }
+                Slot::Row(name, issuer, _) => {
+                    let row = Row::read(op.value, issuer, self.node)?;
+                    writes.push(Write::Budget(name.to_owned(), issuer, Change::Row(row)));
                 }
                 Slot::Tag(name, element, _) if op.is_tombstone() => {
                     writes.push(Write::Remove(name.to_owned(), element.to_vec()));

@@ -35,7 +35,7 @@ pub fn put(name: &str, value: &str) -> Write {
 }
 
 pub fn sync(from: &mut Replica, to: &mut Replica) {
-    for delta in from.since(to.seen(), 2_000).unwrap() {
+    for delta in from.since(to.seen(), 2_000, usize::MAX).unwrap() {
         let report = to.merge(&delta, checked()).unwrap();
         assert_eq!(report.refused, []);
     }
@@ -172,7 +172,7 @@ fn an_operation_travels_with_its_path_through_peers_that_lack_the_rest() {
     b.commit(&[put("k9", "newest")], NOW, &key(1)).unwrap();
     sync(&mut b, &mut c);
     assert_eq!(c.state_hash(), b.state_hash());
-    let lean = b.since(&VectorClock::new(), usize::MAX).unwrap();
+    let lean = b.since(&VectorClock::new(), usize::MAX, usize::MAX).unwrap();
     assert!(lean[0].windows(3).filter(|bytes| bytes == b"old").count() == 11, "superseded operations do not travel");
     let restored = Replica::restore(SCOPE, node(3), [7; 16], &c.snapshot().unwrap(), checked()).unwrap();
     assert_eq!((restored.state_hash(), restored.seen()), (c.state_hash(), c.seen()));
@@ -183,7 +183,7 @@ fn what_was_left_out_is_found_by_digest_and_repaired() {
     let (mut a, mut b) = (replica(0), replica(1));
     a.commit(&(0..50).map(|number| put(&format!("k{number}"), "v")).collect::<Vec<_>>(), NOW, &key(0)).unwrap();
     // Somebody in between leaves operations out and covers up for it: the span it claims is the whole.
-    let whole = a.since(&VectorClock::new(), usize::MAX).unwrap().remove(0);
+    let whole = a.since(&VectorClock::new(), usize::MAX, usize::MAX).unwrap().remove(0);
     let part = a.parts(|entry| entry.seq % 2 == 0, usize::MAX).unwrap().remove(0);
     let delta = Delta::read(&whole, SCOPE, [0; 2]).unwrap();
     let lie = Delta::read(&part, SCOPE, [0; 2]).unwrap();
@@ -218,7 +218,7 @@ fn tombstones_go_when_all_have_seen_them_and_nothing_comes_back() {
     assert_eq!((text(&a, "x"), text(&a, "y")), (None, Some("1")));
     // Who was left out cannot bring it back, is told so, and starts anew without losing its own writes.
     assert_eq!(a.merge(&lost, checked()).unwrap().refused[0].refusal.reason, Reason::StateReset);
-    assert_eq!(a.since(away.seen(), 9).unwrap_err().reason, Reason::StateReset);
+    assert_eq!(a.since(away.seen(), 9, usize::MAX).unwrap_err().reason, Reason::StateReset);
     assert!(away.standing_of(&a.digest()).reset);
     let again = away.reset(&a.snapshot().unwrap(), checked(), NOW + 9, &key(2)).unwrap();
     assert_eq!(a.merge(&again, checked()).unwrap().refused, []);
@@ -244,7 +244,7 @@ fn honest_delta() -> Vec<u8> {
     let mut a = replica(0);
     a.commit(&[put("x", "1"), put("y", "2"), Write::Count("n".to_owned(), 1)], NOW, &key(0)).unwrap();
     a.commit(&[put("x", "3"), Write::Add("s".to_owned(), b"e".to_vec())], NOW, &key(0)).unwrap();
-    a.since(&VectorClock::new(), usize::MAX).unwrap().remove(0)
+    a.since(&VectorClock::new(), usize::MAX, usize::MAX).unwrap().remove(0)
 }
 
 proptest! {
@@ -270,7 +270,7 @@ proptest! {
         let mut other = replica(1);
         if other.merge(&bytes, checked()).is_ok() {
             // What was taken is a part of what was signed.
-            let there = whole.since(&VectorClock::new(), usize::MAX).unwrap();
+            let there = whole.since(&VectorClock::new(), usize::MAX, usize::MAX).unwrap();
             for name in other.names() {
                 prop_assert_eq!(other.get(name), whole.get(name), "byte {}", at);
             }
