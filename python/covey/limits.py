@@ -222,6 +222,10 @@ LOG_FILE_BYTES_MIN: Final = 1_024  # one line must fit
 LOG_FILE_BYTES_MAX: Final = 1_073_741_824  # a log of 1 GiB is not read, it is shipped elsewhere
 LOG_FILES: Final = 100  # rotated files kept
 
+LOG_LINE_BYTES: Final = 4_194_304  # of one line that is read back: the largest of ours is far smaller
+LOG_SHOWN_LINES: Final = 100_000  # of one `covey logs`: some 30 MB of text
+LOG_SHOWN_CHARS: Final = 200  # of one value on a terminal; --json shows all
+
 # --- control socket ----------------------------------------------------------------------------------
 SOCKET_PATH_BYTES: Final = 100  # sun_path holds 104 bytes on macOS, 108 on Linux, its zero included
 IPC_LINE_BYTES: Final = 4_194_304  # seven categories of 262,144 bytes, escaped, and the line around them

@@ -39,6 +39,7 @@ COMMANDS: Final = {
         _command("status", "show how a peer is doing"),
         _command("watch", "see how peers are doing, live"),
         _command("cost", "show what a peer's model calls cost"),
+        _command("logs", "read a peer's log, from its end or as it grows"),
         _command("stop", "let a peer finish and end"),
         _command("relay", "run a relay for peers of different networks"),
         _command("grant", "let a peer into a room that another peer owns"),
