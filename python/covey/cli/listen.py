@@ -118,7 +118,7 @@ def _start(
                 failure.append(error)
                 stop.request("output")
 
-        async with open_peer(plan, on_stop=lambda: stop.request("IPC_STOP")) as peer:
+        async with open_peer(plan, on_stop=lambda _: stop.request("IPC_STOP")) as peer:
             peer.node.subscribe(show)
             room, port = peer.node.options.room, peer.node.port
             shown.began(

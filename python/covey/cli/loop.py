@@ -17,12 +17,14 @@ class Stop:
     def __init__(self) -> None:
         """Begin without a wish. Make it on the loop that waits for it."""
         self.reason: str | None = None
+        self.drain_seconds: float | None = None
         self._wished = asyncio.Event()
 
-    def request(self, reason: str) -> None:
-        """Wish for the end."""
+    def request(self, reason: str, drain_seconds: float | None = None) -> None:
+        """Wish for the end; what is in flight gets `drain_seconds` to finish, None for the usual time."""
         if self.reason is None:
             self.reason = reason
+            self.drain_seconds = drain_seconds
             self._wished.set()
 
     async def wait(self) -> str:

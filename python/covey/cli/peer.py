@@ -110,7 +110,7 @@ class OpenPeer:
         self.server: IpcServer | None = None
         self._unwatch: Callable[[], None] | None = None
 
-    async def serve(self, on_stop: Callable[[], None]) -> None:
+    async def serve(self, on_stop: Callable[[float | None], None]) -> None:
         """Open the control socket.
 
         Raises:
@@ -161,14 +161,15 @@ class OpenPeer:
 async def open_peer(
     plan: PeerPlan,
     *,
-    on_stop: Callable[[], None] | None = None,
+    on_stop: Callable[[float | None], None] | None = None,
     join: Callable[[OpenPeer], None] | None = None,
 ) -> AsyncIterator[OpenPeer]:
     """Run a peer for as long as the context lasts.
 
     Args:
         plan: What it is made of.
-        on_stop: Called when somebody asks it to stop; None opens no control socket.
+        on_stop: Called when somebody asks it to stop, with the seconds it may drain (None: the usual);
+            without it no control socket is opened.
         join: Called with the peer before it listens: who subscribes then misses nothing.
 
     Raises:

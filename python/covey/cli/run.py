@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             # From now on nothing that reaches the peer is lost on the agent, however early it comes.
             agent.attach()
 
-        async with open_peer(plan, on_stop=lambda: stop.request("stop"), join=join) as peer:
+        async with open_peer(plan, on_stop=lambda seconds: stop.request("stop", seconds), join=join) as peer:
             end = await _run(peer, joined[0], stop, teller)
         teller.ended(end)
         return EXIT_OK
@@ -189,7 +189,7 @@ async def _run(peer: OpenPeer, agent: AgentRuntime, stop: Stop, teller: Teller) 
         ended = asyncio.ensure_future(agent.finished())
         await asyncio.wait({asked, ended}, return_when=asyncio.FIRST_COMPLETED)
         if not ended.done():
-            agent.stop(asked.result())
+            agent.stop(asked.result(), stop.drain_seconds)
         asked.cancel()
         return await ended
     finally:

@@ -171,14 +171,20 @@ class AgentRuntime:
             await asyncio.wait_for(self._all_settled(), limits.AGENT_SETTLE_SECONDS)
         return end
 
-    def stop(self, reason: str) -> None:
-        """Take no new wake, let what is in flight finish (up to a deadline), then end with `reason`."""
+    def stop(self, reason: str, drain_seconds: float | None = None) -> None:
+        """Take no new wake, let what is in flight finish, then end with `reason`.
+
+        Args:
+            reason: Why.
+            drain_seconds: How long it may take; None for the usual time.
+        """
         if self._end is None or self._end.done():
             return
         self._feed(fx.Stop(reason))
         if not self._end.done():
             loop = asyncio.get_running_loop()
-            loop.call_later(limits.AGENT_DRAIN_SECONDS, self._cut_off, reason)
+            seconds = limits.AGENT_DRAIN_SECONDS if drain_seconds is None else drain_seconds
+            loop.call_later(seconds, self._cut_off, reason, seconds)
 
     async def close(self) -> None:
         """Let go of the node and the model; keep what a restart needs."""
@@ -335,11 +341,11 @@ class AgentRuntime:
             except Exception as error:  # the run goes on; that its budget would be forgotten is said
                 self._perform(fx.Note("error", "state-not-saved", {"message": str(error)}))
 
-    def _cut_off(self, reason: str) -> None:
+    def _cut_off(self, reason: str, seconds: float) -> None:
         """End a stop that takes too long."""
         if self._end is None or self._end.done():
             return
-        facts = {"in_flight": self._engine.in_flight, "seconds": limits.AGENT_DRAIN_SECONDS}
+        facts = {"in_flight": self._engine.in_flight, "seconds": seconds}
         self._perform(fx.Note("warn", "drain-cut-off", facts))
         self._end.set_result(RunEnd(reason, "what was in flight did not finish in time"))
 

@@ -38,7 +38,7 @@ class Control:
         node: The peer on the mesh.
         memory: Its store, as an agent reads it; called on worker threads.
         inbox: Its durable inbox; called on worker threads too.
-        stop: Called once somebody asks the peer to end.
+        stop: Called once somebody asks the peer to end, with the seconds it may drain (None: the usual).
         agent: Gives its agent, where it has one; asked each time, since it joins late and leaves early.
         facts: Further facts for `status` (paths, process id), asked each time.
     """
@@ -48,7 +48,7 @@ class Control:
         node: Node,
         memory: Memory,
         inbox: answers.InboxStore,
-        stop: Callable[[], None],
+        stop: Callable[[float | None], None],
         *,
         agent: Callable[[], AgentView | None] = lambda: None,
         facts: Callable[[], Mapping[str, Any]] = dict,
@@ -149,8 +149,10 @@ class Control:
         return {"peer": self._node.identity.name, **{name: found[name] for name in shown if name in found}}
 
     async def _stop_peer(self, arguments: Arguments) -> Result:
-        _only(arguments)
-        self._stop()
+        _only(arguments, "timeout_seconds")
+        asked = "timeout_seconds" in arguments
+        most = limits.AGENT_DRAIN_SECONDS_MOST
+        self._stop(_number(arguments, "timeout_seconds", 0, 0, most) if asked else None)
         return {"accepted": True}
 
 

@@ -138,14 +138,14 @@ def control(
     node: FakeNode | None = None,
     *blocks: Block,
     agent: FakeAgent | None = None,
-    stopped: list[bool] | None = None,
+    stopped: list[float | None] | None = None,
 ) -> Control:
     stops = [] if stopped is None else stopped
     return Control(
         cast("Node", node or FakeNode()),
         FakeMemory(*blocks),
         FakeInbox(*blocks),
-        lambda: stops.append(True),
+        stops.append,
         agent=lambda: agent,
         facts=lambda: {"pid": 7},
     )
@@ -180,9 +180,10 @@ def test_peers_are_plain_values() -> None:
 
 
 def test_stop_is_passed_on() -> None:
-    stopped: list[bool] = []
+    stopped: list[float | None] = []
     assert ask(control(stopped=stopped), "stop") == {"accepted": True}
-    assert stopped == [True]
+    assert ask(control(stopped=stopped), "stop", timeout_seconds=1.5) == {"accepted": True}
+    assert stopped == [None, 1.5]
 
 
 def test_observe_emits_for_the_room_and_send_for_one_peer() -> None:
@@ -316,6 +317,8 @@ def test_a_trace_has_the_block_first_and_names_what_is_missing() -> None:
         ("status", {"x": 1}),
         ("peers", {"x": 1}),
         ("stop", {"x": 1}),
+        ("stop", {"timeout_seconds": -1}),
+        ("stop", {"timeout_seconds": "1"}),
         ("cost", {"x": 1}),
         ("observe", {}),
         ("observe", {"categories": "focus"}),
@@ -343,7 +346,7 @@ def test_a_trace_has_the_block_first_and_names_what_is_missing() -> None:
     ],
 )
 def test_what_is_wrong_is_refused_and_nothing_is_emitted(cmd: str, arguments: dict[str, object]) -> None:
-    node, stopped = FakeNode(), list[bool]()
+    node, stopped = FakeNode(), list[float | None]()
     with pytest.raises(CoveyError) as caught:
         ask(control(node, agent=FakeAgent(), stopped=stopped), cmd, **arguments)
     assert caught.value.code in ("invalid_argument", "unknown_cmd")
