@@ -36,6 +36,13 @@ CHOICES: Final = (
         "frame", r"(cmb\.)?metadata\.sig: upper case", False, "no canonical base64url of 64 bytes (§18.3.2)"
     ),
     Choice("witnessFrame", r"witness\.fromSeq.*", False, "a range does not end before it starts (§16.4)"),
+    Choice("1.1 handshake", r"version.*", True, "no receiver of 1.1 compares it: its form decides nothing"),
+    Choice(
+        "1.1 cmb-fetch-result",
+        r"found is gone",
+        True,
+        "an answer that does not say it found anything did not",
+    ),
     Choice("auth", r"nodeId: upper case", False, _ONE_SPELLING),
     Choice("joined", r"nodeId: upper case", False, _ONE_SPELLING),
     Choice("left", r"nodeId: upper case", False, _ONE_SPELLING),

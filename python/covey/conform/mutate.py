@@ -80,6 +80,19 @@ def spoiled(record: Any) -> Iterator[tuple[str, Any]]:
             yield f"a member beside {name}", put(record, (*path[:-1], "extra"), 1)
 
 
+def spoiled_members(signed: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield a signed object, every member of which counts, with one place wrong or gone, or one too many."""
+    for path in places(signed):
+        if not path:
+            continue
+        value, name = at(signed, path), shown(path)
+        if not isinstance(value, dict):
+            yield f"{name} changed", put(signed, path, _other(value))
+        yield f"{name} gone", dropped(signed, path)
+        yield f"{name} null", put(signed, path, None)
+    yield "a member more", {**signed, "oneMore": 1}
+
+
 def _other(value: Any) -> Any:
     if isinstance(value, str):
         return value[:-1] + ("a" if value[-1:] != "a" else "b")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from covey import __version__, _core, core
-from covey.conform import published
+from covey.conform import attesting, legacy_wire, published
 from covey.conform.reference import b64, unpadded
 from covey.conform.sessions import Sessions
 from covey.conform.subject import UNSUPPORTED, Answer
@@ -35,7 +35,7 @@ class Own:
             return Answer(result=known(arguments))
         except core.CoreError as refused:
             return Answer(reason=refused.reason)
-        except (published.PublishedFrameError, frames.BadRelayFrameError):
+        except (published.PublishedFrameError, frames.BadRelayFrameError, legacy_wire.NotTakenError):
             return Answer(reason="schema")
         except (KeyError, TypeError, ValueError, OverflowError):
             return Answer(reason="bad_request")
@@ -151,4 +151,6 @@ _PURE: Final[Mapping[str, Callable[[Arguments], Mapping[str, Any]]]] = {
     "read_published_frame": _read_published,
     "read_relay_frame": _read_relay_frame,
     "legacy_key": _legacy_key,
+    "read_legacy_frame": legacy_wire.read,
+    **attesting.OPS,
 }

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from nacl import bindings, signing
 
+CATEGORIES: Final = ("focus", "issue", "intent", "motivation", "commitment", "perspective", "mood")
 SUITE: Final = "X25519-HKDF-SHA256-ChaCha20-Poly1305"
 CLIENT_TO_SERVER: Final = "client-to-server"
 SERVER_TO_CLIENT: Final = "server-to-client"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Final
 
 from covey.conform.families import (
     admission,
     application,
+    attest,
     earlier,
     examples,
     frames,
@@ -40,6 +41,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
     admission.FAMILY,
     registry.FAMILY,
     examples.FAMILY,
+    attest.FAMILY,
     earlier.KEYS,
     earlier.SIGNATURES,
     *pending.FAMILIES,
@@ -47,14 +49,22 @@ FAMILIES: Final[tuple[Family, ...]] = (
 """In this order: the first that recognises an artifact takes it."""
 
 
-def run(collection: Collection, subject: Subject, watch: Callable[[Row], None] | None = None) -> Report:
-    """Try every artifact; `watch` hears of each as soon as it is done.
+def run(
+    collection: Collection,
+    subject: Subject,
+    watch: Callable[[Row], None] | None = None,
+    *,
+    only: Container[str] | None = None,
+) -> Report:
+    """Try every artifact, or those whose paths are in `only`; `watch` hears of each as soon as it is done.
 
     Raises:
         SubjectError: The implementation under test broke the conversation.
     """
     rows = []
     for artifact in collection.artifacts:
+        if only is not None and artifact.path not in only:
+            continue
         row = _row(artifact, collection, subject)
         rows.append(row)
         if watch is not None:

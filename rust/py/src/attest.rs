@@ -107,6 +107,15 @@ impl AttestFrame {
         Ok(said.into_iter().flatten().filter(|(holds, _)| *holds).map(|(_, word)| word).collect())
     }
 
+    /// Say whether a verified witness contradicts a verified checkpoint of its attester. It is a lead, never evidence
+    /// against the attester; over the very range of the checkpoint it is evidence against the witness.
+    fn contradicts(&self, py: Python<'_>, held: &Self) -> PyResult<bool> {
+        let (Frame::Witness(told), Frame::Checkpoint(held)) = (&self.inner, &held.inner) else {
+            return mapped(py, Err(unusable("only a witness contradicts a checkpoint")));
+        };
+        Ok(told.contradicts(held))
+    }
+
     /// Check the place of a checkpoint against a held one: it starts right after the one it names.
     fn check_link(&self, py: Python<'_>, held: &Self) -> PyResult<()> {
         let checked = match (&self.inner, &held.inner) {

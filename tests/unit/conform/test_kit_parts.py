@@ -79,6 +79,14 @@ def test_digests_are_compared_with_the_files(tmp_path: Path) -> None:
         ("read_relay_frame", {"json": "null"}),
         ("read_published_frame", {"json": '{"type": []}'}),
         ("legacy_key", {"texts": {"nothing": "x"}}),
+        ("read_legacy_frame", {"json": 5, "room": "default"}),
+        ("read_legacy_frame", {"json": "[" * 1_000, "room": "default"}),
+        ("attest_read", {"kind": "witness", "json": "null"}),
+        ("attest_verify", {"kind": "none", "json": "{}", "public_key": ""}),
+        ("attest_conflict", {"left": None, "right": "{}"}),
+        ("attest_link", {"json": "{}"}),
+        ("attest_witness", {"json": "{}", "held": 5}),
+        ("attest_chain", {"node_id": "x", "seed": "", "room": "r", "steps": [1]}),
     ],
 )
 def test_whatever_is_asked_an_answer_comes_back(op: str, arguments: dict[str, Any]) -> None:

@@ -62,6 +62,9 @@ def test_two_histories_are_proven_and_a_witness_stands_for_one() -> None:
     witness = left.witnessed(BOB, role="participant", at_ms=5)
     assert (witness.kind, witness.signer, witness.root) == ("witness", BOB.node_id, left.root)
     witness.verify(BOB.public_key)
+    assert (witness.contradicts(left), witness.contradicts(right)) == (False, True)
+    with pytest.raises(_core.CoreError):
+        left.contradicts(right)
     with pytest.raises(_core.CoreError):
         left.witnessed(ANN, role="participant", at_ms=5)
     with pytest.raises(_core.CoreError):

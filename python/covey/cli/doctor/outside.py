@@ -28,6 +28,7 @@ _VARIABLES: Final = (
     "OLLAMA_HOST",
     "COVEY_HOME",
     "COVEY_RELAY_TOKEN",
+    "COVEY_RELAY_PROXY",
     "COVEY_PASSPHRASE",
 )
 
@@ -48,6 +49,7 @@ def configurations(home: Home, named: Sequence[Path], env: Mapping[str, str]) ->
 
 def _configuration(home: Home, file: Path, env: Mapping[str, str]) -> Iterator[Finding]:
     from covey.cli.dry_run import checks
+    from covey.cli.mesh_flags import relays
     from covey.settings import load
 
     section = f"config {file}"
@@ -64,8 +66,6 @@ def _configuration(home: Home, file: Path, env: Mapping[str, str]) -> Iterator[F
     passed = sum(check.state != "FAIL" for check in found)
     yield Finding(section, "checks", "ok", f"{passed}/{len(found)} of a dry run passed")
     yield from _port(home, settings, section)
-    from covey.cli.mesh_flags import relays
-
     for each in relays(settings.mesh.relay, None, env, settings.mesh.relay_proxy):
         yield _relay(each.url, each.proxy, section)
 

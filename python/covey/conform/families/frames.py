@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from covey.conform import choices
-from covey.conform.families import parsers
+from covey.conform.families import flat, parsers, retired
 from covey.conform.family import Family
 from covey.conform.folder import Artifact, Collection
 from covey.conform.instances import beside, example
@@ -36,6 +36,9 @@ def _run(artifact: Artifact, collection: Collection, subject: Subject) -> Iterat
     if artifact.name == "frame-registry.schema.json":
         yield from _registries(artifact, collection, validator)
         return
+    if artifact.name == "authority-frame.schema.json" and "grantFrame" in artifact.value.get("$defs", {}):
+        yield from retired.tried(artifact, subject, validator)
+        return
     made = _trials(artifact, collection, subject, validator)
     if isinstance(made, str):
         yield not_covered("whole artifact", made)
@@ -55,17 +58,14 @@ def _trials(
     artifact: Artifact, collection: Collection, subject: Subject, validator: Validator
 ) -> list[Trial] | str:
     """Return the trials of a schema, or why there are none."""
-    if artifact.name == "authority-frame.schema.json" and "grantFrame" in artifact.value.get("$defs", {}):
-        return choices.RETIRED["role-grant"]
-    if "categories" not in collection.schemas_beside(artifact).get("cmb.schema.json", {}).get(
-        "properties", {"categories": None}
-    ):
-        return "a schema of MMP 1.1"
+    if flat.is_flat(artifact, collection):
+        base, taken = flat.reader(artifact.name, subject)
+        return [Trial(f"1.1 {artifact.name.removesuffix('.schema.json')}", artifact.value, base, taken, True)]
     maker = parsers.PARSERS.get(f"published {artifact.name}" if _is_published(artifact) else artifact.name)
     if maker is None:
         return "no operation for these frames yet"
     trials = []
-    for label, schema in _parts(artifact.value):
+    for label, schema in parts(artifact.value):
         try:
             base = example(validator, schema, artifact.name)
         except SchemaError:
@@ -87,7 +87,7 @@ def _is_published(artifact: Artifact) -> bool:
     return own.get(artifact.name) in artifact.value.get("properties", {})
 
 
-def _parts(schema: Schema) -> list[tuple[str, Schema]]:
+def parts(schema: Schema) -> list[tuple[str, Schema]]:
     """Return each frame that a schema describes, by itself."""
     if "oneOf" in schema:
         names = [branch["$ref"].rpartition("/")[2] for branch in schema["oneOf"]]

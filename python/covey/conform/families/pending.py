@@ -27,6 +27,5 @@ def _having(marks: tuple[str, ...]) -> Callable[[Artifact], bool]:
 
 FAMILIES: Final = (
     _pending("lineage tether", "no operation for the lineage tether yet", "driftCases", "attestation"),
-    _pending("attestations", "no operation for sym-attest-v1 yet", "attestations", "checkpoints"),
     _pending("authority", "no operation for authority statements yet", "statements"),
 )
