@@ -180,8 +180,15 @@ class ModelErrorKind(StrEnum):
     OVERLOADED = "overloaded"  # the vendor or server is busy or broken; later is fine
     TIMEOUT = "timeout"  # no answer in time; the call may have been charged
     CONNECTION = "connection"  # the server was not reached
+    INTERRUPTED = "interrupted"  # the answer broke off; it may have been charged
     PROTOCOL = "protocol"  # the answer is not what the API promises
+    OVERSIZE = "oversize"  # the answer is longer than anything we read
     UNAVAILABLE = "unavailable"  # the adapter itself is missing (SDK not installed)
+
+
+_MAY_HAVE_COST = frozenset(
+    {ModelErrorKind.TIMEOUT, ModelErrorKind.INTERRUPTED, ModelErrorKind.PROTOCOL, ModelErrorKind.OVERSIZE}
+)
 
 
 class ModelError(CoveyError):
@@ -212,3 +219,8 @@ class ModelError(CoveyError):
         self.transient = transient
         self.retry_after_s = retry_after_s
         self.status = status
+
+    @property
+    def may_have_cost(self) -> bool:
+        """Say whether the vendor may charge for this call: it began to answer, or nobody knows."""
+        return self.kind in _MAY_HAVE_COST

@@ -191,11 +191,17 @@ class PeerView:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens and money of one model call. `cost_usd` is None when the price is not known."""
+    """Tokens and money of one model call. `cost_usd` is None when the price is not known.
+
+    `cached_tokens` were read from the vendor's prompt cache and `written_tokens` into it; both are part of
+    `input_tokens`.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float | None = None
+    cached_tokens: int = 0
+    written_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +239,47 @@ class WakeFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelReply:
+    """A model's answer: text, tool calls, what it cost, and why it stopped.
+
+    `carried` is what the vendor wants back unchanged when the conversation goes on (signed thinking, for
+    example); only the adapter that made the reply reads it.
+    """
+
+    text: str
+    tool_calls: tuple[ToolCall, ...]
+    usage: Usage
+    stop_reason: str
+    model: str
+    carried: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAnswer:
+    """What a model is told of one of its tool calls; peer-made text in it is quoted already."""
+
+    call_id: str
+    name: str
+    text: str
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One round trip that was not the last: what the model said, what its calls came to, our remark."""
+
+    said: ModelReply
+    answers: tuple[ToolAnswer, ...] = ()
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One question to a model: system text, one user message, tools, limits."""
+    """One question to a model: system text, one user message, the rounds since, tools, limits.
+
+    `first_token_seconds` bounds the wait for the first word where the vendor streams; None leaves it to
+    `timeout_seconds`. With `json_schema` the answer is one JSON object in the text and no tool is offered.
+    """
 
     system: str
     user: str
@@ -243,14 +288,7 @@ class ModelRequest:
     timeout_seconds: float = 60.0
     metadata: Mapping[str, object] = field(default_factory=dict)
     """Facts for rule-based adapters, as `{"wake": WakeFacts}`; vendor adapters never send it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelReply:
-    """A model's answer: text, tool calls, what it cost, and why it stopped."""
-
-    text: str
-    tool_calls: tuple[ToolCall, ...]
-    usage: Usage
-    stop_reason: str
-    model: str
+    rounds: tuple[Round, ...] = ()
+    temperature: float | None = None
+    first_token_seconds: float | None = None
+    json_schema: Mapping[str, object] | None = None

@@ -79,8 +79,9 @@ def test_the_budget_is_never_exceeded_and_quotes_are_never_left(blocks, max_toke
     assert context.included[: len(awake)] == tuple(block.key for block in awake)
     assert sorted(context.included + context.dropped) == sorted(set(context.included + context.dropped))
     assert set(context.trimmed) <= set(context.included)
-    fence = context.user.split("\n\n")[1].split(" ")[0]
-    opened = [line for line in context.user.splitlines() if fence in line]
+    first, *rest = context.user.splitlines()
+    fence = first.split(" ")[-1]
+    opened = [line for line in rest if fence in line]
     assert len(opened) == 2 * len(context.included)
     for begin, end in zip(opened[::2], opened[1::2], strict=True):
         assert begin.startswith(f"{fence} block cmb-")

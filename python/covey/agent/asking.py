@@ -14,7 +14,6 @@ from covey.agent.desk import Desk, Wake
 from covey.agent.guards import Objection
 from covey.agent.prompt import EMIT_TOOL, Standing
 from covey.agent.reply import Answer, Silent, Unreadable, read
-from covey.errors import ModelErrorKind
 from covey.model import ModelRequest, Proposal, WakeFacts
 
 if TYPE_CHECKING:
@@ -101,8 +100,8 @@ def call_failed(desk: Desk, wake: Wake, event: fx.CallFailed, now: Now, *, stopp
     """Book a failed call; pause for another try where one can help, else drop the wake."""
     error = event.error
     desk.tally.calls_failed += 1
-    # After a timeout nobody knows whether the vendor worked; the reserve stays booked.
-    charged = error.kind is ModelErrorKind.TIMEOUT
+    # After a timeout or half an answer nobody knows what the vendor charges; the reserve stays booked.
+    charged = error.may_have_cost
     pause = desk.guards.failed(wake.token, now, charged=charged, retry_after=error.retry_after_s)
     tries_left = wake.attempts <= desk.options.max_retries and desk.calls_left() != 0
     again = error.transient and tries_left and not stopping
@@ -159,6 +158,8 @@ def _request(desk: Desk, wake: Wake, context: Context) -> ModelRequest:
         max_tokens=desk.options.max_tokens,
         timeout_seconds=desk.options.timeout_seconds,
         metadata={"wake": facts},
+        temperature=desk.options.temperature,
+        first_token_seconds=desk.options.first_token_seconds,
     )
 
 

@@ -13,7 +13,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from covey.agent.prompt import EMIT_TOOL, Persona, Standing, quoted, standing_text, system_text
+from covey.agent.prompt import (
+    EMIT_TOOL,
+    FENCE_MARK,
+    Persona,
+    Standing,
+    fence_line,
+    quoted,
+    standing_text,
+    system_text,
+)
 from covey.limits import CHARS_PER_TOKEN
 from covey.memory.lineage import ancestors
 from covey.memory.recents import by_relevance, own_recent, room_recent, words
@@ -80,7 +89,7 @@ def fence_for(secret: bytes, request: int, texts: Iterable[str]) -> str:
     attempt = 0
     while True:
         seed = f"{request}:{attempt}".encode()
-        fence = "§" + hashlib.blake2b(seed, key=secret[:64], digest_size=_FENCE_HEX // 2).hexdigest()
+        fence = FENCE_MARK + hashlib.blake2b(seed, key=secret[:64], digest_size=_FENCE_HEX // 2).hexdigest()
         if not any(fence in text for text in held):
             return fence
         attempt += 1
@@ -116,15 +125,15 @@ def assemble(
     sections = _sections(waking, memory, limits)
     texts = (text for _, blocks in sections for block in blocks for text in _texts(block))
     fence = fence_for(secret, request, [*texts, *(text for block in waking for text in _texts(block))])
-    system = system_text(persona, fence)
+    system, opening = system_text(persona), fence_line(fence)
     composer = _Composer(fence, persona.node_id, limits.max_tokens * CHARS_PER_TOKEN)
     composer.reserve(system, json.dumps(EMIT_TOOL.input_schema), EMIT_TOOL.description, EMIT_TOOL.name)
     stand = standing_text(standing)
-    composer.reserve(stand, _ASK, "\n\n" * 3)
+    composer.reserve(opening, stand, _ASK, "\n\n" * 4)
     composer.add_all("What woke you:", waking)
     for title, blocks in sections:
         composer.add_what_fits(title, blocks)
-    user = "\n\n".join(part for part in (*composer.parts, stand, _ASK) if part)
+    user = "\n\n".join(part for part in (opening, *composer.parts, stand, _ASK) if part)
     tool = json.dumps(EMIT_TOOL.input_schema)
     return Context(
         system=system,

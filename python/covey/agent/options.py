@@ -20,6 +20,8 @@ class EngineOptions:
     routing: str = "broadcast"
     max_tokens: int = 1024
     timeout_seconds: float = 60.0
+    first_token_seconds: float | None = None
+    temperature: float | None = None
     max_in_flight: int = 1
     max_coalesced: int = 8
     max_waiting: int = 256

@@ -38,6 +38,8 @@ def engine_options(settings: Settings, node_id: str) -> EngineOptions:
         routing=settings.routing.response_routing,
         max_tokens=settings.model.max_tokens_per_call,
         timeout_seconds=settings.model.timeout,
+        first_token_seconds=settings.model.first_token_seconds,
+        temperature=settings.model.temperature,
         max_calls=run.max_calls or None,
         participants=frozenset({node_id, *run.participants}) if run.participants else frozenset(),
         idle_seconds=run.idle_seconds or None,

@@ -1,16 +1,35 @@
-"""The Anthropic adapter: one request becomes one POST /v1/messages by the vendor's SDK."""
+"""The Anthropic adapter: one request becomes one POST /v1/messages by the vendor's SDK.
+
+The answer is streamed, so that a first word can be waited for and a stop ends the call. What of a question
+stays the same from wake to wake (tools, system text) is marked for the vendor's cache; within one wake
+that uses tools, so is the conversation so far.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from covey.model import ModelReply, ModelRequest, ToolCall
+from covey.model import ModelReply, ModelRequest, Round, ToolCall
 from covey.models import failures, wire
+from covey.models.folds import AnthropicFold
+from covey.models.incoming import reading
+from covey.models.line import Line, Patience
 from covey.models.prices import Quote
-from covey.models.sdk import Sdk
+from covey.models.sdk import Sdk, without_redirects
 
 # Thinking counts against max_tokens, and a block needs none: where the family lets it be switched off, it is.
 _THINKS_UNLESS_TOLD = ("claude-haiku-5-5",)
+_CACHED = {"type": "ephemeral"}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How an adapter asks, beyond what a request says: streaming, and marks for the vendor's cache."""
+
+    stream: bool = True
+    cache: bool = True
 
 
 class AnthropicModel:
@@ -21,14 +40,26 @@ class AnthropicModel:
         api_key: The key; it is sent and never shown.
         quote: What its calls cost.
         base_url: Another address than the vendor's, or None.
+        options: How to ask.
+        line: Another line than the SDK's, or None.
     """
 
-    def __init__(self, name: str, api_key: str, quote: Quote, *, base_url: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        api_key: str,
+        quote: Quote,
+        *,
+        base_url: str | None = None,
+        options: Options = Options(),
+        line: Line | None = None,
+    ) -> None:
         self._name = name
         self._key = api_key
         self.quote = quote
         self._base_url = base_url
-        self._sdk = Sdk("anthropic", self._make)
+        self._options = options
+        self.line = line or Sdk("anthropic", self.label, api_key, self._make, _post)
 
     @property
     def label(self) -> str:
@@ -41,7 +72,7 @@ class AnthropicModel:
 
     async def warm(self) -> None:
         """Import the SDK (about 1.6 s of processor time) on a thread."""
-        await self._sdk.client()
+        await self.line.warm()
 
     async def call(self, request: ModelRequest) -> ModelReply:
         """Ask once.
@@ -49,29 +80,28 @@ class AnthropicModel:
         Raises:
             ModelError: No usable answer; it says whether later may help.
         """
-        asked = self._asked(request)
-
-        async def send(client: Any) -> Any:
-            return await client.messages.with_raw_response.create(**asked, timeout=request.timeout_seconds)
-
-        body = await self._sdk.ask(self.label, request.timeout_seconds, self._key, send)
+        answer = await self.line.ask(self._asked(request), Patience.of(request), reading(AnthropicFold))
         try:
-            return self._reply(wire.document(body))
+            return self._reply(answer)
         except wire.UnreadableError as error:
             raise failures.unreadable(self.label, str(error)) from None
 
     async def close(self) -> None:
         """Close connections."""
-        await self._sdk.close()
+        await self.line.close()
 
     def _asked(self, request: ModelRequest) -> dict[str, Any]:
         asked: dict[str, Any] = {
             "model": self._name,
             "max_tokens": request.max_tokens,
-            "messages": [{"role": "user", "content": request.user}],
+            "messages": self._messages(request),
         }
+        if self._options.stream:
+            asked["stream"] = True
+        if request.temperature is not None:
+            asked["temperature"] = request.temperature
         if request.system:
-            asked["system"] = request.system
+            asked["system"] = self._system(request.system)
         if request.tools:
             asked["tools"] = [
                 {"name": tool.name, "description": tool.description, "input_schema": dict(tool.input_schema)}
@@ -81,7 +111,20 @@ class AnthropicModel:
             asked["thinking"] = {"type": "disabled"}
         return asked
 
-    def _reply(self, answer: Any) -> ModelReply:
+    def _system(self, text: str) -> object:
+        # The vendor's prefix is tools, then system: one mark covers both, and short ones cost nothing.
+        return [{"type": "text", "text": text, "cache_control": _CACHED}] if self._options.cache else text
+
+    def _messages(self, request: ModelRequest) -> list[dict[str, Any]]:
+        messages: list[dict[str, Any]] = [{"role": "user", "content": request.user}]
+        for each in request.rounds:
+            messages.append({"role": "assistant", "content": _said(each)})
+            messages.append({"role": "user", "content": _answered(each)})
+        if request.rounds and self._options.cache:
+            messages[-1]["content"][-1]["cache_control"] = _CACHED
+        return messages
+
+    def _reply(self, answer: Mapping[str, object]) -> ModelReply:
         if not isinstance(answer.get("content"), list):
             raise wire.UnreadableError("an answer without content")
         blocks = wire.rows(answer["content"])
@@ -92,11 +135,15 @@ class AnthropicModel:
             if block.get("type") == "tool_use"
         ]
         used = wire.table(answer.get("usage"))
-        # Cached input is counted apart by the vendor; ours is all input.
-        parts = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-        read = sum(wire.count(used.get(part)) or 0 for part in parts)
+        # The vendor counts what went through its cache apart; ours is all input.
+        written = wire.count(used.get("cache_creation_input_tokens")) or 0
+        cached = wire.count(used.get("cache_read_input_tokens")) or 0
+        plain = wire.count(used.get("input_tokens"))
         usage = self.quote.usage_or_unknown(
-            read if "input_tokens" in used else None, wire.count(used.get("output_tokens"))
+            None if plain is None else plain + written + cached,
+            wire.count(used.get("output_tokens")),
+            cached,
+            written,
         )
         return ModelReply(
             text=said,
@@ -104,9 +151,52 @@ class AnthropicModel:
             usage=usage,
             stop_reason=wire.text(answer.get("stop_reason")) or "unknown",
             model=wire.text(answer.get("model")) or self._name,
+            carried=tuple(blocks),
         )
 
     def _make(self, sdk: Any) -> Any:
-        client = sdk.AsyncAnthropic(api_key=self._key, base_url=self._base_url, max_retries=0)
-        _ = client.messages.with_raw_response  # imported lazily by the SDK: pay for it here, on the thread
+        client = sdk.AsyncAnthropic(
+            api_key=self._key, base_url=self._base_url, max_retries=0, http_client=without_redirects(sdk)
+        )
+        _ = client.messages.with_streaming_response  # imported lazily by the SDK: pay here, on the thread
         return client
+
+
+def _post(client: Any, asked: Mapping[str, Any], timeout_s: float) -> Any:
+    # What some models take and some releases of the SDK do not name goes into the body as it is.
+    named = {name: value for name, value in asked.items() if name != "temperature"}
+    more = {name: value for name, value in asked.items() if name == "temperature"}
+    create = client.messages.with_streaming_response.create
+    return create(**named, extra_body=more or None, timeout=timeout_s)
+
+
+def _said(each: Round) -> list[dict[str, Any]]:
+    """Return what the model said, as it said it; a call that is not answered is left out."""
+    calls = {call.id: call for call in each.said.tool_calls}
+    blocks: list[dict[str, Any]] = []
+    carried = each.said.carried if isinstance(each.said.carried, tuple) else ()
+    for block in carried:
+        kind = block.get("type")
+        if kind == "text" and str(block.get("text", "")).strip():
+            blocks.append({"type": "text", "text": block["text"]})
+        elif kind in ("thinking", "redacted_thinking"):
+            blocks.append(dict(block))
+        elif kind == "tool_use" and (call := calls.get(str(block.get("id")))) is not None:
+            arguments = dict(call.arguments or {})
+            blocks.append({"type": "tool_use", "id": call.id, "name": call.name, "input": arguments})
+    return blocks or [{"type": "text", "text": each.said.text.strip() or "(nothing)"}]
+
+
+def _answered(each: Round) -> list[dict[str, Any]]:
+    blocks: list[dict[str, Any]] = [
+        {
+            "type": "tool_result",
+            "tool_use_id": answer.call_id,
+            "content": answer.text,
+            **({"is_error": True} if answer.failed else {}),
+        }
+        for answer in each.answers
+    ]
+    if each.remark or not blocks:
+        blocks.append({"type": "text", "text": each.remark or "Go on."})
+    return blocks

@@ -1,22 +1,37 @@
 """OpenAI-style chat completions, as OpenAI itself and a dozen servers speak them.
 
-Rules: this is what the `openai` and `compatible` adapters share; they differ in address, key and price only.
+Rules: this is what the `openai` and `compatible` adapters share; they differ in address, key, price and in
+what a server can be expected to know (`Dialect`). The vendor caches prompts by itself; we keep their
+beginning the same from wake to wake, and read what it says of it.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from covey.model import ModelReply, ModelRequest
+from covey.model import ModelReply, ModelRequest, Round
 from covey.models import failures, wire
+from covey.models.folds import ChatFold
+from covey.models.incoming import reading
+from covey.models.line import Line, Patience
 from covey.models.prices import Quote
-from covey.models.sdk import Sdk
+from covey.models.sdk import Sdk, without_redirects
 
 # These families refuse `max_tokens`; older ones and other servers may not know its successor.
 _COMPLETION_TOKENS = re.compile(r"(?:o\d|gpt-(?:[5-9]|\d{2}))(?:[.-]|\Z)")
 # These take function tools over chat completions only when reasoning is explicitly off.
 _REASONS_UNLESS_TOLD = re.compile(r"gpt-(?:5\.6|6)(?:-(?!pro)|\Z)")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What a server is asked with: streaming, and whether it must be told to count tokens then."""
+
+    stream: bool = True
+    stream_usage: bool = True
 
 
 class ChatModel:
@@ -28,15 +43,28 @@ class ChatModel:
         api_key: The key; servers without keys get a placeholder.
         quote: What its calls cost.
         base_url: The API's address, or None for the vendor's own.
+        dialect: How to ask.
+        line: Another line than the SDK's, or None.
     """
 
-    def __init__(self, label: str, name: str, api_key: str, quote: Quote, *, base_url: str | None) -> None:
+    def __init__(
+        self,
+        label: str,
+        name: str,
+        api_key: str,
+        quote: Quote,
+        *,
+        base_url: str | None,
+        dialect: Dialect = Dialect(),
+        line: Line | None = None,
+    ) -> None:
         self._label = label
         self._name = name
         self._key = api_key
         self.quote = quote
         self._base_url = base_url
-        self._sdk = Sdk("openai", self._make)
+        self._dialect = dialect
+        self.line = line or Sdk("openai", label, api_key, self._make, _post)
 
     @property
     def label(self) -> str:
@@ -49,7 +77,7 @@ class ChatModel:
 
     async def warm(self) -> None:
         """Import the SDK on a thread."""
-        await self._sdk.client()
+        await self.line.warm()
 
     async def call(self, request: ModelRequest) -> ModelReply:
         """Ask once.
@@ -57,28 +85,34 @@ class ChatModel:
         Raises:
             ModelError: No usable answer; it says whether later may help.
         """
-        asked = self.asked(request)
-
-        async def send(client: Any) -> Any:
-            raw = client.chat.completions.with_raw_response
-            return await raw.create(**asked, timeout=request.timeout_seconds)
-
-        body = await self._sdk.ask(self.label, request.timeout_seconds, self._key, send)
+        answer = await self.line.ask(self.asked(request), Patience.of(request), reading(ChatFold))
         try:
-            return self._reply(wire.document(body))
+            return self._reply(answer)
         except wire.UnreadableError as error:
             raise failures.unreadable(self.label, str(error)) from None
 
     async def close(self) -> None:
         """Close connections."""
-        await self._sdk.close()
+        await self.line.close()
 
     def asked(self, request: ModelRequest) -> dict[str, Any]:
         """Return the request body for a question."""
-        messages = [{"role": "system", "content": request.system}] if request.system else []
+        messages: list[dict[str, Any]] = []
+        if request.system:
+            messages.append({"role": "system", "content": request.system})
         messages.append({"role": "user", "content": request.user})
+        for each in request.rounds:
+            messages += _round(each)
         limit = "max_completion_tokens" if _COMPLETION_TOKENS.match(self._name) else "max_tokens"
         asked: dict[str, Any] = {"model": self._name, "messages": messages, limit: request.max_tokens}
+        if self._dialect.stream:
+            asked["stream"] = True
+            if self._dialect.stream_usage:
+                asked["stream_options"] = {"include_usage": True}
+        if request.temperature is not None:
+            asked["temperature"] = request.temperature
+        if request.json_schema is not None:
+            asked["response_format"] = {"type": "json_object"}
         if request.tools:
             asked["tools"] = [
                 {
@@ -107,8 +141,12 @@ class ChatModel:
             call_id = wire.text(call.get("id")) or f"call-{index}"
             calls.append(wire.tool_call(call_id, wire.text(function.get("name")), function.get("arguments")))
         used = wire.table(answer.get("usage"))
+        details = wire.table(used.get("prompt_tokens_details"))
         usage = self.quote.usage_or_unknown(
-            wire.count(used.get("prompt_tokens")), wire.count(used.get("completion_tokens"))
+            wire.count(used.get("prompt_tokens")),
+            wire.count(used.get("completion_tokens")),
+            wire.count(details.get("cached_tokens")),
+            wire.count(details.get("cache_write_tokens")),
         )
         return ModelReply(
             text=_said(message),
@@ -119,9 +157,37 @@ class ChatModel:
         )
 
     def _make(self, sdk: Any) -> Any:
-        client = sdk.AsyncOpenAI(api_key=self._key, base_url=self._base_url, max_retries=0)
-        _ = client.chat.completions.with_raw_response  # imported lazily by the SDK: pay here, on the thread
+        client = sdk.AsyncOpenAI(
+            api_key=self._key, base_url=self._base_url, max_retries=0, http_client=without_redirects(sdk)
+        )
+        _ = client.chat.completions.with_streaming_response  # imported lazily: pay on the thread
         return client
+
+
+def _post(client: Any, asked: Mapping[str, Any], timeout_s: float) -> Any:
+    return client.chat.completions.with_streaming_response.create(**asked, timeout=timeout_s)
+
+
+def _round(each: Round) -> list[dict[str, Any]]:
+    """Return one round as messages: what the model said, one message for each answer, our remark."""
+    said: dict[str, Any] = {"role": "assistant", "content": each.said.text or None}
+    calls = [
+        {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.raw_arguments or "{}"},
+        }
+        for call in each.said.tool_calls
+    ]
+    if calls:
+        said["tool_calls"] = calls
+    elif not each.said.text:
+        said["content"] = "(nothing)"
+    told = [
+        {"role": "tool", "tool_call_id": answer.call_id, "content": answer.text} for answer in each.answers
+    ]
+    remark = [{"role": "user", "content": each.remark or "Go on."}] if each.remark or not told else []
+    return [said, *told, *remark]
 
 
 def _said(message: Any) -> str:

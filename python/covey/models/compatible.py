@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from covey.models.chat import ChatModel
+from covey.models.chat import ChatModel, Dialect
+from covey.models.line import Line
 from covey.models.prices import Quote
 
 _NO_KEY = "none"  # the SDK insists on a key; servers that want none ignore it
@@ -17,9 +18,27 @@ class CompatibleModel(ChatModel):
         base_url: The server's address, usually ending in /v1.
         quote: What its calls cost.
         api_key: The key, or None where the server wants none.
+        dialect: How to ask.
+        line: Another line than the SDK's, or None.
     """
 
     def __init__(
-        self, adapter: str, name: str, base_url: str, quote: Quote, *, api_key: str | None = None
+        self,
+        adapter: str,
+        name: str,
+        base_url: str,
+        quote: Quote,
+        *,
+        api_key: str | None = None,
+        dialect: Dialect = Dialect(),  # noqa: B008 - a frozen value
+        line: Line | None = None,
     ) -> None:
-        super().__init__(f"{adapter}/{name}", name, api_key or _NO_KEY, quote, base_url=base_url)
+        super().__init__(
+            f"{adapter}/{name}",
+            name,
+            api_key or _NO_KEY,
+            quote,
+            base_url=base_url,
+            dialect=dialect,
+            line=line,
+        )

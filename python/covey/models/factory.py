@@ -13,6 +13,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from covey.errors import ModelError, ModelErrorKind
+from covey.models.line import Line
 from covey.models.prices import Quote, quote
 from covey.models.sdk import installed, missing
 from covey.ports import Model
@@ -56,23 +57,84 @@ def build(settings: Settings, env: Mapping[str, str]) -> PricedModel:
 
         return ScriptedModel(settings.scripted)
     check(model, env)
-    base_url, price, key = address(model, env), price_of(model, env), key_of(model, env)
-    if kind == "ollama":
+    price = price_of(model, env)
+    return _vendors(settings, env, price)[kind]()
+
+
+def _vendors(
+    settings: Settings, env: Mapping[str, str], price: Quote
+) -> Mapping[str, Callable[[], PricedModel]]:
+    """Return, by kind, what makes its model; only what is called is imported."""
+    model = settings.model
+    base_url, key = address(model, env), key_of(model, env)
+
+    def ollama() -> PricedModel:
         from covey.models.ollama import OllamaModel
 
-        window = settings.context.max_context_tokens + model.max_tokens_per_call
-        return OllamaModel(model.name, base_url or "", price, window_tokens=window)
-    if kind == "compatible":
+        def make(line: Line | None) -> OllamaModel:
+            window = settings.context.max_context_tokens + model.max_tokens_per_call
+            return OllamaModel(
+                model.name, base_url or "", price, window_tokens=window, stream=model.stream, line=line
+            )
+
+        return _on_tape(make, model, key)
+
+    def compatible() -> PricedModel:
+        from covey.models.chat import Dialect
         from covey.models.compatible import CompatibleModel
 
-        return CompatibleModel(model.adapter, model.name, base_url or "", price, api_key=key)
-    if kind == "openai":
+        dialect = Dialect(model.stream, stream_usage=not model.facts.counts_unasked)
+
+        def make(line: Line | None) -> CompatibleModel:
+            return CompatibleModel(
+                model.adapter, model.name, base_url or "", price, api_key=key, dialect=dialect, line=line
+            )
+
+        return _on_tape(make, model, key)
+
+    def openai() -> PricedModel:
+        from covey.models.chat import Dialect
         from covey.models.openai import OpenAIModel
 
-        return OpenAIModel(model.name, key or "none", price, base_url=base_url)
-    from covey.models.anthropic import AnthropicModel
+        def make(line: Line | None) -> OpenAIModel:
+            dialect = Dialect(model.stream)
+            return OpenAIModel(
+                model.name, key or "none", price, base_url=base_url, dialect=dialect, line=line
+            )
 
-    return AnthropicModel(model.name, key or "none", price, base_url=base_url)
+        return _on_tape(make, model, key)
+
+    def anthropic() -> PricedModel:
+        from covey.models.anthropic import AnthropicModel, Options
+
+        def make(line: Line | None) -> AnthropicModel:
+            options = Options(model.stream, model.prompt_cache)
+            return AnthropicModel(
+                model.name, key or "none", price, base_url=base_url, options=options, line=line
+            )
+
+        return _on_tape(make, model, key)
+
+    return {"ollama": ollama, "compatible": compatible, "openai": openai, "anthropic": anthropic}
+
+
+class _Lined(PricedModel, Protocol):
+    """A model of ours: one line to its vendor."""
+
+    line: Line
+
+
+def _on_tape(make: Callable[[Line | None], _Lined], model: ModelSettings, key: str | None) -> PricedModel:
+    """Return a model whose calls go to the vendor, are recorded on their way, or come from a tape."""
+    if model.replay is not None:
+        from covey.models.tape import Player
+
+        return make(Player(f"{model.adapter}/{model.name}", model.replay, model.adapter))
+    if model.record is not None:
+        from covey.models.tape import Recorder
+
+        return make(Recorder(make(None).line, model.record, model.adapter, key))
+    return make(None)
 
 
 def check(model: ModelSettings, env: Mapping[str, str]) -> str:
@@ -85,6 +147,10 @@ def check(model: ModelSettings, env: Mapping[str, str]) -> str:
     label = f"{model.adapter} {model.name}"
     if kind == "scripted":
         return label
+    if model.replay is not None:
+        from covey.models.tape import calls_on
+
+        return f"{label} (replays {len(calls_on(model.replay))} recorded calls)"
     if kind == "ollama":
         url = address(model, env)
         return f"{label} baseUrl={url} (verify ollama is running: `curl {url}/api/tags`)"

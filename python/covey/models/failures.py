@@ -12,8 +12,26 @@ from collections.abc import Mapping
 
 from covey.errors import ModelError, ModelErrorKind
 from covey.limits import MODEL_ERROR_CHARS, MODEL_RETRY_AFTER_SECONDS
+from covey.models import wire
 
 _TRANSIENT_STATUS = frozenset({408, 409, 425, 429})
+
+_STATUS_OF: Mapping[str, int] = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "insufficient_quota": 403,
+    "not_found_error": 404,
+    "model_not_found": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+"""Which status a vendor's word inside a stream stands for; any other is the server's own trouble, 500."""
 
 
 def from_status(
@@ -36,13 +54,15 @@ def from_status(
         hint: The next step, where the adapter knows a better one than this table.
     """
     kind = _kind(status)
-    said = vendor_message(body)
-    if secret:
-        said = said.replace(secret, "***")
+    # An empty account answers 429 too, and no waiting fills it.
+    paid_out = status == 429 and b"insufficient_quota" in body
+    if paid_out:
+        kind = ModelErrorKind.AUTH
+    said = vendor_message(hidden(body.decode("utf-8", "replace"), secret).encode("utf-8", "replace"))
     return ModelError(
         f"{label}: answered {status}: {said}" if said else f"{label}: answered {status}",
         kind=kind,
-        transient=status in _TRANSIENT_STATUS or status >= 500,
+        transient=(status in _TRANSIENT_STATUS or status >= 500) and not paid_out,
         retry_after_s=retry_after(headers),
         status=status,
         hint=hint or _HINTS.get(kind),
@@ -57,6 +77,42 @@ def timed_out(label: str, seconds: float) -> ModelError:
         transient=True,
         hint="raise model.timeout_seconds if the model is slow",
     )
+
+
+def no_first_word(label: str, seconds: float) -> ModelError:
+    """Return the error for a stream that did not begin in time; it may have been charged."""
+    return ModelError(
+        f"{label}: no first word within {seconds:g} s",
+        kind=ModelErrorKind.TIMEOUT,
+        transient=True,
+        hint="raise model.first_token_seconds if the model thinks long before it speaks",
+    )
+
+
+def interrupted(label: str, why: str) -> ModelError:
+    """Return the error for an answer that broke off on its way; it may have been charged."""
+    return ModelError(
+        f"{label}: the answer broke off: {one_line(why)}",
+        kind=ModelErrorKind.INTERRUPTED,
+        transient=True,
+        hint="the peer asks again; if it stays, look at what stands between here and the server",
+    )
+
+
+def misread(label: str, error: ValueError, *, secret: str | None = None) -> ModelError:
+    """Return the error for an answer that could not be read, by what `wire` says of it."""
+    if isinstance(error, wire.SaidError):
+        return from_status(label, _status_of(error.kind), error.body, {}, secret=secret)
+    if isinstance(error, wire.BrokenOffError):
+        return interrupted(label, str(error))
+    if isinstance(error, wire.OversizeError):
+        return ModelError(
+            f"{label}: the answer is too long: {error}",
+            kind=ModelErrorKind.OVERSIZE,
+            transient=False,
+            hint="lower model.max_tokens_per_call, or look at what answers there",
+        )
+    return unreadable(label, hidden(str(error), secret))
 
 
 def unreachable(label: str, address: str, why: str, hint: str | None = None) -> ModelError:
@@ -77,6 +133,11 @@ def unreadable(label: str, why: str) -> ModelError:
         transient=False,
         hint="check model.base_url; for OpenAI-style servers it usually ends in /v1",
     )
+
+
+def hidden(text: str, secret: str | None) -> str:
+    """Return text without the key, should a server repeat it."""
+    return text.replace(secret, "***") if secret else text
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -125,8 +186,15 @@ def one_line(text: str) -> str:
 _HINTS: Mapping[ModelErrorKind, str] = {
     ModelErrorKind.AUTH: "check the key and what it may use",
     ModelErrorKind.NOT_FOUND: "check model.model_name and model.base_url",
+    ModelErrorKind.REQUEST: "the vendor refuses what [model] and [tools] make of the question",
     ModelErrorKind.RATE_LIMIT: "the peer waits and tries again; lower the wake budget if this stays",
 }
+
+
+def _status_of(word: str) -> int:
+    if word.isascii() and word.isdigit() and 400 <= int(word[:4]) <= 599:
+        return int(word)
+    return _STATUS_OF.get(word, 500)
 
 
 def _kind(status: int) -> ModelErrorKind:

@@ -11,9 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from covey.limits import MODEL_PROBE_SECONDS
-from covey.model import ModelReply, ModelRequest
+from covey.model import ModelReply, ModelRequest, Round
 from covey.models import failures, wire
-from covey.models.http import exchange, exchange_async
+from covey.models.folds import OllamaFold
+from covey.models.http import exchange
+from covey.models.incoming import reading
+from covey.models.line import Line, Patience
+from covey.models.local import PlainLine
 from covey.models.prices import Quote
 
 _WINDOW_STEP = 2_048  # windows are rounded up, so that nearby settings share one loaded model
@@ -27,12 +31,25 @@ class OllamaModel:
         base_url: The server's address.
         quote: What its calls cost (nothing, unless agent.toml says otherwise).
         window_tokens: Context the model must keep: the longest question and the longest answer.
+        stream: Whether the answer is asked for word by word.
+        line: Another line than plain HTTP, or None.
     """
 
-    def __init__(self, name: str, base_url: str, quote: Quote, *, window_tokens: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        quote: Quote,
+        *,
+        window_tokens: int,
+        stream: bool = True,
+        line: Line | None = None,
+    ) -> None:
         self._name = name
-        self._base_url = base_url
         self.quote = quote
+        self._stream = stream
+        hints = {0: "is it running? `ollama serve`", 404: f"`ollama pull {name}`"}
+        self.line = line or PlainLine(self.label, f"{base_url}/api/chat", hints)
         # One size for all calls: changing it makes Ollama load the model again.
         self._window = -(-window_tokens // _WINDOW_STEP) * _WINDOW_STEP
 
@@ -46,7 +63,8 @@ class OllamaModel:
         return self.quote.reserve_usd(request)
 
     async def warm(self) -> None:
-        """Do nothing: there is no SDK to load, and loading the model is the server's business."""
+        """Load what is slow to load: nothing, over plain HTTP."""
+        await self.line.warm()
 
     async def call(self, request: ModelRequest) -> ModelReply:
         """Ask once.
@@ -54,32 +72,23 @@ class OllamaModel:
         Raises:
             ModelError: No usable answer; it says whether later may help.
         """
-        url = f"{self._base_url}/api/chat"
+        answer = await self.line.ask(self._asked(request), Patience.of(request), reading(OllamaFold))
         try:
-            answer = await exchange_async("POST", url, self._asked(request), request.timeout_seconds)
-        except TimeoutError:
-            raise failures.timed_out(self.label, request.timeout_seconds) from None
-        except OSError as error:
-            why = error.strerror or str(error)
-            raise failures.unreachable(
-                self.label, self._base_url, why, "is it running? `ollama serve`"
-            ) from None
-        except http.client.HTTPException as error:
-            raise failures.unreadable(self.label, type(error).__name__) from None
-        if not 200 <= answer.status < 300:
-            hint = f"`ollama pull {self._name}`" if answer.status == 404 else None
-            raise failures.from_status(self.label, answer.status, answer.body, answer.headers, hint=hint)
-        try:
-            return self._reply(wire.document(answer.body))
+            return self._reply(answer)
         except wire.UnreadableError as error:
             raise failures.unreadable(self.label, str(error)) from None
 
     async def close(self) -> None:
-        """Do nothing: each call closes its own connection."""
+        """Let go of connections."""
+        await self.line.close()
 
     def _asked(self, request: ModelRequest) -> dict[str, Any]:
-        messages = [{"role": "system", "content": request.system}] if request.system else []
+        messages: list[dict[str, Any]] = []
+        if request.system:
+            messages.append({"role": "system", "content": request.system})
         messages.append({"role": "user", "content": request.user})
+        for each in request.rounds:
+            messages += _round(each)
         tools = [
             {
                 "type": "function",
@@ -91,8 +100,12 @@ class OllamaModel:
             }
             for t in request.tools
         ]
-        options = {"num_predict": request.max_tokens, "num_ctx": self._window}
-        asked = {"model": self._name, "messages": messages, "stream": False, "options": options}
+        options: dict[str, Any] = {"num_predict": request.max_tokens, "num_ctx": self._window}
+        if request.temperature is not None:
+            options["temperature"] = request.temperature
+        asked = {"model": self._name, "messages": messages, "stream": self._stream, "options": options}
+        if request.json_schema is not None:
+            asked["format"] = dict(request.json_schema)
         return {**asked, "tools": tools} if tools else asked
 
     def _reply(self, answer: Mapping[str, object]) -> ModelReply:
@@ -113,6 +126,19 @@ class OllamaModel:
             stop_reason=wire.text(answer.get("done_reason")) or "unknown",
             model=wire.text(answer.get("model")) or self._name,
         )
+
+
+def _round(each: Round) -> list[dict[str, Any]]:
+    """Return one round as messages; Ollama tells answers apart by the tool's name and their order."""
+    said: dict[str, Any] = {"role": "assistant", "content": each.said.text}
+    if each.said.tool_calls:
+        said["tool_calls"] = [
+            {"function": {"name": call.name, "arguments": dict(call.arguments or {})}}
+            for call in each.said.tool_calls
+        ]
+    told = [{"role": "tool", "tool_name": answer.name, "content": answer.text} for answer in each.answers]
+    remark = [{"role": "user", "content": each.remark or "Go on."}] if each.remark or not told else []
+    return [said, *told, *remark]
 
 
 def models_at(base_url: str, timeout_s: float = MODEL_PROBE_SECONDS) -> list[str] | None:

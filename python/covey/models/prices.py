@@ -1,7 +1,8 @@
 """What models cost: a dated table of list prices, which agent.toml may override.
 
-Rules: pure. Prices are USD for a million tokens, standard tier, as listed on PRICES_DATE; cached input is
-counted at the full rate, so a bill is never higher than our books for that reason. A name is looked up as
+Rules: pure. Prices are USD for a million tokens, standard tier, as listed on PRICES_DATE. Input that a vendor
+reads from its prompt cache, or writes there, has its own rate where we know it; where we do not, reading
+costs what input costs, so a bill is never higher than our books for that reason. A name is looked up as
 it is, then as the longest known name that it only dates (`gpt-4o-2024-11-20`, `…-latest`): a `-pro` or
 `-mini` is another model, not a date. A name nobody knows has no known price: its cost is reported as
 unknown, and it is reserved at the dearest price of the table, so that not knowing never means not limiting.
@@ -79,6 +80,20 @@ _TABLE: Final[Mapping[str, tuple[float, float]]] = {
     "pixtral-large": (2.0, 6.0),
 }
 
+_CACHE: Final[tuple[tuple[str, float, float], ...]] = (
+    # name prefix, times input price for tokens read from the cache, and for tokens written into it
+    ("claude-", 0.10, 1.25),
+    ("gpt-6", 0.10, 1.25),
+    ("gpt-5.6", 0.10, 1.25),
+    ("gpt-5", 0.10, 1.0),
+    ("gpt-4.1", 0.25, 1.0),
+    ("gpt-4o", 0.50, 1.0),
+    ("o1", 0.50, 1.0),
+    ("o3-mini", 0.50, 1.0),
+    ("o3", 0.25, 1.0),
+    ("o4-mini", 0.25, 1.0),
+)
+
 _LONG: Final[tuple[tuple[str, int, float, float], ...]] = (
     # name prefix, from this many input tokens on, times input price, times output price
     ("claude-haiku-5-5", 100_000, 5.0, 5.0),
@@ -117,32 +132,74 @@ class Quote:
             f'set [model.prices] "{self.model}" = {{ input = …, output = … }}'
         )
 
-    def usage(self, input_tokens: int, output_tokens: int) -> Usage:
-        """Return tokens with their cost; unknown where the price is."""
-        cost = self._usd(input_tokens, output_tokens) if self.known else None
-        return Usage(input_tokens, output_tokens, cost)
+    def usage(
+        self, input_tokens: int, output_tokens: int, cached_tokens: int = 0, written_tokens: int = 0
+    ) -> Usage:
+        """Return tokens with their cost; unknown where the price is.
 
-    def usage_or_unknown(self, input_tokens: int | None, output_tokens: int | None) -> Usage:
+        Args:
+            input_tokens: All tokens read, those of the vendor's cache among them.
+            output_tokens: Tokens written.
+            cached_tokens: Of the input, those read from the cache.
+            written_tokens: Of the input, those written into it.
+        """
+        cached = min(cached_tokens, input_tokens)
+        written = min(written_tokens, input_tokens - cached)
+        cost = self._usd(input_tokens, output_tokens, cached, written) if self.known else None
+        return Usage(input_tokens, output_tokens, cost, cached, written)
+
+    def usage_or_unknown(
+        self,
+        input_tokens: int | None,
+        output_tokens: int | None,
+        cached_tokens: int | None = 0,
+        written_tokens: int | None = 0,
+    ) -> Usage:
         """Return usage as a vendor reported it; what it did not report makes the cost unknown."""
         if input_tokens is None or output_tokens is None:
             known_free = self.known and self.price == FREE
             return Usage(input_tokens or 0, output_tokens or 0, 0.0 if known_free else None)
-        return self.usage(input_tokens, output_tokens)
+        return self.usage(input_tokens, output_tokens, cached_tokens or 0, written_tokens or 0)
 
     def reserve_usd(self, request: ModelRequest) -> float:
-        """Return what a call may cost at most: every byte pair a token, every allowed token written."""
+        """Return what a call may cost at most: every byte pair a token, every allowed token written.
+
+        Where the vendor charges more for filling its cache, all of the input is taken to fill it.
+        """
         texts = [request.system, request.user]
         texts += [f"{tool.name}{tool.description}{tool.input_schema}" for tool in request.tools]
+        for each in request.rounds:
+            texts += [each.remark, *(answer.text for answer in each.answers)]
+            texts += [str(each.said.carried)] if each.said.carried is not None else [each.said.text]
+            texts += [f"{call.name}{call.raw_arguments}" for call in each.said.tool_calls]
         size = sum(len(text.encode("utf-8", "replace")) for text in texts)
-        return self._usd(size // BYTES_PER_TOKEN_FLOOR + _CALL_OVERHEAD_TOKENS, request.max_tokens)
+        tokens = size // BYTES_PER_TOKEN_FLOOR + _CALL_OVERHEAD_TOKENS
+        return max(self._usd(tokens, request.max_tokens), self._usd(tokens, request.max_tokens, 0, tokens))
 
-    def _usd(self, input_tokens: int, output_tokens: int) -> float:
+    def _usd(self, input_tokens: int, output_tokens: int, cached: int = 0, written: int = 0) -> float:
         times_in = times_out = 1.0
         for prefix, threshold, long_in, long_out in _LONG:
-            if self.source.startswith("list") and self.model.startswith(prefix) and input_tokens > threshold:
+            if self._listed and self.model.startswith(prefix) and input_tokens > threshold:
                 times_in, times_out = long_in, long_out
-        spent = input_tokens * self.price.input * times_in + output_tokens * self.price.output * times_out
+        read_usd, write_usd = self._cache_prices()
+        spent = (input_tokens - cached - written) * self.price.input * times_in
+        spent += (cached * read_usd + written * write_usd) * times_in
+        spent += output_tokens * self.price.output * times_out
         return spent / 1_000_000
+
+    def _cache_prices(self) -> tuple[float, float]:
+        """Return what a million tokens cost that are read from the cache, and that are written into it."""
+        usual = self.price.input
+        factors = ((read, write) for prefix, read, write in _CACHE if self.model.startswith(prefix))
+        read, write = next(factors, (1.0, 1.0))
+        if self._listed:
+            return usual * read, usual * write
+        cached, written = self.price.cached, self.price.written
+        return usual if cached is None else cached, usual * write if written is None else written
+
+    @property
+    def _listed(self) -> bool:
+        return self.source.startswith("list")
 
 
 def quote(model: str, overrides: Mapping[str, Price], *, free: str | None = None) -> Quote:

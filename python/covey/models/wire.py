@@ -17,14 +17,44 @@ class UnreadableError(ValueError):
     """The answer is not what the API promises; the message says what was expected."""
 
 
+class OversizeError(ValueError):
+    """The answer is longer than anything we read; the message says how long is too long."""
+
+
+class BrokenOffError(ValueError):
+    """The answer ended before its end; the message says where."""
+
+
+class SaidError(ValueError):
+    """A success turned into a failure on its way: the vendor's own error inside a stream.
+
+    Args:
+        kind: The vendor's word for it (`overloaded_error`), or a status as digits.
+        body: The event, for the vendor's own words.
+    """
+
+    def __init__(self, kind: str, body: bytes) -> None:
+        super().__init__(kind)
+        self.kind = kind
+        self.body = body
+
+
 def document(body: bytes) -> Mapping[str, object]:
     """Return an answer's JSON object.
 
     Raises:
-        UnreadableError: It is too large, not JSON, or not an object.
+        OversizeError: It is too large.
+        UnreadableError: It is empty, not JSON, or not an object.
     """
-    if len(body) > MODEL_REPLY_BYTES:
-        raise UnreadableError(f"an answer of {len(body)} bytes, more than {MODEL_REPLY_BYTES}")
+    return document_within(body, MODEL_REPLY_BYTES)
+
+
+def document_within(body: bytes, most_bytes: int) -> Mapping[str, object]:
+    """Return the JSON object of a body that may have so many bytes; raises as `document`."""
+    if len(body) > most_bytes:
+        raise OversizeError(f"more than {most_bytes} bytes")
+    if not body.strip():
+        raise UnreadableError("an empty answer")
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):

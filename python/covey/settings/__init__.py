@@ -2,10 +2,12 @@
 
 from covey.settings.adapters import ADAPTERS, AdapterFacts
 from covey.settings.grammar import StaticPeer
+from covey.settings.prompt import PromptSettings
 from covey.settings.reader import from_mapping, load, parse
 from covey.settings.roles import PRESETS, preset, too_light
 from covey.settings.schema import schema
 from covey.settings.scripted import Emit, ScriptedRule, ScriptedSettings, Template, When
+from covey.settings.thinking import ModelSettings, Price, RoleModelSettings
 from covey.settings.values import (
     AttachSettings,
     BudgetSettings,
@@ -13,9 +15,6 @@ from covey.settings.values import (
     IdentitySettings,
     LoggingSettings,
     MeshSettings,
-    ModelSettings,
-    Price,
-    PromptSettings,
     RoleWeights,
     RoutingSettings,
     RunSettings,
@@ -38,6 +37,7 @@ __all__ = [
     "ModelSettings",
     "Price",
     "PromptSettings",
+    "RoleModelSettings",
     "RoleWeights",
     "RoutingSettings",
     "RunSettings",

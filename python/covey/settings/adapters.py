@@ -15,6 +15,7 @@ class AdapterFacts:
 
     `kind` is the adapter that serves it: an alias has another adapter's kind and its own address and key.
     `key_env` is the environment variable its key is read from; `key_page` where a person gets one.
+    `counts_unasked` says that a stream ends with its token counts without being asked for them.
     """
 
     name: str
@@ -25,6 +26,7 @@ class AdapterFacts:
     key_sample: str = "..."
     base_url: str | None = None
     timeout_seconds: float = 60.0
+    counts_unasked: bool = False
 
 
 ADAPTERS: Final[dict[str, AdapterFacts]] = {
@@ -58,6 +60,7 @@ ADAPTERS: Final[dict[str, AdapterFacts]] = {
             key_env="MISTRAL_API_KEY",
             key_page="https://console.mistral.ai/api-keys",
             base_url="https://api.mistral.ai/v1",
+            counts_unasked=True,
         ),
         AdapterFacts("scripted", "scripted", model="rules"),
     )

@@ -66,6 +66,8 @@ def _check_model(settings: Settings, report: Report) -> None:
         report(("model", "model_name"), f'the model\'s name for adapter "{model.adapter}"', "nothing")
     if model.api_key is not None and model.api_key_env is not None:
         report(("model", "api_key_env"), "either api_key or api_key_env", "both", "keep api_key_env")
+    if model.record is not None and model.replay is not None:
+        report(("model", "replay"), "either record or replay", "both")
     if model.adapter == "scripted" and not settings.scripted.rules:
         report(
             ("model", "adapter"),

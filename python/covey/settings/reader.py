@@ -18,6 +18,7 @@ from covey import limits
 from covey.errors import ConfigError, Problem
 from covey.settings.checks import check
 from covey.settings.locate import Lines, locate
+from covey.settings.prompt import OWN_VARIABLES, filled, places
 from covey.settings.roles import preset
 from covey.settings.rules import MISSING, Report, nearest
 from covey.settings.rules import Path as KeyPath
@@ -84,7 +85,8 @@ def _read(data: Mapping[str, Any], lines: Lines, file: str, base: Path) -> Setti
 
     settings = Table(Settings).read(_with_preset(data), (), report)
     if settings is not MISSING:
-        settings = _with_prompt(_with_log_path(settings, base), base, report)
+        settings = _with_prompt(_with_paths(settings, base), base, report)
+        settings = _with_variables(_with_role(settings), report)
         check(settings, report)
     if problems:
         raise ConfigError(_ordered([_placed(problem, data) for problem in problems]), hint=_DRY_RUN)
@@ -120,12 +122,50 @@ def _with_preset(data: Mapping[str, Any]) -> dict[str, Any]:
     return {**data, "role_weights": {**usual, **said}}
 
 
-def _with_log_path(settings: Settings, base: Path) -> Settings:
-    path = settings.logging.file_path
-    if path is None:
+def _with_paths(settings: Settings, base: Path) -> Settings:
+    """Make every path absolute; the prompt's is, where it is read."""
+
+    def absolute(part: Any, *names: str) -> Any:
+        paths = {name: getattr(part, name) for name in names}
+        return dataclasses.replace(
+            part, **{name: _absolute(path, base) for name, path in paths.items() if path is not None}
+        )
+
+    return dataclasses.replace(
+        settings,
+        logging=absolute(settings.logging, "file_path"),
+        model=absolute(settings.model, "record", "replay"),
+    )
+
+
+def _with_role(settings: Settings) -> Settings:
+    """Let the peer's role have its say in how its model is asked."""
+    return dataclasses.replace(settings, model=settings.model.for_role(settings.identity.role))
+
+
+def _with_variables(settings: Settings, report: Report) -> Settings:
+    """Put the variables into the prompt, or report those that nobody knows."""
+    prompt = settings.prompt
+    own = (settings.identity.name, settings.identity.role, settings.mesh.room, settings.model.name)
+    known = {**dict(zip(OWN_VARIABLES, own, strict=True)), **prompt.variables}
+    for name in set(OWN_VARIABLES) & prompt.variables.keys():
+        report(("prompt", "variables", name), "a name of your own", f"{name}, which every peer has")
+    unknown = [(name, line) for name, line in places(prompt.system) if name not in known]
+    for name, line in unknown:
+        at: KeyPath = ("prompt", "system" if prompt.file is None else "file")
+        guess = nearest(name, list(known))
+        report(
+            at,
+            "variables out of " + ", ".join(known),
+            f"{{{{ {printable(name[:60])} }}}} on line {line} of the text",
+            f"did you mean {{{{ {guess} }}}}?" if guess else "add it under [prompt.variables]",
+        )
+    if unknown:
         return settings
-    logging = dataclasses.replace(settings.logging, file_path=_absolute(path, base))
-    return dataclasses.replace(settings, logging=logging)
+    text = filled(prompt.system, known)
+    if len(text.encode("utf-8", "replace")) > limits.PROMPT_BYTES:
+        report(("prompt", "variables"), f"instructions of at most {limits.PROMPT_BYTES} bytes", "more")
+    return dataclasses.replace(settings, prompt=dataclasses.replace(prompt, system=text))
 
 
 def _with_prompt(settings: Settings, base: Path, report: Report) -> Settings:

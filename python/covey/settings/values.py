@@ -7,20 +7,19 @@ made from it. Values are frozen. An object that exists is valid when it was read
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from covey import limits
 from covey.model import CAT7, TrustMode
 from covey.settings import grammar
-from covey.settings.adapters import ADAPTERS, AdapterFacts
 from covey.settings.grammar import StaticPeer
+from covey.settings.prompt import PromptSettings
 from covey.settings.roles import HIGH_WEIGHT
-from covey.settings.rules import Flag, ListOf, MapOf, OneOf, Real, Text, Whole, key
+from covey.settings.rules import Flag, ListOf, OneOf, Real, Text, Whole, key
 from covey.settings.scripted import ScriptedSettings
 from covey.settings.table import Table
+from covey.settings.thinking import ModelSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,76 +123,6 @@ class RoleWeights:
     def high(self) -> dict[str, float]:
         """Return the categories this role leans on (weight 1.5 or more), in CAT7 order."""
         return {name: weight for name, weight in self.as_dict().items() if weight >= HIGH_WEIGHT}
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What a model costs, in USD for a million tokens."""
-
-    input: float = key(Real(0, 100_000), "USD for a million input tokens")
-    output: float = key(Real(0, 100_000), "USD for a million output tokens")
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSettings:
-    """Which model thinks for the peer."""
-
-    adapter: str = key(
-        OneOf(tuple(ADAPTERS)), "who answers; mistral is compatible with its own address and key"
-    )
-    api_key: str | None = key(
-        Text(1, limits.API_KEY_CHARS, secret=True, parse=grammar.header_value),
-        "the key itself; better left to the environment",
-        default=None,
-        secret=True,
-    )
-    api_key_env: str | None = key(
-        Text(1, 200, parse=grammar.variable_name), "environment variable the key is read from", default=None
-    )
-    base_url: str | None = key(
-        Text(1, limits.URL_CHARS, parse=grammar.base_url),
-        "where the API is, when not at its usual place",
-        default=None,
-    )
-    model_name: str = key(Text(1, 200), "the model; each adapter but compatible has a default", default="")
-    max_tokens_per_call: int = key(
-        Whole(1, limits.MODEL_OUTPUT_TOKENS), "most tokens one answer may have", default=1024
-    )
-    timeout_seconds: float | None = key(
-        Real(0.05, limits.MODEL_TIMEOUT_SECONDS),
-        "longest wait for one answer; each adapter has a default",
-        default=None,
-    )
-    prices: Mapping[str, Price] = key(
-        MapOf(Table(Price)),
-        "USD for a million tokens by model name, over the built-in table",
-        factory=lambda: MappingProxyType({}),
-    )
-
-    @property
-    def facts(self) -> AdapterFacts:
-        """Return what is known of the chosen adapter."""
-        return ADAPTERS[self.adapter]
-
-    @property
-    def name(self) -> str:
-        """Return the model's name: the file's, else the adapter's default."""
-        return self.model_name or self.facts.model or ""
-
-    @property
-    def timeout(self) -> float:
-        """Return the longest wait for one answer in seconds: the file's, else the adapter's default."""
-        return self.facts.timeout_seconds if self.timeout_seconds is None else self.timeout_seconds
-
-
-@dataclass(frozen=True, slots=True)
-class PromptSettings:
-    """What the peer is told to do; once read, `system` is the instruction itself, wherever it stood."""
-
-    system: str = key(Text(1, limits.PROMPT_BYTES), "instructions for the model", default="", older="text")
-    file: Path | None = key(
-        Text(1, 4_096, parse=Path), "file with the instructions; relative to agent.toml", default=None
-    )
 
 
 @dataclass(frozen=True, slots=True)

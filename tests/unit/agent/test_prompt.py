@@ -18,20 +18,20 @@ def test_the_tool_takes_seven_optional_strings_and_nothing_else():
 
 
 def test_the_system_text_names_role_priorities_and_the_operators_instructions():
-    text = system_text(ANN, "§f")
+    text = system_text(ANN)
     assert '"ann"' in text and "Your role: reviewer." in text
     assert "issue (2.5), commitment (2)" in text and "focus (" not in text
     assert "Be brief." in text
 
 
 def test_the_system_text_leads_to_an_end():
-    text = system_text(ANN, "§f")
+    text = system_text(ANN)
     assert "fill commitment" in text and "closes your part" in text
     assert "It cannot change your role" in text
 
 
 def test_without_instructions_there_is_no_heading_for_them():
-    assert "Instructions from your operator" not in system_text(Persona("a", "n", "r", "x"), "§f")
+    assert "Instructions from your operator" not in system_text(Persona("a", "n", "r", "x"))
 
 
 def test_quoted_text_stays_on_one_line_and_reads_back():

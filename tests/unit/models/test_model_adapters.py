@@ -6,28 +6,34 @@ X-07: one call is one request, in the vendor's own form, and what it cost is kno
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from covey.errors import ModelError, ModelErrorKind
-from covey.model import ModelReply, ModelRequest, ToolSpec
-from covey.models.anthropic import AnthropicModel
-from covey.models.compatible import CompatibleModel
+from covey.model import ModelReply, ModelRequest, Round, ToolAnswer, ToolCall, Usage
+from covey.models.anthropic import Options
+from covey.models.chat import Dialect
 from covey.models.factory import PricedModel
-from covey.models.ollama import OllamaModel, models_at
-from covey.models.openai import OpenAIModel
-from covey.models.prices import FREE, Quote
-from covey.settings import Price
-from tests.unit.models.vendor_server import SILENT, Vendor, vendor_server
-
-KEY = "sk-test-123456"
-PRICE = Price(2.0, 10.0)
-SCHEMA = {"type": "object", "properties": {"focus": {"type": "string"}}, "additionalProperties": False}
-TOOL = ToolSpec("emit_cmb", "Emit one block.", SCHEMA)
-ASK = ModelRequest("You review.", "[ADMITTED] draft", (TOOL,), max_tokens=512, timeout_seconds=10.0)
+from covey.models.ollama import models_at
+from covey.models.prices import quote
+from tests.unit.models.adapters import (
+    ALL,
+    ASK,
+    BY_SDK,
+    KEY,
+    SCHEMA,
+    Make,
+    anthropic,
+    chat_events,
+    compatible,
+    ollama,
+    openai,
+    reply,
+)
+from tests.unit.models.vendor_server import SILENT, Raw, Vendor, vendor_server
 
 
 @pytest.fixture(autouse=True)
@@ -40,49 +46,6 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 def vendor() -> Iterator[Vendor]:
     with vendor_server() as running:
         yield running
-
-
-def priced(model: str) -> Quote:
-    return Quote(model, PRICE, known=True, source="agent.toml")
-
-
-def anthropic(vendor: Vendor, name: str = "claude-haiku-4-5") -> AnthropicModel:
-    return AnthropicModel(name, KEY, priced(name), base_url=vendor.url)
-
-
-def openai(vendor: Vendor, name: str = "gpt-4o-mini") -> OpenAIModel:
-    return OpenAIModel(name, KEY, priced(name), base_url=f"{vendor.url}/v1")
-
-
-def compatible(vendor: Vendor, name: str = "qwen3") -> CompatibleModel:
-    return CompatibleModel("compatible", name, f"{vendor.url}/v1", priced(name), api_key=KEY)
-
-
-def ollama(vendor: Vendor, name: str = "llama3.2:3b") -> OllamaModel:
-    return OllamaModel(name, vendor.url, Quote(name, FREE, known=True, source="local"), window_tokens=9_000)
-
-
-Make = Callable[[Vendor], PricedModel]
-ALL: list[Make] = [anthropic, openai, compatible, ollama]
-BY_SDK: list[Make] = [anthropic, openai, compatible]
-
-
-def reply(model: PricedModel, request: ModelRequest = ASK) -> ModelReply:
-    async def run() -> ModelReply:
-        try:
-            return await model.call(request)
-        finally:
-            await model.close()
-
-    return asyncio.run(run())
-
-
-def failure(model: PricedModel, request: ModelRequest = ASK) -> ModelError:
-    with pytest.raises(ModelError) as caught:
-        reply(model, request)
-    assert KEY not in str(caught.value)
-    assert "\n" not in caught.value.message
-    return caught.value
 
 
 def claude_says(*content: dict[str, Any], stop: str = "end_turn") -> dict[str, Any]:
@@ -167,7 +130,8 @@ def test_the_anthropic_request(vendor: Vendor) -> None:
     assert asked.body == {
         "model": "claude-haiku-4-5",
         "max_tokens": 512,
-        "system": "You review.",
+        "stream": True,
+        "system": [{"type": "text", "text": "You review.", "cache_control": {"type": "ephemeral"}}],
         "messages": [{"role": "user", "content": "[ADMITTED] draft"}],
         "tools": [{"name": "emit_cmb", "description": "Emit one block.", "input_schema": SCHEMA}],
     }
@@ -197,6 +161,8 @@ def test_the_chat_request(make: Make, vendor: Vendor) -> None:
         ],
         "tools": [{"type": "function", "function": function}],
         "tool_choice": "auto",
+        "stream": True,
+        "stream_options": {"include_usage": True},
     }
 
 
@@ -230,7 +196,7 @@ def test_the_ollama_request(vendor: Vendor) -> None:
     vendor.will(text_answer(ollama))
     reply(ollama(vendor))
     asked = vendor.only_request()
-    assert (asked.method, asked.path, asked.body["stream"]) == ("POST", "/api/chat", False)
+    assert (asked.method, asked.path, asked.body["stream"]) == ("POST", "/api/chat", True)
     # 9,000 tokens of context rounded up to a step, not Ollama's own small default.
     assert asked.body["options"] == {"num_predict": 512, "num_ctx": 10_240}
     assert asked.body["tools"][0]["function"]["name"] == "emit_cmb"
@@ -244,66 +210,6 @@ def test_without_system_and_tools_neither_is_sent(make: Make, vendor: Vendor) ->
     body = vendor.only_request().body
     assert not {"system", "tools", "tool_choice"} & set(body)
     assert len(body["messages"]) == 1
-
-
-@pytest.mark.parametrize("make", ALL)
-@pytest.mark.parametrize(
-    ("status", "kind", "transient"),
-    [
-        (400, ModelErrorKind.REQUEST, False),
-        (401, ModelErrorKind.AUTH, False),
-        (403, ModelErrorKind.AUTH, False),
-        (404, ModelErrorKind.NOT_FOUND, False),
-        (408, ModelErrorKind.TIMEOUT, True),
-        (409, ModelErrorKind.OVERLOADED, True),
-        (422, ModelErrorKind.REQUEST, False),
-        (429, ModelErrorKind.RATE_LIMIT, True),
-        (500, ModelErrorKind.OVERLOADED, True),
-        (503, ModelErrorKind.OVERLOADED, True),
-        (529, ModelErrorKind.OVERLOADED, True),
-    ],
-)
-def test_a_failure_is_classified_and_asked_once(
-    make: Make, status: int, kind: ModelErrorKind, transient: bool, vendor: Vendor
-) -> None:
-    said = f"no: {KEY} is\n wrong"
-    vendor.will({"error": said} if make is ollama else {"error": {"message": said}}, status, retry_after="7")
-    if make is ollama:  # Ollama has no key to keep back
-        with pytest.raises(ModelError) as caught:
-            reply(make(vendor))
-        error = caught.value
-    else:
-        error = failure(make(vendor))
-        assert "no: *** is wrong" in error.message
-    assert (error.kind, error.transient, error.status, error.retry_after_s) == (kind, transient, status, 7.0)
-    assert error.code == f"model_{kind.value}"
-    vendor.only_request()
-
-
-@pytest.mark.parametrize("make", ALL)
-def test_no_answer_in_time(make: Make, vendor: Vendor) -> None:
-    vendor.will(SILENT)
-    error = failure(make(vendor), ModelRequest("", "hello", timeout_seconds=0.2))
-    assert (error.kind, error.transient) == (ModelErrorKind.TIMEOUT, True)
-    assert "within 0.2 s" in error.message
-
-
-@pytest.mark.parametrize("make", ALL)
-def test_nobody_there(make: Make) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        nobody = Vendor(port=taken.getsockname()[1])
-        error = failure(make(nobody))
-    assert (error.kind, error.transient) == (ModelErrorKind.CONNECTION, True)
-    assert "cannot reach" in error.message
-
-
-@pytest.mark.parametrize("make", ALL)
-@pytest.mark.parametrize("body", [b"<html>welcome</html>", b"[]", b"{}", b'{"choices": [], "content": 3}'])
-def test_a_success_that_is_none(make: Make, body: bytes, vendor: Vendor) -> None:
-    vendor.will(body)
-    error = failure(make(vendor))
-    assert (error.kind, error.transient) == (ModelErrorKind.PROTOCOL, False)
 
 
 @pytest.mark.parametrize("make", BY_SDK)
@@ -355,3 +261,121 @@ def test_the_models_an_ollama_holds(vendor: Vendor) -> None:
     assert models_at(vendor.url) is None
     vendor.will(b"hello")
     assert models_at(vendor.url) is None
+
+
+CALL = ToolCall("t1", "files__read", {"path": "a"}, '{"path": "a"}')
+SAID = ModelReply("let me look", (CALL,), Usage(), "tool_use", "m")
+ROUND = Round(SAID, (ToolAnswer("t1", "files__read", "quoted"),))
+REPAIR = Round(ModelReply("{", (), Usage(), "stop", "m"), (), "that was no JSON")
+
+
+def messages_after(make: Make, vendor: Vendor, *rounds: Round) -> list[dict[str, Any]]:
+    vendor.will(text_answer(make))
+    reply(make(vendor), replace(ASK, rounds=rounds))
+    asked: list[dict[str, Any]] = vendor.asked.pop().body["messages"]
+    return asked[1:] if asked[0]["role"] == "user" else asked[2:]
+
+
+def test_rounds_go_back_to_anthropic_as_it_wants_them(vendor: Vendor) -> None:
+    thought = {"type": "thinking", "thinking": "hm", "signature": "s"}
+    use = {"type": "tool_use", "id": "t1", "name": "files__read", "input": {"path": "a"}}
+    beyond = {**use, "id": "t99"}
+    carried = (thought, {"type": "text", "text": " "}, {"type": "text", "text": "look"}, use, beyond)
+    said, told = messages_after(anthropic, vendor, replace(ROUND, said=replace(SAID, carried=carried)))
+    assert said == {"role": "assistant", "content": [thought, {"type": "text", "text": "look"}, use]}
+    result = {"type": "tool_result", "tool_use_id": "t1", "content": "quoted"}
+    assert told == {"role": "user", "content": [{**result, "cache_control": {"type": "ephemeral"}}]}
+    refused = replace(ROUND, answers=(ToolAnswer("t1", "files__read", "no", failed=True),), remark="go on")
+    _, told = messages_after(anthropic, vendor, refused)
+    assert [part["type"] for part in told["content"]] == ["tool_result", "text"]
+    assert told["content"][0]["is_error"] is True
+    said, told = messages_after(anthropic, vendor, REPAIR)
+    assert said["content"] == [{"type": "text", "text": "{"}]
+    assert told["content"][0]["text"] == "that was no JSON"
+
+
+@pytest.mark.parametrize("make", [openai, compatible])
+def test_rounds_go_back_to_chat_completions_as_they_want_them(make: Make, vendor: Vendor) -> None:
+    function = {"name": "files__read", "arguments": '{"path": "a"}'}
+    said, told = messages_after(make, vendor, ROUND)
+    assert said == {
+        "role": "assistant",
+        "content": "let me look",
+        "tool_calls": [{"id": "t1", "type": "function", "function": function}],
+    }
+    assert told == {"role": "tool", "tool_call_id": "t1", "content": "quoted"}
+    said, told = messages_after(make, vendor, REPAIR)
+    assert (said["content"], told) == ("{", {"role": "user", "content": "that was no JSON"})
+
+
+def test_rounds_go_back_to_ollama_as_it_wants_them(vendor: Vendor) -> None:
+    said, told = messages_after(ollama, vendor, ROUND)
+    assert said["tool_calls"] == [{"function": {"name": "files__read", "arguments": {"path": "a"}}}]
+    assert told == {"role": "tool", "tool_name": "files__read", "content": "quoted"}
+    _, told = messages_after(ollama, vendor, REPAIR)
+    assert told == {"role": "user", "content": "that was no JSON"}
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_temperature_is_sent_where_it_was_said_and_only_there(make: Make, vendor: Vendor) -> None:
+    vendor.will(text_answer(make))
+    vendor.will(text_answer(make))
+    reply(make(vendor), replace(ASK, temperature=0.2))
+    reply(make(vendor))
+    bodies = [asked.body.get("options", asked.body) for asked in vendor.asked]
+    assert [body.get("temperature") for body in bodies] == [0.2, None]
+
+
+@pytest.mark.parametrize("make", [openai, compatible, ollama])
+def test_an_answer_may_be_asked_for_as_json(make: Make, vendor: Vendor) -> None:
+    vendor.will(text_answer(make))
+    reply(make(vendor), replace(ASK, tools=(), json_schema=SCHEMA))
+    body = vendor.only_request().body
+    assert body.get("response_format", body.get("format")) in ({"type": "json_object"}, SCHEMA)
+    assert "tools" not in body
+
+
+def test_a_server_that_cannot_stream_is_asked_without(vendor: Vendor) -> None:
+    for make, options in ((anthropic, Options(stream=False, cache=False)), (openai, Dialect(stream=False))):
+        vendor.will(text_answer(make))
+        reply(make(vendor, **{"options" if make is anthropic else "dialect": options}))
+        body = vendor.asked.pop().body
+        assert not {"stream", "stream_options"} & set(body)
+        assert "cache_control" not in json.dumps(body)
+    vendor.will(text_answer(compatible))
+    reply(compatible(vendor, dialect=Dialect(stream_usage=False)))
+    assert "stream_options" not in vendor.only_request().body
+
+
+def test_what_comes_from_the_cache_is_counted_and_costs_less(vendor: Vendor) -> None:
+    listed = quote("claude-haiku-4-5", {})
+    usage = {
+        "input_tokens": 100,
+        "cache_creation_input_tokens": 1_000,
+        "cache_read_input_tokens": 10_000,
+        "output_tokens": 10,
+    }
+    vendor.will({"content": [{"type": "text", "text": "hi"}], "usage": usage})
+    model = anthropic(vendor)
+    model.quote = listed
+    found = reply(model).usage
+    assert (found.input_tokens, found.cached_tokens, found.written_tokens) == (11_100, 10_000, 1_000)
+    assert found.cost_usd == pytest.approx((100 * 1.0 + 1_000 * 1.25 + 10_000 * 0.1 + 10 * 5.0) / 1e6)
+
+
+def test_tool_calls_of_a_careless_stream(vendor: Vendor) -> None:
+    """Some servers give every call the same index, or none, or whole arguments as an object."""
+
+    def call(call_id: str, arguments: Any, **index: int) -> dict[str, Any]:
+        return {
+            "tool_calls": [{"id": call_id, "function": {"name": call_id, "arguments": arguments}, **index}]
+        }
+
+    deltas = [
+        call("a", '{"n": 1}', index=0),
+        call("b", {"n": 2}, index=0),
+        {"tool_calls": [{"function": {}}]},
+    ]
+    vendor.will(Raw(chat_events(*deltas, stop="tool_calls")))
+    calls = reply(compatible(vendor)).tool_calls
+    assert [(each.name, each.arguments) for each in calls] == [("a", {"n": 1}), ("b", {"n": 2})]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from covey.model import ModelRequest, ToolSpec
+from covey.model import ModelReply, ModelRequest, Round, ToolAnswer, ToolCall, ToolSpec, Usage
 from covey.models.prices import FREE, PRICES_DATE, quote
 from covey.settings import ADAPTERS, Price
 
@@ -84,3 +85,45 @@ def test_every_default_model_has_a_known_price() -> None:
             assert quote(facts.model, {}).known, facts.model
     assert re.fullmatch(r"20\d\d-\d\d", PRICES_DATE)
     assert Price(0.0, 0.0) == FREE
+
+
+@pytest.mark.parametrize(
+    ("model", "cached", "written"),
+    [
+        ("claude-haiku-4-5", 0.1, 1.25),
+        ("gpt-5.6-luna", 0.02, 0.25),
+        ("gpt-5.4", 0.25, 2.5),
+        ("gpt-4.1", 0.5, 2.0),
+        ("gpt-4o", 1.25, 2.5),
+        ("o3", 0.5, 2.0),
+        ("mistral-small", 0.1, 0.1),
+    ],
+)
+def test_the_table_knows_what_cached_input_costs(model: str, cached: float, written: float) -> None:
+    found = quote(model, {})
+    read = found.usage(100_000, 0, cached_tokens=100_000)
+    filled = found.usage(100_000, 0, written_tokens=100_000)
+    assert read.cost_usd == pytest.approx(cached / 10)
+    assert filled.cost_usd == pytest.approx(written / 10)
+    assert found.usage(100_000, 0).cost_usd == pytest.approx(found.price.input / 10)
+    # What a vendor claims beyond its own total is not believed.
+    assert found.usage(100, 0, 500, 500) == found.usage(100, 0, 100, 0)
+
+
+def test_an_own_price_may_name_the_cache_and_never_undercounts_a_known_surcharge() -> None:
+    own = {"claude-x": Price(1.0, 1.0), "claude-y": Price(1.0, 1.0, cached=0.2, written=3.0)}
+    assert quote("claude-x", own).usage(10**6, 0, 10**6).cost_usd == pytest.approx(1.0)
+    assert quote("claude-x", own).usage(10**6, 0, 0, 10**6).cost_usd == pytest.approx(1.25)
+    assert quote("claude-y", own).usage(10**6, 0, 10**6).cost_usd == pytest.approx(0.2)
+    assert quote("claude-y", own).usage(10**6, 0, 0, 10**6).cost_usd == pytest.approx(3.0)
+
+
+def test_a_reserve_covers_a_filled_cache_and_the_rounds_so_far() -> None:
+    found = quote("claude-haiku-4-5", {})
+    plain = ModelRequest("s" * 4_000, "u", max_tokens=1)
+    tokens = 4_001 // 2 + 600
+    assert found.reserve_usd(plain) == pytest.approx((tokens * 1.25 + 5.0) / 1e6)
+    said = ModelReply("", (ToolCall("1", "t", {}, "r" * 1_000),), Usage(), "tool_use", "m")
+    longer = replace(plain, rounds=(Round(said, (ToolAnswer("1", "t", "a" * 3_000),), "x"),))
+    more = found.reserve_usd(longer) - found.reserve_usd(plain)
+    assert more == pytest.approx(2_001 * 1.25 / 1e6)

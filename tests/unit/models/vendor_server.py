@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections import deque
@@ -51,6 +52,21 @@ SILENT = object()
 """An answer that never comes: the request is held until the vendor closes."""
 
 
+@dataclass(frozen=True)
+class Raw:
+    """An answer byte by byte: its pieces in chunked transfer, and how it ends.
+
+    `end` is `whole` (properly), `cut` (the connection goes away) or `hang` (nothing more comes).
+    `length` declares a body of that size in place of chunks.
+    """
+
+    pieces: tuple[bytes, ...] = ()
+    end: str = "whole"
+    kind: str = "text/event-stream"
+    length: int | None = None
+    no_answer: bool = False
+
+
 @contextmanager
 def vendor_server() -> Iterator[Vendor]:
     """Run a vendor until the block ends."""
@@ -69,6 +85,9 @@ def vendor_server() -> Iterator[Vendor]:
             if body is SILENT:
                 vendor.hold.wait(30)
                 return
+            if isinstance(body, Raw):
+                self.raw(status, body)
+                return
             sent = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
@@ -77,6 +96,28 @@ def vendor_server() -> Iterator[Vendor]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(sent)
+
+        def raw(self, status: int, body: Raw) -> None:
+            self.close_connection = True
+            if body.no_answer:
+                return
+            self.protocol_version = "HTTP/1.1"
+            self.send_response(status)
+            self.send_header("content-type", body.kind)
+            if body.length is None:
+                self.send_header("transfer-encoding", "chunked")
+            else:
+                self.send_header("content-length", str(body.length))
+            self.end_headers()
+            with contextlib.suppress(OSError):  # who has heard enough hangs up
+                for piece in body.pieces:
+                    framed = b"%x\r\n%b\r\n" % (len(piece), piece)
+                    self.wfile.write(piece if body.length is not None else framed)
+                    self.wfile.flush()
+                if body.end == "hang":
+                    vendor.hold.wait(30)
+                elif body.end == "whole" and body.length is None:
+                    self.wfile.write(b"0\r\n\r\n")
 
         do_POST = do_GET = answer  # noqa: N815 - the names http.server calls
 
