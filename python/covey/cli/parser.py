@@ -11,15 +11,21 @@ from typing import Any, NoReturn
 from covey.errors import UsageError
 
 
+def nearest(word: str, known: Sequence[str]) -> str | None:
+    """Return the known word that a mistyped one was most likely meant to be, or None."""
+    import difflib
+
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return near[0] if near else None
+
+
 class UnknownWord(UsageError):  # noqa: N818 (said to a person; its base says that it is an error)
     """A command or flag that does not exist."""
 
     def __init__(self, kind: str, word: str, known: Sequence[str], otherwise: str) -> None:
         """Name the word, and the known one nearest to it where one is near."""
-        import difflib
-
-        near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-        hint = f"did you mean {near[0]}?" if near else otherwise
+        near = nearest(word, known)
+        hint = otherwise if near is None else f"did you mean {near}?"
         super().__init__(
             f"unknown {kind}: {word}", code=f"unknown_{kind.lstrip('-').replace('-', '_')}", hint=hint
         )
@@ -53,11 +59,18 @@ class Parser(argparse.ArgumentParser):
         self._refuse_unknown(flags)
         # Flags may stand between words: `recall writer --limit 3 release notes`. After `--` there are none,
         # and argparse's reader of mixed lines does not know `--`.
-        read = self.parse_known_args if "--" in words else self.parse_known_intermixed_args
-        arguments, extra = read(self._joined(words))
+        if "--" in words:
+            arguments, extra = self.parse_known_args(self._flags_first(self._joined(words)))
+        else:
+            arguments, extra = self.parse_known_intermixed_args(self._joined(words))
         if extra:
             raise UsageError(f"unexpected argument: {extra[0]}")
         return arguments
+
+    @property
+    def actions(self) -> Sequence[argparse.Action]:
+        """Return every flag and place there is, in the order they were declared."""
+        return tuple(self._actions)
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print."""
@@ -80,6 +93,18 @@ class Parser(argparse.ArgumentParser):
             name = word.partition("=")[0]
             if name.startswith("--") and " " not in name and name not in known:
                 raise UnknownWord("flag", name, list(known), f"{self.prog} --help lists its flags")
+
+    def _flags_first(self, words: Sequence[str]) -> list[str]:
+        """Put the flags before all other words: argparse gives up on words that flags divide."""
+        end = list(words).index("--")
+        flags: list[str] = []
+        places: list[str] = []
+        waiting = False
+        for word in words[:end]:
+            action = self._option_string_actions.get(word.partition("=")[0])
+            (flags if waiting or action is not None else places).append(word)
+            waiting = action is not None and not waiting and action.nargs != 0 and "=" not in word
+        return [*flags, "--", *places, *words[end + 1 :]]
 
     def _joined(self, words: Sequence[str]) -> list[str]:
         """Let `--focus -5` and `--focus -maybe` mean what they look like; argparse alone refuses them."""

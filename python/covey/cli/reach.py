@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from covey.cli.parser import nearest
 from covey.errors import NotRunningError, UsageError
 from covey.net.ipc.client import IpcClient
 from covey.system.home import Home
@@ -38,7 +39,9 @@ def not_running(home: Home, name: str) -> NotRunningError:
     """Build the error for a peer that does not run."""
     others = running(home)
     if others:
-        hint = f"running on this machine: {', '.join(others)}"
+        near = nearest(name, others)
+        guess = "" if near is None else f"did you mean {near}?\n"
+        hint = f"{guess}running on this machine: {', '.join(others)}"
     else:
         hint = "no peer runs on this machine\nstart one: covey run --config <agent.toml>, or covey listen"
     return NotRunningError(f'no running peer named "{name}": looked at {home.socket_path(name)}', hint=hint)
@@ -98,11 +101,13 @@ def ask_or_read(
 
 def _read_offline(home: Home, name: str, read: Callable[[Memory], dict[str, Any]]) -> dict[str, Any]:
     if not home.store_path(name).exists():
-        known = ", ".join(home.peers()) or "none"
+        known = home.peers()
+        near = nearest(name, known)
+        guess = "" if near is None else f"did you mean {near}?\n"
         raise NotRunningError(
             f'no peer named "{name}": looked at {home.socket_path(name)} and {home.store_path(name)}',
             code="unknown_peer",
-            hint=f"peers of this machine: {known}",
+            hint=f"{guess}peers of this machine: {', '.join(known) or 'none'}",
         )
     from covey.cli.peer import stored_memory
 

@@ -79,6 +79,11 @@ def test_after_two_dashes_everything_is_a_word() -> None:
     assert read("--focus", "x", "--", "--help", "--nope").words == ["--help", "--nope"]
 
 
+def test_flags_may_stand_between_words_before_two_dashes_too() -> None:
+    found = read("one", "--focus", "x", "--parent=p", "two", "--", "--focus", "y")
+    assert (found.words, found.focus, found.parent) == (["one", "two", "--focus", "y"], "x", ["p"])
+
+
 def test_flags_are_never_abbreviated() -> None:
     with pytest.raises(UnknownWord, match="unknown flag: --foc"):
         read("--foc", "x")
