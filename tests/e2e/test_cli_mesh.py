@@ -269,6 +269,13 @@ def test_a_trace_is_a_tree_from_the_peer_and_from_its_store(covey: Program) -> N
         ]
     )
     assert (missing.code, "no such block here" in missing.err) == (1, True)
+    drawn = covey("trace", "ann", end, "--mermaid").out.splitlines()
+    assert drawn[0] == "flowchart BT"
+    assert drawn[1] == f'  n0["ann  {end[:16]}<br/>focus: both together"]'
+    assert sum("-->" in line for line in drawn) == 4
+    assert covey("trace", "ann", end, "--dot").out.startswith("digraph lineage {\n")
+    both = covey("trace", "ann", end, "--dot", "--json")
+    assert (both.code, both.json["error"]["message"]) == (2, "one form at a time: --dot, --mermaid or --json")
     assert "(older ancestors are not shown" in covey("trace", "ann", end, "--depth", "1").out
 
 

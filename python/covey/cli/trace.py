@@ -10,10 +10,11 @@ from covey.cli.blocks import short_key
 from covey.cli.console import Console, printable
 from covey.cli.parser import Parser, whole
 from covey.cli.reach import ask_or_read
+from covey.errors import UsageError
 from covey.limits import IPC_TRACE_DEPTH
 from covey.system.home import Home
 
-EXAMPLE: Final = "covey trace writer cmb-5e41…"
+EXAMPLE: Final = "covey trace writer cmb-5e41… --mermaid"
 
 
 def configure(parser: Parser) -> None:
@@ -23,11 +24,15 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "--depth", type=whole(1, IPC_TRACE_DEPTH), default=20, metavar="N", help="generations (default 20)"
     )
+    parser.add_argument("--dot", action="store_true", help="as a graph for Graphviz: … --dot | dot -Tsvg")
+    parser.add_argument("--mermaid", action="store_true", help="as a graph for Mermaid, as Markdown shows it")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Ask the peer, or read its store when it does not run."""
     key, depth = arguments.key, arguments.depth
+    if arguments.dot + arguments.mermaid + arguments.json > 1:
+        raise UsageError("one form at a time: --dot, --mermaid or --json")
 
     def read(memory: Any) -> dict[str, Any]:
         from covey.runtime.answers import trace
@@ -37,8 +42,16 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     found = ask_or_read(
         Home.resolve(console.env), arguments.peer, "trace", {"key": key, "depth": depth}, read
     )
-    console.result({"peer": arguments.peer, **found}, "\n".join(tree(console, found)))
+    console.result({"peer": arguments.peer, **found}, "\n".join(_drawn(arguments, console, found)))
     return 0
+
+
+def _drawn(arguments: argparse.Namespace, console: Console, found: Mapping[str, Any]) -> Iterator[str]:
+    if arguments.dot or arguments.mermaid:
+        from covey.cli.lineage import dot, graph_of, mermaid
+
+        return (dot if arguments.dot else mermaid)(graph_of(found))
+    return tree(console, found)
 
 
 def tree(console: Console, found: Mapping[str, Any]) -> Iterator[str]:
