@@ -83,6 +83,16 @@ DRAIN_SECONDS: Final = 2.0  # a stopping peer waits this long for stores and rec
 SHUTDOWN_SECONDS: Final = 5.0  # and its shell this long for the engine to say it has stopped
 GOODBYE_SECONDS: Final = 1.0  # and this long for the last bytes to leave a socket
 
+# --- membership ------------------------------------------------------------------------------------------
+MEMBERS: Final = 4_096  # members remembered, and pieces of news about them: some 4 MB with the longest lines
+MEMBER_META_BYTES: Final = 1_024  # one member's line about itself: sixteen of them and more fit any frame
+MEMBER_CLAIMS: Final = 64  # of one frame: 100 KB at the very most, each verified only where it is news
+MEMBER_PIGGYBACK: Final = 8  # of them that ride on a probe: what a period costs stays about 2 KB
+MEMBER_ERRANDS: Final = 256  # probes under way for others: a flood of asks gets nacks
+MEMBER_FORGET_SECONDS: Final = 3_600.0  # who is gone is remembered this long, so that old news stays old
+MEMBER_INCARNATION: Final = 9_007_199_254_740_991  # the largest integer that every JSON reader keeps
+MEMBER_SEQUENCE: Final = 9_007_199_254_740_991  # the same
+
 # --- relay -----------------------------------------------------------------------------------------------
 RELAY_AUTH_SECONDS: Final = 10.0  # MMP 2.0 §4.4.1: a client that has not said who it is by then is closed
 RELAY_PING_SECONDS: Final = 10.0  # MMP 2.0 §4.4.5: the recommended interval

@@ -9,6 +9,7 @@ import re
 from dataclasses import asdict, dataclass
 
 from covey.model import Block, Delivery, Judgement, PeerSend, PeerView
+from covey.proto.membership.news import MemberJoined, MemberLeft, MemberSuspected
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,19 @@ class SendSettled:
     send: PeerSend
 
 
-News = PeerJoined | PeerLeft | PeerSlow | Judged | Delivered | MoodHeard | Emitted | SendSettled
+News = (
+    PeerJoined
+    | PeerLeft
+    | PeerSlow
+    | MemberJoined
+    | MemberSuspected
+    | MemberLeft
+    | Judged
+    | Delivered
+    | MoodHeard
+    | Emitted
+    | SendSettled
+)
 
 _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 

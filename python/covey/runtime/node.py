@@ -150,6 +150,8 @@ class Node:
         """
         if self._loop is None:
             return
+        for name, plugin in self._plugins.items():  # first: some say goodbye on sessions that still stand
+            await self._quietly(plugin.stop(), f"extension.{name}")
         self._feed(fx.Shutdown())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), limits.SHUTDOWN_SECONDS)
@@ -158,8 +160,6 @@ class Node:
         for source in self._discovery:
             await self._quietly(source.stop(), f"discovery.{source.label}")
         await self._relays.stop()
-        for name, plugin in self._plugins.items():
-            await self._quietly(plugin.stop(), f"extension.{name}")
         await self._transport.stop()
         await self._store.drain()
         if self._timer is not None:

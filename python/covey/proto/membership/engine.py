@@ -1,0 +1,432 @@
+"""The membership engine: probes, suspicion, and the news of both (SWIM with Lifeguard), sans-IO.
+
+Once a period one member is probed; silence is checked through other members before anybody is suspected; a
+suspect has time to speak up; what is learned rides on the frames that go anyway. Two departures from the
+papers, because a peer may lie: only a member itself says that it lives or leaves, under its signature, and an
+accusation, `dead` included, only begins or hastens our own suspicion, which our own probe of the member ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from covey import _core, limits
+from covey.proto.effects import Notify
+from covey.proto.membership import frames, views
+from covey.proto.membership.claims import Accusation, BadClaimError, Claim, Self
+from covey.proto.membership.gossip import Gossip
+from covey.proto.membership.members import Member, Members
+from covey.proto.membership.news import MemberJoined, MemberLeft, MemberSuspected
+from covey.proto.membership.options import FRAME_TYPE, STATEMENT, TOKEN, MembershipOptions
+from covey.proto.membership.probing import Probe, Probes
+from covey.proto.membership.suspicion import Health, suspicion
+
+if TYPE_CHECKING:
+    from covey.proto.extension import ExtensionHost
+    from covey.proto.link import Peer
+    from covey.proto.turn import Turn
+
+
+class Membership:
+    """One node's view of who is there. An `Extension`.
+
+    Args:
+        identity: Signs this node's own word.
+        options: The times.
+        meta: One line of JSON about this node that every member hears, at most `MEMBER_META_BYTES`.
+    """
+
+    def __init__(
+        self, identity: _core.Identity, options: MembershipOptions | None = None, meta: str = "{}"
+    ) -> None:
+        self.name = "member"
+        self.token: str | None = TOKEN
+        self.frames = frozenset({FRAME_TYPE})
+        self.options = options or MembershipOptions()
+        self.health = Health(self.options.health_most)
+        self.members = Members(self._signed)
+        self._identity = identity
+        self._meta = meta
+        self._probes = Probes()
+        self._gossip = Gossip(self.options.gossip_factor)
+        self._queue: list[str] = []
+        self._rounds = 0
+        self._own: Self | None = None
+        self._leaving = False
+        self._expected = 0.0
+        self._host: ExtensionHost
+
+    def attach(self, host: ExtensionHost) -> None:
+        """Take what to act through."""
+        self._host = host
+
+    # --- what the node tells --------------------------------------------------------------------
+
+    def started(self, turn: Turn) -> None:
+        """Begin with an incarnation past any of an earlier life: the wall clock, in milliseconds."""
+        self._speak(turn.now.wall_ms, turn)
+        self._arm(turn)
+
+    def joined(self, peer: Peer, turn: Turn) -> None:
+        """Exchange everything that is known with a peer that has just come."""
+        self._sync(peer.node_id, turn)
+
+    def left(self, peer: Peer, turn: Turn) -> None:
+        """A session is gone: its member is looked at now, not when its turn comes."""
+        member = self.members.get(peer.node_id)
+        if member is not None and member.here:
+            self._probe(member, turn)
+
+    def told(self, what: object, turn: Turn) -> None:
+        """Take a wish of the shell: `Say` a new meta line, or `Leave`."""
+        if isinstance(what, views.Say):
+            if len(what.meta.encode()) > limits.MEMBER_META_BYTES:
+                turn.count("members.meta.too_long")
+                turn.log("warn", "member-meta-too-long", bytes=len(what.meta.encode()))
+                return
+            self._meta = what.meta
+            self._speak(self._incarnation + 1, turn)
+        elif isinstance(what, views.Leave):
+            self._leaving = True
+            self._speak(self._incarnation, turn, left=True)
+            for peer in self._host.peers():
+                self._send(peer.node_id, "news", turn)
+
+    def heard(self, peer: Peer, kind: str, frame: bytes, turn: Turn) -> None:
+        """Read a frame: first its news, then what it asks."""
+        try:
+            read = frames.read(frame)
+        except BadClaimError as error:
+            turn.count(f"frames.refused.{kind}")
+            turn.log("warn", "member-frame-refused", peer=peer.name, reason=str(error))
+            return
+        for claim in read.claims:
+            self._hear(claim, turn)
+        if read.op == "probe":
+            self._send(peer.node_id, "ack", turn, seq=read.seq)
+        elif read.op == "ack":
+            self._acked(peer.node_id, read.seq, turn)
+        elif read.op == "ask":
+            self._asked(peer.node_id, read.seq, read.target, turn)
+        elif read.op == "nack":
+            self._declined(peer.node_id, read.seq, turn)
+
+    def due(self, whom: str, turn: Turn) -> None:
+        """Act on a deadline."""
+        what, _, rest = whom.partition(":")
+        if what == "period":
+            self._period(turn)
+        elif what == "direct":
+            self._unanswered(int(rest), turn)
+        elif what == "probe":
+            self._failed(int(rest), turn)
+        elif what == "errand":
+            self._errand_over(int(rest), turn)
+        elif what == "suspect":
+            self._given_up(rest, turn)
+
+    def view(self, now: float) -> list[views.MemberView]:
+        """Return every remembered member, by nodeId."""
+        return [views.view_of(member, now) for member in self.members.all()]
+
+    # --- our own word ---------------------------------------------------------------------------
+
+    @property
+    def _incarnation(self) -> int:
+        return self._own.incarnation if self._own is not None else 0
+
+    def _speak(self, incarnation: int, turn: Turn, *, left: bool = False) -> None:
+        """Say, signed, that we are here (or leave) in this incarnation."""
+        unsigned = Self(
+            self._identity.node_id,
+            min(incarnation, limits.MEMBER_INCARNATION),
+            self._identity.name,
+            self._meta,
+            self._identity.public_key,
+            b"",
+            left=left,
+        )
+        signature = self._identity.sign_statement(STATEMENT, unsigned.body())
+        self._own = replace(unsigned, signature=signature)
+        self._gossip.add(self._own)
+        turn.count("members.spoken")
+
+    def _signed(self, said: Self) -> bool:
+        peer = self._host.peer(said.node_id)
+        return (peer is None or peer.public_key == said.public_key) and self._holds(said)
+
+    @staticmethod
+    def _holds(said: Self) -> bool:
+        try:
+            _core.verify_statement(STATEMENT, said.body(), said.signature, said.public_key)
+        except _core.CoreError:
+            return False
+        return True
+
+    # --- news -----------------------------------------------------------------------------------
+
+    def _hear(self, claim: Claim, turn: Turn) -> None:
+        if claim.node_id == self._identity.node_id:
+            self._heard_of_us(claim, turn)
+        elif isinstance(claim, Self):
+            self._heard_word(claim, turn)
+        else:
+            self._accused(claim, turn)
+
+    def _heard_of_us(self, claim: Claim, turn: Turn) -> None:
+        """Refute what is said of us, and go past what an earlier life of ours said last.
+
+        An accusation of an incarnation that was never ours is nobody's business; only our own signature
+        makes us go further, so that nobody can drive the number to its end.
+        """
+        if self._leaving or claim.incarnation < self._incarnation or claim == self._own:
+            return
+        if isinstance(claim, Accusation):
+            if claim.incarnation != self._incarnation:
+                turn.count("members.accused_unknown_incarnation")
+                return
+            self.health.worse()
+            turn.count("members.refuted")
+        elif claim.public_key != self._identity.public_key or not self._holds(claim):
+            turn.count("members.word.forged")
+            return
+        self._speak(claim.incarnation + 1, turn)
+
+    def _heard_word(self, said: Self, turn: Turn) -> None:
+        before = self.members.get(said.node_id)
+        was_suspect = before is not None and before.state == "suspect"
+        outcome = self.members.hear(said, turn.now.monotonic)
+        turn.count(f"members.word.{outcome}")
+        if outcome == "forged":
+            turn.log(
+                "warn",
+                "member-word-refused",
+                node_id=said.node_id,
+                reason="its signature or key does not hold",
+            )
+        if outcome in ("stale", "forged", "full"):
+            return
+        self._gossip.add(said)
+        if was_suspect:
+            self._host.cancel(f"suspect:{said.node_id}")
+        if outcome == "joined":
+            turn.add(Notify(MemberJoined(said.node_id, said.name, said.incarnation)))
+        elif outcome == "left":
+            turn.add(Notify(MemberLeft(said.node_id, said.name, said.incarnation, "left")))
+
+    def _accused(self, claim: Accusation, turn: Turn) -> None:
+        """Weigh an accusation: it begins a suspicion, or hastens one; our own probe may end it."""
+        member = self.members.get(claim.node_id)
+        if member is None or not member.here or claim.incarnation < member.said.incarnation:
+            return
+        if claim.incarnation > member.said.incarnation:
+            turn.count("members.accused_unknown_incarnation")
+            return
+        if member.state != "suspect" or member.suspicion is None:
+            self._suspect(member, claim, turn)
+            self._probe(member, turn)
+        elif member.suspicion.accuse(claim.accuser):
+            self._gossip.add(claim)
+            self._host.timer(f"suspect:{claim.node_id}", member.suspicion.deadline())
+
+    def _suspect(self, member: Member, claim: Accusation, turn: Turn) -> None:
+        now = turn.now.monotonic
+        self.members.settle(member, "suspect", now)
+        member.suspicion = suspicion(claim.accuser, now, len(self.members.here()) + 1, self.options)
+        self._host.timer(f"suspect:{member.node_id}", member.suspicion.deadline())
+        self._gossip.add(claim)
+        turn.count("members.suspected")
+        turn.add(Notify(MemberSuspected(member.node_id, member.said.name, member.said.incarnation)))
+
+    def _given_up(self, node_id: str, turn: Turn) -> None:
+        """Take a suspect that did not speak up for dead."""
+        member = self.members.get(node_id)
+        if member is None or member.state != "suspect":
+            return
+        if self._late(turn):  # we slept: what it said meanwhile is still to be read
+            self._host.timer(f"suspect:{node_id}", turn.now.monotonic + self.options.period)
+            return
+        self.members.settle(member, "dead", turn.now.monotonic)
+        self._gossip.add(self._accusation("dead", member))
+        turn.count("members.failed")
+        turn.log("info", "member-failed", node_id=node_id, name=member.said.name)
+        turn.add(Notify(MemberLeft(node_id, member.said.name, member.said.incarnation, "failed")))
+
+    # --- probing --------------------------------------------------------------------------------
+
+    def _period(self, turn: Turn) -> None:
+        if self._late(turn):
+            self.health.worse()
+            turn.count("members.own_clock_late")
+        self.members.forget(turn.now.monotonic - limits.MEMBER_FORGET_SECONDS)
+        target = self._next(turn)
+        if target is not None:
+            self._probe(target, turn)
+        self._rounds += 1
+        if self._rounds % max(1, round(self.options.sync_period / self.options.period)) == 0:
+            self._sync_one(turn)
+        self._arm(turn)
+
+    def _arm(self, turn: Turn) -> None:
+        wait = (
+            self.health.stretch(self.options.period) if self._rounds else self.options.period * turn.jitter()
+        )
+        self._expected = turn.now.monotonic + wait
+        self._host.timer("period:", self._expected)
+
+    def _late(self, turn: Turn) -> bool:
+        """Tell whether our own clock is well past what was due: this process was stopped or starved."""
+        return turn.now.monotonic > self._expected + 2 * self.options.period
+
+    def _next(self, turn: Turn) -> Member | None:
+        """Return whom to probe now: everybody once, in an order nobody can foresee, then again."""
+        busy = self._probes.targets()
+        for _ in range(2):
+            while self._queue:
+                member = self.members.get(self._queue.pop())
+                if member is not None and member.here and member.node_id not in busy:
+                    return member
+            salt = turn.draw()
+            self._queue = sorted((m.node_id for m in self.members.here()), key=lambda n: _shuffled(salt, n))
+        return None
+
+    def _probe(self, member: Member, turn: Turn) -> None:
+        """Ask a member directly, or through helpers where no session leads to it."""
+        if member.node_id in self._probes.targets():
+            return
+        now = turn.now.monotonic
+        period = self.health.stretch(self.options.period)
+        probe = self._probes.begin(member.node_id)
+        self._host.timer(f"probe:{probe.seq}", now + max(period, 2 * self._timeout))
+        turn.count("members.probes")
+        if self._send(member.node_id, "probe", turn, seq=probe.seq):
+            self._host.timer(f"direct:{probe.seq}", now + self._timeout)
+        else:
+            self._ask(probe, turn)
+
+    @property
+    def _timeout(self) -> float:
+        return self.health.stretch(self.options.probe_timeout)
+
+    def _unanswered(self, seq: int, turn: Turn) -> None:
+        probe = self._probes.own.get(seq)
+        if probe is not None:
+            turn.count("members.probes.unanswered")
+            self._ask(probe, turn)
+
+    def _ask(self, probe: Probe, turn: Turn) -> None:
+        """Ask helpers that nobody can foresee to probe the target too."""
+        salt = turn.draw()
+        others = [peer.node_id for peer in self._host.peers() if peer.node_id != probe.target]
+        helpers = sorted(others, key=lambda node_id: _shuffled(salt, node_id))[: self.options.helpers]
+        sent = [h for h in helpers if self._send(h, "ask", turn, seq=probe.seq, target=probe.target)]
+        probe.asked = frozenset(sent)
+
+    def _acked(self, by: str, seq: int, turn: Turn) -> None:
+        probe = self._probes.own.get(seq)
+        if probe is not None and (by == probe.target or by in probe.asked):
+            self._end_probe(probe)
+            self.health.better()
+            self._lives(probe.target, turn, direct=by == probe.target)
+            return
+        errand = self._probes.errands.get(seq)
+        if errand is not None and by == errand.target:
+            del self._probes.errands[seq]
+            self._host.cancel(f"errand:{seq}")
+            self._send(errand.asker, "ack", turn, seq=errand.their_seq)
+
+    def _lives(self, node_id: str, turn: Turn, *, direct: bool) -> None:
+        """End our suspicion of a member that answered; a helper's word counts where no session leads there."""
+        member = self.members.get(node_id)
+        if member is None or member.state != "suspect" or not (direct or self._host.peer(node_id) is None):
+            return
+        self._host.cancel(f"suspect:{node_id}")
+        self._gossip.drop(node_id)
+        self.members.settle(member, "alive", turn.now.monotonic)
+        turn.count("members.cleared")
+
+    def _declined(self, by: str, seq: int, turn: Turn) -> None:
+        """A helper is well and the target is silent to it too; once all say so, waiting longer tells nothing."""
+        probe = self._probes.own.get(seq)
+        if probe is not None and by in probe.asked:
+            probe.declined.add(by)
+            if probe.declined == probe.asked and len(probe.asked) == self.options.helpers:
+                self._failed(seq, turn)
+
+    def _failed(self, seq: int, turn: Turn) -> None:
+        """A probe's time is over: suspect its target, unless the fault may be ours."""
+        probe = self._probes.own.get(seq)
+        if probe is None:
+            return
+        if self._late(turn):  # we slept: its answer is still to be read
+            self._host.timer(f"probe:{seq}", turn.now.monotonic + self.options.period)
+            return
+        self._end_probe(probe)
+        silent = len(probe.asked) - len(probe.declined)
+        self.health.worse(1 + silent if probe.asked else 1)
+        member = self.members.get(probe.target)
+        if member is not None and member.here:
+            self._accused(self._accusation("suspect", member), turn)
+
+    def _accusation(self, word: Literal["suspect", "dead"], member: Member) -> Accusation:
+        return Accusation(word, member.node_id, member.said.incarnation, self._identity.node_id)
+
+    def _end_probe(self, probe: Probe) -> None:
+        self._probes.own.pop(probe.seq, None)
+        self._host.cancel(f"direct:{probe.seq}")
+        self._host.cancel(f"probe:{probe.seq}")
+
+    def _asked(self, asker: str, seq: int, target: str, turn: Turn) -> None:
+        """Probe a member for somebody else; a nack where there is no way to it."""
+        errand = self._probes.run_for(asker, seq, target) if self._host.peer(target) is not None else None
+        if errand is None or not self._send(target, "probe", turn, seq=errand):
+            if errand is not None:
+                del self._probes.errands[errand]
+            self._send(asker, "nack", turn, seq=seq)
+            return
+        self._host.timer(f"errand:{errand}", turn.now.monotonic + self.options.probe_timeout)
+
+    def _errand_over(self, seq: int, turn: Turn) -> None:
+        errand = self._probes.errands.pop(seq, None)
+        if errand is not None:
+            self._send(errand.asker, "nack", turn, seq=errand.their_seq)
+
+    # --- sending --------------------------------------------------------------------------------
+
+    def _send(self, node_id: str, op: frames.Op, turn: Turn, *, seq: int = 0, target: str = "") -> bool:
+        """Send one frame with the news that has been told least.
+
+        A suspect hears first that it is one, and its own last word: a later life of it must go past that.
+        """
+        claims = self._gossip.take(len(self.members.here()) + 1)
+        member = self.members.get(node_id)
+        if member is not None and member.state in ("suspect", "dead"):
+            about = (member.said, self._accusation("suspect", member))
+            claims = [*about, *(claim for claim in claims if claim.node_id != node_id)]
+        return self._host.send(node_id, frames.write(op, claims, seq=seq, target=target), turn)
+
+    def _sync(self, node_id: str, turn: Turn) -> None:
+        """Tell one peer everything, in frames of bounded size."""
+        known: list[Claim] = [] if self._own is None else [self._own]
+        for member in self.members.all():
+            known.append(self._accusation("dead", member) if member.state == "dead" else member.said)
+        for part in _parts(known, limits.MEMBER_CLAIMS):
+            self._host.send(node_id, frames.write("news", part), turn)
+
+    def _sync_one(self, turn: Turn) -> None:
+        """Tell one peer everything, so that what every piece of gossip missed still arrives."""
+        peers = self._host.peers()
+        if peers:
+            salt = turn.draw()
+            self._sync(min(peers, key=lambda peer: _shuffled(salt, peer.node_id)).node_id, turn)
+
+
+def _shuffled(salt: bytes, node_id: str) -> bytes:
+    return hashlib.sha256(salt + node_id.encode()).digest()
+
+
+def _parts(claims: Sequence[Claim], size: int) -> list[Sequence[Claim]]:
+    return [claims[start : start + size] for start in range(0, len(claims), size)]

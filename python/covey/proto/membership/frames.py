@@ -1,0 +1,73 @@
+"""The one frame of membership: an operation, and the news that rides on it.
+
+    {"type": "x-covey-member", "op": "probe" | "ack" | "ask" | "nack" | "news", "seq": n, "target": nodeId,
+     "claims": [claim, …]}
+
+`probe` asks for an `ack` of the same `seq`; `ask` asks the receiver to probe `target` and to answer `ack` or
+`nack`; `news` only carries claims. `seq` is absent from `news`, `target` present in `ask` alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from covey import limits
+from covey.proto.membership.claims import BadClaimError, Claim, parse
+from covey.proto.membership.options import FRAME_TYPE
+
+Op = Literal["probe", "ack", "ask", "nack", "news"]
+_OPS: dict[str, Op] = {"probe": "probe", "ack": "ack", "ask": "ask", "nack": "nack", "news": "news"}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame, read."""
+
+    op: Op
+    seq: int
+    target: str
+    claims: tuple[Claim, ...]
+
+
+def write(op: Op, claims: Sequence[Claim] = (), *, seq: int = 0, target: str = "") -> bytes:
+    """Return the bytes of one frame."""
+    frame: dict[str, object] = {"type": FRAME_TYPE, "op": op}
+    if op != "news":
+        frame["seq"] = seq
+    if target:
+        frame["target"] = target
+    frame["claims"] = [claim.wire() for claim in claims]
+    return json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def read(raw: bytes) -> Frame:
+    """Read one frame of a peer.
+
+    Raises:
+        BadClaimError: Its shape, or a claim in it, is not as described; nothing of it was used.
+    """
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise BadClaimError("json") from error
+    op = _OPS.get(value.get("op")) if isinstance(value, dict) and isinstance(value.get("op"), str) else None
+    if op is None:
+        raise BadClaimError("op")
+    members = (
+        {"type", "op", "claims"}
+        | ({"seq"} if op != "news" else set())
+        | ({"target"} if op == "ask" else set())
+    )
+    if set(value) != members:
+        raise BadClaimError("members")
+    seq, target, claims = value.get("seq", 0), value.get("target", ""), value["claims"]
+    if type(seq) is not int or not 0 <= seq <= limits.MEMBER_SEQUENCE:
+        raise BadClaimError("seq")
+    if not isinstance(target, str) or (op == "ask" and len(target) != 36):
+        raise BadClaimError("target")
+    if not isinstance(claims, list) or len(claims) > limits.MEMBER_CLAIMS:
+        raise BadClaimError("claims")
+    return Frame(op, seq, target, tuple(parse(claim) for claim in claims))

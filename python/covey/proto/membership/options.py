@@ -1,0 +1,33 @@
+"""The numbers of membership. Times are seconds; the defaults find a killed process in about three, a silent one in five."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TOKEN = "x-covey-member-v1"
+"""The extension token both hellos offer."""
+FRAME_TYPE = "x-covey-member"
+STATEMENT = "x-covey-member-v1"
+"""The kind under which a member signs what it says of itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipOptions:
+    """How a node watches the others (SWIM, Das et al. 2002; Lifeguard, Dadgar et al. 2017).
+
+    `period` is the time between two probes, `probe_timeout` how long a direct one may take before `helpers`
+    other peers are asked to probe too. A suspect is dead after between `suspicion_least` and `suspicion_most`
+    times log10(n + 1) periods (at least one): the more independent accusers, the sooner.
+    `gossip_factor` times log10(n + 1) is how often one piece of news is passed on.
+    `health_most` bounds how far a node that is itself slow stretches its own times.
+    """
+
+    period: float = 1.0
+    probe_timeout: float = 0.5
+    helpers: int = 3
+    suspicion_least: float = 2.0
+    suspicion_most: float = 5.0
+    confirmations: int = 3
+    gossip_factor: int = 4
+    health_most: int = 8
+    sync_period: float = 15.0
