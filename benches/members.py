@@ -86,7 +86,7 @@ class Room:
         return nodes
 
     def ring(self, count: int, reach: int, options: MembershipOptions | None = None) -> list[Node]:
-        """Make that many nodes in a ring, each with sessions to `reach` on either side and as many far ones."""
+        """Make that many nodes in a ring, each with sessions to `reach` on either side, as many far."""
         nodes = [self.node(number, options) for number in range(1, count + 1)]
         for index, one in enumerate(nodes):
             far = [int.from_bytes(self.draw()[:4], "big") % count for _ in range(reach)]
@@ -248,7 +248,7 @@ def measure(
 ) -> dict[str, float]:
     """Run a room, end one of its nodes without a word, and report.
 
-    `killed`: its sessions end with it, as kill -9 does. Otherwise they stay open and silent, as when a cable is cut.
+    `killed`: its sessions end with it, as kill -9 does. Otherwise they stay open and silent.
 
     Returns:
         Seconds to the first and to the last survivor's `failed`, false alarms, bytes a node and second.
@@ -297,16 +297,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--loss", type=float, nargs="+", default=[0.0, 0.1])
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(argv)
-    print(
-        f"{'nodes':>6} {'loss':>5} {'end':>7} {'first s':>8} {'median s':>9} {'last s':>7} {'false':>6} {'susp.':>6} {'B/s/node':>9}"
-    )
+    heads = ("nodes", "loss", "end", "first s", "median s", "last s", "false", "suspected", "B/s/node")
+    print("".join(f"{head:>10}" for head in heads))
     for count, loss, killed in itertools.product(options.nodes, options.loss, (False, True)):
         row = measure(count, loss=loss, seed=options.seed, killed=killed)
-        print(
-            f"{count:>6} {loss:>5.0%} {'killed' if killed else 'silent':>7} {row['detect_first']:>8.2f} {row['detect_median']:>9.2f} "
-            f"{row['detect_last']:>7.2f} {row['false_dead']:>6.0f} {row['suspected']:>6.0f} "
-            f"{row['bytes_per_node_second']:>9.0f}"
+        cells = (
+            f"{count}",
+            f"{loss:.0%}",
+            "killed" if killed else "silent",
+            *(f"{row[name]:.2f}" for name in ("detect_first", "detect_median", "detect_last")),
+            *(f"{row[name]:.0f}" for name in ("false_dead", "suspected", "bytes_per_node_second")),
         )
+        print("".join(f"{cell:>10}" for cell in cells))
 
 
 if __name__ == "__main__":

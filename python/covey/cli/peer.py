@@ -24,6 +24,7 @@ from covey.net.stock import StockRegistry
 from covey.net.tcp import TcpTransport
 from covey.proto.news import News, as_dict
 from covey.runtime.ipc import AgentView, Control
+from covey.runtime.members import Members
 from covey.runtime.node import Node
 from covey.store import NodeStore, StoreMemory, open_store
 from covey.system import identity as ids
@@ -205,6 +206,7 @@ async def open_peer(
             discovery=_discovery(plan, clock),
             relays=tuple(map(_dialler, plan.options.relays)),
             claims=_claims(plan, log, stack),
+            members=Members(signer),
             clock=clock,
             entropy=entropy,
             log=log.write,

@@ -30,8 +30,24 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     now_ms = SystemClock().now_ms()
     rows = [row for each in found["peers"] for row in _rows(each, now_ms)]
     text = table(console, _HEADS, rows) if rows else f"{found['peer']} is connected to nobody"
-    console.result(found, text)
+    console.result(found, "\n".join([text, *_others(found)]))
     return 0
+
+
+def _others(found: Mapping[str, Any]) -> Iterator[str]:
+    """Say what membership knows beyond open sessions: members met through others, suspects, and who went."""
+    connected = {peer["node_id"] for peer in found["peers"]}
+    for member in found["members"]:
+        name, ago = printable(member["name"]), duration(member["seconds"])
+        if member["state"] == "suspect":
+            yield (
+                f"{name}: does not answer for {ago}; {member['accusers']} say so, "
+                f"given up at 100 % (now {member['suspicion']:.0%})"
+            )
+        elif member["state"] == "alive" and member["node_id"] not in connected:
+            yield f"{name}: in the room for {ago}, known through others"
+        elif member["state"] in ("dead", "left"):
+            yield f"{name}: {'failed' if member['state'] == 'dead' else 'left'} {ago} ago"
 
 
 def _rows(peer: Mapping[str, Any], now_ms: int) -> Iterator[tuple[str, ...]]:

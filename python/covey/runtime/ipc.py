@@ -99,7 +99,11 @@ class Control:
 
     async def _peers(self, arguments: Arguments) -> Result:
         _only(arguments)
-        return {"peer": self._node.identity.name, "peers": [asdict(peer) for peer in self._node.peers()]}
+        return {
+            "peer": self._node.identity.name,
+            "peers": [asdict(peer) for peer in self._node.peers()],
+            "members": [asdict(member) for member in self._node.members()],
+        }
 
     async def _observe(self, arguments: Arguments) -> Result:
         _only(arguments, "categories", "parents", "wait_seconds")

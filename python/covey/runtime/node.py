@@ -21,11 +21,13 @@ from covey.proto import effects as fx
 from covey.proto.node import NodeEngine
 from covey.proto.options import NodeOptions
 from covey.proto.peers import is_loopback
+from covey.runtime.members import Members
 from covey.runtime.plugin import Plugin
 from covey.runtime.relays import Relays
 
 if TYPE_CHECKING:
     from covey._core import Identity
+    from covey.proto.membership.views import MemberView
     from covey.proto.news import News
 
 Listener = Callable[["News"], None]
@@ -46,6 +48,7 @@ class Node:
         discovery: Sources of hints about peers, all used at once.
         relays: A WebSocket for each of the options' relays.
         plugins: Conversations beside records (`proto/extension`), each with what performs its wishes.
+        members: Watches who is in the room, beside those with a session; None does not.
         claims: Remembers what stock peers say of themselves; None forgets it with the process.
         clock: Wall and monotonic time.
         entropy: The system's secure randomness.
@@ -63,6 +66,7 @@ class Node:
         relays: Sequence[RelayDialler] = (),
         plugins: Sequence[Plugin] = (),
         claims: ClaimMemory | None = None,
+        members: Members | None = None,
         clock: Clock,
         entropy: Entropy,
         log: Logger | None = None,
@@ -70,6 +74,8 @@ class Node:
         self.identity = identity
         self.options = options
         self.port: int | None = None
+        plugins = plugins if members is None else (members, *plugins)
+        self._members = members
         self._engine = NodeEngine(identity, options, [plugin.extension for plugin in plugins])
         self._plugins = {plugin.extension.name: plugin for plugin in plugins}
         self._store = store
@@ -199,6 +205,10 @@ class Node:
     def peers(self) -> Sequence[PeerView]:
         """Return the peers with an open session, by name."""
         return self._engine.peers()
+
+    def members(self) -> Sequence[MemberView]:
+        """Return who is in the room, with a session or not, and who has gone; empty if nobody watches."""
+        return [] if self._members is None else self._members.view(self._clock.monotonic())
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with every piece of news, on the loop's thread; return the way to end it.

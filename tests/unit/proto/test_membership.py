@@ -1,6 +1,7 @@
 """Membership: who is there, in virtual time, with the real engine and real signatures."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -292,7 +293,7 @@ class Life(RuleBasedStateMachine):
         for node in self.watched:
             for about in {news.node_id for _, news in node.news}:
                 told = [n for _, n in node.news if n.node_id == about and not isinstance(n, MemberSuspected)]
-                for before, after in zip(told, told[1:], strict=False):
+                for before, after in pairwise(told):
                     assert isinstance(before, MemberJoined) != isinstance(after, MemberJoined)
                     if isinstance(after, MemberJoined):
                         assert after.incarnation > before.incarnation

@@ -24,6 +24,7 @@ from covey.model import (
     Proposal,
     SendState,
 )
+from covey.proto.membership.views import MemberView
 from covey.proto.news import News, SendSettled
 from covey.runtime.answers import trace
 from covey.runtime.emit import addressee, emit_and_wait
@@ -81,6 +82,9 @@ class FakeNode:
     def tell(self, news: News) -> None:
         for listener in tuple(self.listeners):
             listener(news)
+
+    def members(self) -> Sequence[MemberView]:
+        return [MemberView(BOB, "bob", "suspect", 3, "{}", 1.5, 0.25, 2)]
 
     def peers(self) -> Sequence[PeerView]:
         return self.connected
@@ -177,6 +181,8 @@ def test_peers_are_plain_values() -> None:
     found = ask(control(FakeNode(connected=[view(BOB, "bob")])), "peers")
     assert found["peers"][0]["name"] == "bob"
     assert found["peers"][0]["trusted"] is False
+    assert found["members"][0]["state"] == "suspect"
+    assert found["members"][0]["suspicion"] == 0.25
 
 
 def test_stop_is_passed_on() -> None:

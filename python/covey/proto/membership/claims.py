@@ -4,7 +4,7 @@ A member alone says that it is alive, or has left: signed, with an incarnation t
 that nobody keeps a dead member alive or buries one in its own name. Suspicion and death are accusations by
 whoever found it; they are passed on as they came, heard and checked, never simply believed.
 
-On the wire a claim is a list, its first item the word: `["alive", nodeId, incarnation, name, meta, key, sig]`,
+On the wire a claim is a list, its word first: `["alive", nodeId, incarnation, name, meta, key, sig]`,
 `["left", …the same]`, `["suspect", nodeId, incarnation, accuser]`, `["dead", nodeId, incarnation, accuser]`.
 """
 

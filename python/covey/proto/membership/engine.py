@@ -339,7 +339,7 @@ class Membership:
             self._send(errand.asker, "ack", turn, seq=errand.their_seq)
 
     def _lives(self, node_id: str, turn: Turn, *, direct: bool) -> None:
-        """End our suspicion of a member that answered; a helper's word counts where no session leads there."""
+        """End our suspicion of a member that answered; a helper's word counts where we have no session."""
         member = self.members.get(node_id)
         if member is None or member.state != "suspect" or not (direct or self._host.peer(node_id) is None):
             return
@@ -349,7 +349,7 @@ class Membership:
         turn.count("members.cleared")
 
     def _declined(self, by: str, seq: int, turn: Turn) -> None:
-        """A helper is well and the target is silent to it too; once all say so, waiting longer tells nothing."""
+        """A helper is well and the target silent to it too; once all say so, waiting tells nothing."""
         probe = self._probes.own.get(seq)
         if probe is not None and by in probe.asked:
             probe.declined.add(by)
@@ -411,8 +411,10 @@ class Membership:
     def _sync(self, node_id: str, turn: Turn) -> None:
         """Tell one peer everything, in frames of bounded size."""
         known: list[Claim] = [] if self._own is None else [self._own]
-        for member in self.members.all():
-            known.append(self._accusation("dead", member) if member.state == "dead" else member.said)
+        known += [
+            self._accusation("dead", member) if member.state == "dead" else member.said
+            for member in self.members.all()
+        ]
         for part in _parts(known, limits.MEMBER_CLAIMS):
             self._host.send(node_id, frames.write("news", part), turn)
 

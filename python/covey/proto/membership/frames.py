@@ -53,7 +53,8 @@ def read(raw: bytes) -> Frame:
         value = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise BadClaimError("json") from error
-    op = _OPS.get(value.get("op")) if isinstance(value, dict) and isinstance(value.get("op"), str) else None
+    named = value.get("op") if isinstance(value, dict) else None
+    op = _OPS.get(named) if isinstance(named, str) else None
     if op is None:
         raise BadClaimError("op")
     members = (

@@ -1,4 +1,4 @@
-"""News that still has to be passed on: each piece rides on a bounded number of frames, the least told first."""
+"""News still to be passed on: each piece rides on a bounded number of frames, the least told first."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Gossip:
             del self._items[key]
 
     def take(self, members: int, most: int = limits.MEMBER_PIGGYBACK) -> list[Claim]:
-        """Return what the next frame carries: least told first, then newest; told often enough is forgotten."""
+        """Return what the next frame carries, least told first; what was told often enough is forgotten."""
         if not self._items:
             return []
         enough = math.ceil(self._factor * max(1.0, math.log10(members + 1)))

@@ -1,4 +1,4 @@
-"""What membership tells subscribers: each member joins once and leaves once in an incarnation, in this order."""
+"""What membership tells: each member joins once and leaves once in an incarnation, in this order."""
 
 from __future__ import annotations
 

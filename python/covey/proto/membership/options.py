@@ -1,4 +1,4 @@
-"""The numbers of membership. Times are seconds; the defaults find a killed process in about three, a silent one in five."""
+"""The numbers of membership, in seconds: a killed process is found in about three, a silent one in five."""
 
 from __future__ import annotations
 

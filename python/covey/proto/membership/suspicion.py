@@ -1,4 +1,4 @@
-"""How long a suspect may still say that it lives (Lifeguard §IV.B), and how healthy we are ourselves (§IV.A)."""
+"""How long a suspect may still say that it lives (Lifeguard §IV.B), and how well we are ourselves (§IV.A)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def suspicion(accuser: str, now: float, members: int, options: MembershipOptions
 
 
 class Health:
-    """A score of our own slowness, 0 when well: probes wait longer the worse it is, so we accuse nobody for it."""
+    """A score of our own slowness, 0 when well: the worse, the longer our probes wait before they accuse."""
 
     __slots__ = ("_most", "score")
 
