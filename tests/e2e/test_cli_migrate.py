@@ -193,6 +193,7 @@ def test_a_peer_that_moved_runs_and_remembers_what_it_spent(covey: Program, old:
         assert (life["runs"], life["emitted"], life["suppressed"], life["cost_usd"]) == (3, 3, 1, 0.00123)
         found = steps(covey, code=1)
         assert found == [("peer", "FAIL", "it runs under covey: covey stop writer, then again")]
+        assert covey("stop", "writer").code == 0
     again = dict(states(steps(covey)))
     assert again["totals"] == "keep", "covey has counted on by itself"
 
