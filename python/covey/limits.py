@@ -150,6 +150,20 @@ STOCK_ROOM_CHARS: Final = 62  # a DNS label has 63 bytes, one of them the unders
 REGISTRY_ENTRIES: Final = 1_024  # files read in one look: a directory anyone local could fill
 REGISTRY_ENTRY_BYTES: Final = 4_096  # one entry has nine short members
 
+# --- invites -----------------------------------------------------------------------------------------
+INVITE_CHARS: Final = 32_768  # one line; the core has the same bound
+INVITE_HOURS: Final = 720.0  # thirty days at most: it carries a relay's token; the core has the same bound
+INVITE_HOURS_USUAL: Final = 24.0  # until tomorrow: long enough to be read
+INVITE_SKEW_MS: Final = 300_000  # how far clocks may differ (as for a room's grants); the core has the same
+INVITE_RELAYS: Final = 4  # as many as a peer is connected to; the core has the same bound
+INVITE_ADDRESSES: Final = 8  # a host has a few interfaces; the core has the same bound
+INVITES: Final = 256  # given by one peer and still open, the oldest forgotten: a list a person made
+INVITE_GUESTS: Final = 64  # keys that come with one invite that is not for single use
+INVITE_FRAME_BYTES: Final = 128  # an id or an answer
+INVITE_TRIES_PER_SECOND: Final = 0.1  # invites one peer may show: each costs a look-up and perhaps a write
+INVITE_TRIES_BURST: Final = 4  # at once
+INVITES_BYTES: Final = 4_194_304  # of the file: 256 invites of 64 guests, and as many taken
+
 # --- store (the tables' own bounds stand in the native store) ----------------------------------------
 STORE_GROUP_ROWS: Final = 1_024  # of one transaction: about 30 ms of work, four full batches
 STORE_QUEUE_ROWS: Final = 16_384  # that wait for the disk: twice what stops reading, so a burst fits

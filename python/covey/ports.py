@@ -13,6 +13,7 @@ from covey.model import Block, EmissionResult, ModelReply, ModelRequest, PeerVie
 if TYPE_CHECKING:
     from covey._core import Intake, OutcomeBatch, Record
     from covey.proto.effects import Advert, Done, Hint
+    from covey.proto.inviting import Restored
 
 
 class Clock(Protocol):
@@ -245,6 +246,22 @@ class ClaimMemory(Protocol):
 
     def keep(self, node_id: str, fingerprint: str, name: str, now_ms: int) -> None:
         """Remember one more; never blocks."""
+        ...
+
+
+class InviteKeeper(Protocol):
+    """Where a peer keeps its invites and whom it trusts; called on worker threads. All raise StoreError."""
+
+    def load(self) -> Restored:
+        """Return what was kept."""
+        ...
+
+    def save(self, kept: Restored) -> None:
+        """Keep this instead, whole or not at all."""
+        ...
+
+    def trust(self, node_id: str, fingerprint: str, now_ms: int, note: str) -> None:
+        """Trust a node under one key."""
         ...
 
 

@@ -42,6 +42,8 @@ COMMANDS: Final = {
         _command("logs", "read a peer's log, from its end or as it grows"),
         _command("stop", "let a peer finish and end"),
         _command("relay", "run a relay for peers of different networks"),
+        _command("invite", "make one line that brings another peer into this peer's room"),
+        _command("join", "come into a room by an invite"),
         _command("grant", "let a peer into a room that another peer owns"),
         _command("doctor", "look at everything a peer here needs; --fix repairs what is safe"),
         _command("trust", "say whom a peer trusts, and by which key"),

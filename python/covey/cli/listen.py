@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from covey.cli import mesh_flags, passphrase
@@ -19,7 +19,7 @@ from covey.system.home import Home
 
 if TYPE_CHECKING:
     from covey.cli.loop import Stop
-    from covey.system.identity import PeerIdentity
+    from covey.cli.peer import OpenPeer, PeerPlan
 
 EXAMPLE: Final = "covey listen --room planning"
 DEFAULT_NAME: Final = "listener"
@@ -45,8 +45,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     try:
         running = IpcClient(home.socket_path(name))
     except NotRunningError:
+        from covey.cli.peer import PeerPlan
+
         opened = passphrase.opened(home, name, arguments.passphrase_file, console.env)
-        return _start(arguments, home, name, shown, opened)
+        options = mesh_flags.options(arguments, console.env, outbound_only=False)
+        return start(PeerPlan(home, name, options, opened=opened), shown)
     # Ctrl-C is how one stops listening; the peer itself runs on.
     with running, contextlib.suppress(KeyboardInterrupt):
         return _attach(arguments, running, name, shown)
@@ -97,15 +100,19 @@ def _attach(arguments: argparse.Namespace, peer: IpcClient, name: str, shown: Sh
     return EXIT_OK
 
 
-def _start(
-    arguments: argparse.Namespace, home: Home, name: str, shown: Shown, opened: PeerIdentity | None
-) -> int:
+def start(plan: PeerPlan, shown: Shown, began: Callable[[OpenPeer], Awaitable[None]] | None = None) -> int:
+    """Start a peer and print what it hears, until it is told to end.
+
+    Args:
+        plan: What the peer is made of.
+        shown: Prints its news.
+        began: Called once it listens, before anything else is said.
+    """
     from covey.cli import loop
-    from covey.cli.peer import PeerPlan, open_peer
+    from covey.cli.peer import open_peer
     from covey.proto.news import News, as_dict
 
-    options = mesh_flags.options(arguments, shown.env, outbound_only=False)
-    plan = PeerPlan(home, name, options, opened=opened)
+    name = plan.name
 
     async def work(stop: Stop) -> int:
         failure: list[BaseException] = []
@@ -119,6 +126,8 @@ def _start(
                 stop.request("output")
 
         async with open_peer(plan, on_stop=lambda _: stop.request("IPC_STOP")) as peer:
+            if began is not None:
+                await began(peer)
             peer.node.subscribe(show)
             room, port = peer.node.options.room, peer.node.port
             shown.began(

@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from covey.cli.offers import Offers
 from covey.cli.passphrase import needed
 from covey.errors import CollisionError, IdentityError
 from covey.net.ipc.server import IpcServer
@@ -23,6 +24,7 @@ from covey.net.registry import RegistryDiscovery
 from covey.net.stock import StockRegistry
 from covey.net.tcp import TcpTransport
 from covey.proto.news import News, as_dict
+from covey.runtime.inviting import InvitePlugin
 from covey.runtime.ipc import AgentView, Control
 from covey.runtime.members import Members
 from covey.runtime.node import Node
@@ -33,6 +35,7 @@ from covey.system.claims import ClaimKeeper
 from covey.system.clock import SystemClock
 from covey.system.entropy import SystemEntropy
 from covey.system.home import Home
+from covey.system.invites import InviteFile
 from covey.system.lock import PeerLock
 from covey.system.log import Log, LogFile, Rotation, Scrubber, tee
 
@@ -100,7 +103,9 @@ class Later:
 class OpenPeer:
     """A peer that runs: its node, its store, its log, and the place where an agent joins it."""
 
-    def __init__(self, plan: PeerPlan, node: Node, store: _core.Store, log: Log, *, key: str) -> None:
+    def __init__(
+        self, plan: PeerPlan, node: Node, store: _core.Store, log: Log, *, key: str, offers: Offers
+    ) -> None:
         self.plan = plan
         self.node = node
         self.store = store
@@ -108,6 +113,7 @@ class OpenPeer:
         self.log = log
         self._key = key
         self.agent: AgentView | None = None
+        self.offers = offers
         self.server: IpcServer | None = None
         self._unwatch: Callable[[], None] | None = None
 
@@ -118,7 +124,13 @@ class OpenPeer:
             IpcError: It cannot be opened.
         """
         control = Control(
-            self.node, self.memory, self.store, on_stop, agent=lambda: self.agent, facts=self._facts
+            self.node,
+            self.memory,
+            self.store,
+            on_stop,
+            agent=lambda: self.agent,
+            facts=self._facts,
+            more={"invite": self.offers.handle},
         )
 
         async def handle(request: Request) -> Mapping[str, Any]:
@@ -198,6 +210,8 @@ async def open_peer(
         writer = NodeStore(store, signer, clock, lambda reason, detail: _trouble(log, reason, detail))
         stack.callback(writer.close)
         _check_pins(book, store, name)
+        keeper = InviteFile(home.invites_path(name), home.trust_path(name))
+        invites = InvitePlugin(keeper, clock=clock, entropy=entropy, log=log.write)
         node = Node(
             signer,
             _trusting(plan.options, book),
@@ -205,13 +219,15 @@ async def open_peer(
             transport=TcpTransport(),
             discovery=_discovery(plan, clock),
             relays=tuple(map(_dialler, plan.options.relays)),
+            plugins=(invites,),
             claims=_claims(plan, log, stack),
             members=Members(signer),
             clock=clock,
             entropy=entropy,
             log=log.write,
         )
-        peer = OpenPeer(plan, node, store, log, key="clear" if identity is kept else "sealed")
+        seal = "clear" if identity is kept else "sealed"
+        peer = OpenPeer(plan, node, store, log, key=seal, offers=Offers(node, invites))
         if join is not None:
             join(peer)
         stack.push_async_callback(node.stop)

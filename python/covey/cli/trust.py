@@ -81,7 +81,7 @@ def _pin(home: Home, name: str, arguments: argparse.Namespace) -> str:
         book = books.load(path)
         held = book.find(node_id)
         before = {held.fingerprint} if held is not None and held.fingerprint else set()
-        before |= _bound(home, name, node_id)
+        before |= bound(home, name, node_id)
         others = sorted(before - {mark})
         if others and not arguments.replace:
             raise IdentityError(
@@ -98,8 +98,8 @@ def _pin(home: Home, name: str, arguments: argparse.Namespace) -> str:
     return said + "".join(f"\n  given up: {other}" for other in others)
 
 
-def _bound(home: Home, name: str, node_id: str) -> set[str]:
-    """Return the fingerprint of the key the store has bound, if there is a store and a binding."""
+def bound(home: Home, name: str, node_id: str) -> set[str]:
+    """Return the fingerprint of the key a peer's store has bound to a node, if there are both."""
     from covey.store import open_store
 
     if not home.store_path(name).exists():

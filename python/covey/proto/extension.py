@@ -98,6 +98,10 @@ class ExtensionHost:
         turn.count(f"extensions.{self._name}.sent")
         return True
 
+    def trust(self, node_id: str, key_fingerprint: str) -> None:
+        """Let a key wake the agent from now on; its open sessions are a stranger's no more."""
+        self._sessions.trust(node_id, key_fingerprint)
+
     def timer(self, whom: str, deadline: float) -> None:
         """Want `due(whom)` at a monotonic instant, instead of when it was wanted before."""
         self._timers.set((f"extension.{self._name}", whom), deadline)

@@ -55,6 +55,10 @@ class Trust:
         """Tell whether another key is pinned for this nodeId."""
         return self._pins.get(node_id, key_fingerprint) != key_fingerprint
 
+    def trust(self, key_fingerprint: str) -> None:
+        """Trust whoever holds this key, from now on."""
+        self._trusted |= {key_fingerprint}
+
     def pinned(self, node_id: str, key_fingerprint: str) -> bool:
         """Tell whether an operator has named this key for this nodeId."""
         return self._pins.get(node_id) == key_fingerprint

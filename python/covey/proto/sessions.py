@@ -282,6 +282,13 @@ class Sessions:
             del self.peers[node_id]
             delivery.abandon(peer, SendState.EXPIRED, "away too long", turn)
 
+    def trust(self, node_id: str, key_fingerprint: str) -> None:
+        """Trust a key from now on; where its holder is here, nothing of it waits for a stranger's lane."""
+        self._trust.trust(key_fingerprint)
+        peer = self.peers.get(node_id)
+        for link in peer.links if peer is not None and peer.fingerprint == key_fingerprint else ():
+            link.lane = None
+
     # --- writing --------------------------------------------------------------------------------
 
     def full(self, link: Link, full: bool, turn: Turn) -> None:

@@ -40,6 +40,7 @@ class Control:
         inbox: Its durable inbox; called on worker threads too.
         stop: Called once somebody asks the peer to end, with the seconds it may drain (None: the usual).
         agent: Gives its agent, where it has one; asked each time, since it joins late and leaves early.
+        more: Further verbs, of rooms beside records.
         facts: Further facts for `status` (paths, process id), asked each time.
     """
 
@@ -52,6 +53,7 @@ class Control:
         *,
         agent: Callable[[], AgentView | None] = lambda: None,
         facts: Callable[[], Mapping[str, Any]] = dict,
+        more: Mapping[str, Callable[[Arguments], Awaitable[Result]]] | None = None,
     ) -> None:
         self._node = node
         self._memory = memory
@@ -69,6 +71,7 @@ class Control:
             "trace": self._trace,
             "cost": self._cost,
             "stop": self._stop_peer,
+            **(more or {}),
         }
 
     async def handle(self, cmd: str, arguments: Arguments) -> Result:

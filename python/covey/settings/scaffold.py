@@ -13,7 +13,7 @@ from typing import Final
 from covey.model import CAT7
 from covey.settings.adapters import ADAPTERS
 from covey.settings.roles import preset
-from covey.settings.toml import quoted, value
+from covey.settings.toml import document, quoted, value
 
 SCHEMA_FILE: Final = "agent.schema.json"
 """The JSON Schema beside an agent.toml, as its first line names it to editors."""
@@ -63,6 +63,26 @@ def scaffold(choice: Choice) -> str:
         )
         for line in part
     )
+
+
+def invited(name: str, mesh: Mapping[str, object]) -> str:
+    """Return the text of an agent.toml that sits where an invite says, with no model yet.
+
+    Raises:
+        ValueError: A text of it holds a lone surrogate.
+    """
+    tables = {
+        "identity": {"name": name, "role": "generic"},
+        "mesh": mesh,
+        "role_weights": weights_of("generic"),
+        "model": {"adapter": "scripted"},
+        "scripted": {"rules": [{"name": "ping", "when": {"focus": "^ping$"}, "emit": {"focus": "pong"}}]},
+    }
+    head = (
+        "# Written by covey join. Its model answers only a ping: covey init writes others to copy from.\n"
+        "# It may hold a relay's token: keep it to yourself.\n\n"
+    )
+    return head + document(tables)
 
 
 def weights_of(role: str) -> Mapping[str, float]:

@@ -68,6 +68,14 @@ class Home:
         """Return the file that says which key each stock peer claimed first."""
         return self.peer_folder(name) / "claims.json"
 
+    def invites_path(self, name: str) -> Path:
+        """Return the file that keeps the invites the peer gave and took."""
+        return self.peer_folder(name) / "invites.json"
+
+    def grant_path(self, name: str) -> Path:
+        """Return the file of the grant that came to the peer with an invite."""
+        return self.peer_folder(name) / "room.grant"
+
     def lock_path(self, name: str) -> Path:
         """Return the file whose lock says that the peer runs."""
         return self.peer_folder(name) / "lock"

@@ -59,6 +59,12 @@ reasons! {
     BadSignature = "bad_signature", code 1006;
     /// A statement its signer has no right to make (§6.6.2).
     NotAuthorised = "not_authorised";
+    /// An invite that is none, or holds what an invite cannot.
+    MalformedInvite = "malformed_invite";
+    /// An invite of another version of the format.
+    InviteVersion = "invite_version";
+    /// An invite that lost or changed characters on its way.
+    InviteDamaged = "invite_damaged";
     /// No key is bound to the author.
     AuthorUnknown = "author_unknown";
     /// A record of another room (§5.8).

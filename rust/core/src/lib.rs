@@ -21,6 +21,7 @@ pub mod hlc;
 pub mod id;
 pub mod identity;
 pub mod intake;
+pub mod invite;
 pub mod json;
 pub mod limits;
 pub mod netstring;

@@ -136,3 +136,17 @@ pub const MAX_STATE_FLUSHES: usize = 262_144;
 pub const MAX_WAITING_SPANS: usize = 4_096;
 /// Longest reason in a receipt, in characters: admission's explanation in one line, its longest list cut.
 pub const RECEIPT_REASON_CHARS: usize = 200;
+/// Longest invite in characters: four relays, the longest token and a grant stay under half of it.
+pub const MAX_INVITE_CHARS: usize = 32_768;
+/// Longest an invite may last, in milliseconds: thirty days; it carries a relay's token.
+pub const MAX_INVITE_MS: u64 = 2_592_000_000;
+/// Most relays of one invite: what one peer is connected to at once.
+pub const MAX_INVITE_RELAYS: usize = 4;
+/// Most addresses of one invite: a host has a few interfaces.
+pub const MAX_INVITE_ADDRESSES: usize = 8;
+/// Longest address of a relay in an invite, in bytes.
+pub const MAX_INVITE_URL_BYTES: usize = 2_048;
+/// Longest `host:port` in an invite, in bytes: the longest host name, a scope and a port.
+pub const MAX_INVITE_ADDRESS_BYTES: usize = 300;
+/// Longest relay token (relay-frame schema), in bytes.
+pub const MAX_RELAY_TOKEN_BYTES: usize = 4_096;

@@ -71,6 +71,52 @@ impl Writer {
     }
 }
 
+/// Reads back what a [`Writer`] wrote, one item after the other, in its one spelling.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    /// Begin behind a domain tag; None where the bytes do not start with it.
+    pub fn new(domain: &str, bytes: &'a [u8]) -> Option<Self> {
+        bytes.strip_prefix(domain.as_bytes()).map(Self)
+    }
+
+    /// Take the bytes of one `lp`; None where there is none, or its length is spelled with a leading zero.
+    pub fn lp(&mut self) -> Option<&'a [u8]> {
+        let colon = self.0.iter().take(21).position(|&byte| byte == b':')?;
+        let (digits, rest) = self.0.split_at(colon);
+        let length = number(digits)?;
+        let length = usize::try_from(length).ok().filter(|&length| length < rest.len())?;
+        let (item, rest) = rest[1..].split_at(length);
+        self.0 = rest;
+        Some(item)
+    }
+
+    /// Take one `lp` of UTF-8 text.
+    pub fn lp_str(&mut self) -> Option<&'a str> {
+        self.lp().and_then(|item| std::str::from_utf8(item).ok())
+    }
+
+    /// Take one `lp` of a decimal number.
+    pub fn lp_u64(&mut self) -> Option<u64> {
+        self.lp().and_then(number)
+    }
+
+    /// What is left behind the items that were taken.
+    pub const fn rest(&self) -> &'a [u8] {
+        self.0
+    }
+}
+
+/// Read a decimal number without sign or leading zero.
+fn number(digits: &[u8]) -> Option<u64> {
+    let plain = digits.iter().all(u8::is_ascii_digit) && (digits.len() == 1 || !digits.starts_with(b"0"));
+    if !plain || digits.is_empty() {
+        return None;
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
 /// Write `number` in decimal into `buffer` and return the digits.
 fn decimal(mut number: u64, buffer: &mut [u8; 20]) -> &[u8] {
     let mut at = buffer.len();
@@ -107,7 +153,28 @@ mod tests {
         assert_eq!(set.into_bytes(), b"1:21:a1:b");
     }
 
+    #[test]
+    fn only_one_spelling_is_read() {
+        for bad in
+            ["tag\n01:a", "tag\n:a", "tag\n2:a", "tag\n+1:a", "tag\n1a", "tag\n99999999999999999999:a", "tug\n1:a"]
+        {
+            assert!(Reader::new("tag\n", bad.as_bytes()).and_then(|mut reader| reader.lp()).is_none(), "{bad}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn what_was_written_is_read_back(items in prop::collection::vec(".{0,8}", 0..4), number: u64, rest in "[a-z]{0,3}") {
+            let mut writer = Writer::new("x\n");
+            for item in &items { writer.lp_str(item); }
+            let mut bytes = writer.lp_u64(number).as_bytes().to_vec();
+            bytes.extend_from_slice(rest.as_bytes());
+            let mut reader = Reader::new("x\n", &bytes).unwrap();
+            for item in &items { prop_assert_eq!(reader.lp_str(), Some(item.as_str())); }
+            prop_assert_eq!(reader.lp_u64(), Some(number));
+            prop_assert_eq!(reader.rest(), rest.as_bytes());
+        }
+
         #[test]
         fn decimals_agree_with_the_standard_form(number: u64) {
             let mut buffer = [0; 20];

@@ -9,6 +9,7 @@ mod errors;
 mod grant;
 mod identity;
 mod intake;
+mod invite;
 mod keys;
 mod legacy;
 mod record;
@@ -39,6 +40,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<state::MergeReport>()?;
     module.add_class::<state::StateStanding>()?;
     module.add_class::<intake::Intake>()?;
+    module.add_class::<invite::Invite>()?;
     module.add_class::<intake::OutcomeBatch>()?;
     module.add_class::<intake::Outcome>()?;
     module.add_class::<svaf::Evaluation>()?;

@@ -12,6 +12,7 @@ use covey_core::grant::RoomGrant;
 use covey_core::handshake::{Client, Config, Entropy, Established, Implementation, Server};
 use covey_core::id::NodeId;
 use covey_core::identity::{Identity, SigningKey};
+use covey_core::invite::Invite;
 use covey_core::json;
 use covey_core::limits::{MAX_FRAME_BYTES, MAX_HANDSHAKE_FRAME_BYTES};
 use covey_core::record::Unverified;
@@ -37,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     ("authority", authority_frame),
     ("attest", attest_frame),
     ("grant", grant),
+    ("invite", invite),
     ("relay", relay),
 ];
 
@@ -218,6 +220,14 @@ fn grant(data: &[u8]) {
     for read in [RoomGrant::parse(data), RoomGrant::parse_frame(data)].into_iter().flatten() {
         assert!(RoomGrant::parse(&read.to_json()).is_ok() && RoomGrant::parse_frame(&read.to_frame()).is_ok());
     }
+}
+
+/// As a line, and as the bytes behind its checksum, which few mutations pass.
+fn invite(data: &[u8]) {
+    if let Ok(read) = std::str::from_utf8(data).map_err(drop).and_then(|line| Invite::parse(line).map_err(drop)) {
+        assert_eq!(Invite::parse(&read.to_line()), Ok(read));
+    }
+    drop(Invite::of_parts(data, [0; 64]));
 }
 
 fn relay(data: &[u8]) {
