@@ -93,6 +93,23 @@ MEMBER_FORGET_SECONDS: Final = 3_600.0  # who is gone is remembered this long, s
 MEMBER_INCARNATION: Final = 9_007_199_254_740_991  # the largest integer that every JSON reader keeps
 MEMBER_SEQUENCE: Final = 9_007_199_254_740_991  # the same
 
+# --- messages between agents ---------------------------------------------------------------------------
+MESSAGE_PAYLOAD_BYTES: Final = 262_144  # as JSON: the bound of one category's text, so it fits a record too
+MESSAGE_INTEGER: Final = 9_007_199_254_740_991  # the largest integer that every JSON reader keeps
+MESSAGE_HOPS: Final = 8  # hand-ons of one message: two more than the widest room of a hundred needs
+MESSAGE_DEPTH: Final = 64  # answers to answers: a chain that long is a loop
+PROFILE_TEXT_CHARS: Final = 1_024  # a role or a persona in a few lines
+PROFILE_CAPABILITIES: Final = 64  # words of one agent: they ride on membership, whose line is 1 KiB
+TOPIC_WORDS: Final = 16  # of one topic: matching walks them
+BUS_HISTORY: Final = 10_000  # messages kept for looking back: some 10 MB of ordinary ones
+BUS_DEAD_LETTERS: Final = 1_000  # messages that reached nobody, kept to be looked at
+BUS_SEEN: Final = 10_000  # ids that are not handled twice
+BUS_INBOX: Final = 1_024  # messages that wait for one coroutine handler
+BUS_BLOCK_SECONDS: Final = 5.0  # the longest a sender waits for a slow subscriber that asked for it
+BUS_NESTING: Final = 32  # sends inside handlers inside sends: beyond, it is a loop
+REQUESTS_RUNNING: Final = 256  # answers one agent works on at once; beyond, askers hear that it is busy
+REQUEST_SECONDS: Final = 30.0  # for a reply, where the asker says nothing else
+
 # --- relay -----------------------------------------------------------------------------------------------
 RELAY_AUTH_SECONDS: Final = 10.0  # MMP 2.0 §4.4.1: a client that has not said who it is by then is closed
 RELAY_PING_SECONDS: Final = 10.0  # MMP 2.0 §4.4.5: the recommended interval

@@ -1,0 +1,1 @@
+"""Coordination without an orchestrator: messages, names, and how agents find, ask and decide."""

@@ -1,0 +1,136 @@
+"""Requests: a question with a deadline, its one answer, and a word to the other side when nobody waits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from covey import limits
+from covey.fleet.message import Message, MessageType
+from covey.runtime.bus.local import Cancel, LocalBus
+from covey.runtime.bus.values import NoSuchAgentError, RequestFailedError, RequestTimeoutError
+
+Answer = Callable[[Message], Awaitable[Mapping[str, Any]]]
+
+
+class Requests:
+    """One agent's questions and answers on a bus. Make it where its loop runs.
+
+    Args:
+        bus: Carries the messages.
+        nickname: Who asks and answers. Registered here; further handlers may be registered beside.
+    """
+
+    def __init__(self, bus: LocalBus, nickname: str) -> None:
+        self._bus = bus
+        self._nickname = nickname
+        self._loop = asyncio.get_running_loop()
+        self._pending: dict[str, asyncio.Future[Message]] = {}
+        self._over: OrderedDict[str, None] = OrderedDict()
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._answers: Answer | None = None
+        self.late = 0
+        self._end: Cancel = bus.register(nickname, self._heard)
+
+    def close(self) -> None:
+        """End the registration; questions that still wait are cancelled, answers under way too."""
+        self._end()
+        for future in self._pending.values():
+            future.cancel()
+        for task in self._running.values():
+            task.cancel()
+
+    def serve(self, answer: Answer) -> None:
+        """Answer every REQUEST with what `answer` returns; what it raises goes back as an ERROR."""
+        self._answers = answer
+
+    async def ask(
+        self, recipient: str, payload: Mapping[str, Any], *, timeout_seconds: float = limits.REQUEST_SECONDS
+    ) -> Message:
+        """Ask one agent and wait for its reply.
+
+        Returns:
+            The RESPONSE message.
+
+        Raises:
+            NoSuchAgentError: Nobody has that nickname; at once.
+            RequestTimeoutError: No reply in time. The other side hears CANCEL, also when this is cancelled.
+            RequestFailedError: The other side answered with an ERROR.
+        """
+        message = self._bus.make(
+            self._nickname, recipient, MessageType.REQUEST, payload, ttl_seconds=timeout_seconds
+        )
+        future: asyncio.Future[Message] = self._loop.create_future()
+        self._pending[message.id] = future
+        try:
+            receipt = self._bus.send(message)
+            if not receipt.reached:
+                raise NoSuchAgentError(
+                    f"request: nobody answers to {recipient!r} ({receipt.dead or 'refused'})",
+                    hint="check the nickname, or wait until it has joined",
+                )
+            try:
+                reply = await asyncio.wait_for(future, timeout_seconds)
+            except TimeoutError as error:
+                self._call_off(message)
+                raise RequestTimeoutError(
+                    f"request: no reply from {recipient!r} within {timeout_seconds:g} s",
+                    hint="it was told to stop; a reply that still comes is counted and dropped",
+                ) from error
+            except asyncio.CancelledError:
+                self._call_off(message)
+                raise
+        finally:
+            del self._pending[message.id]
+        if reply.type == MessageType.ERROR:
+            said = str(reply.payload.get("error", "no reason given"))[: limits.PROFILE_TEXT_CHARS]
+            raise RequestFailedError(f"request: {recipient!r} answered with an error: {said}")
+        return reply
+
+    def _call_off(self, message: Message) -> None:
+        self._over[message.id] = None
+        if len(self._over) > limits.BUS_SEEN:
+            self._over.popitem(last=False)
+        self._bus.send(
+            self._bus.make(self._nickname, message.recipient, MessageType.CANCEL, {}, answers=message)
+        )
+
+    async def _heard(self, message: Message) -> None:
+        future = self._pending.get(message.in_reply_to)
+        if message.type in (MessageType.RESPONSE, MessageType.ERROR):
+            if future is not None and not future.done():
+                future.set_result(message)
+            elif message.in_reply_to in self._over or future is not None:
+                self.late += 1
+        elif message.type == MessageType.CANCEL:
+            task = self._running.get(message.in_reply_to)
+            if task is not None:
+                task.cancel()
+        elif message.type == MessageType.REQUEST and self._answers is not None:
+            if len(self._running) >= limits.REQUESTS_RUNNING:
+                self._refuse(message, "busy: too many requests are under way")
+                return
+            self._running[message.id] = self._loop.create_task(self._answer(self._answers, message))
+            self._running[message.id].add_done_callback(lambda _: self._running.pop(message.id, None))
+
+    async def _answer(self, answer: Answer, message: Message) -> None:
+        left = (message.deadline_ms - message.timestamp_ms) / 1000 if message.deadline_ms else None
+        with contextlib.suppress(asyncio.CancelledError):
+            try:
+                said = await asyncio.wait_for(answer(message), left)
+                reply = self._bus.make(
+                    self._nickname, message.sender, MessageType.RESPONSE, said, answers=message
+                )
+            except Exception as error:  # contained: whoever asked hears what went wrong
+                self._refuse(message, f"{type(error).__name__}: {error}")
+            else:
+                self._bus.send(reply)
+
+    def _refuse(self, message: Message, why: str) -> None:
+        reply = {"error": why[: limits.PROFILE_TEXT_CHARS]}
+        self._bus.send(
+            self._bus.make(self._nickname, message.sender, MessageType.ERROR, reply, answers=message)
+        )
