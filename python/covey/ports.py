@@ -36,6 +36,26 @@ class Entropy(Protocol):
         ...
 
 
+class SharedStore(Protocol):
+    """Where replicas of shared state become durable."""
+
+    def shared_load(self) -> Sequence[tuple[str, int, bytes]]:
+        """Return all rows (scope, kind, bytes) in the order they were written. Blocks. Raises StoreError."""
+        ...
+
+    def shared_write(
+        self,
+        clear: Sequence[str],
+        rows: Sequence[tuple[str, int, bytes]],
+        done: Callable[[str | None], None],
+    ) -> None:
+        """Forget the rows of `clear`, append `rows`, in one transaction; then say None, or why not.
+
+        Never blocks; `done` comes on the loop's thread.
+        """
+        ...
+
+
 class Model(Protocol):
     """A language model, or rules that stand in for one."""
 

@@ -20,6 +20,7 @@ from covey.conform.serve import answer_line
 from covey.net import registry, txt
 from covey.proto import receipts
 from covey.proto.relay import frames
+from covey.proto.state import frames as state_frames
 
 NODE = "018f47a0-7b21-7abc-8def-222222222222"
 JSON = st.recursive(
@@ -82,6 +83,42 @@ def test_a_relay_frame_is_read_or_refused(message: bytes) -> None:
             read(message)
         except frames.BadRelayFrameError:
             continue
+
+
+STATE = (
+    {"type": "x-covey-state", "kind": "digest", "scope": "room:a", "digest": "AAAA", "answer": True},
+    {
+        "type": "x-covey-state",
+        "kind": "delta",
+        "scope": "a",
+        "delta": "",
+        "keys": "",
+        "push": True,
+        "ack": False,
+    },
+    {"type": "x-covey-state", "kind": "ask", "scope": "a", "of": "", "part": 0},
+    {
+        "type": "x-covey-state",
+        "kind": "part",
+        "scope": "a",
+        "of": "x",
+        "part": 0,
+        "parts": 1,
+        "data": "",
+        "keys": "",
+    },
+)
+
+
+@settings(max_examples=300, deadline=1_000)
+@given(bent(*STATE))
+@example(DEEP)
+def test_a_frame_of_shared_state_is_read_or_refused_and_has_one_spelling(message: bytes) -> None:
+    try:
+        found = state_frames.read(message)
+    except state_frames.MalformedError:
+        return
+    assert state_frames.read(state_frames.write(found)) == found
 
 
 @settings(max_examples=300, deadline=1_000)

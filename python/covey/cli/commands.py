@@ -38,6 +38,7 @@ COMMANDS: Final = {
         _command("peers", "list the peers that a peer is connected to"),
         _command("status", "show how a peer is doing"),
         _command("watch", "see how peers are doing, live"),
+        _command("state", "read, write and watch what peers of a room share"),
         _command("cost", "show what a peer's model calls cost"),
         _command("logs", "read a peer's log, from its end or as it grows"),
         _command("stop", "let a peer finish and end"),

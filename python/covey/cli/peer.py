@@ -24,10 +24,12 @@ from covey.net.registry import RegistryDiscovery
 from covey.net.stock import StockRegistry
 from covey.net.tcp import TcpTransport
 from covey.proto.news import News, as_dict
+from covey.proto.state.replicas import StateOptions
 from covey.runtime.inviting import InvitePlugin
 from covey.runtime.ipc import AgentView, Control
 from covey.runtime.members import Members
 from covey.runtime.node import Node
+from covey.runtime.state import SharedState
 from covey.store import NodeStore, StoreMemory, open_store
 from covey.system import identity as ids
 from covey.system import trust as books
@@ -104,13 +106,22 @@ class OpenPeer:
     """A peer that runs: its node, its store, its log, and the place where an agent joins it."""
 
     def __init__(
-        self, plan: PeerPlan, node: Node, store: _core.Store, log: Log, *, key: str, offers: Offers
+        self,
+        plan: PeerPlan,
+        node: Node,
+        store: _core.Store,
+        log: Log,
+        *,
+        key: str,
+        offers: Offers,
+        state: SharedState,
     ) -> None:
         self.plan = plan
         self.node = node
         self.store = store
         self.memory = StoreMemory(store, node.node_id)
         self.log = log
+        self.state = state
         self._key = key
         self.agent: AgentView | None = None
         self.offers = offers
@@ -130,7 +141,7 @@ class OpenPeer:
             on_stop,
             agent=lambda: self.agent,
             facts=self._facts,
-            more={"invite": self.offers.handle},
+            more={"invite": self.offers.handle, "state": self.state.answer},
         )
 
         async def handle(request: Request) -> Mapping[str, Any]:
@@ -158,7 +169,8 @@ class OpenPeer:
     def _watched(self, on: bool) -> None:
         """Listen to the node only while somebody listens to us: building news costs time for each block."""
         if on and self._unwatch is None:
-            self._unwatch = self.node.subscribe(self._on_news)
+            news, state = self.node.subscribe(self._on_news), self.state.watch(self.publish)
+            self._unwatch = lambda: (news(), state())[0]
         elif not on and self._unwatch is not None:
             self._unwatch()
             self._unwatch = None
@@ -212,6 +224,7 @@ async def open_peer(
         _check_pins(book, store, name)
         keeper = InviteFile(home.invites_path(name), home.trust_path(name))
         invites = InvitePlugin(keeper, clock=clock, entropy=entropy, log=log.write)
+        state = SharedState(signer, _state_options(plan.options, book), writer)
         node = Node(
             signer,
             _trusting(plan.options, book),
@@ -219,7 +232,7 @@ async def open_peer(
             transport=TcpTransport(),
             discovery=_discovery(plan, clock),
             relays=tuple(map(_dialler, plan.options.relays)),
-            plugins=(invites,),
+            plugins=(invites, state),
             claims=_claims(plan, log, stack),
             members=Members(signer),
             clock=clock,
@@ -227,7 +240,8 @@ async def open_peer(
             log=log.write,
         )
         seal = "clear" if identity is kept else "sealed"
-        peer = OpenPeer(plan, node, store, log, key=seal, offers=Offers(node, invites))
+        offers = Offers(node, invites)
+        peer = OpenPeer(plan, node, store, log, key=seal, offers=offers, state=state)
         if join is not None:
             join(peer)
         stack.push_async_callback(node.stop)
@@ -296,6 +310,16 @@ def _trusting(options: NodeOptions, book: TrustBook) -> NodeOptions:
     """Add what the operator said on the command line to what the peer was configured with."""
     pins = {**options.pins, **book.pins}
     return replace(options, trusted=options.trusted | book.trusted, pins=pins)
+
+
+def _state_options(options: NodeOptions, book: TrustBook) -> StateOptions:
+    """Believe, where only the trusted are let in, only what they wrote."""
+    trusted = _trusting(options, book)
+    return StateOptions(
+        options.room,
+        strict=options.trust == "strict",
+        trusted=trusted.trusted | frozenset(trusted.pins.values()),
+    )
 
 
 def _check_pins(book: TrustBook, store: _core.Store, name: str) -> None:

@@ -171,6 +171,30 @@ class NodeStore:
         self._verify([json for json in found if json is not None], records, self._early)
         return records, bindings
 
+    def shared_load(self) -> Sequence[tuple[str, int, bytes]]:
+        """Read all rows of shared state, in the order they were written. Blocks; called off the loop.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        try:
+            return self._store.shared_load()
+        except _core.CoreError as error:
+            raise store_error(error) from error
+
+    def shared_write(
+        self,
+        clear: Sequence[str],
+        rows: Sequence[tuple[str, int, bytes]],
+        done: Callable[[str | None], None],
+    ) -> None:
+        """Write rows of shared state in one transaction; `done` gets None, or why nothing was written."""
+
+        def answer(found: Answer) -> None:
+            done(f"{found.reason}: {found.detail}" if isinstance(found, Failed) else None)
+
+        self._later(lambda store: store.shared_write(clear, rows), answer)
+
     async def drain(self) -> None:
         """Wait until everything handed in has its answer."""
         await self._idle.wait()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use covey_core::Refusal;
+use covey_core::clock;
 use covey_core::error::Reason;
 use covey_core::id::NodeId;
 use covey_core::state::{self, BUCKETS, Replica, Value};
@@ -159,8 +160,11 @@ impl StateMap {
     /// Raises:
     ///     CoreError: malformed_state.
     fn standing_of(&self, py: Python<'_>, digest: &[u8]) -> PyResult<StateStanding> {
-        let standing = py.detach(|| state::Digest::read(digest).map(|digest| self.lock().standing_of(&digest)));
-        mapped(py, standing).map(|inner| StateStanding { inner })
+        let standing = py.detach(|| {
+            let digest = state::Digest::read(digest)?;
+            Ok((self.lock().standing_of(&digest), digest.seen))
+        });
+        mapped(py, standing).map(|(inner, seen)| StateStanding { inner, seen })
     }
 
     /// Return the digests of the 256 ranges, 32 bytes each, to find where two replicas differ.
@@ -182,6 +186,14 @@ impl StateMap {
             self.lock().repair(theirs)
         });
         Ok(mapped(py, deltas)?.iter().map(|delta| PyBytes::new(py, delta)).collect())
+    }
+
+    /// Return what a delta is about, as ("register", "counter", "budget" or "set", name), sorted; nothing is merged.
+    ///
+    /// Raises:
+    ///     CoreError: malformed_state or too_large.
+    fn touched(&self, py: Python<'_>, delta: &[u8]) -> PyResult<Vec<(&'static str, String)>> {
+        mapped(py, py.detach(|| self.lock().touched(delta)))
     }
 
     /// Drop the tombstones that every member has seen; return how many.
@@ -364,10 +376,16 @@ impl MergeReport {
 #[pyclass(frozen, module = "covey._core")]
 pub struct StateStanding {
     inner: state::Standing,
+    seen: clock::VectorClock,
 }
 
 #[pymethods]
 impl StateStanding {
+    /// What the other has seen.
+    #[getter]
+    fn seen(&self) -> VectorClock {
+        VectorClock { inner: self.seen.clone() }
+    }
     /// Operations the other has seen and this one has not.
     #[getter]
     fn behind(&self) -> u64 {

@@ -1,6 +1,7 @@
 //! Merging: what is verified before, which operation stands after, what is reported of the rest.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use crate::clock::VectorClock;
 use crate::error::{Reason, Refusal};
@@ -10,7 +11,7 @@ use crate::identity::PublicKey;
 use crate::limits::{MAX_STATE_BYTES, MAX_STATE_ENTRIES, MAX_STATE_FLUSHES, MAX_WAITING_SPANS};
 use crate::state::delta::{Delta, Group};
 use crate::state::flush::{Equivocation, Signed};
-use crate::state::op::{self, Op, Packed};
+use crate::state::op::{self, Op, Packed, Slot};
 use crate::state::replica::Replica;
 use crate::state::table::Entry;
 use crate::state::tree;
@@ -77,6 +78,23 @@ impl Replica {
         self.advance(&delta, &report)?;
         self.tidy();
         Ok(report)
+    }
+
+    /// What a delta is about, by family and name; nothing is verified, and nothing merged.
+    pub fn touched(&self, bytes: &[u8]) -> Result<Vec<(&'static str, String)>, Refusal> {
+        let delta = Delta::read(bytes, &self.scope, self.table.seed())?;
+        let mut found = BTreeSet::new();
+        for packed in &delta.ops {
+            let op = Op::read(&mut Reader::new(&bytes[packed.at as usize..]))?;
+            let (family, name) = match Slot::read(op.kind, op.slot)? {
+                Slot::Register(name) => ("register", name),
+                Slot::Counter(name, _) => ("counter", name),
+                Slot::Row(name, _, _) => ("budget", name),
+                Slot::Tag(name, _, _) => ("set", name),
+            };
+            found.insert((family, name.to_owned()));
+        }
+        Ok(found.into_iter().collect())
     }
 
     /// Refuse what would not fit, after dropping what can be.
