@@ -1,8 +1,8 @@
 """Threads: which blocks belong together, who has closed their part, and when everyone has.
 
 Rules: pure bookkeeping over what was heard and what was emitted. A thread is named by its root, the
-ultimate ancestor. Blocks may arrive before their parents, so a root is worked out when it is asked for and
-never stored. Authors are nodeIds: a label closes nothing.
+ultimate ancestor. Blocks may arrive before their parents, so a root is worked out when it is asked for, and
+remembered only once nothing can change it. Authors are nodeIds: a label closes nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable
 
 from covey.limits import THREAD_BLOCKS, THREAD_CLOSINGS, THREAD_SEARCHED
-from covey.memory.lineage import Lookup, root_of
+from covey.memory.lineage import Lookup, root_and_whether
 from covey.model import Block
 
 
@@ -28,6 +28,7 @@ class ThreadBook:
         self._lookup = lookup
         self._blocks: OrderedDict[str, Block] = OrderedDict()
         self._closings: OrderedDict[str, Block] = OrderedDict()
+        self._roots: OrderedDict[str, str] = OrderedDict()
 
     def note(self, block: Block) -> bool:
         """Remember a block, heard or own. Returns whether it is its author's closing block."""
@@ -48,7 +49,15 @@ class ThreadBook:
 
     def root(self, block: Block) -> str:
         """Name the thread of a block as known now."""
-        return root_of(self.block, block)
+        known = self._roots.get(block.key)
+        if known is not None:
+            return known
+        root, for_good = root_and_whether(self.block, block)
+        if for_good:
+            self._roots[block.key] = root
+            while len(self._roots) > THREAD_BLOCKS:
+                self._roots.popitem(last=False)
+        return root
 
     def closed(self, root: str) -> dict[str, str]:
         """Return who has closed their part of a thread: author nodeId to the key of the closing block."""

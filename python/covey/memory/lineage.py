@@ -68,6 +68,8 @@ def ancestors(
                 continue
             found.append(Ancestor(level, block))
             above.append(block)
+        if not above:
+            return Lineage(tuple(found), tuple(missing), cut=False)
         frontier = above
     # Every resolved parent went into `seen`, so what is left unseen lies beyond the depth bound.
     cut = any(True for _ in _unseen_parents(frontier, seen))
@@ -96,11 +98,19 @@ def root_of(lookup: Lookup, block: Block, *, max_blocks: int = LINEAGE_BLOCKS) -
     Returns:
         The content key of the root. It may name a block this peer does not hold.
     """
+    return root_and_whether(lookup, block, max_blocks=max_blocks)[0]
+
+
+def root_and_whether(lookup: Lookup, block: Block, *, max_blocks: int = LINEAGE_BLOCKS) -> tuple[str, bool]:
+    """Name the thread of a block as `root_of` does, and say whether that name is for good.
+
+    It is, once every ancestor is held: a block's content is its key, so nothing can come in between later.
+    """
     if not block.parents:
-        return block.key
+        return block.key, True
     walk = ancestors(lookup, [block], depth=max_blocks, max_blocks=max_blocks)
     tops = [a.block for a in walk.ancestors if not a.block.parents]
     if tops:
         oldest = min(tops, key=lambda top: (top.created_ms, top.key))
-        return oldest.key
-    return min(walk.missing, default=block.key)
+        return oldest.key, walk.complete
+    return min(walk.missing, default=block.key), False

@@ -98,3 +98,20 @@ def test_a_ring_of_parents_ends(block):
     second = block("bob", focus="second", parents=[first])
     ring = {"cmb-second": second, first.key: first}
     assert ThreadBook(ring.get).root(first)
+
+
+def test_a_thread_is_named_once_and_then_remembered(block):
+    task = block("you", focus="task")
+    chain = [task]
+    for number in range(5):
+        chain.append(block("ann", focus=str(number), parents=[chain[-1]]))
+    looked = []
+    threads = ThreadBook(lambda key: looked.append(key))
+    for each in chain[1:]:
+        threads.note(each)
+    assert threads.root(chain[-1]) == threads.root(chain[-1]) == task.key
+    assert looked == [task.key] * 2, "a root that is not held may be found to be another's child"
+    threads.note(task)
+    assert threads.root(chain[-1]) == task.key
+    looked.clear()
+    assert threads.root(chain[-1]) == task.key and looked == []
