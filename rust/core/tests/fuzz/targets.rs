@@ -20,8 +20,7 @@ use covey_core::routing::{Message, peek};
 use covey_core::seal::{Content, SUITE};
 use covey_core::session::{Event, Phase, Session};
 
-/// One decoder under test: its name, which names its corpus, and the property.
-pub type Target = (&'static str, fn(&[u8]));
+use super::harness::Target;
 
 /// Every decoder that a peer can reach.
 pub const TARGETS: &[Target] = &[

@@ -72,7 +72,8 @@ impl LegacyRecord {
     /// Parents that are no addresses of today are left out, with whatever else that form cannot say.
     ///
     /// # Errors
-    /// A name, room or recipient outside today's grammar.
+    /// A name, room or recipient outside today's grammar; or a category without a word, which today's records do not
+    /// have: what admission judges would have another address than what was signed.
     pub fn hearsay(&self, author: NodeId, room: &str) -> Result<Hearsay, Refusal> {
         let keys = |parents: &[String]| -> Vec<ContentKey> {
             parents.iter().filter_map(|parent| ContentKey::parse(parent).ok()).collect()
@@ -85,7 +86,12 @@ impl LegacyRecord {
         if let Some(to) = &self.to {
             draft.to(NodeId::parse(to)?);
         }
-        covey_core::signature::attribute(draft)
+        let heard = covey_core::signature::attribute(draft)?;
+        if heard.record().metadata.key == self.content_key() {
+            Ok(heard)
+        } else {
+            Err(Refusal::new(Reason::AddressMismatch, "key: a category without text has no address today"))
+        }
     }
 }
 
