@@ -70,6 +70,10 @@ wheel: $(STAMPS)/build ## the release wheel, in dist/
 lock: ## write requirements/*.txt anew (needs uv)
 	tools/lock-requirements
 
+.PHONY: commands-page
+commands-page: $(STAMPS)/run ## write docs/commands.md anew, from the commands' own parsers
+	PYTHONPATH=python $(BIN)/python -m tools.commands_page
+
 .PHONY: clean
 clean: ## remove everything that make made
 	rm -rf $(VENV) target dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

@@ -1,7 +1,8 @@
-"""How long until a peer is ready, and how much memory it holds then: `python -m benches.startup`.
+"""How long short commands take, how long until a peer is ready, and how much memory it holds then.
 
-Ready means: it listens for peers and answers on its control socket. Multicast registration, over a second,
-is not waited for. The time is that of a user: from starting the program to its first line.
+`python -m benches.startup`. Ready means: it listens for peers and answers on its control socket. Multicast
+registration, over a second, is not waited for. The time is that of a user: from starting the program to its
+first line, and for short commands to their end. The interpreter's own start stands beside them.
 """
 
 import os
@@ -10,11 +11,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 ROUNDS = 10
+SHORT_ROUNDS = 30
+SHORT = (
+    ("covey --version", ["-m", "covey", "--version"], 60),
+    ("covey --help", ["-m", "covey", "--help"], 60),
+    ("covey status, of a running peer", ["-m", "covey", "status", "bench"], 100),
+    ("covey completion words", ["-m", "covey", "completion", "words", "--", "status", "b"], 100),
+    ("python -c pass", ["-c", "pass"], None),
+)
+"""What is measured, its words, and what it should stay under, in milliseconds."""
 AGENT = '[identity]\nname = "bench"\nrole = "generic"\n[mesh]\n[model]\nadapter = "scripted"\n'
 RULE = '[[scripted.rules]]\nwhen = { author = "nobody" }\nemit = { focus = "heard" }\n'
 
@@ -49,6 +59,36 @@ def started(words: Sequence[str], environment: Mapping[str, str]) -> Start:
         process.communicate(timeout=20)
 
 
+def ended(words: Sequence[str], environment: Mapping[str, str]) -> float:
+    """Run a command to its end; return the seconds it took."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, *words], env=dict(environment), stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - began
+
+
+def short_lines(environment: Mapping[str, str], run: Sequence[str]) -> Iterator[str]:
+    """Yield a line for each short command, while the peer they ask runs."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "covey", *run],
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        process.stdout.readline()
+        for what, words, bound in SHORT:
+            times = sorted(ended(words, environment) * 1_000 for _ in range(SHORT_ROUNDS))
+            kept = "" if bound is None else f", to stay under {bound} ms"
+            median = f"{statistics.median(times):.0f} ms (median of {SHORT_ROUNDS}, best {times[0]:.0f})"
+            yield f"{what}: {median}{kept}"
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
 def resident_bytes(pid: int) -> int:
     """Return the resident memory of a process (Linux)."""
     rows = Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -63,10 +103,12 @@ def agent_file(folder: Path) -> Path:
 
 
 def main() -> int:
-    """Measure both kinds of peer, and print a line for each."""
+    """Measure short commands and both kinds of peer, and print a line for each."""
     with tempfile.TemporaryDirectory() as name:
         environment = {**os.environ, "COVEY_HOME": str(Path(name) / "home")}
         run = ["run", "--config", str(agent_file(Path(name)))]
+        for line in short_lines(environment, run):
+            print(line)
         for what, words in (("covey listen", ["listen"]), ("covey run", run)):
             starts = [started(words, environment) for _ in range(ROUNDS)]
             seconds = statistics.median(start.seconds for start in starts)
