@@ -110,6 +110,30 @@ def _evaluate(arguments: Arguments) -> Mapping[str, Any]:
     }
 
 
+def _measure_tether(arguments: Arguments) -> Mapping[str, Any]:
+    found = core.Tether.of_vectors(
+        arguments["remix"], arguments["root"], kernel="given", weights=arguments.get("weights", {})
+    )
+    return {"checked": found.checked, "tethered": found.tethered, "drift": found.drift}
+
+
+def _verify_tether(arguments: Arguments) -> Mapping[str, Any]:
+    read = core.TetherAttestation.parse(_json(arguments))
+    read.verify(unpadded(arguments["public_key"]))
+    return {"payload": b64(read.payload())}
+
+
+def _compare_tethers(arguments: Arguments) -> Mapping[str, Any]:
+    key = "cmb-" + "0" * 64
+    who = core.Identity("00000000-0000-7000-8000-000000000001", "kit", b"\x01" * 32)
+    one = {"focus": [1.0]}
+    first, second = (
+        core.Tether.of_vectors(one, one, kernel=kernel).attest(who, of=key, root=key, at_ms=0)
+        for kernel in arguments["kernels"]
+    )
+    return {"comparable": first.is_comparable(second)}
+
+
 def _read_published(arguments: Arguments) -> Mapping[str, Any]:
     return {"type": published.read(_json(arguments).decode())}
 
@@ -148,6 +172,9 @@ _PURE: Final[Mapping[str, Callable[[Arguments], Mapping[str, Any]]]] = {
     "verify_signature": _verify_signature,
     "public_key": _public_key,
     "evaluate": _evaluate,
+    "measure_tether": _measure_tether,
+    "verify_tether": _verify_tether,
+    "compare_tethers": _compare_tethers,
     "read_published_frame": _read_published,
     "read_relay_frame": _read_relay_frame,
     "legacy_key": _legacy_key,

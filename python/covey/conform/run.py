@@ -21,6 +21,7 @@ from covey.conform.families import (
     sealed,
     sizes,
     strict,
+    tether,
 )
 from covey.conform.family import Family
 from covey.conform.folder import Artifact, Collection
@@ -42,6 +43,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
     registry.FAMILY,
     examples.FAMILY,
     attest.FAMILY,
+    tether.FAMILY,
     earlier.KEYS,
     earlier.SIGNATURES,
     *pending.FAMILIES,

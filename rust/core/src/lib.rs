@@ -33,6 +33,7 @@ pub mod signature;
 pub mod state;
 pub mod statement;
 pub mod svaf;
+pub mod tether;
 pub mod text;
 
 pub use error::{Reason, Refusal};

@@ -106,6 +106,8 @@ pub const MAX_GRANT_MS: u64 = 86_400_000;
 pub const GRANT_SKEW_MS: u64 = 300_000;
 /// Attestations that may wait for one checkpoint: many times the eight after which one is due; 64 KiB of state.
 pub const MAX_ATTEST_SEGMENT: usize = 1_024;
+/// Longest name in a tether attestation, in bytes: keys and node ids have at most 68, kernel ids are short.
+pub const MAX_TETHER_NAME_BYTES: usize = 128;
 /// Furthest a shared-state clock may lie ahead of ours, in milliseconds: more than machines that keep time are apart, and
 /// all that a lying clock can win.
 pub const MAX_STATE_DRIFT_MS: u64 = 60_000;

@@ -20,6 +20,7 @@ mod state_input;
 mod store;
 mod store_rows;
 mod svaf;
+mod tether;
 
 use covey_core::category::Category;
 use pyo3::prelude::*;
@@ -74,6 +75,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(identity::verify_signature, module)?)?;
     module.add_function(wrap_pyfunction!(identity::verify_statement, module)?)?;
     module.add_function(wrap_pyfunction!(identity::author_of, module)?)?;
+    tether::register(module)?;
     session::register(module)?;
     legacy::register(module)?;
     Ok(())

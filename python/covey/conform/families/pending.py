@@ -25,7 +25,4 @@ def _having(marks: tuple[str, ...]) -> Callable[[Artifact], bool]:
     return recognises
 
 
-FAMILIES: Final = (
-    _pending("lineage tether", "no operation for the lineage tether yet", "driftCases", "attestation"),
-    _pending("authority", "no operation for authority statements yet", "statements"),
-)
+FAMILIES: Final = (_pending("authority", "no operation for authority statements yet", "statements"),)

@@ -51,3 +51,11 @@ pub(super) fn cosine(dot: f64, left: f64, right: f64) -> f64 {
     let scale = left * right;
     if scale > NOTHING { dot / scale } else { 0.0 }
 }
+
+/// Cosine of two vectors of one length, summed in index order; `None` where one of them vanishes.
+pub(crate) fn cosine_of(left: &[f64], right: &[f64]) -> Option<f64> {
+    let norm = |vector: &[f64]| vector.iter().fold(0.0, |total, value| total + value * value).sqrt();
+    let scale = norm(left) * norm(right);
+    let dot = left.iter().zip(right).fold(0.0, |total, (left, right)| total + left * right);
+    (scale > NOTHING).then(|| dot / scale)
+}

@@ -13,5 +13,6 @@ mod verdict;
 
 pub use drift::{Anchor, Distance};
 pub use features::Features;
+pub(crate) use features::cosine_of;
 pub use gate::{Gate, Thresholds};
 pub use verdict::{CategoryVerdict, Decision, Evaluation, Silence, Verdict};
