@@ -17,8 +17,22 @@ CAT7: tuple[str, ...] = ("focus", "issue", "intent", "motivation", "commitment",
 TrustMode = Literal["tofu", "strict", "open"]
 """Who gets a session: anyone, whose first key stays; only who is trusted; anyone, and strangers wake."""
 
+LifecycleMove = Literal["validate", "dismiss", "canonise"]
+"""What authority can do with a block that another peer authored (MMP 2.0 §6.5)."""
+
+Reach = Literal["none", "validated", "canonical"]
+"""How far somebody's authority may move a block (MMP 2.0 §3.5)."""
+
 NEUTRAL = "neutral"
 """The text a category is minted with when it says nothing (MMP 2.0 §14.3.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """Whether somebody may do something, and the reason in one line."""
+
+    allowed: bool
+    reason: str
 
 
 def said(categories: Mapping[str, str]) -> dict[str, str]:

@@ -8,10 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from covey.model import Block, EmissionResult, ModelReply, ModelRequest, PeerView, Proposal
+from covey.model import (
+    Block,
+    EmissionResult,
+    LifecycleMove,
+    ModelReply,
+    ModelRequest,
+    PeerView,
+    Proposal,
+    Ruling,
+)
 
 if TYPE_CHECKING:
-    from covey._core import Intake, OutcomeBatch, Record
+    from covey._core import Intake, OutcomeBatch, Record, Store
     from covey.proto.effects import Advert, Done, Hint
     from covey.proto.inviting import Restored
 
@@ -254,6 +263,32 @@ class RelayDialler(Protocol):
 
     async def stop(self) -> None:
         """Wait for the end of the connection; one that lingers is cut off."""
+        ...
+
+
+class LifecycleAuthority(Protocol):
+    """Who may validate, dismiss or canonise a block: the one place that memory asks (MMP 2.0 §6.5)."""
+
+    def may(self, move: LifecycleMove, node_id: str) -> Ruling:
+        """Say whether a node may make a move, by what is in force now.
+
+        Args:
+            move: What is to be done with a block.
+            node_id: Who wants it done; judged under the key it is bound to here.
+        """
+        ...
+
+
+class StoreTasks(Protocol):
+    """A peer's store for rooms of their own: any operation, in order with the commits."""
+
+    def run(self, operation: Callable[[Store], object], done: Callable[[object, str], None]) -> None:
+        """Run an operation on the writer's thread.
+
+        Args:
+            operation: Gets the native store; what it returns is handed to `done`.
+            done: Called on the loop's thread with the value and "", or with None and why nothing was stored.
+        """
         ...
 
 

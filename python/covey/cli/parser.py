@@ -6,7 +6,7 @@ import argparse
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from covey.errors import UsageError
 
@@ -17,6 +17,10 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
 
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return near[0] if near else None
+
+
+_NO_FLAG: Final = re.compile(r"-\d+$|-\d*\.\d+$|-[A-Za-z0-9_-]{42}(:[0-9a-f-]{36})?$")
+"""A number below zero; a public key, one in 64 of which begins with a dash, alone or with its node."""
 
 
 class UnknownWord(UsageError):  # noqa: N818 (said to a person; its base says that it is an error)
@@ -44,6 +48,8 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
             add_help=False,
         )
+        # argparse asks this of a word with a dash in front, before it takes it for a flag.
+        self._negative_number_matcher = _NO_FLAG
         self.add_argument("-h", "--help", action="store_true", help="show this text")
         self.add_argument("--json", action="store_true", help="print JSON instead of text")
 
@@ -91,7 +97,7 @@ class Parser(argparse.ArgumentParser):
         known = self._option_string_actions
         for word in words:
             name = word.partition("=")[0]
-            if name.startswith("--") and " " not in name and name not in known:
+            if name.startswith("--") and " " not in name and name not in known and not _NO_FLAG.match(name):
                 raise UnknownWord("flag", name, list(known), f"{self.prog} --help lists its flags")
 
     def _flags_first(self, words: Sequence[str]) -> list[str]:

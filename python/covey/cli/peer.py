@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from covey.cli.offers import Offers
 from covey.cli.passphrase import needed
+from covey.cli.rooms import Rooms, rooms_of
 from covey.errors import CollisionError, IdentityError
 from covey.net.ipc.server import IpcServer
 from covey.net.mdns import MdnsDiscovery
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from covey.ports import Discovery, Memory, RelayDialler
     from covey.proto.effects import Advert, Hint
     from covey.proto.options import NodeOptions, RelayOptions
+    from covey.system.anchor import Anchor
     from covey.system.trust import TrustBook
 
 _LOCK_LOOK_SECONDS: Final = 0.05
@@ -74,6 +76,8 @@ class PeerPlan:
     scrubber: Scrubber | None = None
     sinks: tuple[Callable[[str], None], ...] = ()
     opened: ids.PeerIdentity | None = None
+    anchor: Anchor | None = None
+    attest: bool = False
     stock_folder: Path | None = None
 
 
@@ -115,6 +119,7 @@ class OpenPeer:
         key: str,
         offers: Offers,
         state: SharedState,
+        rooms: Rooms,
     ) -> None:
         self.plan = plan
         self.node = node
@@ -125,6 +130,7 @@ class OpenPeer:
         self._key = key
         self.agent: AgentView | None = None
         self.offers = offers
+        self.rooms = rooms
         self.server: IpcServer | None = None
         self._unwatch: Callable[[], None] | None = None
 
@@ -141,7 +147,7 @@ class OpenPeer:
             on_stop,
             agent=lambda: self.agent,
             facts=self._facts,
-            more={"invite": self.offers.handle, "state": self.state.answer},
+            more={"invite": self.offers.handle, "state": self.state.answer, **self.rooms.verbs},
         )
 
         async def handle(request: Request) -> Mapping[str, Any]:
@@ -225,6 +231,7 @@ async def open_peer(
         keeper = InviteFile(home.invites_path(name), home.trust_path(name))
         invites = InvitePlugin(keeper, clock=clock, entropy=entropy, log=log.write)
         state = SharedState(signer, _state_options(plan.options, book), writer)
+        rooms = rooms_of(plan, signer, writer, log)
         node = Node(
             signer,
             _trusting(plan.options, book),
@@ -232,7 +239,7 @@ async def open_peer(
             transport=TcpTransport(),
             discovery=_discovery(plan, clock),
             relays=tuple(map(_dialler, plan.options.relays)),
-            plugins=(invites, state),
+            plugins=(invites, state, *rooms.plugins),
             claims=_claims(plan, log, stack),
             members=Members(signer),
             clock=clock,
@@ -241,7 +248,7 @@ async def open_peer(
         )
         seal = "clear" if identity is kept else "sealed"
         offers = Offers(node, invites)
-        peer = OpenPeer(plan, node, store, log, key=seal, offers=offers, state=state)
+        peer = OpenPeer(plan, node, store, log, key=seal, offers=offers, state=state, rooms=rooms)
         if join is not None:
             join(peer)
         stack.push_async_callback(node.stop)

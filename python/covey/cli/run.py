@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from covey.proto.options import NodeOptions
     from covey.runtime.agent import AgentRuntime, Note, RunEnd
     from covey.settings import Settings
+    from covey.system.anchor import Anchor
 
 EXAMPLE: Final = "covey run --config writer.toml"
 
@@ -97,9 +98,19 @@ def peer_plan(home: Home, settings: Settings, env: Mapping[str, str]) -> PeerPla
         log_level=logging.level,
         rotation=rotation,
         sinks=() if logging.file_path is None else (LogFile(logging.file_path, rotation),),
+        anchor=anchor(settings),
+        attest=mesh.attest,
         scrubber=Scrubber(secret for secret in secrets if secret),
         stock_folder=Path(env.get("HOME") or Path.home()) / ".sym" / "loopback",
     )
+
+
+def anchor(settings: Settings) -> Anchor | None:
+    """Return the anchor that agent.toml names, if it does."""
+    from covey.system.anchor import Anchor
+
+    trust = settings.trust
+    return Anchor.of(trust.anchor, trust.anchor_threshold) if trust.anchor else None
 
 
 def node_options(settings: Settings, env: Mapping[str, str]) -> NodeOptions:
@@ -121,6 +132,7 @@ def node_options(settings: Settings, env: Mapping[str, str]) -> NodeOptions:
         strangers_wake=trust.strangers_may_wake,
         relays=relays(mesh.relay, mesh.relay_token, env, mesh.relay_proxy),
         trust=trust.mode,
+        clock_ahead_ms=trust.clock_ahead_seconds * 1000,
         gate=gate(mesh.room_owner, mesh.room_grant),
         admission=AdmissionOptions(weights=settings.role_weights.as_tuple()),
     )

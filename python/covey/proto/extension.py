@@ -8,11 +8,12 @@ own. It keeps its rules and its bounds; the engine tells it who is there and wha
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from covey.proto import effects as fx
 
 if TYPE_CHECKING:
+    from covey import _core
     from covey.proto.link import Peer
     from covey.proto.sessions import Sessions
     from covey.proto.timers import Timers
@@ -54,6 +55,14 @@ class Extension(Protocol):
         """Take what the shell says: an answer to a `Want`, or an application's wish."""
 
 
+@runtime_checkable
+class Judging(Protocol):
+    """What an extension has besides, if it wants to know what admission decided."""
+
+    def judged(self, outcomes: _core.OutcomeBatch, turn: Turn) -> None:
+        """Take note of a batch that is durable, as it was judged; not of what stock peers claim."""
+
+
 class ExtensionHost:
     """What an extension may do: see who speaks it, send, set deadlines, ask its shell."""
 
@@ -76,6 +85,10 @@ class ExtensionHost:
         """Return one peer that has an open session and speaks this, or None."""
         peer = self._sessions.peers.get(node_id)
         return peer if peer is not None and peer.links and self.speaks(peer) else None
+
+    def key_of(self, node_id: str) -> bytes | None:
+        """Return the raw public key a node is bound to here, present or not; None for one never proved."""
+        return self._sessions.key_of(node_id)
 
     def send(self, node_id: str, frame: bytes, turn: Turn) -> bool:
         """Seal one control frame for a peer.
@@ -136,6 +149,7 @@ class Extensions:
         if len(self._named) != len(self._all) or len(self._by_frame) != sum(len(e.frames) for e in self._all):
             raise ValueError("two extensions claim one name or one frame type")
         self._hosts: dict[str, ExtensionHost] = {}
+        self._judging = tuple(each for each in self._all if isinstance(each, Judging))
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -170,6 +184,11 @@ class Extensions:
             return False
         extension.heard(peer, kind, frame, turn)
         return True
+
+    def judged(self, outcomes: _core.OutcomeBatch, turn: Turn) -> None:
+        """Tell those that asked for it what admission decided."""
+        for each in self._judging:
+            each.judged(outcomes, turn)
 
     def due(self, what: str, whom: str, turn: Turn) -> bool:
         """Act on a deadline, where it is an extension's."""

@@ -58,6 +58,7 @@ class NodeEngine:
             guarded=policy.guarded,
             temporal_lambda=policy.temporal_lambda,
             redundancy=policy.redundancy,
+            max_ahead_ms=options.clock_ahead_ms,
         )
         self.intake.bind(identity.node_id, identity.public_key)
         self._timers = Timers()

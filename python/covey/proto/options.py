@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from covey import limits
 from covey.model import TrustMode
 from covey.proto.gate import GateOptions
 
@@ -60,6 +61,7 @@ class NodeOptions:
     trusted under a known key; `open` as tofu, and strangers wake. `pins` name the one key a nodeId may prove.
     `gate` names the owner of a gated room: who comes shows the owner's grant.
     `legacy` lets the room hold stock Node peers: those that dial, and those at `stock_peers`, always dialled.
+    `clock_ahead_ms` is how far ahead of our clock a signed time may lie; beyond, a block is refused.
     `receipts` tells senders what became of their blocks (`x-covey-delivery`).
     """
 
@@ -76,6 +78,7 @@ class NodeOptions:
     pins: Mapping[str, str] = field(default_factory=dict)
     gate: GateOptions | None = None
     receipts: bool = True
+    clock_ahead_ms: int = limits.CLOCK_AHEAD_SECONDS * 1000
     relays: tuple[RelayOptions, ...] = ()
     legacy: bool = False
     stock_peers: tuple[tuple[str, int], ...] = ()

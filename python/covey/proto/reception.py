@@ -143,6 +143,8 @@ class Reception:
             for kind in _OUTCOMES:
                 turn.count(f"records.{kind}", counts.get(kind, 0))
             turn.count("records.held", len(batch.held))
+            if batch.origin.claimed is None:
+                self._sessions.extensions.judged(batch.outcomes, turn)
             self._tell(batch, self._sessions.peers.get(batch.origin.node_id), turn)
 
     def _tell(self, batch: Batch, peer: Peer | None, turn: Turn) -> None:

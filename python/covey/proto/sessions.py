@@ -48,7 +48,7 @@ class Sessions:
     ) -> None:
         self._identity = identity
         self._room = options.room
-        self._extensions = extensions
+        self.extensions = extensions
         self._offered = (*((TOKEN,) if options.receipts else ()), *extensions.tokens)
         self._intake = intake
         self._trust = trust
@@ -65,6 +65,10 @@ class Sessions:
         self.peers: dict[str, Peer] = {}
 
     # --- a connection's life --------------------------------------------------------------------
+
+    def key_of(self, node_id: str) -> bytes | None:
+        """Return the key a node is bound to, present or not."""
+        return self._intake.bound(node_id)
 
     def connected(self) -> set[str]:
         """Return the nodeIds with an open session on TCP: a relay's does not keep us from dialling."""
@@ -436,7 +440,7 @@ class Sessions:
             return
         peer.active = None
         turn.count("peers.left")
-        self._extensions.left(peer, turn)
+        self.extensions.left(peer, turn)
         turn.add(Notify(PeerLeft(peer.node_id, peer.name, reason, link.farewell)))
         self._timers.set(("retain", peer.node_id), turn.now.monotonic + limits.PEER_RETENTION_SECONDS)
 

@@ -79,6 +79,12 @@ def _check_model(settings: Settings, report: Report) -> None:
 
 def _check_trust(settings: Settings, report: Report) -> None:
     trust = settings.trust
+    if trust.anchor and trust.anchor_threshold > len(trust.anchor):
+        report(
+            ("trust", "anchor_threshold"),
+            f"at most {len(trust.anchor)}, as many as anchor has keys",
+            str(trust.anchor_threshold),
+        )
     if trust.mode == "open" and settings.mesh.lan and not trust.strangers_may_wake:
         report(
             ("trust", "mode"),

@@ -174,6 +174,15 @@ def public_key(text: str) -> str:
     raise ValueError("a public key (43 characters of base64url)")
 
 
+def anchor_member(text: str) -> str:
+    """Return a member of an anchor: a public key, or `key:nodeId` where its holder's node is known."""
+    key, colon, holder = text.strip().partition(":")
+    try:
+        return f"{public_key(key)}:{node_id(holder)}" if colon else public_key(key)
+    except ValueError as error:
+        raise ValueError("a public key of the anchor, alone or as key:nodeId") from error
+
+
 def fingerprint(text: str) -> str:
     """Return a key fingerprint: 64 hexadecimal digits in lower case."""
     plain = text.strip().lower()

@@ -68,6 +68,11 @@ class MeshSettings:
     room_grant: Path | None = key(
         Text(1, 4_096, parse=Path), "file with the grant this peer shows, made by covey grant", default=None
     )
+    attest: bool = key(
+        Flag(),
+        "tell the room what was decided about each open block, signed (sym-attest-v1)",
+        default=False,
+    )
     profile: str = key(
         OneOf(("core-secure", "legacy")),
         "legacy: the room holds stock Node peers, who prove nothing (SECURITY.md)",
@@ -230,6 +235,19 @@ class TrustSettings:
         ListOf(Text(1, 80, parse=grammar.identity_name), limits.TRUST_ENTRIES),
         "nodeIds or key fingerprints invited to this room; they may wake the agent too",
         default=(),
+    )
+    anchor: tuple[str, ...] = key(
+        ListOf(Text(1, 100, parse=grammar.anchor_member), limits.ANCHOR_MEMBERS, or_single=True),
+        "public keys in which authority starts, as key or key:nodeId; another one later is refused",
+        default=(),
+    )
+    anchor_threshold: int = key(
+        Whole(1, limits.ANCHOR_MEMBERS), "how many of the anchor's keys must sign together", default=1
+    )
+    clock_ahead_seconds: int = key(
+        Whole(0, limits.CLOCK_AHEAD_SECONDS),
+        "how far ahead of this clock a block's signed time may lie",
+        default=limits.CLOCK_AHEAD_SECONDS,
     )
     strangers_may_wake: bool = key(
         Flag(), "let anyone in the room wake the agent and spend its budget; shown by status", default=False

@@ -195,6 +195,17 @@ class NodeStore:
 
         self._later(lambda store: store.shared_write(clear, rows), answer)
 
+    def run(self, operation: Callable[[_core.Store], object], done: Callable[[object, str], None]) -> None:
+        """Run an operation of a room of its own, in order with the commits; see the port `StoreTasks`."""
+
+        def hand_over(answer: Answer) -> None:
+            if isinstance(answer, Written):
+                done(answer.value, "")
+            else:
+                done(None, f"{answer.reason}: {answer.detail}")
+
+        self._later(operation, hand_over)
+
     async def drain(self) -> None:
         """Wait until everything handed in has its answer."""
         await self._idle.wait()

@@ -64,6 +64,10 @@ class Home:
         """Return the file that names whom the peer trusts, and by which key."""
         return self.peer_folder(name) / "trust.json"
 
+    def anchor_path(self, name: str) -> Path:
+        """Return the file that names the pinned anchor of a peer."""
+        return self.peer_folder(name) / "anchor.json"
+
     def claims_path(self, name: str) -> Path:
         """Return the file that says which key each stock peer claimed first."""
         return self.peer_folder(name) / "claims.json"

@@ -125,6 +125,19 @@ impl AttestFrame {
         mapped(py, checked)
     }
 
+    /// Say whether a checkpoint commits to exactly these attestations, in order.
+    fn covers(&self, py: Python<'_>, segment: Vec<PyRef<'_, Self>>) -> PyResult<bool> {
+        let Frame::Checkpoint(checkpoint) = &self.inner else {
+            return mapped(py, Err(unusable("only checkpoints cover attestations")));
+        };
+        let told = segment.iter().map(|frame| match &frame.inner {
+            Frame::Attestation(told) => Ok(&**told),
+            _ => Err(unusable("only attestations are covered")),
+        });
+        let told = mapped(py, told.collect::<Result<Vec<_>, Refusal>>())?;
+        Ok(checkpoint.covers(&told))
+    }
+
     /// Sign, as a witness, that one holds this verified checkpoint of another node.
     #[pyo3(signature = (witness, *, role, at_ms))]
     fn witnessed(&self, py: Python<'_>, witness: &Identity, role: &str, at_ms: u64) -> PyResult<Self> {
@@ -204,6 +217,17 @@ impl AttestChain {
         signed.map(|signed| AttestFrame { inner: Frame::Checkpoint(Box::new(signed)) })
     }
 
+    /// Go on in another room, on the same chain; what waits is checkpointed first.
+    fn enter(&self, py: Python<'_>, room: &str) -> PyResult<()> {
+        let entered = self.with(py, |chain| chain.enter(room));
+        mapped(py, entered)
+    }
+
+    /// The room that is attested in.
+    #[getter]
+    fn room(&self, py: Python<'_>) -> String {
+        self.with(py, |chain| chain.room().to_owned())
+    }
     /// How many attestations wait for a checkpoint.
     #[getter]
     fn pending(&self, py: Python<'_>) -> usize {

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use covey_core::authority::{self, Act, Grant, Held, Ledger, Offered, Quotas, Role, Scope, Source};
+use covey_core::authority::{self, Act, Frame, Grant, Held, Ledger, Offered, Quotas, Role, Scope, Source, Wanted};
 use covey_core::error::{Reason, Refusal};
 use covey_core::hash::hex;
 use covey_core::id::{NodeId, StatementId};
@@ -237,6 +237,21 @@ impl Authority {
         })
     }
 
+    /// Judge what a disk kept, as (id, JSON) pairs in any order.
+    ///
+    /// Returns:
+    ///     (position, reason, detail) of each that does not hold under this pin.
+    fn restore(&self, py: Python<'_>, kept: Vec<(String, Vec<u8>)>) -> Vec<(usize, &'static str, String)> {
+        let refused = self.with(py, |ledger| ledger.restore(kept));
+        refused.into_iter().map(|(at, why)| (at, why.reason.as_str(), why.detail)).collect()
+    }
+
+    /// Return what came into force since this was last asked, in the order of sending.
+    fn news(&self, py: Python<'_>) -> Vec<Statement> {
+        let news: Vec<_> = self.with(py, |ledger| ledger.news().into_iter().cloned().collect());
+        news.into_iter().map(Statement::of).collect()
+    }
+
     /// Return a held statement.
     fn get(&self, py: Python<'_>, id: &str) -> PyResult<Option<Statement>> {
         let id = mapped(py, StatementId::parse(id))?;
@@ -328,9 +343,97 @@ fn unusable(what: &str, value: &str) -> Refusal {
     Refusal::new(Reason::InvalidArgument, format!("{what}: {value:?} is none"))
 }
 
+/// One of the four frames that carry statements (MMP 2.0 §6.6.8), inside its closed schema; nothing in it is verified.
+#[pyclass(frozen, module = "covey._core")]
+pub struct AuthorityFrame {
+    inner: Frame,
+}
+
+#[pymethods]
+impl AuthorityFrame {
+    /// Read a frame of this `type`.
+    #[staticmethod]
+    fn parse(py: Python<'_>, kind: &str, json: &[u8]) -> PyResult<Self> {
+        mapped(py, Frame::parse(kind, json)).map(|inner| Self { inner })
+    }
+
+    /// Write an answer.
+    #[staticmethod]
+    #[pyo3(signature = (request, statements, *, missing=Vec::new(), next=None))]
+    fn answer<'py>(
+        py: Python<'py>,
+        request: String,
+        statements: Vec<PyRef<'py, Statement>>,
+        missing: Vec<String>,
+        next: Option<String>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let missing = missing.iter().map(|id| StatementId::parse(id)).collect::<Result<Vec<_>, Refusal>>();
+        let missing = mapped(py, missing)?;
+        let statements = statements.iter().map(|statement| statement.inner.clone()).collect();
+        Ok(PyBytes::new(py, &authority::Set { request, statements, missing, next }.to_json()))
+    }
+
+    /// "statement", "digest", "fetch" or "set".
+    #[getter]
+    fn kind(&self) -> &'static str {
+        match &self.inner {
+            Frame::Statement(_) => "statement",
+            Frame::Digest(_) => "digest",
+            Frame::Fetch(_) => "fetch",
+            Frame::Set(_) => "set",
+        }
+    }
+    /// The statements it carries; none for a digest or a fetch.
+    #[getter]
+    fn statements(&self) -> Vec<Statement> {
+        match &self.inner {
+            Frame::Statement(told) => vec![Statement::of((**told).clone())],
+            Frame::Set(told) => told.statements.iter().cloned().map(Statement::of).collect(),
+            Frame::Digest(_) | Frame::Fetch(_) => Vec::new(),
+        }
+    }
+    /// Of a digest: its root.
+    #[getter]
+    fn root(&self) -> Option<String> {
+        match &self.inner {
+            Frame::Digest(told) => Some(hex(&told.root)),
+            _ => None,
+        }
+    }
+    /// Of a fetch or a set: what names the exchange.
+    #[getter]
+    fn request(&self) -> Option<&str> {
+        match &self.inner {
+            Frame::Fetch(told) => Some(&told.request),
+            Frame::Set(told) => Some(&told.request),
+            Frame::Statement(_) | Frame::Digest(_) => None,
+        }
+    }
+    /// Of a fetch by ids: which; None for a fetch of a page.
+    #[getter]
+    fn ids(&self) -> Option<Vec<String>> {
+        match &self.inner {
+            Frame::Fetch(authority::Fetch { wanted: Wanted::Ids(ids), .. }) => {
+                Some(ids.iter().map(ToString::to_string).collect())
+            }
+            _ => None,
+        }
+    }
+    /// Of a fetch of a page, or a set: the cursor.
+    #[getter]
+    fn cursor(&self) -> Option<&str> {
+        match &self.inner {
+            Frame::Fetch(authority::Fetch { wanted: Wanted::After(cursor), .. }) => Some(cursor),
+            Frame::Set(told) => told.next.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 /// Put this room's classes into the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<AnchorPin>()?;
     module.add_class::<Statement>()?;
+    module.add_class::<AuthorityFrame>()?;
     module.add_class::<Authority>()
 }

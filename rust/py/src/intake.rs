@@ -47,12 +47,14 @@ impl Intake {
     ///     temporal_lambda: The share of age in the total drift, 0 to 1.
     ///     redundancy: Nearest-anchor distance below which a category only repeats.
     ///     seen_capacity: How many judged blocks are remembered.
+    ///     max_ahead_ms: How far ahead of `now_ms` a signed time may lie, a day at most.
     ///
     /// Raises:
     ///     CoreError: invalid_id, invalid_room or invalid_argument.
     #[new]
     #[pyo3(signature = (node_id, room, weights, *, window=limits::ANCHOR_WINDOW, freshness_seconds=1800.0, stable=0.25,
-        guarded=0.5, temporal_lambda=0.3, redundancy=0.10, seen_capacity=limits::SEEN_CAPACITY))]
+        guarded=0.5, temporal_lambda=0.3, redundancy=0.10, seen_capacity=limits::SEEN_CAPACITY,
+        max_ahead_ms=limits::MAX_FUTURE_MS))]
     #[allow(clippy::too_many_arguments)] // a policy's numbers, each by keyword
     fn new(
         py: Python<'_>,
@@ -66,12 +68,13 @@ impl Intake {
         temporal_lambda: f64,
         redundancy: f64,
         seen_capacity: usize,
+        max_ahead_ms: u64,
     ) -> PyResult<Self> {
         let thresholds =
             Thresholds { stable, guarded, temporal_lambda, redundancy, freshness_seconds, ..Thresholds::DEFAULT };
         let made = NodeId::parse(node_id).and_then(|node_id| {
             let gate = Gate::new(Weights::new(weights)?, thresholds)?;
-            intake::Intake::new(node_id, room, Policy { gate, window, seen_capacity })
+            intake::Intake::new(node_id, room, Policy { gate, window, seen_capacity, max_ahead_ms })
         });
         mapped(py, made).map(|inner| Self { inner: Mutex::new(inner) })
     }
@@ -85,6 +88,13 @@ impl Intake {
             Ok(self.lock().bind(node_id, key).as_str())
         });
         mapped(py, bound)
+    }
+
+    /// Return the raw public key a node is bound to, or None.
+    fn bound<'py>(&self, py: Python<'py>, node_id: &str) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let node_id = mapped(py, NodeId::parse(node_id))?;
+        let key = py.detach(|| self.lock().bound(node_id).map(|key| *key.as_bytes()));
+        Ok(key.map(|key| PyBytes::new(py, &key)))
     }
 
     /// Judge at most 256 records in order; the GIL is released.

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use covey_core::Refusal;
 use covey_core::id::{AssertionId, ContentKey, NodeId};
 use covey_core::record::Verified;
-use covey_store::{Filter, Line, SharedRow, StoreError};
+use covey_core::{Reason, Refusal};
+use covey_store::{AttestKind, Filter, Line, SharedRow, StoreError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -24,6 +24,13 @@ type AuditLine<'py> = (i64, u64, Bound<'py, PyBytes>, Bound<'py, PyBytes>);
 
 fn audit_line(py: Python<'_>, line: Line) -> AuditLine<'_> {
     (line.id, line.at_ms, PyBytes::new(py, &line.bytes), PyBytes::new(py, &line.signature))
+}
+
+/// (id, signer, stored_ms, frame).
+type AttestRow<'py> = (i64, String, u64, Bound<'py, PyBytes>);
+
+fn attest_kind(word: &str) -> Result<AttestKind, Refusal> {
+    AttestKind::parse(word).ok_or_else(|| Refusal::new(Reason::InvalidArgument, format!("kind: {word:?} is none")))
 }
 
 /// Why a call of the store failed: an argument that is no id, or the store itself.
@@ -251,6 +258,53 @@ impl Store {
     /// Forget which key a node is bound to, because its operator said so; return whether there was one.
     fn unbind(&self, py: Python<'_>, node_id: &str) -> PyResult<bool> {
         detached(py, || Ok(self.inner.unbind(NodeId::parse(node_id)?)?))
+    }
+
+    /// Keep authority statements as (id, JSON) pairs, and forget others by id, in one transaction.
+    #[pyo3(signature = (kept, dropped=Vec::new()))]
+    fn statements_put(&self, py: Python<'_>, kept: Vec<(String, Vec<u8>)>, dropped: Vec<String>) -> PyResult<()> {
+        detached(py, || Ok(self.inner.statements_put(&kept, &dropped)?))
+    }
+
+    /// Return every kept authority statement as (id, JSON). A disk is no signature: judge them.
+    fn statements<'py>(&self, py: Python<'py>) -> PyResult<Vec<(String, Bound<'py, PyBytes>)>> {
+        let rows = detached(py, || Ok(self.inner.statements()?))?;
+        Ok(rows.into_iter().map(|(id, json)| (id, PyBytes::new(py, &json))).collect())
+    }
+
+    /// Append attestation frames as (kind, signer, bytes), and the new head of one's own chain: all or nothing.
+    #[pyo3(signature = (rows, now_ms, *, chain=None))]
+    fn attest_put(
+        &self,
+        py: Python<'_>,
+        rows: Vec<(String, String, Vec<u8>)>,
+        now_ms: u64,
+        chain: Option<Vec<u8>>,
+    ) -> PyResult<()> {
+        detached(py, || {
+            let read = |(kind, signer, frame): (String, String, Vec<u8>)| Ok((attest_kind(&kind)?, signer, frame));
+            let rows = rows.into_iter().map(read).collect::<Result<Vec<_>, Refusal>>()?;
+            Ok(self.inner.attest_put(&rows, chain.as_deref(), now_ms)?)
+        })
+    }
+
+    /// Return frames of a kind as (id, signer, stored_ms, bytes), oldest first: behind `after`, or the newest ones.
+    #[pyo3(signature = (kind, limit, *, after=None))]
+    fn attest_rows<'py>(
+        &self,
+        py: Python<'py>,
+        kind: &str,
+        limit: usize,
+        after: Option<i64>,
+    ) -> PyResult<Vec<AttestRow<'py>>> {
+        let rows = detached(py, || Ok(self.inner.attest_rows(attest_kind(kind)?, after, limit)?))?;
+        Ok(rows.into_iter().map(|row| (row.id, row.signer, row.stored_ms, PyBytes::new(py, &row.frame))).collect())
+    }
+
+    /// Return the stored head of one's own chain of attestations, or None.
+    fn attest_chain<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let chain = detached(py, || Ok(self.inner.attest_chain()?))?;
+        Ok(chain.map(|chain| PyBytes::new(py, &chain)))
     }
 
     /// Return the value kept under `name`, or None.

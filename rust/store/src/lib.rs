@@ -3,6 +3,7 @@
 //! Rules: one database per peer, one writer; whatever a call acknowledged survives `kill -9` and the loss of power;
 //! a refusal names the file and why, and changes nothing; every table has its bound in [`limits`].
 
+mod attest;
 mod bindings;
 mod commit;
 mod decisions;
@@ -22,10 +23,12 @@ mod schema;
 mod seen;
 mod shared;
 mod state;
+mod statements;
 mod stats;
 mod store;
 mod times;
 
+pub use attest::{AttestKind, AttestRow};
 pub use bindings::{Binding, Bound};
 pub use commit::CommitReport;
 pub use decisions::DecisionRow;

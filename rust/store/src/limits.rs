@@ -89,3 +89,19 @@ pub const DIARY_ENTRY_MAX_BYTES: usize = 65_600;
 pub const AUDIT_KEPT: i64 = 100_000;
 /// Bytes of one such line.
 pub const AUDIT_ENTRY_MAX_BYTES: usize = 65_536;
+
+/// Authority statements kept: twice what a ledger holds at its usual bound, so that what waits for another pin fits too.
+pub const STATEMENTS_MAX: i64 = 32_768;
+/// Bytes of one statement: 64 targets of 69 characters and 16 signatures of 160 stay under 8 KiB.
+pub const STATEMENT_MAX_BYTES: usize = 16_384;
+
+/// Attestations kept, newest first: at 1 KB a row 32 MB. Chains are checked over what is held.
+pub const ATTEST_ATTESTATIONS_KEPT: i64 = 32_768;
+/// Checkpoints kept, newest first: eight attestations each.
+pub const ATTEST_CHECKPOINTS_KEPT: i64 = 16_384;
+/// Witnesses kept, newest first.
+pub const ATTEST_WITNESSES_KEPT: i64 = 16_384;
+/// Contradicting checkpoints kept, the first of each attester; past it no further one is added.
+pub const ATTEST_EVIDENCE_MAX: i64 = 1_024;
+/// Bytes of one frame: its longest members, names included, stay under 2 KiB.
+pub const ATTEST_FRAME_MAX_BYTES: usize = 4_096;

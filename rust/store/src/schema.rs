@@ -13,7 +13,7 @@ pub(crate) const APPLICATION_ID: i32 = 0x636f_7679;
 /// What this build reads and writes.
 pub const SCHEMA_VERSION: i32 = STEPS_COUNT;
 
-const STEPS: [&str; 2] = [VERSION_1, VERSION_2];
+const STEPS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
 #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful of steps")]
 const STEPS_COUNT: i32 = STEPS.len() as i32;
 
@@ -155,9 +155,26 @@ CREATE TABLE audit (
 ) STRICT;
 ";
 
+/// What others signed about each other: authority (§6.6) and attestations (§16.4). Ids and frames are text and bytes as
+/// they were signed, so that judging them again needs nothing of this schema.
+const VERSION_3: &str = "
+CREATE TABLE authority (id TEXT PRIMARY KEY, json BLOB NOT NULL) WITHOUT ROWID, STRICT;
+
+CREATE TABLE attest (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind TEXT NOT NULL,
+  signer TEXT NOT NULL,
+  stored_ms INTEGER NOT NULL,
+  frame BLOB NOT NULL
+) STRICT;
+CREATE INDEX attest_by_kind ON attest (kind, id);
+";
+
 /// Every table that the current version has; a file that lacks one was changed by something else.
-const EXPECTED: [&str; 16] = [
+const EXPECTED: [&str; 18] = [
+    "attest",
     "audit",
+    "authority",
     "bindings",
     "decisions",
     "diary",
@@ -297,9 +314,17 @@ mod tests {
         connection.execute_batch(VERSION_1).unwrap();
         connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
         connection.pragma_update(None, "user_version", 1).unwrap();
-        connection.execute("INSERT INTO meta (name, value) VALUES ('node_id', 'a')", []).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO meta (name, value) VALUES ('node_id', 'a'); INSERT INTO state VALUES ('x', x'01')",
+            )
+            .unwrap();
         migrate(&mut connection, "a").unwrap();
-        assert_eq!(read_stamp(&connection).unwrap(), (OURS, false));
+        assert_eq!(read_stamp(&connection).unwrap().0, OURS);
+        let kept: Vec<u8> = connection.query_row("SELECT value FROM state", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, [1]);
+        let rows: i64 = connection.query_row("SELECT count(*) FROM authority", [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, 0);
     }
 
     #[test]

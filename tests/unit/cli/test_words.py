@@ -69,6 +69,13 @@ def test_a_value_may_begin_with_a_dash(words: list[str], focus: str) -> None:
     assert read(*words).focus == focus
 
 
+@pytest.mark.parametrize("first", ["-", "--", "A"])
+@pytest.mark.parametrize("node", ["", ":01900000-0000-7000-8000-00000000000a"])
+def test_a_public_key_is_a_word_whatever_it_begins_with(first: str, node: str) -> None:
+    key = first + "B" * (43 - len(first)) + node
+    assert read(key, "--focus", "x", "last").words == [key, "last"]
+
+
 def test_a_mistyped_flag_is_not_taken_as_the_value_before_it() -> None:
     with pytest.raises(UnknownWord) as caught:
         read("--focus", "--parnt", "x")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +62,8 @@ class Host:
         """ok: answers at once; hold: keeps what it is asked; fail: refuses."""
         self.asked: list[fx.Store | fx.StoreOwn] = []
         self.wanted: list[fx.Want] = []
+        self.shells: dict[str, Callable[[Any], None]] = {}
+        """What does an extension's wishes, by its name."""
         self.keys: set[str] = set()
         self.records: dict[str, _core.Record] = {}
         self.outbox: dict[tuple[str, str], _core.Record] = {}
@@ -147,8 +149,9 @@ class Host:
                 self.outbox.pop((assertion_id, peer), None)
             case fx.Bind(peer, key):
                 self.bound[peer] = key
-            case fx.Want():
+            case fx.Want(name, what):
                 self.wanted.append(effect)
+                self.shells.get(name, lambda _: None)(what)
             case fx.Notify(news):
                 self.news.append(news)
             case fx.Reply(token, result):

@@ -55,6 +55,24 @@ impl Chain {
         Self { by, room, seq: 0, head: Link::Genesis, covered: 0, root: Link::Genesis, segment: Vec::new() }
     }
 
+    /// The room that is attested in.
+    pub fn room(&self) -> &str {
+        &self.room
+    }
+
+    /// Go on in another room, on the same chain: there is one for a node, wherever it is. What waits for a checkpoint
+    /// was said in the room before, and is committed to there first.
+    ///
+    /// # Errors
+    /// Attestations of the room before wait for their checkpoint.
+    pub fn enter(&mut self, room: &str) -> Result<(), Refusal> {
+        if !self.segment.is_empty() && self.room != room {
+            return Err(schema("the segment is of another room: sign a checkpoint first"));
+        }
+        room.clone_into(&mut self.room);
+        Ok(())
+    }
+
     /// How many attestations wait for a checkpoint.
     pub fn pending(&self) -> usize {
         self.segment.len()

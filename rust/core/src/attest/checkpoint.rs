@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::claim::{ALGORITHM, Link, check_algorithm, check_token};
+use super::claim::{ALGORITHM, Attestation, Link, check_algorithm, check_token};
 use super::frame::{schema, signature, text_of};
 use crate::error::Refusal;
 use crate::hash::{Digest, hex, sha256, unhex32};
@@ -97,6 +97,16 @@ impl Checkpoint {
             return Err(schema("fromSeq: expected the position after the checkpoint it names"));
         }
         Ok(())
+    }
+
+    /// Say whether it commits to exactly these attestations, in order: the whole segment of its attester.
+    pub fn covers(&self, segment: &[&Attestation]) -> bool {
+        let length = (self.upto - self.from).checked_add(1);
+        let ours = |(place, it): (u64, &&Attestation)| it.by == self.by && it.seq == self.from + place;
+        let whole = length == Some(segment.len() as u64) && (0..).zip(segment).all(ours);
+        let signatures: Vec<[u8; 64]> = segment.iter().map(|it| it.signature).collect();
+        let root = segment_root(&signatures).map(|segment| chain_root(self.prev, self.from, self.upto, &segment));
+        whole && root == Some(self.root)
     }
 
     /// Say whether both assert the same, whenever they were signed.

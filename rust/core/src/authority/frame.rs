@@ -87,6 +87,27 @@ impl Frame {
     }
 }
 
+impl Set {
+    /// The frame as JSON: `missing` and `next` only where there is something in them.
+    pub fn to_json(&self) -> Vec<u8> {
+        let text = |value: &str| serde_json::to_string(value).unwrap_or_default(); // a string always serialises
+        let statements: Vec<Vec<u8>> = self.statements.iter().map(Statement::to_json).collect();
+        let mut frame =
+            format!(r#"{{"type":"authority-set","reqId":{},"statements":["#, text(&self.request)).into_bytes();
+        frame.extend(statements.join(&b','));
+        frame.push(b']');
+        if !self.missing.is_empty() {
+            let ids: Vec<String> = self.missing.iter().map(|id| format!("\"{id}\"")).collect();
+            frame.extend(format!(r#","missing":[{}]"#, ids.join(",")).into_bytes());
+        }
+        if let Some(next) = &self.next {
+            frame.extend(format!(r#","next":{}"#, text(next)).into_bytes());
+        }
+        frame.push(b'}');
+        frame
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WireStatement {

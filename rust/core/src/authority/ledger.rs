@@ -3,7 +3,7 @@
 //! Rules: a statement is held only when it holds; what names a grant that is not held is given back, and waits with
 //! whoever offered it. Holding is bounded; what counts most is dropped last (§6.6.8, errata 1).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use super::Quotas;
@@ -13,6 +13,7 @@ use super::resolution::{Place, Resolution};
 use super::statement::{Act, Source, Statement, schema};
 use crate::error::{Reason, Refusal};
 use crate::id::StatementId;
+use crate::limits::MAX_DELEGATION_DEPTH;
 
 /// What became of an offered statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub struct Ledger {
     held: BTreeMap<StatementId, Valid>,
     resolution: Resolution,
     stale: bool,
+    /// What was in force when news were last asked for.
+    told: BTreeSet<StatementId>,
 }
 
 impl Ledger {
@@ -41,7 +44,7 @@ impl Ledger {
     pub fn new(pin: AnchorPin, quotas: Quotas, capacity: usize) -> Self {
         let held = BTreeMap::new();
         let resolution = Resolution::of(&pin, &held, quotas);
-        Self { pin, quotas, capacity, held, resolution, stale: false }
+        Self { pin, quotas, capacity, held, resolution, stale: false, told: BTreeSet::new() }
     }
 
     /// The pin everything is judged under.
@@ -112,6 +115,50 @@ impl Ledger {
             self.stale = false;
         }
         &self.resolution
+    }
+
+    /// What came into force since news were last asked for, in the order of sending. What leaves force and comes back
+    /// is news again: whoever missed the way there needs it then.
+    pub fn news(&mut self) -> Vec<&Statement> {
+        self.resolution();
+        let in_force: BTreeSet<StatementId> = self.resolution.in_force().map(|(id, _)| id).collect();
+        let entered =
+            self.resolution.live().iter().filter(|(_, _, id)| in_force.contains(id) && !self.told.contains(id));
+        let entered: Vec<StatementId> = entered.map(|(_, _, id)| *id).collect();
+        self.told = in_force;
+        entered.iter().filter_map(|id| self.get(*id)).collect()
+    }
+
+    /// Judge what a disk kept, in any order: each under the id it was kept with. Nothing a disk says of a statement is
+    /// believed.
+    ///
+    /// Returns what does not hold now, by position, and why. What waits for a grant that was not kept is among it.
+    pub fn restore(&mut self, kept: Vec<(String, Vec<u8>)>) -> Vec<(usize, Refusal)> {
+        let mut refused = Vec::new();
+        let mut waiting = Vec::new();
+        for (position, (id, json)) in kept.into_iter().enumerate() {
+            match Statement::parse(&json) {
+                Ok(statement) if statement.id().to_string() == id => waiting.push((position, statement)),
+                Ok(_) => refused.push((position, schema("not the statement its id names"))),
+                Err(refusal) => refused.push((position, refusal)),
+            }
+        }
+        // Each round holds at least one level of the chains more; there are no more levels than delegation reaches.
+        for _ in 0..MAX_DELEGATION_DEPTH {
+            for (position, statement) in std::mem::take(&mut waiting) {
+                match self.offer(statement.clone()) {
+                    Ok(Offered::New | Offered::Known) => {}
+                    Ok(Offered::Missing(_)) => waiting.push((position, statement)),
+                    Err(refusal) => refused.push((position, refusal)),
+                }
+            }
+        }
+        let missing = |(position, _)| {
+            (position, Refusal::new(Reason::NotAuthorised, "authority statement: its grant is not held"))
+        };
+        refused.extend(waiting.into_iter().map(missing));
+        refused.sort_by_key(|(position, _)| *position);
+        refused
     }
 
     /// Up to `most` live statements after `cursor` in the order of sending, and the cursor to go on from, if there are

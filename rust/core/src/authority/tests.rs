@@ -354,6 +354,63 @@ fn a_ledger_asks_for_what_it_misses_and_never_checks_twice() {
 }
 
 #[test]
+fn an_answer_is_read_as_it_was_written() {
+    let told = published();
+    let one = Set { request: "r\"1".to_owned(), statements: vec![], missing: vec![], next: None };
+    let statements = vec![told.admin.clone(), told.validator.clone()];
+    let other = Set { statements, missing: vec![told.worker.id()], next: Some("1.0.é".to_owned()), ..one.clone() };
+    for set in [one, other] {
+        assert_eq!(Frame::parse("authority-set", &set.to_json()), Ok(Frame::Set(set)));
+    }
+}
+
+#[test]
+fn what_a_disk_kept_is_judged_again_in_any_order() {
+    let told = published();
+    let anchor = || pin(2, &[0xa1, 0xa2, 0xa3]);
+    let good = [&told.participant, &told.validator, &told.worker, &told.admin];
+    let kept =
+        |statements: &[&Statement]| statements.iter().map(|it| (it.id().to_string(), it.to_json())).collect::<Vec<_>>();
+    let mut ledger = Ledger::new(anchor(), Quotas::default(), 100);
+    assert_eq!(ledger.restore(kept(&good)), []);
+    let whole = *ledger.resolution().root();
+
+    let mut bent = kept(&good);
+    // A changed role makes another statement, a changed signature makes it invalid, garbage is none at all.
+    let mut other: Value = serde_json::from_slice(&bent[0].1).unwrap();
+    other["role"] = json!("admin");
+    bent[0].1 = other.to_string().into_bytes();
+    let mut unsigned: Value = serde_json::from_slice(&bent[2].1).unwrap();
+    unsigned["sigs"][0]["sig"] = json!(format!("{}A", "A".repeat(85)));
+    bent[2].1 = unsigned.to_string().into_bytes();
+    bent.push((told.foreign.id().to_string(), b"{".to_vec()));
+    bent.push((told.foreign.id().to_string(), told.foreign.to_json()));
+    let mut ledger = Ledger::new(anchor(), Quotas::default(), 100);
+    let refused: Vec<_> = ledger.restore(bent).into_iter().map(|(at, refusal)| (at, refusal.reason)).collect();
+    let expected =
+        [(0, Reason::Schema), (2, Reason::BadSignature), (4, Reason::MalformedJson), (5, Reason::NotAuthorised)];
+    assert_eq!(refused, expected);
+    assert_eq!(ledger.len(), 2);
+    assert_ne!(*ledger.resolution().root(), whole);
+}
+
+#[test]
+fn each_statement_is_news_when_it_comes_into_force() {
+    let told = published();
+    let mut ledger = Ledger::new(pin(2, &[0xa1, 0xa2, 0xa3]), Quotas::default(), 100);
+    let ids = |news: Vec<&Statement>| news.into_iter().map(Statement::id).collect::<Vec<_>>();
+    ledger.restore([&told.validator, &told.admin].map(|it| (it.id().to_string(), it.to_json())).into());
+    assert_eq!(ids(ledger.news()), [told.admin.id(), told.validator.id()]);
+    assert!(ledger.news().is_empty());
+    let revoke = by(naming(Act::Revoke, Source::Anchor, &[&told.admin], 3), &[0xa1, 0xa2]);
+    ledger.offer(revoke.clone()).unwrap();
+    assert_eq!(ids(ledger.news()), [revoke.id()]);
+    let endorse = by(naming(Act::Endorse, Source::Anchor, &[&told.validator], 4), &[0xa1, 0xa2]);
+    ledger.offer(endorse.clone()).unwrap();
+    assert_eq!(ids(ledger.news()), [endorse.id(), told.validator.id()]);
+}
+
+#[test]
 fn a_full_ledger_drops_what_counts_least_and_never_a_removal() {
     let anchor = pin(1, &[0xa1]);
     let mut ledger = Ledger::new(anchor, Quotas::default(), 6);

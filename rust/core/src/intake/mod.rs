@@ -40,12 +40,15 @@ pub struct Policy {
     pub window: usize,
     /// How many blocks are remembered as judged.
     pub seen_capacity: usize,
+    /// How far ahead of the clock a signed time may lie, in milliseconds.
+    pub max_ahead_ms: u64,
 }
 
 impl Policy {
     /// A gate with the usual bounds.
     pub const fn new(gate: Gate) -> Self {
-        Self { gate, window: limits::ANCHOR_WINDOW, seen_capacity: limits::SEEN_CAPACITY }
+        let (window, seen_capacity) = (limits::ANCHOR_WINDOW, limits::SEEN_CAPACITY);
+        Self { gate, window, seen_capacity, max_ahead_ms: limits::MAX_FUTURE_MS }
     }
 
     fn check(&self) -> Result<(), Refusal> {
@@ -58,6 +61,10 @@ impl Policy {
                 let detail = format!("{name}: expected 1 to {most}, got {value}");
                 return Err(Refusal::new(Reason::InvalidArgument, detail));
             }
+        }
+        if self.max_ahead_ms > limits::MAX_FUTURE_MS {
+            let detail = format!("max_ahead_ms: at most {}, got {}", limits::MAX_FUTURE_MS, self.max_ahead_ms);
+            return Err(Refusal::new(Reason::InvalidArgument, detail));
         }
         Ok(())
     }
@@ -235,6 +242,11 @@ impl Intake {
         self.anchors.live().map(|held| held.key)
     }
 
+    /// The key a node is bound to, if it is.
+    pub fn bound(&self, node_id: NodeId) -> Option<&PublicKey> {
+        self.bindings.get(&node_id)
+    }
+
     /// What this intake decides by.
     pub const fn policy(&self) -> &Policy {
         &self.policy
@@ -280,7 +292,7 @@ impl Intake {
         if repeated || metadata.author == self.node_id {
             return Ok(None);
         }
-        check_time(metadata.created_ms, call.now_ms, directed)?;
+        check_time(metadata.created_ms, call.now_ms, directed, self.policy.max_ahead_ms)?;
         let features = Features::of_texts(self.kernel, record.texts());
         let grounds = may_ground && self.grounds(record);
         let evaluation = self.admission(record, &features, grounds, call.now_ms);
@@ -349,10 +361,10 @@ impl Intake {
 }
 
 /// Directed records have a last day; and no record is taken from far ahead of the clock.
-fn check_time(created_ms: u64, now_ms: u64, directed: bool) -> Result<(), Refusal> {
-    if created_ms > now_ms.saturating_add(limits::MAX_FUTURE_MS) {
+fn check_time(created_ms: u64, now_ms: u64, directed: bool, max_ahead_ms: u64) -> Result<(), Refusal> {
+    if created_ms > now_ms.saturating_add(max_ahead_ms) {
         let ahead = created_ms - now_ms;
-        let detail = format!("createdTimestamp: {ahead} ms ahead, at most {}", limits::MAX_FUTURE_MS);
+        let detail = format!("createdTimestamp: {ahead} ms ahead, at most {max_ahead_ms}");
         return Err(Refusal::new(Reason::FutureTimestamp, detail));
     }
     let age = now_ms.saturating_sub(created_ms);

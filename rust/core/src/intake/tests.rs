@@ -240,6 +240,19 @@ fn signed_times_have_bounds() {
 }
 
 #[test]
+fn how_far_ahead_a_signed_time_may_lie_is_the_receivers_policy() {
+    let gate = Gate::of_profile(&crate::category::PROFILES[0]);
+    let strict = Policy { max_ahead_ms: 1_000, ..Policy::new(gate.clone()) };
+    let mut intake = Intake::new(node(0), ROOM, strict).unwrap();
+    intake.bind(node(1), *key(1).public());
+    assert_eq!(hear(&mut intake, Said::by(1, "a second ahead").at(NOW + 1_000).heard()).kind, Kind::Admitted);
+    let later = hear(&mut intake, Said::by(1, "more than that").at(NOW + 1_001).heard());
+    assert_eq!(reason(&later), Some(Reason::FutureTimestamp));
+    let lax = Policy { max_ahead_ms: limits::MAX_FUTURE_MS + 1, ..Policy::new(gate) };
+    assert!(Intake::new(node(0), ROOM, lax).is_err());
+}
+
+#[test]
 fn anchors_include_what_the_same_call_admitted() {
     let mut intake = listening();
     let (one, other) = (full(1, "the login page fails"), full(2, "The login page fails!"));
@@ -287,7 +300,7 @@ fn calls_and_policies_are_bounded() {
     for (window, seen_capacity) in
         [(0, 1), (1, 0), (limits::MAX_ANCHOR_WINDOW + 1, 1), (1, limits::MAX_SEEN_CAPACITY + 1)]
     {
-        let policy = Policy { gate: gate.clone(), window, seen_capacity };
+        let policy = Policy { window, seen_capacity, ..Policy::new(gate.clone()) };
         assert_eq!(Intake::new(node(0), ROOM, policy).unwrap_err().reason, Reason::InvalidArgument);
     }
     assert_eq!(Intake::new(node(0), "No Room", Policy::new(gate)).unwrap_err().reason, Reason::InvalidRoom);

@@ -1,0 +1,46 @@
+"""The conversations beside records that a peer's settings call for, put together for its node."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from covey.runtime.authority import AuthorityPlugin
+from covey.system import anchor as anchors
+
+if TYPE_CHECKING:
+    from covey import _core
+    from covey.cli.peer import PeerPlan
+    from covey.ports import LifecycleAuthority
+    from covey.runtime.plugin import Plugin
+    from covey.store import NodeStore
+    from covey.system.log import Log
+
+Verb = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Plugins for the node, verbs for the control socket, and who may move blocks, where that is known."""
+
+    plugins: tuple[Plugin, ...] = ()
+    verbs: Mapping[str, Verb] = field(default_factory=dict)
+    authority: LifecycleAuthority | None = None
+
+
+def rooms_of(plan: PeerPlan, identity: _core.Identity, store: NodeStore, log: Log) -> Rooms:
+    """Put them together.
+
+    Raises:
+        IdentityError: agent.toml names another anchor than the pinned one, or a key that is none.
+        StoreError: The pinned anchor cannot be read.
+    """
+    anchor, fresh = anchors.settle(plan.home.anchor_path(plan.name), plan.anchor, plan.name)
+    if anchor is None:
+        return Rooms()
+    pin = anchor.native()
+    if fresh:
+        log.info("anchor-pinned", members=list(anchor.members), threshold=anchor.threshold, pin=pin.digest)
+    authority = AuthorityPlugin(identity, pin, store)
+    return Rooms((authority,), {"authority": authority.handle}, authority)
