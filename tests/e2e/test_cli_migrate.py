@@ -313,6 +313,11 @@ def test_its_folder_is_found_by_its_own_rules(covey: Program, old: Old, tmp_path
     legacy = old.base.with_name(".xmesh-agent")
     old.base.rename(legacy)
     assert {each["peer"] for each in covey("migrate", "--json").json["steps"]} == {"first"}
+    (old.base / "state").mkdir(parents=True)
+    assert (0, f"{legacy} is there too: name it with --from") == (
+        covey("migrate").code,
+        covey("migrate", "--json").json["steps"][-1]["detail"],
+    )
     moved = tmp_path / "elsewhere"
     legacy.rename(moved)
     for env in ({"XMESH_RUNTIME_DIR": str(moved)}, {"XMESH_AGENT_RUNTIME_DIR": str(moved)}):

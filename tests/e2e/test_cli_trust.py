@@ -29,6 +29,13 @@ def test_trust_is_added_listed_and_removed(covey: Program) -> None:
     assert covey("trust", "list", "writer", "--json").json["trusted"] == []
 
 
+def test_a_public_key_is_trusted_as_its_fingerprint(covey: Program) -> None:
+    other = covey("keygen", "reviewer", "--json").json
+    added = covey("trust", "add", "writer", other["public_key"], "--json").json
+    assert added["identity"] == other["fingerprint"]
+    assert covey("trust", "remove", "writer", other["public_key"]).code == 0
+
+
 def test_words_that_cannot_be_meant_are_refused(covey: Program) -> None:
     for words in (
         ("add", "writer"),

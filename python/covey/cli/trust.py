@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 from collections.abc import Callable
 from typing import Final
@@ -32,7 +33,9 @@ def configure(parser: Parser) -> None:
         help="add, pin (one nodeId to one key), remove, list, or unclaim (let a stock peer say a new key)",
     )
     parser.add_argument("peer", help="name of the peer that trusts")
-    parser.add_argument("identity", nargs="?", help="nodeId or key fingerprint of the one that is trusted")
+    parser.add_argument(
+        "identity", nargs="?", help="nodeId, key fingerprint or public key of the one that is trusted"
+    )
     parser.add_argument("fingerprint", nargs="?", help="of pin: the key, as `covey fingerprint` prints it")
     parser.add_argument("--note", default="", help="why, for people (at most 200 characters)")
     parser.add_argument(
@@ -45,7 +48,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     home, name, verb = Home.resolve(console.env), arguments.peer, arguments.verb
     if verb == "list":
         return _list(home, name, console)
-    identity = _read(arguments.identity, grammar.identity_name, "identity")
+    identity = _read(arguments.identity, _identity, "identity")
     if verb != "pin" and (arguments.fingerprint is not None or arguments.replace):
         raise UsageError(f"a fingerprint and --replace belong to pin, not to {verb}")
     if verb == "unclaim":
@@ -170,6 +173,15 @@ def _facts(book: TrustBook) -> list[dict[str, object]]:
         {"identity": e.identity, "fingerprint": e.fingerprint, "since_ms": e.since_ms, "note": e.note}
         for e in book.entries
     ]
+
+
+def _identity(text: str) -> str:
+    """Return an identity; a public key is the fingerprint that it has."""
+    try:
+        raw = base64.urlsafe_b64decode(grammar.public_key(text) + "=")
+    except ValueError:
+        return grammar.identity_name(text)
+    return hashlib.sha256(raw).hexdigest()
 
 
 def _read(text: str | None, reader: Callable[[str], str], what: str) -> str:

@@ -24,7 +24,7 @@ def words(*line: str) -> list[str]:
     [
         (("",), [*COMMANDS, "--help", "--version"]),
         ((), [*COMMANDS, "--help", "--version"]),
-        (("st",), ["status", "stop"]),
+        (("compl",), ["completion"]),
         (("--v",), ["--version"]),
         (("nothing", ""), []),
         (("stop", ""), PEERS),

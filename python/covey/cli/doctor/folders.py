@@ -23,6 +23,9 @@ _LEFT: Final = re.compile(r"\.(?P<of>.+)\.(?P<pid>[0-9]{1,10})\Z")
 
 def look(home: Home) -> Iterator[Finding]:
     """Yield what the folders of a home are like."""
+    old = home.path.parent / ".xmesh"
+    if old.is_dir() and home.path.name == ".covey":
+        yield Finding(_SECTION, "migrate", "info", f"{old} is there: covey migrate carries its peers over")
     if not home.path.exists():
         yield Finding(_SECTION, "home", "info", f"{home.path} does not exist: no peer has run yet")
         return

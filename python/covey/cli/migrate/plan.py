@@ -238,6 +238,8 @@ class Plan:
             if group not in rooms:
                 told = f'trusted keys of group "{group}": no peer of it is carried; name its --config'
                 yield Step("", "trust", "skip", told)
+        if self.source.unread is not None:
+            yield Step("", "folder", "skip", f"{self.source.unread} is there too: name it with --from")
         strays = list(self.source.strays())
         for path in strays[:_LISTED]:
             why = (

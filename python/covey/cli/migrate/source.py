@@ -76,6 +76,8 @@ class Source:
 
     base: Path
     mesh: Path
+    unread: Path | None = None
+    """A second folder of its own, of an earlier version; only the first is read."""
 
     @staticmethod
     def find(env: Mapping[str, str], base: Path | None, mesh: Path | None) -> Source:
@@ -90,8 +92,9 @@ class Source:
                 raise UsageError(f"no folder: {named}")
         said = env.get("XMESH_RUNTIME_DIR") or env.get("XMESH_AGENT_RUNTIME_DIR") or ""
         places = [base] if base else [Path(said)] if said else [user / ".xmesh", user / ".xmesh-agent"]
-        found = next((place for place in places if place.is_dir()), places[0])
-        return Source(found, mesh or Path(env.get("SYM_STATE_DIR") or user / ".sym"))
+        there = [place for place in places if place.is_dir()]
+        beneath = mesh or Path(env.get("SYM_STATE_DIR") or user / ".sym")
+        return Source(there[0] if there else places[0], beneath, there[1] if len(there) > 1 else None)
 
     def names(self) -> list[str]:
         """Return every peer there is a key or a state of."""
