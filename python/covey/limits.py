@@ -358,6 +358,26 @@ ANSWER_CATEGORY_CHARS: Final = 16_384  # one category of an answer: far over any
 ANSWER_SCANNED_CHARS: Final = 262_144  # of a reply without tool call, searched for JSON
 ANSWER_CANDIDATES: Final = 32  # opening braces tried in it
 
+# --- tools -------------------------------------------------------------------------------------------
+TOOLS: Final = 64  # offered to a model: vendors advise some 20, and each costs tokens in every question
+TOOL_SOURCES: Final = 16  # MCP servers of one peer, and Python files: each server is a process or connection
+TOOL_NAME_CHARS: Final = 64  # of an offered name: what the vendors' APIs take
+TOOL_DESCRIPTION_CHARS: Final = 2_000  # of a tool's own words about itself; longer ones are cut
+TOOL_SCHEMA_BYTES: Final = 8_192  # of a tool's input schema; a larger one is not offered
+TOOL_COMMAND_WORDS: Final = 64  # of the command that starts a server
+TOOL_VARIABLES: Final = 64  # of its environment
+TOOL_CALLS: Final = 64  # of one wake that a configuration may allow
+TOOL_RESULT_BYTES: Final = 65_536  # of one result: about 16,000 tokens
+TOOL_ARGUMENT_BYTES: Final = 16_384  # of one call: what a person or a gate still looks at
+TOOL_SECONDS: Final = 600.0  # one call; longer work belongs behind a block, not inside a wake
+TOOL_ASK_SECONDS: Final = 86_400.0  # a person decides within a day or not at all
+TOOL_ASKS: Final = 64  # calls that wait for a person at once
+TOOL_START_SECONDS: Final = 30.0  # a server's start: npx and uvx load what they run first
+TOOL_STOP_SECONDS: Final = 5.0  # and its end; the library kills what stays longer
+TOOL_RESTART_SECONDS: Final = 5.0  # a server that ended is started again at most this often
+TOOL_PAGES: Final = 16  # of a server's list of tools
+TOOL_STDERR_BYTES: Final = 2_048  # of a server's last words, shown when it does not start
+
 # --- logging -----------------------------------------------------------------------------------------
 LOG_FILE_BYTES_MIN: Final = 1_024  # one line must fit
 LOG_FILE_BYTES_MAX: Final = 1_073_741_824  # a log of 1 GiB is not read, it is shipped elsewhere

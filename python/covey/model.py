@@ -238,6 +238,37 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferedTool:
+    """A tool the operator lets a model use. `permission` is allow, or ask: a person decides each call."""
+
+    spec: ToolSpec
+    permission: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What a peer's tools came to: those that are there, and what is wrong with the others."""
+
+    offered: tuple[OfferedTool, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutcome:
+    """What one call of a tool came to; a call never ends in an exception.
+
+    `reason` is a stable word: ok, tool-error, arguments, timeout, unavailable, busy, unknown, denied.
+    `cut_bytes` were left out of `text` because the result was too long.
+    """
+
+    text: str
+    failed: bool = False
+    reason: str = "ok"
+    cut_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class WakeFacts:
     """What a rule-based model may ask about: the waking block, its thread, and the peer itself.
 

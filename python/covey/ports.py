@@ -5,18 +5,20 @@ Rules: typing.Protocol only. An adapter on floor 4 implements a port; floor 6 ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from covey.model import (
     Block,
     EmissionResult,
+    Equipment,
     LifecycleMove,
     ModelReply,
     ModelRequest,
     PeerView,
     Proposal,
     Ruling,
+    ToolOutcome,
 )
 
 if TYPE_CHECKING:
@@ -87,6 +89,22 @@ class Model(Protocol):
 
     async def close(self) -> None:
         """Release connections."""
+        ...
+
+
+class Tools(Protocol):
+    """What a model may use while it thinks."""
+
+    async def start(self) -> Equipment:
+        """Start what must be started, within bounds of time; say what is there and what is not."""
+        ...
+
+    async def call(self, name: str, arguments: Mapping[str, object]) -> ToolOutcome:
+        """Use one tool by its offered name, to its end or its deadline. Never raises."""
+        ...
+
+    async def close(self) -> None:
+        """End what was started."""
         ...
 
 

@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-Answer = dict[str, str] | str | int
-"""A block's categories (a tool call), a text (no call), or an HTTP status (a failure)."""
+Answer = dict[str, str] | list[tuple[str, dict[str, Any]]] | str | int
+"""A block's categories (a tool call), calls of other tools, a text, or an HTTP status (a failure)."""
 Policy = Callable[[str, str, str], Answer]
-"""From the asking peer's name, the system text and the user text to an answer."""
+"""From the asking peer's name, the system text and the text of all that follows it to an answer."""
 
 
 class FakeModel:
@@ -57,19 +57,27 @@ class FakeModel:
 
 
 def _answer(policy: Policy, body: dict[str, Any]) -> tuple[int, bytes]:
-    system, user = (message["content"] for message in body["messages"])
+    system, *rest = (message["content"] or "" for message in body["messages"])
+    user = "\n".join(rest)
     name = json.loads(system.split("You are the peer ", 1)[1].split(" in the room", 1)[0])
     answer = policy(name, system, user)
     if isinstance(answer, int):
         return answer, json.dumps({"error": {"message": "as the test wants it", "type": "test"}}).encode()
     message: dict[str, Any] = {"role": "assistant", "content": answer if isinstance(answer, str) else None}
-    if isinstance(answer, dict):
-        function = {"name": "emit_cmb", "arguments": json.dumps(answer)}
-        message["tool_calls"] = [{"id": "call-1", "type": "function", "function": function}]
+    calls = [("emit_cmb", answer)] if isinstance(answer, dict) else answer if isinstance(answer, list) else []
+    if calls:
+        message["tool_calls"] = [
+            {
+                "id": f"call-{number}",
+                "type": "function",
+                "function": {"name": called, "arguments": json.dumps(arguments)},
+            }
+            for number, (called, arguments) in enumerate(calls)
+        ]
     choice = {
         "index": 0,
         "message": message,
-        "finish_reason": "tool_calls" if isinstance(answer, dict) else "stop",
+        "finish_reason": "tool_calls" if calls else "stop",
     }
     usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
     reply = {

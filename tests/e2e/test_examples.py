@@ -10,6 +10,7 @@ from tests.tidy import tree
 
 EXAMPLES = sorted(tree.named(under=("examples/",), suffix=".py"))
 SAYS = {
+    "examples/librarian/books.py": ["find:", "lend:"],
     "examples/sign_and_verify.py": ["signed:", "verified:", "refused:"],
 }
 """What each example's lines begin with, in order."""

@@ -24,6 +24,7 @@ FLOORS: dict[str, int] = {
     "store": 4,
     "net": 4,
     "models": 4,
+    "tools": 4,
     "http": 4,
     "system": 4,
     # also 4, the lowest that may read files and start a program: it judges the build, and nothing helps it

@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from covey.agent import effects as fx
-from covey.agent.context import Context, ContextTooSmall, assemble
+from covey.agent.context import Context, ContextTooSmall, assemble, fence_for
 from covey.agent.desk import Desk, Wake
-from covey.agent.guards import Objection
-from covey.agent.prompt import EMIT_TOOL, Standing
-from covey.agent.reply import Answer, Silent, Unreadable, read
-from covey.model import ModelRequest, Proposal, WakeFacts
+from covey.agent.guards import Objection, Outlook
+from covey.agent.hands import Pending, Question, argument_text, quoted_result, refusal, repair_round, round_of
+from covey.agent.prompt import ANSWER_SCHEMA, EMIT_TOOL, Standing
+from covey.agent.reply import Answer, Silent, Uses, read
+from covey.model import ModelReply, ModelRequest, Proposal, Round, ToolSpec, WakeFacts
 
 if TYPE_CHECKING:
     from covey.proto.effects import Now
@@ -23,17 +24,17 @@ if TYPE_CHECKING:
 def ask(desk: Desk, wake: Wake, now: Now) -> None:
     """Build the question, reserve its cost, and call the model; or pause, or drop the wake."""
     wake.retry_at = None
-    outlook = desk.guards.outlook(wake.blocks, desk.threads.block)
-    if isinstance(outlook, Objection):
-        facts = dict(outlook.facts)
-        desk.drop(wake, outlook.reason, outlook.detail, event="call-spared", facts=facts)
+    outlook = _prepared(desk, wake)
+    if outlook is None:
         return
-    try:
-        context = _context(desk, wake, closing_only=outlook.closing_only)
-    except ContextTooSmall as problem:
-        desk.drop(wake, "context-too-small", str(problem), level="error")
+    question = wake.hands.question
+    if question is None:
+        raise ValueError("a wake was asked before it had a question")
+    if desk.calls_left() == 0:
+        desk.spent = True
+        desk.drop(wake, "call-budget", "the model calls of this run are used up")
         return
-    request = _request(desk, wake, context)
+    request = _request(desk, wake, question)
     hold = desk.guards.reserve(wake.token, request, outlook, now)
     if hold is not None and hold.until is None:
         desk.spent = True
@@ -50,11 +51,36 @@ def ask(desk: Desk, wake: Wake, now: Now) -> None:
         "model-call",
         keys=list(wake.keys),
         attempt=wake.attempts,
-        context_tokens=context.tokens,
-        trimmed=list(context.trimmed),
-        dropped=list(context.dropped),
+        round=len(wake.hands.rounds) + 1,
+        **question.facts,
     )
     desk.want(fx.Ask(wake.token, request))
+
+
+def _prepared(desk: Desk, wake: Wake) -> Outlook | None:
+    """Have a question ready; None when the wake ended instead.
+
+    A wake that goes on after a round keeps its question: its threads were counted with the first call.
+    """
+    if wake.hands.rounds:
+        return Outlook((), closing_only=False)
+    outlook = desk.guards.outlook(wake.blocks, desk.threads.block)
+    if isinstance(outlook, Objection):
+        facts = dict(outlook.facts)
+        desk.drop(wake, outlook.reason, outlook.detail, event="call-spared", facts=facts)
+        return None
+    try:
+        context = _context(desk, wake, closing_only=outlook.closing_only)
+    except ContextTooSmall as problem:
+        desk.drop(wake, "context-too-small", str(problem), level="error")
+        return None
+    facts = {
+        "context_tokens": context.tokens,
+        "trimmed": list(context.trimmed),
+        "dropped": list(context.dropped),
+    }
+    wake.hands.question = Question(context.system, context.user, facts)
+    return outlook
 
 
 def replied(desk: Desk, wake: Wake, event: fx.Replied, now: Now) -> None:
@@ -69,20 +95,86 @@ def replied(desk: Desk, wake: Wake, event: fx.Replied, now: Now) -> None:
         model=event.reply.model,
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
         cost_usd=usage.cost_usd,
         stop_reason=event.reply.stop_reason,
         seconds=round(event.seconds, 3),
     )
     desk.save(now)
-    answer = read(event.reply)
+    wake.attempts = 0
+    _follow(desk, wake, event.reply, now)
+
+
+def _follow(desk: Desk, wake: Wake, reply: ModelReply, now: Now) -> None:
+    """Do what a reply asks for: put a block out, use tools, nothing; or ask once more for a usable one."""
+    persona = desk.persona
+    answer = read(reply, tools=len(_tools(desk, wake)) > 1, as_json=persona.as_json)
     if isinstance(answer, Silent):
         desk.tally.silent += 1
         desk.note("info", "no-answer", keys=list(wake.keys), text=answer.text)
         del desk.active[wake.token]
-    elif isinstance(answer, Unreadable):
-        desk.drop(wake, answer.reason, answer.detail, event="answer-unreadable")
-    else:
+    elif isinstance(answer, Uses):
+        _take_up(desk, wake, reply, now)
+    elif isinstance(answer, Answer):
         _propose(desk, wake, answer)
+    elif wake.hands.repaired:
+        desk.drop(wake, answer.reason, answer.detail, event="answer-unreadable", repaired=True)
+    else:
+        wake.hands.repaired = True
+        desk.tally.repairs += 1
+        desk.note("warn", "answer-repair", keys=list(wake.keys), reason=answer.reason, detail=answer.detail)
+        _next_round(desk, wake, repair_round(reply, answer.reason, as_json=persona.as_json), now)
+
+
+def _take_up(desk: Desk, wake: Wake, reply: ModelReply, now: Now) -> None:
+    """Judge each call of a reply; have the permitted ones made, and tell the model of the others."""
+    hands, tools, uses, refused = wake.hands, desk.tools or {}, list[fx.ToolUse](), list[str | None]()
+    for call in reply.tool_calls:
+        no = refusal(call, tools, desk.options.max_tool_calls - hands.calls)
+        hands.calls += 1
+        refused.append(None if no is None else no.sentence)
+        if no is not None:
+            desk.tally.tool_refusals += 1
+            desk.note("warn", "tool-refused", keys=list(wake.keys), tool=call.name[:80], reason=no.reason)
+            continue
+        gate = desk.guards.call_objection(call.name, argument_text(call))
+        ask = gate or ("permission" if tools[call.name].permission == "ask" else None)
+        uses.append(fx.ToolUse(call, ask))
+    hands.pending = Pending(reply, tuple(refused))
+    if uses:
+        desk.tally.tool_calls += len(uses)
+        desk.want(fx.Use(wake.token, tuple(uses)))
+    else:
+        used(desk, wake, fx.Used(wake.token, ()), now)
+
+
+def used(desk: Desk, wake: Wake, event: fx.Used, now: Now) -> None:
+    """Quote what the calls came to, and ask the model again."""
+    pending, wake.hands.pending = wake.hands.pending, None
+    if pending is None:
+        raise ValueError("tools were used that nobody asked for")
+    told = []
+    for call, outcome in zip(pending.to_make, event.outcomes, strict=True):
+        desk.tally.tool_failures += outcome.failed
+        desk.note(
+            "warn" if outcome.failed else "info",
+            "tool-used",
+            keys=list(wake.keys),
+            tool=call.name,
+            failed=outcome.failed,
+            reason=outcome.reason,
+            bytes=len(outcome.text.encode("utf-8", "replace")),
+            cut_bytes=outcome.cut_bytes,
+        )
+        fence = fence_for(desk.secret, desk.next_fence(), [outcome.text, call.name])
+        told.append(quoted_result(call, outcome, fence))
+    failed = [outcome.failed for outcome in event.outcomes]
+    _next_round(desk, wake, round_of(pending, told, failed), now)
+
+
+def _next_round(desk: Desk, wake: Wake, ended: Round, now: Now) -> None:
+    wake.hands.rounds += (ended,)
+    ask(desk, wake, now)
 
 
 def _propose(desk: Desk, wake: Wake, answer: Answer) -> None:
@@ -139,11 +231,20 @@ def _context(desk: Desk, wake: Wake, *, closing_only: bool) -> Context:
             closing_only=closing_only,
         ),
         secret=desk.secret,
-        request=desk.tally.calls,
+        request=desk.next_fence(),
+        tools=_tools(desk, wake),
     )
 
 
-def _request(desk: Desk, wake: Wake, context: Context) -> ModelRequest:
+def _tools(desk: Desk, wake: Wake) -> tuple[ToolSpec, ...]:
+    """Return what is offered: the answer itself, and the operator's tools while there are calls left."""
+    if desk.persona.as_json:
+        return ()
+    spent = wake.hands.calls >= desk.options.max_tool_calls
+    return (EMIT_TOOL, *(() if spent else (tool.spec for tool in (desk.tools or {}).values())))
+
+
+def _request(desk: Desk, wake: Wake, question: Question) -> ModelRequest:
     facts = WakeFacts(
         block=wake.blocks[-1],
         self_name=desk.persona.name,
@@ -152,9 +253,11 @@ def _request(desk: Desk, wake: Wake, context: Context) -> ModelRequest:
         heard=desk.threads.authors(wake.root),
     )
     return ModelRequest(
-        system=context.system,
-        user=context.user,
-        tools=(EMIT_TOOL,),
+        system=question.system,
+        user=question.user,
+        tools=_tools(desk, wake),
+        rounds=wake.hands.rounds,
+        json_schema=ANSWER_SCHEMA if desk.persona.as_json else None,
         max_tokens=desk.options.max_tokens,
         timeout_seconds=desk.options.timeout_seconds,
         metadata={"wake": facts},

@@ -26,7 +26,7 @@ from covey.agent.prompt import (
 from covey.limits import CHARS_PER_TOKEN
 from covey.memory.lineage import ancestors
 from covey.memory.recents import by_relevance, own_recent, room_recent, words
-from covey.model import Block
+from covey.model import Block, ToolSpec
 
 if TYPE_CHECKING:
     from covey.ports import Memory
@@ -38,6 +38,9 @@ _FENCE_HEX = 16
 """Sixteen hex digits: 64 bits that a peer would have to guess while the request exists."""
 
 _ASK = f"Decide now, by your role, whether to answer with {EMIT_TOOL.name}."
+
+
+_ASK_JSON = "Decide now, by your role, what to answer."
 
 
 class ContextTooSmall(ValueError):  # noqa: N818 - a condition with a name, not a fault of the code
@@ -104,6 +107,7 @@ def assemble(
     standing: Standing,
     secret: bytes,
     request: int,
+    tools: Sequence[ToolSpec] = (EMIT_TOOL,),
 ) -> Context:
     """Build the question for one wake.
 
@@ -115,6 +119,7 @@ def assemble(
         standing: where the agent stands in the thread.
         secret: random bytes from which the request's fence is derived.
         request: the request's number.
+        tools: what is offered beside the text; it counts against the bound too.
 
     Returns:
         The question, with what was included, trimmed and dropped.
@@ -127,18 +132,19 @@ def assemble(
     fence = fence_for(secret, request, [*texts, *(text for block in waking for text in _texts(block))])
     system, opening = system_text(persona), fence_line(fence)
     composer = _Composer(fence, persona.node_id, limits.max_tokens * CHARS_PER_TOKEN)
-    composer.reserve(system, json.dumps(EMIT_TOOL.input_schema), EMIT_TOOL.description, EMIT_TOOL.name)
+    offered = [f"{tool.name}{tool.description}{json.dumps(tool.input_schema)}" for tool in tools]
+    composer.reserve(system, *offered)
     stand = standing_text(standing)
-    composer.reserve(opening, stand, _ASK, "\n\n" * 4)
+    ask = _ASK_JSON if persona.as_json else _ASK
+    composer.reserve(opening, stand, ask, "\n\n" * 4)
     composer.add_all("What woke you:", waking)
     for title, blocks in sections:
         composer.add_what_fits(title, blocks)
-    user = "\n\n".join(part for part in (opening, *composer.parts, stand, _ASK) if part)
-    tool = json.dumps(EMIT_TOOL.input_schema)
+    user = "\n\n".join(part for part in (opening, *composer.parts, stand, ask) if part)
     return Context(
         system=system,
         user=user,
-        tokens=estimate_tokens(system, user, tool, EMIT_TOOL.description, EMIT_TOOL.name),
+        tokens=estimate_tokens(system, user, *offered),
         included=tuple(composer.included),
         trimmed=tuple(composer.trimmed),
         dropped=tuple(composer.dropped),

@@ -6,16 +6,17 @@ and the engine calls them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from covey.agent import effects as fx
 from covey.agent.guards import Guards
+from covey.agent.hands import Hands
 from covey.agent.options import EngineOptions, Tally
 from covey.agent.prompt import Persona
 from covey.agent.threads import ThreadBook
-from covey.model import Block, PeerView
+from covey.model import Block, OfferedTool, PeerView
 
 if TYPE_CHECKING:
     from covey.ports import Memory
@@ -31,6 +32,7 @@ class Wake:
     blocks: list[Block]
     attempts: int = 0
     retry_at: float | None = None
+    hands: Hands = field(default_factory=Hands)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -42,7 +44,9 @@ class Wake:
 class Desk:
     """One agent's working state.
 
-    `spent` says that this run may not think any more; `active` holds the wakes between claim and end.
+    `tools` are those the model may use, by name, None until the shell said; `fences` counts delimiters, so
+    that no two texts share one. `spent` says that this run may not think any more; `active` holds the wakes
+    between claim and end.
     """
 
     persona: Persona
@@ -54,6 +58,8 @@ class Desk:
     threads: ThreadBook
     tally: Tally = field(default_factory=Tally)
     active: dict[int, Wake] = field(default_factory=dict)
+    tools: Mapping[str, OfferedTool] | None = None
+    fences: int = 0
     spent: bool = False
     effects: list[fx.Effect] = field(default_factory=list)
 
@@ -62,6 +68,11 @@ class Desk:
         if self.options.max_calls is None:
             return None
         return max(0, self.options.max_calls - self.tally.calls)
+
+    def next_fence(self) -> int:
+        """Return a number that no delimiter of this run was made from yet."""
+        self.fences += 1
+        return self.fences
 
     def want(self, effect: fx.Effect) -> None:
         """Ask the shell for something."""

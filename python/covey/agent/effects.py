@@ -10,7 +10,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from covey.errors import ModelError
-from covey.model import Block, Delivery, EmissionResult, ModelReply, ModelRequest, PeerSend, Proposal
+from covey.model import (
+    Block,
+    Delivery,
+    EmissionResult,
+    Equipment,
+    ModelReply,
+    ModelRequest,
+    PeerSend,
+    Proposal,
+    ToolCall,
+    ToolOutcome,
+)
 
 # --- events -------------------------------------------------------------------------------------
 
@@ -63,6 +74,21 @@ class CallFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Equipped:
+    """Which tools there are for this run; before, no wake begins where tools are awaited."""
+
+    equipment: Equipment
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What the calls of a Use came to, in their order."""
+
+    token: int
+    outcomes: tuple[ToolOutcome, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The typed end of an Emit."""
 
@@ -90,7 +116,20 @@ class Stop:
     reason: str
 
 
-Event = Recalled | Heard | Claimed | ClaimFailed | Replied | CallFailed | Ended | Settled | Tick | Stop
+Event = (
+    Recalled
+    | Heard
+    | Claimed
+    | ClaimFailed
+    | Replied
+    | CallFailed
+    | Equipped
+    | Used
+    | Ended
+    | Settled
+    | Tick
+    | Stop
+)
 
 # --- effects ------------------------------------------------------------------------------------
 
@@ -109,6 +148,22 @@ class Ask:
 
     token: int
     request: ModelRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """One call of a tool. With `ask` a person must say yes first; it says why."""
+
+    call: ToolCall
+    ask: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Call these tools, one after the other; answer with Used."""
+
+    token: int
+    uses: tuple[ToolUse, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,4 +198,4 @@ class End:
     detail: str = ""
 
 
-Effect = Claim | Ask | Emit | Note | Save | End
+Effect = Claim | Ask | Use | Emit | Note | Save | End

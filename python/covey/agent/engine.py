@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from covey.agent import effects as fx
-from covey.agent.asking import ask, call_failed, replied
+from covey.agent.asking import ask, call_failed, replied, used
 from covey.agent.desk import Desk, Wake
 from covey.agent.guards import Guards, Hold
 from covey.agent.options import EngineOptions, Tally
@@ -23,7 +23,16 @@ from covey.agent.prompt import Persona
 from covey.agent.threads import ThreadBook
 from covey.agent.waiting import Waiting
 from covey.limits import AGENT_WOKEN, THREAD_CLOSINGS
-from covey.model import Block, Delivery, Duplicate, EmissionRefused, EmissionResult, Minted, PeerView
+from covey.model import (
+    Block,
+    Delivery,
+    Duplicate,
+    EmissionRefused,
+    EmissionResult,
+    Equipment,
+    Minted,
+    PeerView,
+)
 
 if TYPE_CHECKING:
     from covey.ports import Memory
@@ -133,6 +142,10 @@ class AgentEngine:
                 desk.drop(desk.active[token], "claim-failed", reason, level="error")
             case fx.Replied(token):
                 replied(desk, desk.active[token], event, now)
+            case fx.Equipped(equipment):
+                self._on_equipped(equipment)
+            case fx.Used(token):
+                used(desk, desk.active[token], event, now)
             case fx.CallFailed(token):
                 call_failed(desk, desk.active[token], event, now, stopping=self._stopping is not None)
             case fx.Ended(token, result):
@@ -145,6 +158,14 @@ class AgentEngine:
                 self._stopping = self._stopping or reason
             case fx.Tick():
                 pass
+
+    def _on_equipped(self, equipment: Equipment) -> None:
+        desk = self._desk
+        desk.tools = {tool.spec.name: tool for tool in equipment.offered}
+        for problem in equipment.problems:
+            desk.note("warn", "tool-missing", detail=problem)
+        offered = {name: tool.permission for name, tool in desk.tools.items()}
+        desk.note("info", "tools-ready", tools=offered)
 
     # --- hearing and waking ---------------------------------------------------------------------
 
@@ -192,6 +213,8 @@ class AgentEngine:
         if self._stopping is not None:
             desk.skip(self._waiting.clear(), "stopping")
         desk.skip(self._waiting.drop_where(desk.has_closed), "closed")
+        if desk.options.awaits_tools and desk.tools is None:
+            return
         while self._waiting and len(desk.active) < desk.options.max_in_flight:
             if desk.calls_left() == 0:
                 desk.spent = True

@@ -196,6 +196,17 @@ class Guards:
             return Objection("gate", f"{first.gate} in {first.category}: {first.found}", {"hits": hits})
         return None
 
+    def call_objection(self, tool: str, arguments: str) -> str | None:
+        """Return which gate wants a person to see a tool's call, or None.
+
+        Args:
+            tool: The tool's name.
+            arguments: Its arguments, as text.
+        """
+        # A gate looks at categories; what a tool is to do is an intent.
+        checked = self.gates.check({"intent": f"{tool} {arguments}"})
+        return f"gate: {checked.hits[0].gate}" if isinstance(checked, GatesHeld) else None
+
     def emitted(self, block: Block, lookup: Lookup) -> None:
         """Hear of an own block that exists now; a closing one closes its threads."""
         self.ledger.emitted()

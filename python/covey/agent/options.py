@@ -14,6 +14,8 @@ class EngineOptions:
 
     `participants` are the nodeIds of all agents of a run that ends by itself, this one included; empty for a
     peer that stays. `max_calls` bounds the model calls of the run, `idle_seconds` how long it may be quiet.
+    `awaits_tools` says that no wake begins before the shell said which tools there are; `max_tool_calls`
+    bounds those of one wake, refused ones counted too.
     """
 
     context: ContextLimits = field(default_factory=ContextLimits)
@@ -22,6 +24,8 @@ class EngineOptions:
     timeout_seconds: float = 60.0
     first_token_seconds: float | None = None
     temperature: float | None = None
+    awaits_tools: bool = False
+    max_tool_calls: int = 8
     max_in_flight: int = 1
     max_coalesced: int = 8
     max_waiting: int = 256
@@ -49,11 +53,17 @@ class Tally:
     output_tokens: int = 0
     cost_usd: float = 0.0
     unpriced_calls: int = 0
+    cached_tokens: int = 0
+    repairs: int = 0
+    tool_calls: int = 0
+    tool_failures: int = 0
+    tool_refusals: int = 0
 
     def add_usage(self, usage: Usage) -> None:
         """Add what one answered call used; a call without a known price is counted as such, not as free."""
         self.input_tokens += usage.input_tokens
         self.output_tokens += usage.output_tokens
+        self.cached_tokens += usage.cached_tokens
         if usage.cost_usd is None:
             self.unpriced_calls += 1
         else:

@@ -1,22 +1,27 @@
 """Reply: a model's answer, read into what it means. The one place where model output becomes a value.
 
-Rules: pure, total (any reply gives one of three values, never an exception), bounded. A tool call is read
+Rules: pure, total (any reply gives one of four values, never an exception), bounded. A tool call is read
 first, then JSON in the text, for models without tools. Nothing is guessed beyond that.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from covey.agent.prompt import TOOL_NAME
+from covey.agent.prompt import SILENT_MEMBER, TOOL_NAME
 from covey.limits import ANSWER_CANDIDATES, ANSWER_CATEGORY_CHARS, ANSWER_SCANNED_CHARS
-from covey.model import CAT7, NEUTRAL, ModelReply
+from covey.model import CAT7, NEUTRAL, ModelReply, ToolCall
 
 _WRAPPERS = (TOOL_NAME, "arguments", "input", "parameters", "categories", "fields")
 """Members in which models without tools tend to wrap the categories."""
+
+
+_ATTEMPT = re.compile(r'\{\s*"(?:' + "|".join((*CAT7, *_WRAPPERS)) + r')"\s*:')
+"""What an answer in JSON begins with, even where the rest of it is no JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +48,42 @@ class Unreadable:
     detail: str
 
 
-def read(reply: ModelReply) -> Answer | Silent | Unreadable:
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """The model wants tools used before it answers."""
+
+    calls: tuple[ToolCall, ...]
+
+
+def read(
+    reply: ModelReply, *, tools: bool = False, as_json: bool = False
+) -> Answer | Silent | Unreadable | Uses:
     """Read a model's reply.
 
     Args:
         reply: what the adapter returned.
+        tools: whether other tools than the one that answers were offered.
+        as_json: whether one JSON object was asked for, in place of a tool call.
 
     Returns:
-        Answer with one to seven non-blank categories, trimmed and in NFC; Silent when the model made no
-        attempt to emit; Unreadable when it made one that cannot be used.
+        Answer with one to seven non-blank categories, trimmed and in NFC; Uses where tools were called and
+        no answer given; Silent when the model made no attempt to emit; Unreadable when it made one that
+        cannot be used.
     """
     calls = [call for call in reply.tool_calls if call.name == TOOL_NAME]
     if calls:
         call = calls[0]
-        extra = (f"{len(calls) - 1} further {TOOL_NAME} calls",) if len(calls) > 1 else ()
+        extra: tuple[str, ...] = (f"{len(calls) - 1} further {TOOL_NAME} calls",) if len(calls) > 1 else ()
+        if len(reply.tool_calls) > len(calls):
+            extra += (f"{len(reply.tool_calls) - len(calls)} calls of other tools beside it",)
         if call.arguments is not None:
             return _answer(call.arguments, "tool", extra)
         found = _object_in(call.raw_arguments)
         if found is not None:
             return _answer(found, "tool-text", extra)
         return Unreadable("malformed-arguments", _short(call.raw_arguments))
+    if reply.tool_calls and tools:
+        return Uses(reply.tool_calls)
     found = _object_in(reply.text)
     if found is not None:
         return _answer(found, "text")
@@ -70,7 +91,19 @@ def read(reply: ModelReply) -> Answer | Silent | Unreadable:
         return Unreadable("unknown-tool", _short(reply.tool_calls[0].name))
     if reply.stop_reason in {"length", "max_tokens"}:
         return Unreadable("cut-off", f"the reply ended at its token limit: {_short(reply.text)}")
-    return Silent(_short(reply.text))
+    return _silence(reply.text, as_json)
+
+
+def _silence(text: str, as_json: bool) -> Silent | Unreadable:
+    """Tell a choice to say nothing from an answer that went wrong on its way into JSON."""
+    if _ATTEMPT.search(text[:ANSWER_SCANNED_CHARS]):
+        return Unreadable("malformed-json", _short(text))
+    if not as_json:
+        return Silent(_short(text))
+    for each in _objects(text[:ANSWER_SCANNED_CHARS]):
+        if isinstance(why := each.get(SILENT_MEMBER), str):
+            return Silent(_short(why))
+    return Unreadable("no-json", _short(text))
 
 
 def _answer(members: Mapping[str, object], source: str, ignored: tuple[str, ...] = ()) -> Answer | Unreadable:

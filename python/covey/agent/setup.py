@@ -22,6 +22,8 @@ def persona(settings: Settings, node_id: str) -> Persona:
         room=settings.mesh.room,
         weights=settings.role_weights.as_dict(),
         instructions=settings.prompt.system,
+        has_tools=bool(settings.tools),
+        as_json=settings.model.answer_as == "json",
     )
 
 
@@ -40,6 +42,8 @@ def engine_options(settings: Settings, node_id: str) -> EngineOptions:
         timeout_seconds=settings.model.timeout,
         first_token_seconds=settings.model.first_token_seconds,
         temperature=settings.model.temperature,
+        awaits_tools=bool(settings.tools),
+        max_tool_calls=settings.tools.max_calls_per_wake,
         max_calls=run.max_calls or None,
         participants=frozenset({node_id, *run.participants}) if run.participants else frozenset(),
         idle_seconds=run.idle_seconds or None,

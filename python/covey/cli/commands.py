@@ -40,6 +40,7 @@ COMMANDS: Final = {
         _command("watch", "see how peers are doing, live"),
         _command("state", "read, write and watch what peers of a room share"),
         _command("cost", "show what a peer's model calls cost"),
+        _command("tools", "see what a model may use, and decide the calls that wait for a person"),
         _command("logs", "read a peer's log, from its end or as it grows"),
         _command("stop", "let a peer finish and end"),
         _command("relay", "run a relay for peers of different networks"),

@@ -86,8 +86,27 @@ def checks(settings: Settings, env: Mapping[str, str]) -> Iterator[Check]:
     depth = safety.cycle_depth
     yield Check("cycle depth", "ok" if depth >= 1 else "FAIL", str(depth))
     yield Check("attach mode", "ok", settings.attach.mode)
+    if settings.tools:
+        yield _tools(settings, env)
     if mesh.room_owner is not None:
         yield _gate(settings)
+
+
+def _tools(settings: Settings, env: Mapping[str, str]) -> Check:
+    """Check what the model may use, as far as it shows without starting anything."""
+    from covey.tools.toolbox import complaints
+
+    tools = settings.tools
+    sources = [*tools.mcp, *tools.python]
+    named = [word for server in tools.mcp.values() for word in server.permissions.values()]
+    named += [word for functions in tools.python.values() for word in functions.permissions.values()]
+    missing = complaints(tools, env)
+    if missing:
+        return Check("tools", "FAIL", "; ".join(missing))
+    counts = " ".join(f"{word}={named.count(word)}" for word in ("allow", "ask", "deny"))
+    if not set(named) - {"deny"}:
+        return Check("tools", "warn", f"(warn) {', '.join(sources)}: no tool is allowed")
+    return Check("tools", "ok", f"{', '.join(sources)}: {counts} (not started)")
 
 
 def _gate(settings: Settings) -> Check:

@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         joined: list[AgentRuntime] = []
 
         def join(peer: OpenPeer) -> None:
-            agent = join_agent(peer, settings, model)
+            agent = join_agent(peer, settings, model, console.env)
             peer.agent = agent
             joined.append(agent)
             teller.listen_to(peer, agent)
@@ -89,6 +89,7 @@ def peer_plan(home: Home, settings: Settings, env: Mapping[str, str]) -> PeerPla
     secrets = (
         *(key_of(settings.model, env), mesh.relay_token, env.get(RELAY_TOKEN), env.get(CURRENT)),
         *(urlsplit(way).password for way in ways),
+        *(env.get(server.token_env or "") for server in settings.tools.mcp.values()),
     )
     rotation = Rotation(logging.max_file_size, logging.keep)
     return PeerPlan(
@@ -169,7 +170,7 @@ def gate(owner: str | None, grant: Path | None) -> GateOptions | None:
         ) from error
 
 
-def join_agent(peer: OpenPeer, settings: Settings, model: Any) -> AgentRuntime:
+def join_agent(peer: OpenPeer, settings: Settings, model: Any, env: Mapping[str, str]) -> AgentRuntime:
     """Return the agent of a peer; it does nothing before `attach` and `start`."""
     from covey.agent.setup import engine_options, guards, persona
     from covey.runtime.agent import AgentRuntime
@@ -178,6 +179,11 @@ def join_agent(peer: OpenPeer, settings: Settings, model: Any) -> AgentRuntime:
     from covey.system.entropy import SystemEntropy
 
     node_id = peer.node.node_id
+    tools = None
+    if settings.tools:
+        from covey.tools.toolbox import build
+
+        tools = build(settings.tools, env)
     return AgentRuntime(
         peer.node,
         model,
@@ -188,6 +194,8 @@ def join_agent(peer: OpenPeer, settings: Settings, model: Any) -> AgentRuntime:
         store=StoreWakes(peer.store),
         clock=SystemClock(),
         entropy=SystemEntropy(),
+        tools=tools,
+        ask_seconds=settings.tools.ask_seconds,
     )
 
 
@@ -224,6 +232,10 @@ class Teller:
             "agent-answer-unreadable",
             "agent-emission-refused",
             "agent-call-spared",
+            "agent-tool-asks",
+            "agent-tool-decided",
+            "agent-tool-missing",
+            "agent-tool-used",
         }
     )
 

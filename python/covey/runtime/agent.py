@@ -21,9 +21,10 @@ from covey.agent.options import EngineOptions
 from covey.agent.prompt import Persona
 from covey.errors import CoveyError, ModelError, ModelErrorKind
 from covey.model import Minted, PeerSend, SendState
-from covey.ports import Clock, Entropy, Memory, Mesh, Model
+from covey.ports import Clock, Entropy, Memory, Mesh, Model, Tools
 from covey.proto.effects import Now
 from covey.proto.news import Delivered, News, SendSettled
+from covey.runtime.hands import HandsShell
 
 _BESIDE_THE_LEDGER = ("heard", "silent", "skipped", "duplicates", "refused")
 """What `status` shows of the engine's own counts; the ledger has the rest, for this run and ever."""
@@ -88,6 +89,8 @@ class AgentRuntime:
         store: Where wakes and budgets survive a restart.
         clock: Wall and monotonic time.
         entropy: The system's secure randomness.
+        tools: What its model may use, where it has any.
+        ask_seconds: How long a tool's call waits for a person.
     """
 
     def __init__(
@@ -102,6 +105,8 @@ class AgentRuntime:
         store: WakeStore,
         clock: Clock,
         entropy: Entropy,
+        tools: Tools | None = None,
+        ask_seconds: float = limits.TOOL_ASK_SECONDS,
     ) -> None:
         """Join the parts; nothing happens before `start`."""
         self.persona = persona
@@ -112,6 +117,7 @@ class AgentRuntime:
         self._memory = memory
         self._store = store
         self._clock = clock
+        self._hands = None if tools is None else HandsShell(tools, ask_seconds, clock, self.note)
         self._engine = AgentEngine(
             persona, options, memory=memory, guards=guards, peers=node.peers, secret=entropy.bytes(32)
         )
@@ -158,6 +164,8 @@ class AgentRuntime:
         while self._early:
             self._on_news(self._early.popleft())
         self._spawn(self._warm())
+        if self._hands is not None:
+            self._spawn(self._equip(self._hands))
 
     async def finished(self) -> RunEnd:
         """Wait for the end of the run, and then until every own block has its end at every peer.
@@ -180,6 +188,8 @@ class AgentRuntime:
         """
         if self._end is None or self._end.done():
             return
+        if self._hands is not None:
+            self._hands.give_up()
         self._feed(fx.Stop(reason))
         if not self._end.done():
             loop = asyncio.get_running_loop()
@@ -198,7 +208,34 @@ class AgentRuntime:
             # Before, nothing was restored: saving now would forget what an earlier run spent.
             self._unsaved = self._guards.state(self._now())
             await self._write_state()
+        if self._hands is not None:
+            await self._hands.close()
         await self.model.close()
+
+    def tools(self) -> dict[str, Any]:
+        """Return what the model may use, what is missing, and the calls that wait for a person."""
+        if self._hands is None:
+            return {"offered": {}, "missing": [], "waiting": []}
+        return {**self._hands.status(), "waiting": self._hands.waiting()}
+
+    def decide_call(self, word: str, *, approve: bool) -> dict[str, Any]:
+        """Take a person's word on a tool's call that waits.
+
+        Args:
+            word: Its id, or a beginning that only it has.
+            approve: True lets it be made.
+
+        Returns:
+            `result` (allowed, denied or refused) with its facts.
+        """
+        decided = None if self._hands is None else self._hands.decide(word, approve=approve)
+        if decided is None:
+            return {"result": "refused", "reason": "unknown", "detail": f"no call waits as {word[:40]}"}
+        return decided
+
+    def note(self, level: str, event: str, facts: Mapping[str, Any]) -> None:
+        """Tell every listener one line of the run's record."""
+        self._perform(fx.Note(level, event, facts))
 
     def status(self) -> dict[str, Any]:
         """Return the agent's part of `status`: model, counts of this run and ever, windows, breaker."""
@@ -212,6 +249,7 @@ class AgentRuntime:
             "run": self._guards.ledger.run.as_dict(),
             "lifetime": self._guards.ledger.lifetime.as_dict(),
             **self._guards.status(self._now()),
+            **({} if self._hands is None else {"tools": self._hands.status()}),
         }
 
     # --- events in --------------------------------------------------------------------------------
@@ -249,6 +287,8 @@ class AgentRuntime:
                 self._spawn(self._claim(effect))
             case fx.Ask():
                 self._spawn(self._ask(effect))
+            case fx.Use():
+                self._spawn(self._use(effect))
             case fx.Emit():
                 self._spawn(self._emit(effect))
             case fx.Save(state):
@@ -298,6 +338,10 @@ class AgentRuntime:
         else:
             self._feed(fx.Replied(ask.token, reply, self._clock.monotonic() - began))
 
+    async def _use(self, use: fx.Use) -> None:
+        assert self._hands is not None, "an agent without hands is offered no tool"
+        self._feed(fx.Used(use.token, await self._hands.use(use.uses)))
+
     async def _emit(self, emit: fx.Emit) -> None:
         result = await self._node.emit(emit.proposal)
         if isinstance(result, Minted):
@@ -316,6 +360,9 @@ class AgentRuntime:
 
     def _mark(self, keys: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(key for key in keys if self._store.mark_woken(key))
+
+    async def _equip(self, hands: HandsShell) -> None:
+        self._feed(fx.Equipped(await hands.start()))
 
     async def _warm(self) -> None:
         try:

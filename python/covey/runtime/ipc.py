@@ -30,6 +30,14 @@ class AgentView(Protocol):
         """Return how the agent is doing: model, this run and lifetime, wakes, cost and caps, breaker."""
         ...
 
+    def tools(self) -> Mapping[str, Any]:
+        """Return what its model may use, what is missing, and the calls that wait for a person."""
+        ...
+
+    def decide_call(self, word: str, *, approve: bool) -> Mapping[str, Any]:
+        """Take a person's word on a tool's call that waits; return what came of it."""
+        ...
+
 
 class Control:
     """The verbs of one running peer.
@@ -70,6 +78,7 @@ class Control:
             "inbox": self._inbox,
             "trace": self._trace,
             "cost": self._cost,
+            "tools": self._tools,
             "stop": self._stop_peer,
             **(more or {}),
         }
@@ -154,6 +163,19 @@ class Control:
         found = agent.status()
         shown = ("model", "run", "lifetime", "cost", "cost_caps")
         return {"peer": self._node.identity.name, **{name: found[name] for name in shown if name in found}}
+
+    async def _tools(self, arguments: Arguments) -> Result:
+        """List what a model may use, or take a person's word on a call."""
+        _only(arguments, "action", "call")
+        agent, name = self._agent(), self._node.identity.name
+        if agent is None:
+            raise IpcError(f'peer "{name}" has no agent, so nothing uses tools', code="no_agent")
+        action = arguments.get("action", "list")
+        if action == "list":
+            return {"peer": name, **agent.tools()}
+        if action not in ("allow", "deny"):
+            raise _wrong("action: expected list, allow or deny")
+        return {"peer": name, **agent.decide_call(_text(arguments, "call"), approve=action == "allow")}
 
     async def _stop_peer(self, arguments: Arguments) -> Result:
         _only(arguments, "timeout_seconds")

@@ -8,6 +8,7 @@ from covey.settings.roles import PRESETS, preset, too_light
 from covey.settings.schema import schema
 from covey.settings.scripted import Emit, ScriptedRule, ScriptedSettings, Template, When
 from covey.settings.thinking import ModelSettings, Price, RoleModelSettings
+from covey.settings.tools import McpServerSettings, PythonToolsSettings, ToolsSettings
 from covey.settings.values import (
     AttachSettings,
     BudgetSettings,
@@ -33,10 +34,12 @@ __all__ = [
     "Emit",
     "IdentitySettings",
     "LoggingSettings",
+    "McpServerSettings",
     "MeshSettings",
     "ModelSettings",
     "Price",
     "PromptSettings",
+    "PythonToolsSettings",
     "RoleModelSettings",
     "RoleWeights",
     "RoutingSettings",
@@ -47,6 +50,7 @@ __all__ = [
     "Settings",
     "StaticPeer",
     "Template",
+    "ToolsSettings",
     "TrustSettings",
     "When",
     "from_mapping",

@@ -5,10 +5,15 @@ Rules: pure; every problem is reported at the key a person would change.
 
 from __future__ import annotations
 
+import re
+
 from covey.names import COMMON_ROOMS
 from covey.settings.grammar import needs_tls
 from covey.settings.rules import Report
 from covey.settings.values import Settings
+
+_SOURCE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?\Z")
+"""A source's name: beside it an offered name has 38 characters for the tool's own."""
 
 
 def check(settings: Settings, report: Report) -> None:
@@ -17,6 +22,7 @@ def check(settings: Settings, report: Report) -> None:
     _check_relays(settings, report)
     _check_model(settings, report)
     _check_rules(settings, report)
+    _check_tools(settings, report)
     _check_trust(settings, report)
     _check_room(settings, report)
 
@@ -68,6 +74,13 @@ def _check_model(settings: Settings, report: Report) -> None:
         report(("model", "api_key_env"), "either api_key or api_key_env", "both", "keep api_key_env")
     if model.record is not None and model.replay is not None:
         report(("model", "replay"), "either record or replay", "both")
+    if model.answer_as == "json" and settings.tools:
+        report(
+            ("model", "answer_as"),
+            '"tool" beside [tools]',
+            '"json"',
+            "a model that uses tools answers by one",
+        )
     if model.adapter == "scripted" and not settings.scripted.rules:
         report(
             ("model", "adapter"),
@@ -75,6 +88,31 @@ def _check_model(settings: Settings, report: Report) -> None:
             "none",
             'for example [[scripted.rules]] with emit = { focus = "heard {focus}" }',
         )
+
+
+def _check_tools(settings: Settings, report: Report) -> None:
+    tools = settings.tools
+    for kind, sources in (("mcp", tools.mcp), ("python", tools.python)):
+        for name in sources:
+            if not _SOURCE.match(name):
+                report(("tools", kind, name), "a name of up to 24 small letters, digits and hyphens", name)
+            if kind == "python" and name in tools.mcp:
+                report(("tools", kind, name), "a name that no MCP server has", name)
+    for name, server in tools.mcp.items():
+        at = ("tools", "mcp", name)
+        if bool(server.command) == (server.url is not None):
+            report(at, "either command or url", "both" if server.command else "neither")
+        if server.url is None and server.token_env is not None:
+            report((*at, "token_env"), "a url to show the token to", "none", "a command takes pass_env")
+        if server.url is not None and (server.env or server.pass_env or server.folder):
+            report(at, "env, pass_env and folder beside a command", "a url")
+        if server.token_env is not None and server.url is not None and needs_tls(server.url):
+            report((*at, "url"), "an https:// address to show a token to", server.url)
+    for name, functions in tools.python.items():
+        if (functions.file is None) == (functions.module is None):
+            report(
+                ("tools", "python", name), "either file or module", "both" if functions.file else "neither"
+            )
 
 
 def _check_trust(settings: Settings, report: Report) -> None:

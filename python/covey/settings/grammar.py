@@ -119,7 +119,7 @@ def relay_url(text: str) -> str:
 
 
 def needs_tls(url: str) -> bool:
-    """Tell whether a relay's address is ws:// and leads beyond this machine."""
+    """Tell whether an address is ws:// or http:// and leads beyond this machine."""
     return not url.startswith("wss:") and leads_away(url)
 
 

@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from covey import limits
@@ -131,10 +132,14 @@ def _with_paths(settings: Settings, base: Path) -> Settings:
             part, **{name: _absolute(path, base) for name, path in paths.items() if path is not None}
         )
 
+    tools = settings.tools
+    servers = {name: absolute(server, "folder") for name, server in tools.mcp.items()}
+    functions = {name: absolute(each, "file") for name, each in tools.python.items()}
     return dataclasses.replace(
         settings,
         logging=absolute(settings.logging, "file_path"),
         model=absolute(settings.model, "record", "replay"),
+        tools=dataclasses.replace(tools, mcp=MappingProxyType(servers), python=MappingProxyType(functions)),
     )
 
 

@@ -95,6 +95,11 @@ class ModelSettings:
     prompt_cache: bool = key(
         Flag(), "mark what stays the same for the vendor's cache, where marks are needed", default=True
     )
+    answer_as: str = key(
+        OneOf(("tool", "json")),
+        "how the model answers: by a tool call, or as a JSON object for models without tools",
+        default="tool",
+    )
     record: Path | None = key(
         Text(1, 4_096, parse=Path),
         "folder in which every call and its answer are kept; relative to agent.toml",

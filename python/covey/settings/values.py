@@ -20,6 +20,7 @@ from covey.settings.rules import Flag, ListOf, OneOf, Real, Text, Whole, key
 from covey.settings.scripted import ScriptedSettings
 from covey.settings.table import Table
 from covey.settings.thinking import ModelSettings
+from covey.settings.tools import ToolsSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +283,9 @@ class Settings:
     model: ModelSettings = key(Table(ModelSettings), "which model thinks for it")
     mesh: MeshSettings = key(Table(MeshSettings), "where it meets others", default=MeshSettings())
     prompt: PromptSettings = key(Table(PromptSettings), "what it is told to do", default=PromptSettings())
+    tools: ToolsSettings = key(
+        Table(ToolsSettings), "what its model may use while it thinks", default=ToolsSettings()
+    )
     context: ContextSettings = key(
         Table(ContextSettings), "what it shows its model", default=ContextSettings()
     )

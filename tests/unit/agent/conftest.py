@@ -1,6 +1,7 @@
 """Blocks and a memory for the tests of the agent's pure rooms."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 
 import pytest
@@ -16,10 +17,14 @@ from covey.model import (
     NEUTRAL,
     Block,
     Delivery,
+    Equipment,
     Minted,
     ModelReply,
+    OfferedTool,
     PeerView,
     ToolCall,
+    ToolOutcome,
+    ToolSpec,
     Usage,
 )
 from covey.safety import Breaker, CostGuard, CycleGuard, Gates, Ledger, WakeBudget
@@ -93,12 +98,14 @@ def make_guards(
 class Desktop:
     """Drives an engine by hand: claims everything once, keeps notes and requests, mints what is emitted."""
 
-    def __init__(self, *, blocks=(), guards=None, peers=(), own="me", **options):
+    def __init__(
+        self, *, blocks=(), guards=None, peers=(), own="me", has_tools=False, as_json=False, **options
+    ):
         self.memory = Shelf(own, blocks)
         self.guards = guards or make_guards()
         self.engine = AgentEngine(
-            Persona(own, own, "reviewer", "r"),
-            EngineOptions(**options),
+            Persona(own, own, "reviewer", "r", has_tools=has_tools, as_json=as_json),
+            EngineOptions(awaits_tools=has_tools, **options),
             memory=self.memory,
             guards=self.guards,
             peers=lambda: [PeerView(p, p, "", "", "open", True) for p in peers],
@@ -108,6 +115,7 @@ class Desktop:
         self.now = 1_000.0
         self.claimed = set()
         self.asks, self.emits, self.notes, self.saves, self.ends = [], [], [], [], []
+        self.uses = []
 
     def feed(self, event):
         queue = [event]
@@ -126,6 +134,8 @@ class Desktop:
                 self.asks.append(effect)
             case fx.Emit():
                 self.emits.append(effect)
+            case fx.Use():
+                self.uses.append(effect)
             case fx.Note():
                 self.notes.append(effect)
             case fx.Save(state):
@@ -141,6 +151,27 @@ class Desktop:
     def reply(self, text="", *, usage=Usage(10, 5, 0.0), **categories):  # noqa: B008 - a frozen value
         calls = (ToolCall("1", "emit_cmb", categories),) if categories else ()
         return self.feed(fx.Replied(self.asks[-1].token, ModelReply(text, calls, usage, "stop", "m")))
+
+    def equip(self, **permissions):
+        """Say which tools there are: `equip(files__read="allow")`."""
+        specs = [
+            OfferedTool(ToolSpec(name, f"do {name}", {"type": "object"}), permission, "files")
+            for name, permission in permissions.items()
+        ]
+        return self.feed(fx.Equipped(Equipment(tuple(specs))))
+
+    def calls(self, *calls, text="", usage=Usage(10, 5, 0.0), stop="tool_use"):  # noqa: B008 - a frozen value
+        """Let the model call tools: `calls(("files__read", {"path": "a"}))`."""
+        made = tuple(
+            ToolCall(str(number), name, arguments, json.dumps(arguments))
+            for number, (name, arguments) in enumerate(calls)
+        )
+        return self.feed(fx.Replied(self.asks[-1].token, ModelReply(text, made, usage, stop, "m")))
+
+    def returned(self, *outcomes):
+        """Let the tools return texts, or outcomes."""
+        made = tuple(each if isinstance(each, ToolOutcome) else ToolOutcome(each) for each in outcomes)
+        return self.feed(fx.Used(self.uses[-1].token, made))
 
     def fail(self, *, transient=True, kind=ModelErrorKind.OVERLOADED, retry_after=None):
         error = ModelError("no answer", kind=kind, transient=transient, retry_after_s=retry_after)

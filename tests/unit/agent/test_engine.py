@@ -142,7 +142,7 @@ def test_it_says_when_nothing_is_in_hand_any_more(desk, block):
 
 
 def test_an_unreadable_answer_is_suppressed_with_its_reason(desk, block):
-    d = desk().hear(block("you", focus="task")).reply(focus="  ")
+    d = desk().hear(block("you", focus="task")).reply(focus="  ").reply(focus=" ")
     assert d.noted("answer-unreadable")[0]["reason"] == "empty"
     assert d.engine.tally.suppressed == d.guards.ledger.run.suppressed == 1
 

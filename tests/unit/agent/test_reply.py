@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from covey.agent.reply import Answer, Silent, Unreadable, read
+from covey.agent.reply import Answer, Silent, Unreadable, Uses, read
 from covey.limits import ANSWER_CATEGORY_CHARS
 from covey.model import ModelReply, ToolCall, Usage
 
@@ -91,3 +91,29 @@ def test_text_is_normalised_and_lone_surrogates_cannot_reach_the_signer():
 def test_a_page_of_braces_is_read_in_bounded_time():
     assert isinstance(read(reply("{" * 200_000)), Silent)
     assert isinstance(read(reply('{"a":' * 50_000)), Silent)
+
+
+def test_calls_of_other_tools_come_before_an_answer_but_never_beside_one():
+    other = call({"path": "a"}, name="files__read")
+    assert read(reply('{"focus": "a"}', other), tools=True) == Uses((other,))
+    assert read(reply("", other, call({"focus": "a"})), tools=True) == Answer(
+        {"focus": "a"}, "tool", ("1 calls of other tools beside it",)
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ['{"focus": "a', 'Sure: {"issue": unquoted}', '{"categories": {"focus": ', '{ "emit_cmb" : [}']
+)
+def test_json_that_went_wrong_is_an_attempt_and_no_silence(text):
+    assert read(reply(text)).reason == "malformed-json"
+
+
+@pytest.mark.parametrize("text", ["I would set {x}", '{"other": 1}', "focus: nothing", ""])
+def test_other_text_is_a_choice_to_be_silent_unless_json_was_asked_for(text):
+    assert isinstance(read(reply(text)), Silent)
+    assert read(reply(text), as_json=True).reason == "no-json"
+
+
+def test_a_model_without_tools_says_so_when_it_is_silent():
+    assert read(reply('{"silent": "not my turn"}'), as_json=True) == Silent("not my turn")
+    assert read(reply('{"focus": "a"}'), as_json=True) == Answer({"focus": "a"}, "text")

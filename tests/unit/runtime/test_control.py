@@ -137,6 +137,12 @@ class FakeAgent:
             "role": "writer",
         }
 
+    def tools(self) -> Mapping[str, Any]:
+        return {"offered": {"files__write": "ask"}, "missing": [], "waiting": [{"id": "t-1"}]}
+
+    def decide_call(self, word: str, *, approve: bool) -> Mapping[str, Any]:
+        return {"result": "allowed" if approve else "denied", "id": word, "tool": "files__write"}
+
 
 def control(
     node: FakeNode | None = None,
@@ -168,6 +174,19 @@ def test_status_joins_facts_node_and_agent() -> None:
         "m",
     )
     assert ask(control(), "status")["agent"] is None
+
+
+def test_tools_are_listed_and_their_calls_decided() -> None:
+    agent = FakeAgent()
+    assert ask(control(agent=agent), "tools")["offered"] == {"files__write": "ask"}
+    allowed = ask(control(agent=agent), "tools", action="allow", call="t-1")
+    assert (allowed["peer"], allowed["result"], allowed["id"]) == ("ann", "allowed", "t-1")
+    assert ask(control(agent=agent), "tools", action="deny", call="t-1")["result"] == "denied"
+    with pytest.raises(IpcError, match="has no agent"):
+        ask(control(), "tools")
+    for wrong in ({"action": "run"}, {"action": "allow"}, {"more": 1}, {"action": "allow", "call": 7}):
+        with pytest.raises(CoveyError):
+            ask(control(agent=agent), "tools", **wrong)
 
 
 def test_cost_is_the_agents_and_nothing_else() -> None:
