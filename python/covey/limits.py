@@ -108,6 +108,11 @@ BUS_SEEN: Final = 10_000  # ids that are not handled twice
 BUS_INBOX: Final = 1_024  # messages that wait for one coroutine handler
 BUS_BLOCK_SECONDS: Final = 5.0  # the longest a sender waits for a slow subscriber that asked for it
 BUS_NESTING: Final = 32  # sends inside handlers inside sends: beyond, it is a loop
+VOTE_ID_CHARS: Final = 64  # an id, not a text
+VOTE_OPTIONS: Final = 16  # of one vote: people still read them
+VOTE_OPTION_CHARS: Final = 256  # one line each
+VOTE_ELECTORATE: Final = 1_024  # voters: their ballots fit some hundred KB
+AUCTION_BIDS: Final = 1_024  # of one auction; ranking sorts them
 REQUESTS_RUNNING: Final = 256  # answers one agent works on at once; beyond, askers hear that it is busy
 REQUEST_SECONDS: Final = 30.0  # for a reply, where the asker says nothing else
 
