@@ -164,6 +164,8 @@ ATTEST_RESTORED: Final = 4_096  # checkpoints read back and verified at start: 0
 ATTEST_DIRECTED: Final = 4_096  # directed records remembered, so that nothing about them is passed on
 ATTEST_KEPT_AT_ONCE: Final = 256  # frames of one transaction
 ATTEST_WAITING: Final = 4_096  # frames that wait for the disk; beyond, those of others are dropped
+ATTEST_PAGE: Final = 512  # rows read at once, and of one answer: half a megabyte
+ATTEST_PROBLEMS: Final = 1_000  # told of one log; more say nothing new
 ATTEST_STATS_SECONDS: Final = 60.0  # between our node-stats; the extension asks for 15 at least (§5.4)
 
 # --- relay -----------------------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ COMMANDS: Final = {
         _command("grant", "let a peer into a room that another peer owns"),
         _command("doctor", "look at everything a peer here needs; --fix repairs what is safe"),
         _command("trust", "say whom a peer trusts, and by which key"),
+        _command("attest", "see what peers attested of their admissions, and check it"),
         _command("authority", "say who may validate what, by statements that the anchor stands behind"),
         _command("keygen", "make a peer's identity"),
         _command("fingerprint", "show a peer's identity"),

@@ -32,6 +32,9 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "--count", type=whole(1, 1_000_000_000), metavar="N", help="end after N blocks were delivered"
     )
+    parser.add_argument(
+        "--attest", action="store_true", help="tell the room what was decided about each open block, signed"
+    )
     mesh_flags.add(parser)
     passphrase.add(parser)
 
@@ -49,7 +52,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
         opened = passphrase.opened(home, name, arguments.passphrase_file, console.env)
         options = mesh_flags.options(arguments, console.env, outbound_only=False)
-        return start(PeerPlan(home, name, options, opened=opened), shown)
+        return start(PeerPlan(home, name, options, opened=opened, attest=arguments.attest), shown)
     # Ctrl-C is how one stops listening; the peer itself runs on.
     with running, contextlib.suppress(KeyboardInterrupt):
         return _attach(arguments, running, name, shown)

@@ -231,7 +231,7 @@ async def open_peer(
         keeper = InviteFile(home.invites_path(name), home.trust_path(name))
         invites = InvitePlugin(keeper, clock=clock, entropy=entropy, log=log.write)
         state = SharedState(signer, _state_options(plan.options, book), writer)
-        rooms = rooms_of(plan, signer, writer, log)
+        rooms = rooms_of(plan, signer, writer, store, log)
         node = Node(
             signer,
             _trusting(plan.options, book),

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from covey.runtime.attest import AttestPlugin
 from covey.runtime.authority import AuthorityPlugin
 from covey.system import anchor as anchors
 
@@ -29,18 +30,47 @@ class Rooms:
     authority: LifecycleAuthority | None = None
 
 
-def rooms_of(plan: PeerPlan, identity: _core.Identity, store: NodeStore, log: Log) -> Rooms:
+def rooms_of(
+    plan: PeerPlan, identity: _core.Identity, store: NodeStore, native: _core.Store, log: Log
+) -> Rooms:
     """Put them together.
+
+    Args:
+        plan: What the peer is made of.
+        identity: Who it is.
+        store: Its writer; `native` is the same store, for reading.
+        native: See `store`.
+        log: Its log.
 
     Raises:
         IdentityError: agent.toml names another anchor than the pinned one, or a key that is none.
         StoreError: The pinned anchor cannot be read.
     """
+    authority = _authority(plan, identity, store, log)
+    plugins: list[Plugin] = []
+    verbs: dict[str, Verb] = {}
+    if authority is not None:
+        plugins.append(authority)
+        verbs["authority"] = authority.handle
+    if plan.attest:
+        role = authority.role if authority is not None else _participant
+        attest = AttestPlugin(identity, plan.options.room, store, native, role=role)
+        plugins.append(attest)
+        verbs["attest"] = attest.handle
+    return Rooms(tuple(plugins), verbs, authority)
+
+
+def _participant() -> str:
+    return "participant"
+
+
+def _authority(
+    plan: PeerPlan, identity: _core.Identity, store: NodeStore, log: Log
+) -> AuthorityPlugin | None:
     anchor, fresh = anchors.settle(plan.home.anchor_path(plan.name), plan.anchor, plan.name)
     if anchor is None:
-        return Rooms()
+        return None
     pin = anchor.native()
     if fresh:
         log.info("anchor-pinned", members=list(anchor.members), threshold=anchor.threshold, pin=pin.digest)
-    authority = AuthorityPlugin(identity, pin, store)
-    return Rooms((authority,), {"authority": authority.handle}, authority)
+    return AuthorityPlugin(identity, pin, store)

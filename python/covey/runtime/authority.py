@@ -81,6 +81,10 @@ class AuthorityPlugin:
         """Say whether a node may make a move, by what is in force now."""
         return rights.ruling(move, cast("Reach", self._engine.reach(node_id)), anchored=True)
 
+    def role(self) -> str:
+        """Return the highest role this peer itself holds everywhere."""
+        return self._engine.role()
+
     # --- what the operator asks -----------------------------------------------------------------
 
     async def handle(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
