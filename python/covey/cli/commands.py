@@ -6,12 +6,10 @@ which returns the exit code: 0 done, 1 not done, 2 asked wrongly. It is imported
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """One verb of the command line."""
 
     name: str

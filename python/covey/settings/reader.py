@@ -243,9 +243,9 @@ def _placed(problem: Problem, data: Mapping[str, Any]) -> Problem:
     sections = [spec.name for spec in dataclasses.fields(Settings)]
     homes = [s.name for s in dataclasses.fields(Settings) if problem.key in _keys_of(s.name)]
     if homes:
-        return dataclasses.replace(problem, hint=f"`{problem.key}` belongs in [{homes[0]}]")
+        return problem._replace(hint=f"`{problem.key}` belongs in [{homes[0]}]")
     guess = nearest(problem.key, sections)
-    return dataclasses.replace(problem, hint=f"did you mean [{guess}]?") if guess else problem
+    return problem._replace(hint=f"did you mean [{guess}]?") if guess else problem
 
 
 def _keys_of(section: str) -> set[str]:
