@@ -93,6 +93,24 @@ def test_fetches_are_answered_both_ways(stock: StockNode, wire: Wire) -> None:
         assert stock.wait("done")["found"] is (record is not None)
 
 
+def test_what_was_said_before_we_met_is_heard_as_context(stock: StockNode) -> None:
+    before = stock.do("remember", categories={"focus": "said to nobody yet"})["key"]
+    identity = _core.Identity("018f47a0-7b21-7abc-8def-222222222222", "late", os.urandom(32))
+    session = _core.LegacySession.client(
+        identity, room="default", secret=os.urandom(32), entropy=os.urandom(32)
+    )
+    late = Wire(identity, session, stock.connect())
+    late.hear(_core.LegacyClaimed)
+    (heard,) = late.hear(_core.LegacyRecords).records
+    assert (heard.key, heard.anchor, heard.standing) == (before, True, "signed")
+    own = late.sign("ours from before", to=None)
+    late.session.send_record(own, anchor=True)
+    late.flush()
+    accepted = stock.wait("accepted")
+    assert (accepted["key"], accepted["verified"]) == (own.key, True)
+    late.close()
+
+
 def test_a_stock_peer_dials_us_and_is_answered(stock: StockNode) -> None:
     # The smaller node id dials: this one is larger than any that a clock gives.
     identity = _core.Identity("ffffffff-7b21-7abc-8def-111111111111", "listener", os.urandom(32))

@@ -60,6 +60,26 @@ def test_every_choice_names_a_test():
     table = rows(tree.text(PAGE), "Choices")
     assert [row[0] for row in table] == [str(number) for number in range(1, 16)]
     assert unknown_tests(table, all_tests()) == []
+    for row in table:  # one that needs no published vectors, under the choice's number
+        assert f"`test_choice_{int(row[0]):02}_" in row[-1]
+
+
+def test_every_feature_of_the_interop_report_names_a_test_or_says_by_hand():
+    table = rows(tree.text("docs/interop.md"), "Result by feature")
+    assert len(table) > 20
+    tests, known = all_tests(), tree.tracked()
+    for row in table:
+        names = re.findall(r"`(test_\w+)`", row[-1])
+        files = re.findall(r"`([\w/]+\.(?:py|rs))`", row[-1])
+        assert names or files, row
+        assert [name for name in names if name not in tests] == []
+        assert all(any(path.endswith(name) for path in known) for name in files), row
+
+
+def test_every_error_code_names_a_test():
+    table = rows(tree.text(PAGE), "Errors")
+    assert [row[0] for row in table] == [*map(str, range(1001, 1012)), "2001"]
+    assert unknown_tests(table, all_tests()) == []
 
 
 def test_every_threat_names_the_test_that_refuses_it():

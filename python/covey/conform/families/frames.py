@@ -7,7 +7,7 @@ frame under a proof or a seal, only the frame itself can be taken. Stated choice
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from covey.conform import choices
@@ -15,6 +15,7 @@ from covey.conform.families import flat, parsers, retired
 from covey.conform.family import Family
 from covey.conform.folder import Artifact, Collection
 from covey.conform.instances import beside, example
+from covey.conform.reference import minified
 from covey.conform.report import Case, chosen, failed, not_covered, passed
 from covey.conform.schema import Schema, SchemaError, Validator
 from covey.conform.subject import Subject
@@ -74,7 +75,19 @@ def _trials(
         if isinstance(parser, str):
             return parser
         trials.append(Trial(label, schema, parser.base, parser.taken, parser.bound))
+    if artifact.name == "control-frame.schema.json" and "mood" not in artifact.value["$defs"]:
+        trials += _in_the_clear(trials, subject)
     return trials
+
+
+def _in_the_clear(trials: list[Trial], subject: Subject) -> list[Trial]:
+    """The control frames of the published text also travel in the clear; update 1 seals them."""
+
+    def taken(value: Any) -> bool | None:
+        answer = subject.ask("read_published_frame", json=minified(value))
+        return None if answer.unsupported else answer.ok
+
+    return [replace(trial, label=f"{trial.label} in the clear", taken=taken) for trial in trials]
 
 
 def _is_published(artifact: Artifact) -> bool:
