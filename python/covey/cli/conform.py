@@ -91,9 +91,12 @@ def _line(row: Row, width: int, console: Console) -> str:
     counts = [row.count(state) for state in (State.PASS, State.FAIL, State.NOT_COVERED)]
     colour = "red" if counts[1] else "green" if not counts[2] else "yellow"
     numbers = f"{counts[0]:>5}  {counts[1]:>5}  {counts[2]:>11}"
-    why = ""
-    if counts[0] == counts[1] == 0:
-        why = f"  {next(row.of(State.NOT_COVERED)).detail}" if counts[2] else "  nothing in it"
+    why = "" if any(counts) else "  nothing in it"
+    gaps = list(row.of(State.NOT_COVERED))
+    if gaps:
+        first = gaps[0].detail
+        named = ", ".join(gap.label for gap in gaps if gap.detail == first and gap.label != "whole artifact")
+        why = f"  {first}: {named}"[:120] if named else f"  {first}"
     return console.style(f"{printable(row.artifact):<{width}}  {numbers}{printable(why)}", colour)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from covey.conform import live
-from covey.conform.families import sealed
+from covey.conform.families import sealed, tether
 from covey.conform.folder import Collection
 from covey.conform.live import Conversation
 from covey.conform.reference import minified
@@ -158,6 +158,18 @@ def _control_envelope(label: str, base: Any, subject: Subject, collection: Colle
     return Parser(frame, taken, bound=True)
 
 
+def _tether(label: str, base: Any, subject: Subject, collection: Collection) -> Parser | str:
+    """An attestation under its signature, which the schema leaves out where it is open."""
+    for artifact in collection.having("driftCases", "attestation"):
+
+        def taken(value: Any) -> bool | None:
+            answer = tether.verify(value, subject)
+            return None if answer.unsupported else answer.ok
+
+        return Parser(tether.attested(artifact.value["attestation"]), taken, bound=True)
+    return "no published attestation in the folder"
+
+
 def _opening(subject: Subject, fixture: Json, kind: str) -> Taken:
     def taken(value: Any) -> bool | None:
         session = sealed.open_session(subject, fixture, "server")
@@ -199,4 +211,5 @@ PARSERS: Final[Mapping[str, Maker]] = {
     "encrypted-cmb-frame.schema.json": _envelope,
     "control-encrypted.schema.json": _control_envelope,
     "relay-frame.schema.json": _asked("read_relay_frame"),
+    "tether-attestation.schema.json": _tether,
 }

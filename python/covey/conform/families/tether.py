@@ -11,7 +11,7 @@ from covey.conform.family import Family, judged, members, refused
 from covey.conform.folder import Artifact, Collection
 from covey.conform.reference import b64, lp, minified
 from covey.conform.report import Case, failed, passed, same
-from covey.conform.subject import Subject
+from covey.conform.subject import Answer, Subject
 
 TOLERANCE: Final = 1e-9
 """The published decimals were printed by another language and rounded there."""
@@ -54,14 +54,13 @@ def _vectors(fields: dict[str, Any]) -> dict[str, list[float]]:
 
 
 def _attested(published: dict[str, Any], subject: Subject) -> Iterator[Case]:
-    record = published["record"]
+    record, whole = published["record"], attested(published)
     said = (*(record[name] for name in _ATTESTED[:3]), f"{record['drift']:.6f}")
     payload = b"mmp-tether-v1\n" + b"".join(map(lp, (*said, record["verdict"], record["by"], record["at"])))
     yield same("construction: attestation", published["payloadHex"], payload.hex())
-    whole = {**record, "sig": published["expectedSig"], "sigAlg": published["sigAlg"]}
 
-    def verified(value: dict[str, Any]) -> Any:
-        return subject.ask("verify_tether", json=minified(value), public_key=_TEST_KEY)
+    def verified(value: Any) -> Answer:
+        return verify(value, subject)
 
     yield judged("attestation: verifies", verified(whole), {"payload": b64(payload)})
     others = {"drift": 0.752349, "verdict": "tethered", "at": record["at"] + 1}
@@ -72,6 +71,16 @@ def _attested(published: dict[str, Any], subject: Subject) -> Iterator[Case]:
         label = f"comparable: {pair['a']} and {pair['b']}"
         answer = subject.ask("compare_tethers", kernels=[pair["a"], pair["b"]])
         yield judged(label, answer, {"comparable": pair["comparable"]})
+
+
+def attested(published: dict[str, Any]) -> dict[str, Any]:
+    """Return the published attestation as its signer sends it."""
+    return {**published["record"], "sig": published["expectedSig"], "sigAlg": published["sigAlg"]}
+
+
+def verify(value: Any, subject: Subject) -> Answer:
+    """Ask whether an attestation holds under the published test key."""
+    return subject.ask("verify_tether", json=minified(value), public_key=_TEST_KEY)
 
 
 def _recognises(artifact: Artifact) -> bool:
