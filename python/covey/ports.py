@@ -67,6 +67,76 @@ class SharedStore(Protocol):
         ...
 
 
+class DiaryStore(Protocol):
+    """Where sealed diary entries lie. Every call blocks; what was added is durable when the call returns."""
+
+    def diary_add(self, at_ms: int, sealed: bytes) -> int:
+        """Append a sealed entry; return its number."""
+        ...
+
+    def diary_page(
+        self, after: int, from_ms: int, to_ms: int, limit: int
+    ) -> Sequence[tuple[int, int, bytes]]:
+        """Return sealed entries behind a number and of a span of time: (number, when, sealed)."""
+        ...
+
+    def diary_facts(self) -> tuple[int, int | None, int | None]:
+        """Return how many entries there are, and the times of the first and the last."""
+        ...
+
+
+class Sealer(Protocol):
+    """The key of a diary."""
+
+    def seal(self, text: bytes, at_ms: int) -> bytes:
+        """Seal a text, bound to its time."""
+        ...
+
+    def open(self, sealed: bytes, at_ms: int) -> bytes | None:
+        """Open what was sealed at that time; None where it was changed, or belongs to another key."""
+        ...
+
+
+class AgentStore(Protocol):
+    """What one agent keeps for itself. Calls block, are durable when they return, and raise CoreError."""
+
+    def state_get(self, name: str) -> bytes | None:
+        """Return a small value kept by name, or None."""
+        ...
+
+    def state_put(self, name: str, value: bytes) -> None:
+        """Keep a small value by name."""
+        ...
+
+    def kept(self) -> Sequence[tuple[str, str, bytes, int]]:
+        """Return every entry as (class, name, JSON bytes, when)."""
+        ...
+
+    def kept_put(self, class_name: str, name: str, value: bytes, now_ms: int) -> None:
+        """Keep an entry, in place of an earlier one."""
+        ...
+
+    def kept_delete(self, class_name: str, name: str) -> bool:
+        """Forget an entry; say whether there was one."""
+        ...
+
+    def diary_facts(self) -> tuple[int, int | None, int | None]:
+        """Return how many entries the diary has, and the times of the first and the last."""
+        ...
+
+    def audit_add(self, at_ms: int, entry: bytes, signature: bytes) -> int:
+        """Append a signed line to the log of what left; return its number."""
+        ...
+
+    def audit_page(self, after: int, limit: int) -> Sequence[tuple[int, int, bytes, bytes]]:
+        """Return lines of that log behind a number as (number, when, entry, signature)."""
+        ...
+
+    def audit_last(self) -> tuple[int, int, bytes, bytes] | None:
+        """Return the last line of that log, or None."""
+        ...
+
+
 class Model(Protocol):
     """A language model, or rules that stand in for one."""
 

@@ -26,11 +26,13 @@ from covey.net.stock import StockRegistry
 from covey.net.tcp import TcpTransport
 from covey.proto.news import News, as_dict
 from covey.proto.state.replicas import StateOptions
+from covey.runtime.diary import DiaryDesk
 from covey.runtime.inviting import InvitePlugin
 from covey.runtime.ipc import AgentView, Control
 from covey.runtime.members import Members
 from covey.runtime.node import Node
 from covey.runtime.state import SharedState
+from covey.runtime.syndication import Syndicator
 from covey.store import NodeStore, StoreMemory, open_store
 from covey.system import identity as ids
 from covey.system import trust as books
@@ -127,6 +129,7 @@ class OpenPeer:
         self.memory = StoreMemory(store, node.node_id)
         self.log = log
         self.state = state
+        self.syndicator = Syndicator(node.identity, state, store, SystemClock())
         self._key = key
         self.agent: AgentView | None = None
         self.offers = offers
@@ -147,7 +150,13 @@ class OpenPeer:
             on_stop,
             agent=lambda: self.agent,
             facts=self._facts,
-            more={"invite": self.offers.handle, "state": self.state.answer, **self.rooms.verbs},
+            more={
+                "invite": self.offers.handle,
+                "state": self.state.answer,
+                "syndicate": self.syndicator.answer,
+                "diary": DiaryDesk(self.store, self.syndicator.refresh).answer,
+                **self.rooms.verbs,
+            },
         )
 
         async def handle(request: Request) -> Mapping[str, Any]:
@@ -253,6 +262,7 @@ async def open_peer(
             join(peer)
         stack.push_async_callback(node.stop)
         await node.start()
+        await stack.enter_async_context(peer.syndicator)
         if on_stop is not None:
             await peer.serve(on_stop)
             assert peer.server is not None, "serve makes it"

@@ -56,6 +56,8 @@ class SharedState:
         self._queue: list[wants.Persist] = []
         self._busy = False
         self._watchers: list[Watcher] = []
+        self.on_left: Callable[[wants.Left], None] | None = None
+        """Gets what left of this peer's own agent."""
         self._background: set[asyncio.Task[None]] = set()
 
     # --- what a program does ----------------------------------------------------------------------
@@ -113,6 +115,15 @@ class SharedState:
         if held is None:
             raise UsageError(f"no shared state of this name here: {scope or self.room}", code="state_scope")
         return held.map
+
+    def tell(self, what: wants.Serve) -> None:
+        """Say to the engine which scopes of the own agent may be spoken of."""
+        if self._tell is not None:
+            self._tell(what)
+
+    def present(self) -> list[tuple[str, str, str]]:
+        """Return the peers that are here and share state: (nodeId, name, author)."""
+        return self.sync.present()
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Call `watcher` with every change; return the way to end it."""
@@ -181,6 +192,9 @@ class SharedState:
                 self._wrote(what)
             case wants.Changed():
                 self._changed(what)
+            case wants.Left():
+                if self.on_left is not None:
+                    self.on_left(what)
             case wants.Reload():
                 task = asyncio.get_running_loop().create_task(self._reload())
                 self._background.add(task)

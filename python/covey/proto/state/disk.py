@@ -22,6 +22,7 @@ class Waiting:
     number: int
     node_id: str
     frame: bytes
+    held: Held
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,10 @@ class Owed:
 class Disk:
     """The order of writes to the store, and everything that waits for them."""
 
-    def __init__(self, host: ExtensionHost) -> None:
+    def __init__(self, host: ExtensionHost, author: str) -> None:
         self._host = host
+        self._author = author
+        self._left: dict[tuple[str, str], list[int]] = {}
         self._number = 0
         self._durable = 0
         self._waiting: deque[Waiting] = deque()
@@ -82,19 +85,39 @@ class Disk:
             False where the peer takes no more now, or too much waits already.
         """
         if held.number <= self._durable:
-            return self._host.send(node_id, frame, turn)
+            return self.send_now(held, node_id, frame, turn)
         if len(self._waiting) >= limits.STATE_WAITING_FRAMES:
             turn.count("state.dropped.waiting")
             return False
-        self._waiting.append(Waiting(held.number, node_id, frame))
+        self._waiting.append(Waiting(held.number, node_id, frame, held))
         return True
+
+    def send_now(self, held: Held, node_id: str, frame: bytes, turn: Turn) -> bool:
+        """Send a frame; of this peer's own agent it is written down what left, and to whom."""
+        sent = self._host.send(node_id, frame, turn)
+        if sent and held.scope.owner == self._author:
+            row = self._left.setdefault((held.scope.name, node_id), [0, 0])
+            row[0] += 1
+            row[1] += len(frame)
+            if self._host.wanted("left") is None:
+                self._host.timer("left", turn.now.monotonic + limits.STATE_AUDIT_SECONDS)
+        return sent
+
+    def left(self, turn: Turn) -> None:
+        """Tell the shell what left since this was told last."""
+        rows = tuple(
+            (scope, node, count, size) for (scope, node), (count, size) in sorted(self._left.items())
+        )
+        self._left.clear()
+        if rows:
+            self._host.want(wants.Left(rows), turn)
 
     def done(self, number: int, turn: Turn) -> list[Owed]:
         """Take note of what is durable: frames that waited leave; return the writes that are now answered."""
         self._durable = max(self._durable, number)
         while self._waiting and self._waiting[0].number <= self._durable:
             waiting = self._waiting.popleft()
-            self._host.send(waiting.node_id, waiting.frame, turn)
+            self.send_now(waiting.held, waiting.node_id, waiting.frame, turn)
         found: list[Owed] = []
         while self._owed and self._owed[0].number <= self._durable:
             found.append(self._owed.popleft())

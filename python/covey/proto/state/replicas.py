@@ -42,6 +42,8 @@ class Replicas:
         self.scopes: dict[str, Held] = {}
         self.broken: dict[str, str] = {}
         """Scopes whose rows could not be read, and why: nothing is written there until somebody looks."""
+        self.served: frozenset[str] = frozenset()
+        """The scopes of this peer's own agent that may be spoken of: none until its policy says so."""
         self.keys = _core.AuthorKeys()
         self.keys.add(identity.public_key)
         self._options = options

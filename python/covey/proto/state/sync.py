@@ -61,6 +61,7 @@ class StateSync:
         self._told: dict[type, Callable[[Any, Turn], None]] = {
             wants.Restored: self._on_restored,
             wants.Write: self._on_write,
+            wants.Serve: self._on_serve,
             wants.Persisted: self._on_persisted,
             wants.PersistFailed: self._on_persist_failed,
         }
@@ -70,7 +71,7 @@ class StateSync:
     def attach(self, host: ExtensionHost) -> None:
         """Take what to act through."""
         self._host = host
-        self._disk = Disk(host)
+        self._disk = Disk(host, self.replicas.author)
         self._tell = Telling(host, self._disk, self.replicas, self._authors)
 
     def started(self, turn: Turn) -> None:
@@ -129,6 +130,8 @@ class StateSync:
                 if held is not None:
                     self._tell.news(held, source, turn)
             self._news.clear()
+        elif whom == "left":
+            self._disk.left(turn)
         elif whom == "collect":
             self._collect(turn)
             self._host.timer("collect", turn.now.monotonic + limits.STATE_COLLECT_SECONDS)
@@ -142,6 +145,10 @@ class StateSync:
     def held(self, scope: str) -> Held | None:
         """Return a scope that is here, or None."""
         return self.replicas.scopes.get(scope)
+
+    def present(self) -> list[tuple[str, str, str]]:
+        """Return who is here and speaks of shared state: (nodeId, name, author)."""
+        return [(p.node_id, p.name, self._authors.get(p.node_id, "")) for p in self._host.peers()]
 
     def status(self, scope: str | None = None) -> list[dict[str, object]]:
         """Return for each scope what is here and how every peer stands to it."""
@@ -259,6 +266,16 @@ class StateSync:
         self._disk.owe(number, said.token, held, delta)
         if not delta:
             self._answer(self._disk.done(0, turn), turn)
+
+    def _on_serve(self, said: wants.Serve, turn: Turn) -> None:
+        """Speak of these scopes of the own agent from now on, and of no other; tell who is here at once."""
+        self._disk.left(turn)
+        new = said.scopes - self.replicas.served
+        self.replicas.served = said.scopes
+        for name in sorted(new):
+            held = self.replicas.open(name, turn)
+            if held is not None:
+                self._tell.news(held, "", turn)
 
     def _unwritable(self, said: wants.Write, turn: Turn) -> tuple[str, str] | None:
         if not self._ready:

@@ -39,8 +39,10 @@ class Telling:
 
     def between(self, held: Held, node_id: str) -> bool:
         """Tell whether a peer and this one may speak of a scope."""
-        author = self._authors.get(node_id)
-        return author is not None and held.scope.between(self._replicas.author, author)
+        author, own = self._authors.get(node_id), self._replicas.author
+        if author is None or not held.scope.between(own, author):
+            return False
+        return held.scope.owner != own or held.scope.name in self._replicas.served
 
     def digest(self, held: Held, node_id: str, turn: Turn, *, answer: bool) -> bool:
         """Tell a peer where this replica stands."""
@@ -86,7 +88,7 @@ class Telling:
         frame = frames.write(frames.Delta(held.scope.name, delta, keys, push=True, ack=False))
         for peer in pick(others, limits.STATE_PUSH_PEERS, turn):
             turn.count("state.pushes")
-            self._host.send(peer.node_id, frame, turn)
+            self._disk.send_now(held, peer.node_id, frame, turn)
 
     def serve(self, held: Held, node_id: str, have: _core.VectorClock, turn: Turn) -> None:
         """Send a peer that has seen `have` what it lacks: one window, then it says where it stands."""

@@ -36,6 +36,13 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
+class Serve:
+    """The scopes of this peer's own agent that may be spoken of, all of them; before this is said, none."""
+
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Persisted:
     """Everything up to this number is durable."""
 
@@ -74,6 +81,13 @@ class Wrote:
     token: int
     reason: str = ""
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What left of this peer's own agent since it was said last: (scope, nodeId, frames, bytes)."""
+
+    rows: tuple[tuple[str, str, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,259 @@
+"""What an agent lets others have: nothing by default, else exactly what a rule names; never its diary."""
+
+import base64
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benches.state_world import World
+from covey.errors import UsageError
+from covey.proto.state import wants
+from covey.proto.state.scopes import ANYBODY, agent_scope
+from covey.state.syndication import DiaryFacts, Kept, Policy, Rule, changes, checked, desired, flushes
+
+FACTS = DiaryFacts(3, 1_000, 9_000)
+
+
+class Agent:
+    """One member of a world, with entries of its own and a policy over them."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.world = world
+        self.number = number
+        self.author = world.members[number].identity.author
+        self.kept: dict[tuple[str, str], Kept] = {}
+        self.policy = Policy()
+
+    def keep(self, label: str, name: str, value: object) -> None:
+        self.kept[label, name] = checked(label, name, value)
+
+    def forget(self, label: str, name: str) -> None:
+        del self.kept[label, name]
+
+    def apply(self, policy: Policy) -> None:
+        """Mute what is no longer allowed, make the scopes hold what they should, then speak of them."""
+        sync = self.world.members[self.number].sync
+        still = policy.scopes(self.author) & self.policy.scopes(self.author)
+        self._tell(wants.Serve(still))
+        self.policy = policy
+        for scope, should in desired(self.author, policy, self.kept.values(), FACTS).items():
+            held = sync.held(scope)
+            names = [] if held is None else held.map.names()
+            holds = {name: held.map.get(name)[1] for name in names}
+            for piece in flushes(changes(holds, should)):
+                self._tell(wants.Write(0, scope, tuple(piece)))
+        self.world.run(0.01)
+        self._tell(wants.Serve(policy.scopes(self.author)))
+
+    def _tell(self, what: object) -> None:
+        member = self.world.members[self.number]
+        self.world._turn(member, lambda turn: member.sync.told(what, turn))
+
+
+def room(size: int) -> tuple[World, list[Agent]]:
+    world = World(size, 1)
+    world.mesh(size - 1)
+    world.run(1.0)
+    return world, [Agent(world, number) for number in range(size)]
+
+
+def reads(world: World, at: int, owner: Agent, to: str, label: str) -> dict[str, object] | None:
+    """Return what a member holds of an agent's class; None where it never heard of it."""
+    held = world.members[at].sync.held(agent_scope(owner.author, to, label).name)
+    if held is None:
+        return None
+    return {name: json.loads(held.map.get(name)[1]) for name in held.map.names()}
+
+
+def heard(world: World) -> list[tuple[int, bytes]]:
+    """Return, as it grows, to whom each frame went and everything readable in it."""
+    frames: list[tuple[int, bytes]] = []
+
+    def tap(_from: int, to: int, frame: bytes) -> bytes:
+        said = json.loads(frame)
+        packed = (said[name] for name in ("delta", "data", "digest") if name in said)
+        texts = [frame, *(base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)) for value in packed)]
+        frames.append((to, b"\n".join(texts)))
+        return frame
+
+    world.tamper = tap
+    return frames
+
+
+def test_a19_by_default_nothing_leaves_and_a_rule_lets_exactly_its_class_leave():
+    world, (ann, bob, _) = room(3)
+    frames = heard(world)
+    ann.keep("session", "task", {"step": 4})
+    ann.keep("memory:long-term", "secret", "canary-long-term")
+    ann.apply(Policy())
+    world.run(30.0)
+    assert not any(b"agent:" in frame for _, frame in frames)
+    ann.apply(Policy().allow(Rule("session", bob.author)))
+    world.run(5.0)
+    assert reads(world, 1, ann, bob.author, "session") == {"task": {"step": 4}}
+    assert reads(world, 2, ann, bob.author, "session") is None
+    assert {to for to, frame in frames if b":session" in frame} == {0, 1}, "between the two, and nobody else"
+    assert not any(b"canary" in frame or b"secret" in frame for _, frame in frames)
+
+
+def test_a20_turning_a_layer_off_stops_new_sends_and_retract_deletes_what_was_sent():
+    world, (ann, bob) = room(2)
+    ann.keep("memory:working", "one", 1)
+    allowed = Policy().allow(Rule("memory:working", bob.author))
+    ann.apply(allowed)
+    world.run(5.0)
+    assert reads(world, 1, ann, bob.author, "memory:working") == {"one": 1}
+    ann.apply(allowed.deny("memory:working", bob.author))
+    frames = heard(world)
+    ann.keep("memory:working", "two", 2)
+    ann.apply(ann.policy)
+    world.run(60.0)
+    assert reads(world, 1, ann, bob.author, "memory:working") == {"one": 1}, "what was sent stays"
+    assert not any(to == 1 and b"memory:working" in frame for to, frame in frames)
+    ann.apply(ann.policy.retract("memory:working", bob.author))
+    world.run(30.0)
+    assert reads(world, 1, ann, bob.author, "memory:working") == {}
+    ann.apply(ann.policy.allow(Rule("memory:working", bob.author, prefix="t")))
+    world.run(30.0)
+    assert reads(world, 1, ann, bob.author, "memory:working") == {"two": 2}
+
+
+def test_a21_facts_of_the_ontology_travel_by_themselves_with_their_evidence():
+    world, (ann, bob) = room(2)
+    fact = {"value": "blue", "evidence": ["cmb-1"]}
+    ann.keep("ontology", "sky/colour", fact)
+    ann.keep("memory:working", "m", 1)
+    ann.apply(Policy().allow(Rule("ontology", ANYBODY)))
+    world.run(5.0)
+    assert reads(world, 1, ann, ANYBODY, "ontology") == {"sky/colour": fact}
+    ann.forget("ontology", "sky/colour")
+    ann.apply(ann.policy)
+    world.run(5.0)
+    assert reads(world, 1, ann, ANYBODY, "ontology") == {}
+    with pytest.raises(UsageError):
+        checked("ontology", "sky/colour", "blue")
+    assert bob.kept == {}
+
+
+def test_a22_of_the_diary_its_facts_travel_and_nothing_else():
+    world, (ann, bob) = room(2)
+    ann.apply(Policy().allow(Rule("diary", bob.author)))
+    world.run(5.0)
+    assert reads(world, 1, ann, bob.author, "diary") == {"entries": 3, "first_ms": 1_000, "last_ms": 9_000}
+    with pytest.raises(UsageError):
+        checked("diary", "today", "dear diary")
+
+
+def test_a23_the_state_of_a_session_is_a_class_of_its_own():
+    world, (ann, bob) = room(2)
+    ann.keep("session", "cursor", 17)
+    ann.keep("memory:session", "cursor", 99)
+    ann.apply(Policy().allow(Rule("session", bob.author)))
+    world.run(5.0)
+    assert reads(world, 1, ann, bob.author, "session") == {"cursor": 17}
+    assert reads(world, 1, ann, bob.author, "memory:session") is None
+
+
+def test_a24_two_agents_with_opposite_policies_do_not_leak_into_each_other():
+    world, (open_one, closed_one, reader) = room(3)
+    frames = heard(world)
+    for agent, canary in ((open_one, "canary-of-the-open"), (closed_one, "canary-of-the-closed")):
+        agent.keep("session", "x", canary)
+    open_one.apply(Policy().allow(Rule("session", reader.author)))
+    closed_one.apply(Policy())
+    world.run(30.0)
+    assert reads(world, 2, open_one, reader.author, "session") == {"x": "canary-of-the-open"}
+    assert any(b"canary-of-the-open" in frame for _, frame in frames)
+    assert not any(b"canary-of-the-closed" in frame for _, frame in frames)
+    assert not any(closed_one.author.encode() in frame and b"agent:" in frame for _, frame in frames)
+
+
+def test_for_the_whole_room_is_passed_on_and_for_one_is_not():
+    world = World(3, 2)
+    world.link(0, 1)
+    world.link(1, 2)
+    world.run(1.0)
+    ann = Agent(world, 0)
+    ann.keep("session", "x", 1)
+    last = world.members[2].identity.author
+    ann.apply(Policy().allow(Rule("session", ANYBODY)).allow(Rule("session", last)))
+    world.run(30.0)
+    assert reads(world, 2, ann, ANYBODY, "session") == {"x": 1}, "over the one between"
+    assert reads(world, 1, ann, last, "session") is None
+    assert reads(world, 2, ann, last, "session") is None, "they never met"
+
+
+def test_nobody_else_writes_what_an_agent_shares():
+    world, (ann, _bob) = room(2)
+    ann.keep("session", "x", 1)
+    ann.apply(Policy().allow(Rule("session", ANYBODY)))
+    world.run(5.0)
+    scope = agent_scope(ann.author, ANYBODY, "session").name
+    world.write(1, ("put", "x", b"2"), scope=scope)
+    assert world.members[1].wrote[-1].reason == "state_scope"
+
+
+LABELS = st.sampled_from(["memory:working", "memory:long-term", "ontology", "session", "diary"])
+PREFIXES = st.sampled_from(["", "a"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    allowed=st.lists(
+        st.tuples(LABELS, st.sampled_from([1, 2, None]), st.sampled_from(["", "a"])), max_size=5
+    ),
+    kept=st.lists(st.tuples(LABELS, st.sampled_from(["a1", "b1"])), max_size=6, unique=True),
+)
+def test_whatever_the_policy_only_what_it_names_is_in_any_frame(allowed, kept):
+    world, (ann, *others) = room(3)
+    frames = heard(world)
+    canaries: dict[tuple[str, str], bytes] = {}
+    for label, name in kept:
+        if label != "diary":
+            canary = f"canary/{label}/{name}"
+            ann.keep(label, name, {"value": canary, "evidence": []})
+            canaries[label, name] = canary.encode()
+    policy = Policy()
+    for label, to, prefix in allowed:
+        policy = policy.allow(Rule(label, ANYBODY if to is None else others[to - 1].author, prefix))
+    ann.apply(policy)
+    world.run(8.0)
+    for number, other in enumerate(others, 1):
+        for (label, name), canary in canaries.items():
+            may = any(
+                rule.label == label and rule.to in (ANYBODY, other.author) and name.startswith(rule.prefix)
+                for rule in policy.rules
+            )
+            assert any(to == number and canary in frame for to, frame in frames) == may
+
+
+def test_filters_cut_members_out_before_anything_is_written():
+    policy = Policy().allow(Rule("session", ANYBODY, without=("key",)))
+    kept = [checked("session", "x", {"key": 1, "deep": [{"key": 2, "kept": 3}]})]
+    (found,) = desired("00000000-0000-0000-0000-000000000001", policy, kept, FACTS).values()
+    assert json.loads(found["x"]) == {"deep": [{"kept": 3}]}
+
+
+def test_a_policy_is_read_back_and_its_bounds_hold():
+    policy = Policy().allow(Rule("session", ANYBODY, "p", ("a", "b"))).retract("diary", ANYBODY)
+    assert Policy.read(policy.to_json()) == policy
+    for label, to in (("nonsense", ANYBODY), ("memory:", ANYBODY), ("session", "ann"), ("memory:A", ANYBODY)):
+        with pytest.raises(UsageError):
+            Rule(label, to)
+    for data in (b"", b"{}", b'{"rules": [{"label": "session"}]}', b'{"rules": 1}'):
+        with pytest.raises(UsageError):
+            Policy.read(data)
+    with pytest.raises(UsageError):
+        full = Policy()
+        for number in range(65):
+            full = full.allow(Rule(f"memory:m{number}", ANYBODY))
+
+
+def test_writes_are_cut_so_that_each_piece_fits_a_flush():
+    writes = [("put_json", f"n{number}", bytes(100_000)) for number in range(7)]
+    pieces = flushes(writes)
+    assert [len(piece) for piece in pieces] == [2, 2, 2, 1]
+    assert len(flushes([("delete", str(number), None) for number in range(2_500)])) == 3
+    assert flushes([]) == []
