@@ -292,3 +292,31 @@ def test_whatever_a_relay_says_the_client_stands_and_can_begin_again(steps):
     assert client.engine.present == {}
     client.until(client.now + 40.0)
     assert client.engine.state == "connecting"
+
+
+@pytest.mark.parametrize(
+    ("entry", "usable"),
+    [
+        ({"nodeId": CAROL, "name": "x" * 300}, [BOB]),
+        ({"nodeId": CAROL.upper(), "name": "carol"}, [BOB]),
+        ({"nodeId": CAROL, "name": "carol", "wakeChannel": {"platform": "apns", "token": "t"}}, [BOB, CAROL]),
+        ({"nodeId": CAROL, "name": "carol", "mood": "odd"}, [BOB]),
+        (None, [BOB]),
+    ],
+)
+def test_what_one_client_says_of_itself_keeps_nobody_from_joining(entry: object, usable: list[str]) -> None:
+    driven = Driven()
+    driven.do(rc.Begin())
+    driven.do(rc.Up())
+    driven.hear({"type": "relay-peers", "peers": [{"nodeId": BOB, "name": "bob"}, entry]})
+    assert driven.engine.state == "joined" and list(driven.engine.present) == usable
+    assert "relay-peers-malformed" in driven.logs
+
+
+@pytest.mark.parametrize("frame", [{"type": "relay-peers"}, {"type": "relay-peers", "peers": {}}])
+def test_a_frame_without_its_list_joins_nobody(frame: object) -> None:
+    driven = Driven()
+    driven.do(rc.Begin())
+    driven.do(rc.Up())
+    driven.hear(frame)
+    assert driven.engine.state == "joining"

@@ -296,11 +296,22 @@ class RelayClient:
         try:
             said = _core.relay_message(event.message)
             if said.type is not None:
-                self._own(frames.read_from_relay(said.type, event.message))
+                self._own(self._read(said.type, event.message))
             elif said.from_id is not None and said.payload is not None and self.state == "joined":
                 self._arrived(said.from_id, said.payload)
         except (BadRelayFrameError, _core.CoreError) as error:
             self._note("debug", "relay-frame-refused", reason=str(error))
+
+    def _read(self, kind: str, message: bytes) -> frames.FromRelay | None:
+        """Read a frame of the relay's own; of a list of peers that is not whole, what can be used."""
+        try:
+            return frames.read_from_relay(kind, message)
+        except BadRelayFrameError as error:
+            found = frames.usable_peers(message) if kind == "relay-peers" else None
+            if found is None:
+                raise
+            self._note("warn", "relay-peers-malformed", reason=str(error), usable=len(found.peers))
+            return found
 
     def _arrived(self, node_id: str, payload: bytes) -> None:
         if not frames.is_node_id(node_id) or node_id == self._who.node_id:

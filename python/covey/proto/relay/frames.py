@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -137,6 +138,37 @@ def read_from_relay(kind: str, message: bytes) -> FromRelay | None:
     if kind not in _READERS:
         return None
     return _READERS[kind](_object(message, limits.RELAY_OWN_BYTES))
+
+
+def usable_peers(message: bytes) -> Peers | None:
+    """Read of a relay-peers what is inside its schema; None where the frame itself is not.
+
+    A relay that checks nobody hands on whatever its clients say of themselves: one of them must not keep the
+    others from joining.
+    """
+    try:
+        value = _object(message, limits.RELAY_MESSAGE_BYTES)
+    except BadRelayFrameError:
+        return None
+    entries = value.get("peers")
+    if not isinstance(entries, list) or len(entries) > limits.RELAY_PEERS:
+        return None
+    found = []
+    for entry in entries:
+        with suppress(BadRelayFrameError):
+            found.append(_present(_without_bad_wake(entry)))
+    return Peers(tuple(found))
+
+
+def _without_bad_wake(entry: object) -> object:
+    """Leave out a wake channel outside its schema: who it wakes is there all the same."""
+    if not isinstance(entry, dict) or "wakeChannel" not in entry:
+        return entry
+    try:
+        _wake(entry)
+    except BadRelayFrameError:
+        return {name: value for name, value in entry.items() if name != "wakeChannel"}
+    return entry
 
 
 def auth(who: Auth) -> bytes:
