@@ -1,5 +1,6 @@
 //! Python's view of the intake: opaque records in, outcomes out, built for Python only where they are looked at.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use covey_core::category::{COUNT, Weights};
@@ -198,6 +199,18 @@ impl OutcomeBatch {
     fn refused<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let failed = self.inner.outcomes.iter().enumerate().filter(|(_, outcome)| outcome.kind == Kind::Refused);
         PyList::new(py, failed.map(|(index, _)| index).collect::<Vec<_>>())
+    }
+    /// The authors of what the application hears of this batch, each once.
+    fn authors(&self) -> Vec<String> {
+        let heard = self.inner.outcomes.iter().filter(|outcome| outcome.deliver());
+        let authors: BTreeSet<NodeId> = heard.map(intake::Outcome::author).collect();
+        authors.iter().map(ToString::to_string).collect()
+    }
+    /// What was addressed to this node, or refused and may have been, as (index, assertion id, kind).
+    fn addressed(&self) -> Vec<(usize, String, &'static str)> {
+        let here = |outcome: &intake::Outcome| outcome.directed || outcome.kind == Kind::Refused;
+        let found = self.inner.outcomes.iter().enumerate().filter(|(_, outcome)| here(outcome));
+        found.map(|(index, outcome)| (index, outcome.assertion_id().to_string(), outcome.kind.as_str())).collect()
     }
     /// Return how many records a receipt tells of, and its one `x-covey-delivery` frame; None when of none.
     #[pyo3(signature = (*, duplicates))]

@@ -2,21 +2,24 @@
 
 use std::sync::Arc;
 
-use covey_core::id::{AssertionId, ContentKey, NodeId};
+use covey_core::id::{ContentKey, NodeId};
 use covey_core::record::Verified;
 use covey_core::{Reason, Refusal};
-use covey_store::{AttestKind, Filter, Line, SharedRow, StoreError};
+use covey_store::{AttestKind, Filter, Line, Own, SharedRow, StoreError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::errors::{core_error, refused};
 use crate::intake::{Intake, OutcomeBatch};
 use crate::record::Record;
+use crate::store_delivery::{Attention, StoreMail};
 use crate::store_rows::{CommitReport, DecisionRow, InboxRow, OutboxRow, RecallResult, StoredRecord};
 
 /// (node_id, public_key, name, first_seen_ms).
 type Binding<'py> = (String, Bound<'py, PyBytes>, String, u64);
 
+/// (record, recipients, when it expires in milliseconds since the epoch or None).
+type OwnRecord<'py> = (PyRef<'py, Record>, Vec<String>, Option<u64>);
 /// (class, name, value, at_ms).
 type KeptRow<'py> = (String, String, Bound<'py, PyBytes>, u64);
 /// (number, at_ms, entry, signature).
@@ -34,8 +37,10 @@ fn attest_kind(word: &str) -> Result<AttestKind, Refusal> {
 }
 
 /// Why a call of the store failed: an argument that is no id, or the store itself.
-enum Failure {
+pub enum Failure {
+    /// An argument is no id.
     Argument(Refusal),
+    /// The store could not.
     Store(StoreError),
 }
 
@@ -52,7 +57,7 @@ impl From<StoreError> for Failure {
 }
 
 /// Run `work` without the GIL and map its failure.
-fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Failure> + Send) -> PyResult<T> {
+pub fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Failure> + Send) -> PyResult<T> {
     py.detach(work).map_err(|failure| match failure {
         Failure::Argument(refusal) => refused(py, &refusal),
         Failure::Store(error) => core_error(py, error.reason.as_str(), &error.to_string(), None),
@@ -65,7 +70,8 @@ fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Failure> +
 /// means that nothing of the call was kept.
 #[pyclass(frozen, module = "covey._core")]
 pub struct Store {
-    inner: covey_store::Store,
+    /// The store itself.
+    pub inner: covey_store::Store,
 }
 
 #[pymethods]
@@ -92,11 +98,20 @@ impl Store {
     /// Args:
     ///     batches: Outcomes of `Intake.evaluate`, at most 4,096 in all.
     ///     now_ms: The time of receipt that the inbox shows. Stored times are the times of judgement.
-    fn commit(&self, py: Python<'_>, batches: Vec<PyRef<'_, OutcomeBatch>>, now_ms: u64) -> PyResult<CommitReport> {
+    ///     attention: What is known of each batch's blocks beyond what they say; missing ones know nothing.
+    #[pyo3(signature = (batches, now_ms, attention=Vec::new()))]
+    fn commit(
+        &self,
+        py: Python<'_>,
+        batches: Vec<PyRef<'_, OutcomeBatch>>,
+        now_ms: u64,
+        attention: Vec<Option<Py<Attention>>>,
+    ) -> PyResult<CommitReport> {
         let batches: Vec<_> = batches.iter().map(|batch| Arc::clone(&batch.inner)).collect();
         detached(py, || {
-            let borrowed: Vec<_> = batches.iter().map(AsRef::as_ref).collect();
-            Ok(self.inner.commit(&borrowed, now_ms)?)
+            let known = |at: usize| attention.get(at).and_then(Option::as_ref).map(|known| &known.get().inner);
+            let borrowed: Vec<_> = batches.iter().enumerate().map(|(at, batch)| (batch.as_ref(), known(at))).collect();
+            Ok(self.inner.commit_attended(&borrowed, now_ms)?)
         })
         .map(CommitReport::wrap)
     }
@@ -111,29 +126,35 @@ impl Store {
         })
     }
 
-    /// Store several own records, each with its recipients, in one transaction: all or none.
+    /// Store several own records, each with its recipients and its deadline, in one transaction: all or none.
     ///
     /// Args:
-    ///     records: (record, recipients) pairs, at most 4,096.
+    ///     records: (record, recipients, when it expires in milliseconds since the epoch, or None for a day from
+    ///         now), at most 4,096.
     ///     now_ms: The time they are stored.
     ///
     /// Returns:
-    ///     For each, in order, what `put_own` returns.
+    ///     For each, in order, what `put_own` returns, and its new numbers at its recipients.
     fn put_own_many(
         &self,
         py: Python<'_>,
-        records: Vec<(PyRef<'_, Record>, Vec<String>)>,
+        records: Vec<OwnRecord<'_>>,
         now_ms: u64,
-    ) -> PyResult<Vec<bool>> {
-        let records: Vec<_> = records.iter().map(|(record, to)| (Arc::clone(&record.inner), to)).collect();
-        detached(py, || {
-            let parsed = |(record, to): (Arc<Verified>, &Vec<String>)| {
-                Ok((record, to.iter().map(|id| NodeId::parse(id)).collect::<Result<Vec<_>, Refusal>>()?))
+    ) -> PyResult<Vec<(bool, Vec<u64>)>> {
+        let records: Vec<_> =
+            records.iter().map(|(record, to, deadline)| (Arc::clone(&record.inner), to, *deadline)).collect();
+        let stored = detached(py, || {
+            let parsed = |(record, to, deadline): (Arc<Verified>, &Vec<String>, Option<u64>)| {
+                Ok((record, to.iter().map(|id| NodeId::parse(id)).collect::<Result<Vec<_>, Refusal>>()?, deadline))
             };
             let records = records.into_iter().map(parsed).collect::<Result<Vec<_>, Refusal>>()?;
-            let borrowed: Vec<_> = records.iter().map(|(record, to)| (record.as_ref(), to.as_slice())).collect();
+            let borrowed: Vec<_> = records
+                .iter()
+                .map(|(record, to, deadline_ms)| Own { record, recipients: to, deadline_ms: *deadline_ms })
+                .collect();
             Ok(self.inner.put_own_many(&borrowed, now_ms)?)
-        })
+        })?;
+        Ok(stored.into_iter().map(|put| (put.fresh, put.numbers)).collect())
     }
 
     /// Return the record with this content key, or None.
@@ -226,12 +247,10 @@ impl Store {
         Ok(rows.into_iter().map(OutboxRow::wrap).collect())
     }
 
-    /// Mark one record as done for one peer. Return False when nothing waited for it.
-    fn outbox_done(&self, py: Python<'_>, assertion_id: &str, node_id: &str, now_ms: u64) -> PyResult<bool> {
-        detached(py, || {
-            let assertion = AssertionId::parse(assertion_id)?;
-            Ok(self.inner.outbox_done(assertion, NodeId::parse(node_id)?, now_ms)?)
-        })
+    /// What it knows of sends and of what was addressed to this peer.
+    #[getter]
+    fn mail(slf: Py<Self>) -> StoreMail {
+        StoreMail { store: slf }
     }
 
     /// Return every binding as (node_id, public_key, name, first_seen_ms), oldest first.

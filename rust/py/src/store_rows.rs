@@ -211,6 +211,26 @@ impl InboxRow {
     fn directed(&self) -> bool {
         self.inner.directed
     }
+    /// Its author may wake an agent here.
+    #[getter]
+    fn wakes(&self) -> bool {
+        self.inner.wakes
+    }
+    /// Its place among all that its sender addressed to this peer; None where the sender did not say.
+    #[getter]
+    fn number(&self) -> Option<u64> {
+        self.inner.number
+    }
+    /// After this it should not be acted on any more; None where the sender did not say.
+    #[getter]
+    fn expires_ms(&self) -> Option<u64> {
+        self.inner.expires_ms
+    }
+    /// How the application ended it: executed, unexecuted or expired; None while it has not.
+    #[getter]
+    fn finished(&self) -> Option<&str> {
+        self.inner.finished.as_deref()
+    }
     /// What admission said, while the decision is kept.
     #[getter]
     fn evaluation(&self) -> Option<Evaluation> {
@@ -249,9 +269,19 @@ impl OutboxRow {
     fn node_id(&self) -> String {
         self.inner.node_id.to_string()
     }
+    /// Its place among all that was addressed to this recipient, from 1.
+    #[getter]
+    fn number(&self) -> u64 {
+        self.inner.number
+    }
     #[getter]
     fn queued_ms(&self) -> u64 {
         self.inner.queued_ms
+    }
+    /// After this it is not sent any more.
+    #[getter]
+    fn deadline_ms(&self) -> u64 {
+        self.inner.deadline_ms
     }
     /// The record's canonical JSON; verify it before it is sent.
     #[getter]

@@ -7,7 +7,7 @@ use rusqlite::Transaction;
 use crate::decisions::{self, Judged};
 use crate::error::{Fault, StoreError, StoreReason};
 use crate::evidence;
-use crate::inbox::{self, Arrival};
+use crate::inbox::{self, Arrival, Attention};
 use crate::limits::COMMIT_MAX_ROWS;
 use crate::records::{self, Arrived};
 use crate::seen;
@@ -31,6 +31,7 @@ struct Entry<'a> {
     position: (usize, usize),
     outcome: &'a Outcome,
     batch: &'a OutcomeBatch,
+    attention: Option<&'a Attention>,
     now_ms: u64,
 }
 
@@ -39,16 +40,26 @@ impl Store {
     ///
     /// Stored times are the times of judgement; `now_ms` is the time of receipt that the inbox shows.
     pub fn commit(&self, batches: &[&OutcomeBatch], now_ms: u64) -> Result<CommitReport, StoreError> {
+        let batches: Vec<_> = batches.iter().map(|batch| (*batch, None)).collect();
+        self.commit_attended(&batches, now_ms)
+    }
+
+    /// As [`Store::commit`], where the inbox is also told what each batch's sender and this peer know of its blocks.
+    pub fn commit_attended(
+        &self,
+        batches: &[(&OutcomeBatch, Option<&Attention>)],
+        now_ms: u64,
+    ) -> Result<CommitReport, StoreError> {
         self.write(|transaction| {
-            let rows: usize = batches.iter().map(|batch| batch.outcomes.len()).sum();
+            let rows: usize = batches.iter().map(|(batch, _)| batch.outcomes.len()).sum();
             if rows > COMMIT_MAX_ROWS {
                 let detail = format!("rows of one commit: {rows}; {COMMIT_MAX_ROWS} fit");
                 return Err(Fault::new(StoreReason::Input, detail));
             }
             let mut report = CommitReport::default();
-            for (at, batch) in batches.iter().enumerate() {
+            for (at, (batch, attention)) in batches.iter().enumerate() {
                 for (index, outcome) in batch.outcomes.iter().enumerate() {
-                    let entry = Entry { position: (at, index), outcome, batch, now_ms };
+                    let entry = Entry { position: (at, index), outcome, batch, attention: *attention, now_ms };
                     entry.write(transaction, &mut report)?;
                 }
             }
@@ -115,7 +126,16 @@ impl Entry<'_> {
     }
 
     fn arrival(&self, record: &Record, proof: Proof, decision_id: i64, ingested: bool) -> Result<Arrival, Fault> {
+        let outcome = self.outcome;
+        let wakes =
+            |known: &&Attention| known.wakers.contains(&outcome.author()) && !known.context.contains(&outcome.key());
+        let numbered = self.attention.and_then(|known| {
+            let (number, expires_ms) = known.numbers.get(&outcome.assertion_id())?;
+            Some((known.stream.clone(), *number, *expires_ms))
+        });
         Ok(Arrival {
+            wakes: self.attention.as_ref().is_some_and(wakes),
+            numbered: numbered.filter(|_| outcome.directed),
             key: self.outcome.key(),
             assertion: self.outcome.assertion_id(),
             from: self.batch.session,

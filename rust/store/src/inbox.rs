@@ -2,9 +2,11 @@
 //!
 //! A block that memory took is a pointer here; a directed block that memory did not take is held whole.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use covey_core::id::{AssertionId, ContentKey, NodeId};
 use covey_core::record::Proof;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, params};
 
 use crate::decisions::judgement_by_id;
 use crate::error::{Fault, StoreError, StoreReason};
@@ -31,8 +33,29 @@ pub struct InboxRow {
     pub ingested: bool,
     /// It was addressed to this peer.
     pub directed: bool,
+    /// Its author may wake an agent here.
+    pub wakes: bool,
+    /// Its place among all that its sender addressed to this peer, where the sender said so.
+    pub number: Option<u64>,
+    /// After this it should not be acted on any more.
+    pub expires_ms: Option<u64>,
+    /// How the application ended it: executed, unexecuted or expired.
+    pub finished: Option<String>,
     /// What admission said, while the decision is kept.
     pub judgement: Option<Judgement>,
+}
+
+/// What a commit is told about the blocks of one batch, beyond what they say of themselves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attention {
+    /// Authors whose blocks may wake an agent.
+    pub wakers: BTreeSet<NodeId>,
+    /// Keys that wake nobody: replayed or fetched context.
+    pub context: BTreeSet<ContentKey>,
+    /// The stream that the numbers belong to.
+    pub stream: String,
+    /// What the sender numbered, and when it expires there.
+    pub numbers: BTreeMap<AssertionId, (u64, Option<u64>)>,
 }
 
 /// What goes into the inbox.
@@ -47,24 +70,17 @@ pub(crate) struct Arrival {
     pub(crate) proof: Proof,
     /// The canonical JSON, where no record row holds it.
     pub(crate) evidence: Option<String>,
+    pub(crate) wakes: bool,
+    /// Stream, number, and when it expires.
+    pub(crate) numbered: Option<(String, u64, Option<u64>)>,
 }
 
 impl Store {
     /// Returns rows behind `cursor`, oldest first.
     pub fn inbox(&self, cursor: i64, limit: usize) -> Result<Vec<InboxRow>, StoreError> {
         self.read(|view| {
-            let mut statement = view.prepare_cached(&format!(
-                "SELECT i.seq, i.from_node_id, i.received_ms, i.ingested, i.directed, i.decision_id, i.evidence, i.key,
-                   i.proof, {COLUMNS}, {HELD}
-                 FROM inbox i LEFT JOIN records r ON r.key = i.key AND i.evidence IS NULL
-                 WHERE i.seq > ?1 ORDER BY i.seq LIMIT ?2"
-            ))?;
-            let mut rows = statement.query(params![cursor, sql_count(limit.min(PAGE_MAX))])?;
-            let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                found.push(inbox_row(view, row)?);
-            }
-            Ok(found)
+            let page = params![cursor, sql_count(limit.min(PAGE_MAX))];
+            select(view, "WHERE i.seq > ?1 ORDER BY i.seq LIMIT ?2", page)
         })
     }
 
@@ -89,6 +105,21 @@ impl Store {
     pub fn inbox_cursor(&self) -> Result<i64, StoreError> {
         self.read(cursor)
     }
+}
+
+/// Returns the rows that a condition names.
+pub(crate) fn select(view: &Connection, condition: &str, values: impl Params) -> Result<Vec<InboxRow>, Fault> {
+    let mut statement = view.prepare_cached(&format!(
+        "SELECT i.seq, i.from_node_id, i.received_ms, i.ingested, i.directed, i.decision_id, i.evidence, i.key,
+           i.proof, i.wakes, i.number, i.expires_ms, i.finished, {COLUMNS}, {HELD}
+         FROM inbox i LEFT JOIN records r ON r.key = i.key AND i.evidence IS NULL {condition}"
+    ))?;
+    let mut rows = statement.query(values)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(inbox_row(view, row)?);
+    }
+    Ok(found)
 }
 
 /// Returns the acknowledged cursor.
@@ -123,8 +154,8 @@ pub(crate) fn append(transaction: &Transaction<'_>, arrival: &Arrival) -> Result
     transaction
         .prepare_cached(
             "INSERT INTO inbox (key, assertion, from_node_id, received_ms, ingested, directed, decision_id, evidence,
-               proof)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+               proof, wakes, stream, number, expires_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![
             arrival.key.as_bytes(),
@@ -136,6 +167,10 @@ pub(crate) fn append(transaction: &Transaction<'_>, arrival: &Arrival) -> Result
             arrival.decision_id,
             arrival.evidence,
             arrival.proof.as_str(),
+            arrival.wakes,
+            arrival.numbered.as_ref().map(|(stream, _, _)| stream),
+            arrival.numbered.as_ref().map(|(_, number, _)| sql_ms(*number)),
+            arrival.numbered.as_ref().and_then(|(_, _, expires)| expires.map(sql_ms)),
         ])?;
     Ok(transaction.last_insert_rowid())
 }
@@ -166,9 +201,20 @@ fn inbox_row(view: &Connection, row: &Row<'_>) -> Result<InboxRow, Fault> {
         received_ms,
         ingested: row.get(3)?,
         directed: row.get(4)?,
+        wakes: row.get(9)?,
+        number: optional(row, 10)?,
+        expires_ms: optional(row, 11)?,
+        finished: row.get(12)?,
         judgement: judgement_by_id(view, row.get(5)?)?,
     })
 }
+
+fn optional(row: &Row<'_>, at: usize) -> Result<Option<u64>, Fault> {
+    row.get::<_, Option<i64>>(at)?.map(|_| read_ms(row, at)).transpose()
+}
+
+/// Where the record's columns begin in a selected row.
+const RECORD_AT: usize = 13;
 
 /// The record of a row: its own, where memory did not take it, or memory's.
 fn record_behind(row: &Row<'_>, seq: i64, received_ms: u64) -> Result<StoredRecord, Fault> {
@@ -181,8 +227,8 @@ fn record_behind(row: &Row<'_>, seq: i64, received_ms: u64) -> Result<StoredReco
             let proof = Proof::parse(&proof).ok_or_else(bad)?;
             StoredRecord { proof, ..StoredRecord::observed(parse(&json).ok_or_else(bad)?, received_ms) }
         }
-        None if row.get::<_, Option<i64>>(9)?.is_none() => return Err(bad()),
-        None => stored(row, 9)?,
+        None if row.get::<_, Option<i64>>(RECORD_AT)?.is_none() => return Err(bad()),
+        None => stored(row, RECORD_AT)?,
     };
     if record.key == key { Ok(record) } else { Err(bad()) }
 }

@@ -26,8 +26,20 @@ pub const INBOX_UNREAD_MAX: i64 = 65_536;
 /// Rows of the outbox waiting to be sent; past it `put_own` refuses.
 pub const OUTBOX_PENDING_MAX: i64 = 65_536;
 
-/// Done rows of the outbox kept for a look back.
+/// Done rows of the outbox kept for a look back, and for what their peers may still say of them.
 pub const OUTBOX_DONE_KEPT: i64 = 16_384;
+
+/// How long a record waits for its peer when its sender says nothing: receivers may refuse older directed ones.
+pub const OUTBOX_WAIT_MS: u64 = 86_400_000;
+
+/// Peers that something was addressed to, each with its own numbers: as many as there are bindings.
+pub const STREAMS_MAX: i64 = 65_536;
+
+/// Holes in what was addressed to this peer, newest kept: each was told when it was found.
+pub const GAPS_KEPT: i64 = 4_096;
+
+/// Bytes of one reason for an end, as it came or as an application said it.
+pub const REASON_MAX_BYTES: usize = 200;
 
 /// Recipients of one own record.
 pub const RECIPIENTS_MAX: usize = 4_096;

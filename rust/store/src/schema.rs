@@ -13,7 +13,7 @@ pub(crate) const APPLICATION_ID: i32 = 0x636f_7679;
 /// What this build reads and writes.
 pub const SCHEMA_VERSION: i32 = STEPS_COUNT;
 
-const STEPS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
+const STEPS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful of steps")]
 const STEPS_COUNT: i32 = STEPS.len() as i32;
 
@@ -170,14 +170,61 @@ CREATE TABLE attest (
 CREATE INDEX attest_by_kind ON attest (kind, id);
 ";
 
+/// What was addressed to one peer is numbered and followed to its end, at both sides; a block that may wake an agent
+/// says so. What an older covey left in its outbox is numbered in its order, and waits a day like anything else.
+const VERSION_4: &str = "
+ALTER TABLE inbox ADD COLUMN wakes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE inbox ADD COLUMN stream TEXT;
+ALTER TABLE inbox ADD COLUMN number INTEGER;
+ALTER TABLE inbox ADD COLUMN expires_ms INTEGER;
+ALTER TABLE inbox ADD COLUMN finished TEXT;
+ALTER TABLE inbox ADD COLUMN finished_why TEXT;
+CREATE INDEX inbox_numbers ON inbox (from_node_id, number) WHERE number IS NOT NULL;
+
+ALTER TABLE outbox ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN deadline_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN state TEXT NOT NULL DEFAULT 'unknown';
+ALTER TABLE outbox ADD COLUMN reason TEXT;
+ALTER TABLE outbox ADD COLUMN closed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN evidence TEXT;
+UPDATE outbox SET
+  closed = done_ms IS NOT NULL,
+  deadline_ms = queued_ms + 86400000,
+  number = (SELECT count(*) FROM outbox o WHERE o.node_id = outbox.node_id AND o.id <= outbox.id);
+CREATE UNIQUE INDEX outbox_numbers ON outbox (node_id, number);
+CREATE INDEX outbox_open ON outbox (deadline_ms) WHERE closed = 0;
+
+CREATE TABLE streams_out (node_id TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID, STRICT;
+INSERT INTO streams_out SELECT node_id, max(number) FROM outbox GROUP BY node_id;
+INSERT INTO meta (name, value) VALUES ('stream', lower(hex(randomblob(16))));
+
+CREATE TABLE streams_in (
+  node_id TEXT PRIMARY KEY, stream TEXT NOT NULL, cursor INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE gaps (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  node_id TEXT NOT NULL,
+  stream TEXT NOT NULL,
+  first INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  late INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  after_seq INTEGER NOT NULL
+) STRICT;
+CREATE INDEX gaps_by_place ON gaps (after_seq, id);
+";
+
 /// Every table that the current version has; a file that lacks one was changed by something else.
-const EXPECTED: [&str; 18] = [
+const EXPECTED: [&str; 21] = [
     "attest",
     "audit",
     "authority",
     "bindings",
     "decisions",
     "diary",
+    "gaps",
     "inbox",
     "kept",
     "lineage",
@@ -189,6 +236,8 @@ const EXPECTED: [&str; 18] = [
     "seen",
     "shared",
     "state",
+    "streams_in",
+    "streams_out",
     "woken",
 ];
 
@@ -309,22 +358,41 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_the_first_version_is_brought_forward() {
+    fn a_store_of_the_first_version_is_numbered_in_its_order() {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(VERSION_1).unwrap();
         connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
         connection.pragma_update(None, "user_version", 1).unwrap();
         connection
             .execute_batch(
-                "INSERT INTO meta (name, value) VALUES ('node_id', 'a'); INSERT INTO state VALUES ('x', x'01')",
+                "INSERT INTO meta (name, value)
+                   VALUES ('node_id', 'a'), ('cursor', 0), ('indexed_upto', 0), ('inbox_dropped', 0);
+                 INSERT INTO state VALUES ('x', x'01');
+                 INSERT INTO outbox (assertion, key, node_id, queued_ms, done_ms) VALUES
+                   (x'01', x'01', 'b', 1000, NULL), (x'02', x'02', 'c', 1000, NULL), (x'03', x'03', 'b', 2000, 5);
+                 INSERT INTO inbox (key, assertion, from_node_id, received_ms, ingested, directed, decision_id, proof)
+                   VALUES (x'04', x'04', 'b', 7, 1, 1, 1, 'signature');",
             )
             .unwrap();
         migrate(&mut connection, "a").unwrap();
-        assert_eq!(read_stamp(&connection).unwrap().0, OURS);
+        assert_eq!(read_stamp(&connection).unwrap(), (OURS, false));
         let kept: Vec<u8> = connection.query_row("SELECT value FROM state", [], |row| row.get(0)).unwrap();
         assert_eq!(kept, [1]);
-        let rows: i64 = connection.query_row("SELECT count(*) FROM authority", [], |row| row.get(0)).unwrap();
-        assert_eq!(rows, 0);
+        let rows: Vec<(String, i64, i64, bool)> = connection
+            .prepare("SELECT node_id, number, deadline_ms, closed FROM outbox ORDER BY id")
+            .unwrap()
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        let row =
+            |who: &str, number: i64, queued: i64, closed: bool| (who.to_owned(), number, queued + 86_400_000, closed);
+        assert_eq!(rows, [row("b", 1, 1000, false), row("c", 1, 1000, false), row("b", 2, 2000, true)]);
+        let last: i64 =
+            connection.query_row("SELECT last FROM streams_out WHERE node_id = 'b'", [], |row| row.get(0)).unwrap();
+        assert_eq!(last, 2);
+        let wakes: bool = connection.query_row("SELECT wakes FROM inbox", [], |row| row.get(0)).unwrap();
+        assert!(!wakes, "nobody knows any more who might wake the agent then");
     }
 
     #[test]

@@ -191,8 +191,9 @@ fn an_own_record_is_kept_with_parents_and_outbox() {
     assert_eq!(waiting.iter().map(|row| row.node_id).collect::<Vec<_>>(), [node(ANN), node(BOB)]);
     assert_eq!(waiting[0].json, answer.record().to_json());
     let assertion = answer.record().metadata.assertion_id;
-    assert!(store.outbox_done(assertion, node(ANN), NOW + 3).unwrap());
-    assert!(!store.outbox_done(assertion, node(ANN), NOW + 3).unwrap());
+    let said = covey_store::Said { assertion_id: assertion, state: "executed".into(), reason: None, closed: true };
+    assert_eq!(store.settle(node(ANN), std::slice::from_ref(&said), NOW + 3).unwrap().len(), 1);
+    assert!(store.settle(node(ANN), &[said], NOW + 3).unwrap().is_empty());
     store.close().unwrap();
     let store = folder.open();
     assert!(store.outbox(10, Some(node(ANN))).unwrap().is_empty());
