@@ -119,6 +119,10 @@ class Delivery:
     wakes: bool
     from_node_id: str
     received_ms: int
+    number: int | None = None
+    """Its place among all that its sender addressed to this peer, where the sender said so."""
+    expires_ms: int | None = None
+    """After this (wall milliseconds) it should not be acted on, where the sender said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,26 @@ class PeerSend:
     name: str
     state: SendState
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """One directed block at its peer, as the outbox knows it. Times are wall milliseconds.
+
+    `name` is what the peer called itself last, empty where it was never met; `number` is the block's place
+    among all that was addressed to it; `closed` says that nothing more is awaited.
+    """
+
+    node_id: str
+    name: str
+    key: str
+    assertion_id: str
+    number: int
+    queued_ms: int
+    deadline_ms: int
+    state: SendState
+    reason: str | None
+    closed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +188,8 @@ class Proposal:
     categories: Mapping[str, str]
     parents: tuple[str, ...] = ()
     to: str | None = None
+    within_seconds: float | None = None
+    """A directed block that its peer has not confirmed by then is expired; None is a day."""
 
 
 @dataclass(frozen=True, slots=True)

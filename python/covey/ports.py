@@ -15,6 +15,7 @@ from covey.model import (
     LifecycleMove,
     ModelReply,
     ModelRequest,
+    OutboxEntry,
     PeerView,
     Proposal,
     Ruling,
@@ -22,7 +23,8 @@ from covey.model import (
 )
 
 if TYPE_CHECKING:
-    from covey._core import Intake, OutcomeBatch, Record, Store
+    from covey._core import Attention, Intake, OutcomeBatch, Record, Store
+    from covey.proto import mail
     from covey.proto.effects import Advert, Done, Hint
     from covey.proto.inviting import Restored
 
@@ -203,6 +205,14 @@ class Memory(Protocol):
 
     def recall(self, query: str, limit: int) -> Sequence[Block]:
         """Return blocks whose text matches, best first."""
+        ...
+
+
+class Outbox(Protocol):
+    """What waits for its peers, or was addressed to them."""
+
+    def outbox(self, limit: int, assertion_id: str | None = None) -> Sequence[OutboxEntry]:
+        """Return what has not met its end, oldest first; or everything of one assertion."""
         ...
 
 
@@ -423,24 +433,29 @@ class BlockStore(Protocol):
         """
         ...
 
-    def commit(self, token: int, batch: OutcomeBatch, now_ms: int) -> None:
-        """Make the outcomes of one batch durable."""
+    def commit(
+        self, token: int, batch: OutcomeBatch, now_ms: int, attention: Attention | None = None
+    ) -> None:
+        """Make the outcomes of one batch durable, with what the inbox is told of them."""
         ...
 
-    def put_own(self, token: int, record: Record, now_ms: int, recipients: Sequence[str]) -> None:
-        """Make an own record durable, with the peers it must still reach."""
+    def put_own(
+        self,
+        token: int,
+        record: Record,
+        now_ms: int,
+        recipients: Sequence[str],
+        deadline_ms: int | None = None,
+    ) -> None:
+        """Make an own record durable, with the peers it must still reach, and until when (a day)."""
         ...
 
     def bind(self, node_id: str, public_key: bytes, name: str, now_ms: int) -> None:
         """Remember the key a nodeId proved first."""
         ...
 
-    def outbox_done(self, assertion_id: str, node_id: str) -> None:
-        """Forget that a record must still reach a peer."""
-        ...
-
-    def outbox(self, node_id: str, loaded: Callable[[Sequence[Record]], None]) -> None:
-        """Read the records that wait for a peer, oldest first; `loaded` is called on the loop's thread."""
+    def mail(self, wish: mail.Effect, answer: Callable[[mail.Event], None]) -> None:
+        """Do what directed sends want; `answer` is called on the loop's thread, where there is one."""
         ...
 
     def missing(self, keys: Sequence[str], looked: Callable[[Sequence[str]], None]) -> None:

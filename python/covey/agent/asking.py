@@ -112,6 +112,7 @@ def _follow(desk: Desk, wake: Wake, reply: ModelReply, now: Now) -> None:
     if isinstance(answer, Silent):
         desk.tally.silent += 1
         desk.note("info", "no-answer", keys=list(wake.keys), text=answer.text)
+        desk.conclude(wake.blocks, "executed", "not answered: the model had nothing to say")
         del desk.active[wake.token]
     elif isinstance(answer, Uses):
         _take_up(desk, wake, reply, now)

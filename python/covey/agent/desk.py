@@ -23,6 +23,18 @@ if TYPE_CHECKING:
     from covey.proto.effects import Now
 
 
+_SKIPS: Mapping[str, str | None] = {
+    "stopping": None,
+    "queue-full": "unexecuted",
+    "call-budget": "unexecuted",
+    "interrupted": "unexecuted",
+    "expired": "expired",
+}
+"""How a block ends that wakes nobody; every other reason is the agent's own decision: executed."""
+_DECISIONS = frozenset({"call-spared", "answer-held-back"})
+"""The ends of a wake that are decisions; the others are failures."""
+
+
 @dataclass(slots=True)
 class Wake:
     """One wake on its way from its blocks to an answer. `retry_at` is set while it pauses."""
@@ -86,11 +98,20 @@ class Desk:
         """Keep the safety state where a restart finds it."""
         self.effects.append(fx.Save(self.guards.state(now)))
 
+    def conclude(self, blocks: Iterable[Block], how: str, why: str) -> None:
+        """Say to the senders of blocks addressed to this peer that the agent has finished with them."""
+        for block in blocks:
+            if block.to == self.persona.node_id:
+                self.effects.append(fx.Conclude(block.assertion_id, how, why))
+
     def skip(self, blocks: Iterable[Block], reason: str) -> None:
-        """Say why blocks wake nobody."""
+        """Say why blocks wake nobody. What a stop leaves, the next run takes up."""
+        how = _SKIPS.get(reason, "executed")
         for block in blocks:
             self.tally.skipped += 1
             self.note("info", "wake-skipped", key=block.key, author=block.author, reason=reason)
+            if how is not None:
+                self.conclude([block], how, f"not answered: {reason}")
 
     def drop(
         self,
@@ -106,6 +127,9 @@ class Desk:
         self.tally.suppressed += 1
         self.guards.ledger.suppressed()
         self.note(level, event, keys=list(wake.keys), reason=reason, detail=detail, **facts)
+        if reason != "claim-failed":  # unmarked, so the next run takes it up
+            how = "executed" if event in _DECISIONS else "unexecuted"
+            self.conclude(wake.blocks, how, f"not answered: {reason}")
         self.active.pop(wake.token, None)
 
     def has_closed(self, block: Block) -> bool:

@@ -41,6 +41,13 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class Restored:
+    """What an earlier run left without an end: durable, and perhaps acted on. Oldest first."""
+
+    deliveries: tuple[Delivery, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """The answer to Claim: which of the keys had never woken this agent before, now marked for good."""
 
@@ -119,6 +126,7 @@ class Stop:
 Event = (
     Recalled
     | Heard
+    | Restored
     | Claimed
     | ClaimFailed
     | Replied
@@ -175,6 +183,18 @@ class Emit:
 
 
 @dataclass(frozen=True, slots=True)
+class Conclude:
+    """The agent has finished with a block addressed to this peer; its sender hears it.
+
+    `how` is executed (it acted on it, or decided not to), unexecuted (it could not) or expired (too late).
+    """
+
+    assertion_id: str
+    how: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """One line of the run's record: a decision, with its reason and its facts."""
 
@@ -198,4 +218,4 @@ class End:
     detail: str = ""
 
 
-Effect = Claim | Ask | Use | Emit | Note | Save | End
+Effect = Claim | Ask | Use | Emit | Conclude | Note | Save | End

@@ -65,6 +65,10 @@ class AgentEngine:
         self._desk = Desk(persona, options, memory, guards, peers, secret, ThreadBook(memory.block))
         self._waiting = Waiting(options.max_waiting)
         self._woken: dict[str, None] = {}
+        self._restored: dict[str, str] = {}
+        """What an earlier run left, by assertion id: its key."""
+        self._expires: dict[str, int] = {}
+        """When blocks addressed to this peer expire, by assertion id."""
         self._tokens = 0
         self._held: Hold | None = None
         self._stopping: str | None = None
@@ -135,7 +139,12 @@ class AgentEngine:
                 for block in reversed(blocks):
                     desk.threads.note(block)
             case fx.Heard(delivery):
-                self._on_heard(delivery)
+                if delivery.block.assertion_id not in self._restored:
+                    self._on_heard(delivery, now)
+            case fx.Restored(deliveries):
+                self._restored = {each.block.assertion_id: each.block.key for each in deliveries}
+                for delivery in deliveries:
+                    self._on_heard(delivery, now)
             case fx.Claimed(token, fresh):
                 self._on_claimed(desk.active[token], fresh, now)
             case fx.ClaimFailed(token, reason):
@@ -169,7 +178,7 @@ class AgentEngine:
 
     # --- hearing and waking ---------------------------------------------------------------------
 
-    def _on_heard(self, delivery: Delivery) -> None:
+    def _on_heard(self, delivery: Delivery, now: Now) -> None:
         desk, block = self._desk, delivery.block
         if block.node_id == desk.persona.node_id:
             return
@@ -188,18 +197,24 @@ class AgentEngine:
             answers_own=desk.answers_own(block),
             closing=closing,
         )
-        reason = self._why_not(delivery)
+        reason = self._why_not(delivery, now)
         if reason is not None:
             desk.skip([block], reason)
             return
+        if delivery.expires_ms is not None:
+            self._expires[block.assertion_id] = delivery.expires_ms
+            while len(self._expires) > AGENT_WOKEN:
+                del self._expires[next(iter(self._expires))]
         pushed_out = self._waiting.add(block)
         if pushed_out is not None:
             desk.skip([pushed_out], "queue-full")
 
-    def _why_not(self, delivery: Delivery) -> str | None:
+    def _why_not(self, delivery: Delivery, now: Now) -> str | None:
         """Return why this block wakes nobody, or None."""
         if not delivery.wakes:
             return "stranger"
+        if delivery.expires_ms is not None and delivery.expires_ms <= now.wall_ms:
+            return "expired"
         key = delivery.block.key
         if key in self._woken or key in self._waiting:
             return "already-woken"
@@ -213,6 +228,10 @@ class AgentEngine:
         if self._stopping is not None:
             desk.skip(self._waiting.clear(), "stopping")
         desk.skip(self._waiting.drop_where(desk.has_closed), "closed")
+        late = self._waiting.drop_where(
+            lambda block: self._expires.get(block.assertion_id, now.wall_ms + 1) <= now.wall_ms
+        )
+        desk.skip(late, "expired")
         if desk.options.awaits_tools and desk.tools is None:
             return
         while self._waiting and len(desk.active) < desk.options.max_in_flight:
@@ -239,7 +258,11 @@ class AgentEngine:
 
     def _on_claimed(self, wake: Wake, fresh: tuple[str, ...], now: Now) -> None:
         desk = self._desk
-        desk.skip([block for block in wake.blocks if block.key not in fresh], "already-woken")
+        # A key that was marked before this run, of a block that had no end yet: that run was cut off over it.
+        left = set(self._restored.values())
+        woken = [block for block in wake.blocks if block.key not in fresh]
+        desk.skip([block for block in woken if block.key in left], "interrupted")
+        desk.skip([block for block in woken if block.key not in left], "already-woken")
         wake.blocks = [block for block in wake.blocks if block.key in fresh]
         if not wake.blocks:
             del desk.active[wake.token]
@@ -278,12 +301,15 @@ class AgentEngine:
     def _on_ended(self, wake: Wake, result: EmissionResult, now: Now) -> None:
         desk, keys = self._desk, list(wake.keys)
         match result:
-            case Minted():
+            case Minted(block):
+                desk.conclude(wake.blocks, "executed", f"replied: {block.key}")
                 self._on_minted(result, now)
             case Duplicate(key):
+                desk.conclude(wake.blocks, "executed", f"replied in these words before: {key}")
                 desk.tally.duplicates += 1
                 desk.note("info", "emission-duplicate", key=key, keys=keys)
             case EmissionRefused(reason, detail):
+                desk.conclude(wake.blocks, "unexecuted", f"its reply was refused: {reason}")
                 desk.tally.refused += 1
                 desk.note("warn", "emission-refused", reason=reason, detail=detail, keys=keys)
 

@@ -61,6 +61,8 @@ def event_lines(console: Console, event: Mapping[str, Any], now_ms: int) -> Iter
         yield from _emitted(console, event["block"], now_ms)
     elif name == "send-settled":
         yield f"{clock(now_ms)}  {send_line(console, event['send'])}"
+    elif name == "gap":
+        yield f"{clock(now_ms)}  {_gap(console, event)}"
     elif name == "peer-joined":
         peer = event["peer"]
         via = console.style(f"{peer['path']}  {peer['fingerprint'][:16]}", "dim")
@@ -77,6 +79,13 @@ def send_line(console: Console, send: Mapping[str, Any]) -> str:
     """Return what became of a block at one peer."""
     reason = f": {printable(send['reason'])}" if send.get("reason") else ""
     return f"{word(console, str(send['state']))} by {printable(send['name'])}{reason}"
+
+
+def _gap(console: Console, event: Mapping[str, Any]) -> str:
+    first, last = event["first"], event["last"]
+    which = f"from number {first} on" if last is None else f"number {first}" + f" to {last}" * (last != first)
+    said = console.style("missing", "yellow")
+    return f"{said}  {which} of {printable(event['from_name'])}: {printable(event['reason'])}"
 
 
 def _delivered(console: Console, delivery: Mapping[str, Any]) -> Iterator[str]:

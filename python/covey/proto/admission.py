@@ -7,6 +7,7 @@ that the same records are judged again when they come again.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,8 +63,16 @@ class Admission:
         """Tell whether reading may go on."""
         return self._records <= limits.PENDING_RECORDS_LOW
 
-    def judge(self, link: Link, batch: _core.RecordBatch, origin: Origin, token: int, turn: Turn) -> None:
-        """Evaluate one batch and ask for its storage under `token`."""
+    def judge(
+        self,
+        link: Link,
+        batch: _core.RecordBatch,
+        origin: Origin,
+        token: int,
+        turn: Turn,
+        attend: Callable[[_core.OutcomeBatch, Origin], _core.Attention | None],
+    ) -> None:
+        """Evaluate one batch; ask for its storage under `token`, with what `attend` knows of its blocks."""
         outcomes = self._intake.evaluate(
             batch, session_node_id=origin.node_id, now_ms=turn.now.wall_ms, entropy=turn.draw()
         )
@@ -73,7 +82,7 @@ class Admission:
         self._by_token[token] = judged
         self._records += judged.size
         if any(counts.get(kind) for kind in _STORED_KINDS):
-            turn.add(Store(token, outcomes, turn.now.wall_ms))
+            turn.add(Store(token, outcomes, turn.now.wall_ms, attend(outcomes, origin)))
         else:
             judged.durable = True  # duplicates change nothing that is stored
 
@@ -86,11 +95,11 @@ class Admission:
         batch.held = held
         return True
 
-    def failed(self, token: int, reason: str, turn: Turn) -> bool:
-        """Take the store's refusal: the batch never happened. Tell whether the token was a batch's."""
+    def failed(self, token: int, reason: str, turn: Turn) -> Batch | None:
+        """Take the store's refusal: the batch never happened. None where the token was no batch's."""
         batch = self._by_token.pop(token, None)
         if batch is None:
-            return False
+            return None
         self._intake.rollback(batch.outcomes)
         self._order.remove(batch)
         self._records -= batch.size
@@ -99,7 +108,7 @@ class Admission:
         turn.count("store.failed")
         turn.count("records.rolled_back", batch.size)
         turn.log("error", "store-failed", reason=reason, records=batch.size, peer=batch.origin.name)
-        return True
+        return batch
 
     def settled(self) -> list[Batch]:
         """Take out the batches that may be told now: durable ones with nothing undecided before them."""

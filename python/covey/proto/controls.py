@@ -9,14 +9,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from covey import limits
-from covey.proto import delivery, receipts
 from covey.proto.effects import Notify
+from covey.proto.mailroom import FRAMES
 from covey.proto.news import MoodHeard
 
 if TYPE_CHECKING:
     from covey.proto.extension import Extensions
     from covey.proto.fetching import Fetching
     from covey.proto.link import Link, Peer
+    from covey.proto.mailroom import MailRoom
     from covey.proto.sessions import Sessions
     from covey.proto.turn import Turn
 
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
 class Controls:
     """Which room answers which control frame."""
 
-    def __init__(self, sessions: Sessions, fetching: Fetching, extensions: Extensions) -> None:
+    def __init__(
+        self, sessions: Sessions, fetching: Fetching, mailroom: MailRoom, extensions: Extensions
+    ) -> None:
         self._sessions = sessions
+        self._mailroom = mailroom
         self._fetching = fetching
         self._extensions = extensions
 
@@ -40,8 +44,8 @@ class Controls:
             _take_context(link, frame, turn)
         elif peer is None:
             return
-        elif kind == receipts.FRAME_TYPE and peer.receipts:
-            _take_receipts(peer, frame, turn)
+        elif kind in FRAMES and peer.receipts:
+            self._mailroom.heard(peer, kind, frame, turn)
         elif kind == "mood":
             _take_mood(peer, frame, turn)
         elif kind == "cmb-fetch":
@@ -59,16 +63,6 @@ def _take_context(link: Link, frame: bytes, turn: Turn) -> None:
         turn.count("frames.refused.cmb-anchors")
         return
     link.context = frozenset(key for key in keys if isinstance(key, str))
-
-
-def _take_receipts(peer: Peer, frame: bytes, turn: Turn) -> None:
-    try:
-        read = receipts.parse(frame)
-    except receipts.BadReceiptError as error:
-        turn.count(f"frames.refused.{receipts.FRAME_TYPE}")
-        turn.log("warn", "receipt-refused", peer=peer.name, reason=str(error))
-        return
-    delivery.receipted(peer, read, turn)
 
 
 def _take_mood(peer: Peer, frame: bytes, turn: Turn) -> None:

@@ -1,22 +1,22 @@
-"""The way out to each peer: what waits, what was handed to a session, and the stated end of every send.
+"""The way of open blocks out to each peer: what waits, what was handed to a session, and every send's end.
 
 accepted: handed to an open session. delivered or refused: the peer's receipt says so. unknown: it may or may
 not have arrived. expired: it waited past its time. Without receipts a send ends as accepted.
 
 What was handed to a session that ended before its receipt came is sent again on the next one: the receiver
-knows a record by its key, so twice is once.
+knows a record by its key, so twice is once. Directed blocks have a way of their own (`proto/post`).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from covey import limits
 from covey.model import PeerSend, SendState
-from covey.proto.effects import Notify, OutboxDone
+from covey.proto.effects import Notify
 from covey.proto.news import SendSettled
 from covey.proto.turn import Turn
 
@@ -29,17 +29,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One record on its way to one peer. `durable`: the store's outbox holds it too (a directed record)."""
+    """One open record on its way."""
 
     record: _core.Record
     key: str
     assertion_id: str
-    durable: bool
 
 
 def outgoing(record: _core.Record) -> Outgoing:
     """Read from a record what a send needs; once for all peers."""
-    return Outgoing(record, record.key, record.assertion_id, record.to is not None)
+    return Outgoing(record, record.key, record.assertion_id)
 
 
 class Outlet:
@@ -65,10 +64,6 @@ class Outlet:
     def pressed(self, now: float) -> bool:
         """Tell whether an emission should wait: the queue is long, and its peer is still taking records."""
         return len(self) >= limits.OUTLET_PRESSED and now < self.moved_at + limits.OUTLET_STALLED_SECONDS
-
-    def holds(self, assertion_id: str) -> bool:
-        """Tell whether this record is already on its way."""
-        return assertion_id in self.sent or any(w.assertion_id == assertion_id for w in self.waiting)
 
     def session_ended(self, link: int) -> None:
         """Put what this link took and no receipt names back in front of what waits, in its order."""
@@ -114,15 +109,14 @@ def pump(peer: Peer, link: Link, session: Line, turn: Turn) -> bool:
     return True
 
 
-def receipted(peer: Peer, receipts: Sequence[Receipt], turn: Turn) -> None:
-    """Move sends to the end their receipts state; a receipt for nothing we sent is only counted."""
-    for receipt in receipts:
-        taken = peer.outlet.sent.pop(receipt.assertion_id, None)
-        if taken is None:
-            turn.count("receipts.ignored")
-            continue
-        peer.outlet.moved_at = turn.now.monotonic
-        _settle(peer, taken[0], receipt.state, receipt.reason or _word(receipt), turn)
+def receipted(peer: Peer, receipt: Receipt, turn: Turn) -> bool:
+    """Move a send to the end its receipt states; False where it is about nothing that was sent so."""
+    taken = peer.outlet.sent.pop(receipt.assertion_id, None)
+    if taken is None:
+        return False
+    peer.outlet.moved_at = turn.now.monotonic
+    _tell(peer, taken[0], receipt.state, receipt.reason or _word(receipt), turn)
+    return True
 
 
 def settle_all(
@@ -130,23 +124,17 @@ def settle_all(
 ) -> None:
     """End several sends the same way."""
     for item in items:
-        _settle(peer, item, state, reason, turn)
+        _tell(peer, item, state, reason, turn)
 
 
 def abandon(peer: Peer, state: SendState, reason: str, turn: Turn) -> None:
-    """End everything still on its way to a peer. Durable records stay in the store's outbox."""
+    """End everything still on its way to a peer."""
     outlet = peer.outlet
     items = (*(item for item, _ in outlet.sent.values()), *outlet.waiting)
     outlet.sent.clear()
     outlet.waiting.clear()
     for item in items:
         _tell(peer, item, state, reason, turn)
-
-
-def _settle(peer: Peer, item: Outgoing, state: SendState, reason: str | None, turn: Turn) -> None:
-    if item.durable:
-        turn.add(OutboxDone(item.assertion_id, peer.node_id))
-    _tell(peer, item, state, reason, turn)
 
 
 def _tell(peer: Peer, item: Outgoing, state: SendState, reason: str | None, turn: Turn) -> None:

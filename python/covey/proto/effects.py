@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from covey.model import EmissionResult, Proposal
+from covey.proto import mail
 from covey.proto.news import News
 
 if TYPE_CHECKING:
@@ -137,12 +138,14 @@ class PeerVanished:
 class Done:
     """The store's answer to one token: durable.
 
-    `fresh` is False where an own record was held already. `held` are the positions of outcomes in a batch
+    `fresh` is False where an own record was held already, `number` its place among all that was addressed to
+    its recipient (0: it was addressed to nobody, or waits there already). `held` are positions in a batch
     that were held from before the intake remembers: judged, and not to be delivered again.
     """
 
     token: int
     fresh: bool = True
+    number: int = 0
     held: frozenset[int] = frozenset()
 
 
@@ -159,14 +162,6 @@ class StoreFailed:
 
     token: int
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxLoaded:
-    """The durable outbox for one peer: signed own records that wait for it, oldest first."""
-
-    node_id: str
-    records: tuple[_core.Record, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +247,7 @@ Event = (
     | PeerVanished
     | Stored
     | StoreFailed
-    | OutboxLoaded
+    | mail.Event
     | Looked
     | RecordLoaded
     | Emit
@@ -315,28 +310,29 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Make the outcomes of one batch durable; answer with Stored or StoreFailed."""
+    """Make the outcomes of one batch durable; answer with Stored or StoreFailed.
+
+    `attention` is what the inbox is told of them: whose may wake an agent, and what the sender numbered.
+    """
 
     token: int
     batch: _core.OutcomeBatch
     now_ms: int
+    attention: _core.Attention | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StoreOwn:
-    """Make an own record durable, with the peers it must still reach; answer as for Store."""
+    """Make an own record durable, with the peers it must still reach; answer as for Store.
+
+    After `deadline_ms` (wall milliseconds) it is not sent any more; None is the store's own day.
+    """
 
     token: int
     record: _core.Record
     recipients: tuple[str, ...]
     now_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class LoadOutbox:
-    """Read what waits for this peer; answer with OutboxLoaded."""
-
-    node_id: str
+    deadline_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,14 +350,6 @@ class LoadRecord:
     node_id: str
     request: str
     key: str
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxDone:
-    """A directed record met its end at this peer; it need not be sent again."""
-
-    assertion_id: str
-    node_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,10 +423,9 @@ Effect = (
     | Reading
     | Store
     | StoreOwn
-    | LoadOutbox
     | Lookup
     | LoadRecord
-    | OutboxDone
+    | mail.Effect
     | Bind
     | Claimed
     | Want

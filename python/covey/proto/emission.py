@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from covey import _core
+from covey import _core, limits
 from covey.model import CAT7, NEUTRAL, Duplicate, EmissionRefused, Proposal
 from covey.proto.effects import Reply, StoreOwn
 from covey.proto.turn import Turn
@@ -26,8 +26,10 @@ class Pending:
     reply: int
     record: _core.Record
     key: str
-    fresh: bool = True
-    """The store took it now; False where it held the same words already."""
+    deadline_ms: int = 0
+    """When a directed record expires, wall milliseconds."""
+    number: int = 0
+    """Its place among all that was addressed to its recipient."""
 
 
 def mint(
@@ -50,6 +52,10 @@ def mint(
     texts = {name: text if text.strip() else NEUTRAL for name, text in texts.items()}
     if all(text == NEUTRAL for text in texts.values()):
         return EmissionRefused("empty", "no category says anything")
+    if proposal.within_seconds is not None and (proposal.to is None or not proposal.within_seconds > 0):
+        return EmissionRefused(
+            "deadline", "only a block for one peer has a deadline, and it is more than 0 s"
+        )
     if proposal.to == identity.node_id:
         return EmissionRefused("to_self", "a block cannot be directed to its own author")
     try:
@@ -92,11 +98,14 @@ class Emission:
             turn.add(Reply(reply, Duplicate(key)))
             return
         self._keys[key] += 1
-        self._pending[token] = Pending(reply, made, key)
+        now_ms = turn.now.wall_ms
+        seconds = min(proposal.within_seconds or limits.OUTBOX_SECONDS, limits.OUTBOX_SECONDS)
+        deadline_ms = now_ms + int(seconds * 1000)
+        self._pending[token] = Pending(reply, made, key, deadline_ms)
         recipients = () if made.to is None else (made.to,)
-        turn.add(StoreOwn(token, made, recipients, turn.now.wall_ms))
+        turn.add(StoreOwn(token, made, recipients, now_ms, deadline_ms if recipients else None))
 
-    def stored(self, token: int, *, fresh: bool, turn: Turn) -> Pending | None:
+    def stored(self, token: int, *, fresh: bool, number: int, turn: Turn) -> Pending | None:
         """Take the store's answer; return the record if it is now to be sent.
 
         A broadcast whose content is already held is a duplicate. A directed one is sent all the same:
@@ -110,7 +119,7 @@ class Emission:
             turn.add(Reply(pending.reply, Duplicate(pending.key)))
             return None
         turn.count("emissions.minted")
-        return pending if fresh else replace(pending, fresh=False)
+        return replace(pending, number=number) if number else pending
 
     def failed(self, token: int, reason: str, turn: Turn) -> bool:
         """Take the store's refusal; tell whether the token was an emission's."""

@@ -139,11 +139,19 @@ def judgement_of(evaluation: _core.Evaluation | None) -> Judgement | None:
     )
 
 
-def news_of(outcome: _core.Outcome, origin: Origin, trust: Trust, *, held: bool) -> list[News]:
+def news_of(
+    outcome: _core.Outcome,
+    origin: Origin,
+    trust: Trust,
+    *,
+    held: bool,
+    numbered: tuple[int, int | None] | None = None,
+) -> list[News]:
     """Return what subscribers hear of one outcome: the judgement, then the delivery or the mood.
 
     Args:
         held: The store had it from long ago; it was delivered then and is not delivered again.
+        numbered: Its sender's number for it, and when it expires.
     """
     judgement = judgement_of(outcome.evaluation)
     replayed = outcome.key in origin.context
@@ -164,7 +172,7 @@ def news_of(outcome: _core.Outcome, origin: Origin, trust: Trust, *, held: bool)
     told: list[News] = [judged]
     record = outcome.record or outcome.hearsay
     if outcome.deliver and record is not None and not held:
-        told.append(Delivered(_delivery(record, judgement, outcome, origin, trust)))
+        told.append(Delivered(_delivery(record, judgement, outcome, origin, trust, numbered)))
     elif outcome.mood:
         told.append(MoodHeard(origin.node_id, origin.name, outcome.mood))
     return told
@@ -176,7 +184,9 @@ def _delivery(
     outcome: _core.Outcome,
     origin: Origin,
     trust: Trust,
+    numbered: tuple[int, int | None] | None,
 ) -> Delivery:
+    number, expires_ms = numbered or (None, None)
     return Delivery(
         block=block_of(record),
         judgement=judgement,
@@ -185,4 +195,6 @@ def _delivery(
         wakes=trust.wakes(record.node_id, origin, record.key),
         from_node_id=origin.node_id,
         received_ms=origin.received_ms,
+        number=number,
+        expires_ms=expires_ms,
     )

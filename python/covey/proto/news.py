@@ -86,11 +86,32 @@ class Emitted:
 
 @dataclass(frozen=True, slots=True)
 class SendSettled:
-    """What became of a block at one peer, as that peer's receipt (or its absence) says."""
+    """What became of a block at one peer, as that peer's receipt (or its absence) says.
+
+    A directed block has more than one: delivered, and at its end (`final`) executed, where its application
+    says so. What is final is not revised, but for an expiry that turns out to have been heard.
+    """
 
     key: str
     assertion_id: str
     send: PeerSend
+    final: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Numbers `first` to `last` of what a peer addressed to this one were not delivered in their place.
+
+    `last` is None where nobody knows how many are missing. `late` ones were asked for again and may still
+    come, out of their place; all others never will. Told again rather than not at all: after a crash twice.
+    """
+
+    from_node_id: str
+    from_name: str
+    first: int
+    last: int | None
+    reason: str
+    late: bool
 
 
 News = (
@@ -105,6 +126,7 @@ News = (
     | MoodHeard
     | Emitted
     | SendSettled
+    | Gap
 )
 
 _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")

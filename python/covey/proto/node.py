@@ -20,6 +20,7 @@ from covey.proto.fetching import Fetching
 from covey.proto.gate import Gate
 from covey.proto.inbox import Trust, block_of
 from covey.proto.link import Lane
+from covey.proto.mailroom import MailRoom
 from covey.proto.news import Emitted
 from covey.proto.peers import Roster, fingerprint
 from covey.proto.reception import Reception
@@ -31,6 +32,9 @@ from covey.proto.turn import Turn
 if TYPE_CHECKING:
     from covey.proto.link import Link, Peer
     from covey.proto.options import NodeOptions
+
+
+_STOPPED = "this peer stopped before a receipt came"
 
 
 class NodeEngine:
@@ -45,22 +49,9 @@ class NodeEngine:
     def __init__(
         self, identity: _core.Identity, options: NodeOptions, extensions: Sequence[Extension] = ()
     ) -> None:
-        policy = options.admission
         self.identity = identity
         self.options = options
-        self.intake = _core.Intake(
-            identity.node_id,
-            options.room,
-            policy.weights,
-            window=policy.window,
-            freshness_seconds=policy.freshness_seconds,
-            stable=policy.stable,
-            guarded=policy.guarded,
-            temporal_lambda=policy.temporal_lambda,
-            redundancy=policy.redundancy,
-            max_ahead_ms=options.clock_ahead_ms,
-        )
-        self.intake.bind(identity.node_id, identity.public_key)
+        self.intake = _intake(identity, options)
         self._timers = Timers()
         self._trust = Trust(
             options.trusted,
@@ -89,9 +80,16 @@ class NodeEngine:
         self._gate = Gate(options.gate, options.room, sessions=self._sessions, timers=self._timers)
         self._extensions.attach(self._sessions, self._timers)
         self._fetching = Fetching(self._sessions, self._timers, options.room)
-        self._controls = Controls(self._sessions, self._fetching, self._extensions)
+        self._mail = MailRoom(self._sessions, self._timers, self._trust, options.room)
+        self._controls = Controls(self._sessions, self._fetching, self._mail, self._extensions)
         self._reception = Reception(
-            self.intake, self._sessions, self._trust, self._timers, self._token, self._fetching
+            self.intake,
+            self._sessions,
+            self._trust,
+            self._timers,
+            self._token,
+            self._fetching,
+            self._mail.numbers,
         )
         self._relays = RelayPaths(
             identity.node_id,
@@ -149,6 +147,7 @@ class NodeEngine:
         for host, port in self.options.addresses:
             pin = self.options.address_keys.get((host, port))
             self._sessions.dial(self._roster.static(host, port, pin=pin), turn)
+        self._mail.post.started(turn)
         self._extensions.started(turn)
         if self.options.legacy and self.options.gate is None:  # a stock peer has no grant to show
             turn.log("warn", "legacy-profile", notice=legacy.NOTICE)
@@ -224,7 +223,7 @@ class NodeEngine:
         if first:
             self._sessions.joined(peer, turn)
             self._extensions.joined(peer, turn)
-            turn.add(fx.LoadOutbox(peer.node_id))
+            self._mail.joined(peer, turn)
 
     def _greet(self, peer: Peer, link: Link, turn: Turn) -> None:
         """Send cmb-anchors first, then the own records it names, as context for a late joiner."""
@@ -290,7 +289,9 @@ class NodeEngine:
 
     def _on_stored(self, event: fx.Stored, turn: Turn) -> None:
         own = self._reception.stored(event.done, turn)
-        settled = (self._emission.stored(done.token, fresh=done.fresh, turn=turn) for done in own)
+        settled = (
+            self._emission.stored(done.token, fresh=done.fresh, number=done.number, turn=turn) for done in own
+        )
         self._send([pending for pending in settled if pending is not None], turn)
 
     def _on_store_failed(self, event: fx.StoreFailed, turn: Turn) -> None:
@@ -313,37 +314,22 @@ class NodeEngine:
         for pending in minted:
             record = pending.record
             self.intake.admit_own(record, turn.now.wall_ms)
+            if record.to is not None:
+                peer = self._sessions.peers.get(record.to)
+                reached.update({peer.node_id: peer} if peer is not None else {})
+                answers.append((pending, (self._mail.send(pending, peer, turn),)))
+                continue
+            self._own_recent.append(record)
             item = delivery.outgoing(record)
-            if record.to is None:
-                self._own_recent.append(record)
-                targets = list(self._sessions.peers.values())
-            else:
-                targets = [p for p in (self._sessions.peers.get(record.to),) if p is not None]
+            targets = list(self._sessions.peers.values())
             reached.update((peer.node_id, peer) for peer in targets)
-            sends = tuple(delivery.offer(peer, item, turn) for peer in targets)
-            answers.append((pending, sends or _nobody(record, kept=pending.fresh)))
+            answers.append((pending, tuple(delivery.offer(peer, item, turn) for peer in targets)))
         for pending, sends in answers:
             block = block_of(pending.record)
             turn.add(fx.Reply(pending.reply, Minted(block, sends)))
             turn.add(fx.Notify(Emitted(block, sends)))
         for peer in reached.values():
             self._sessions.pump(peer, turn)
-
-    def _on_outbox(self, event: fx.OutboxLoaded, turn: Turn) -> None:
-        """Send what waited for a peer; what is past its time has expired."""
-        peer = self._sessions.peers.get(event.node_id)
-        if peer is None:
-            return
-        oldest_ms = turn.now.wall_ms - limits.OUTBOX_SECONDS * 1000
-        for record in event.records:
-            item = delivery.outgoing(record)
-            if record.created_ms < oldest_ms:
-                delivery.settle_all(peer, (item,), SendState.EXPIRED, "waited longer than a day", turn)
-            elif record.room != self.options.room:
-                delivery.settle_all(peer, (item,), SendState.EXPIRED, "minted for another room", turn)
-            elif not peer.outlet.holds(item.assertion_id):
-                delivery.offer(peer, item, turn)
-        self._sessions.pump(peer, turn)
 
     # --- time and the end -----------------------------------------------------------------------
 
@@ -359,11 +345,13 @@ class NodeEngine:
             elif what == "retain":
                 self._sessions.forget(whom, turn)
                 self._fetching.left(whom)
+                if whom not in self._sessions.peers:
+                    self._mail.numbers.forget(whom)
             elif what == "fetch":
                 self._fetching.due(whom, turn)
             elif what == "relay":
                 self._relays.due(whom, turn)
-            else:
+            elif not self._mail.due(what, whom, turn):
                 self._extensions.due(what, whom, turn)
             return
         if what == "lane":
@@ -400,11 +388,13 @@ class NodeEngine:
             return
         late = self._timers.wanted(("drain", "")) is None
         owed = any(peer.active and len(peer.outlet) for peer in self._sessions.peers.values())
+        owed = owed or len(self._mail.post) > 0
         if not late and (len(self._reception) or len(self._emission) or owed):
             return
         self._stopped = True
         for peer in self._sessions.peers.values():
-            delivery.abandon(peer, SendState.UNKNOWN, "this peer stopped before a receipt came", turn)
+            delivery.abandon(peer, SendState.UNKNOWN, _STOPPED, turn)
+        self._mail.post.abandon(_STOPPED, turn)
         for link in tuple(self._sessions.links.values()):
             self._sessions.end(link, "stopping", turn, code=1010, message="this peer is shutting down")
         turn.add(fx.Stopped())
@@ -425,7 +415,7 @@ class NodeEngine:
             fx.PeerVanished: self._on_vanished,
             fx.Stored: self._on_stored,
             fx.StoreFailed: self._on_store_failed,
-            fx.OutboxLoaded: self._on_outbox,
+            **self._mail.events(),
             fx.Looked: lambda e, turn: self._fetching.looked(e.node_id, e.keys, e.missing, turn),
             fx.RecordLoaded: self._fetching.loaded,
             fx.Emit: self._on_emit,
@@ -452,16 +442,20 @@ class NodeEngine:
         }
 
 
-def _nobody(record: _core.Record, *, kept: bool) -> tuple[PeerSend, ...]:
-    """Say what becomes of a directed record whose peer is not here; of a broadcast there is nothing to say.
-
-    Args:
-        kept: The store took it. Words it holds already are kept once, and not again for another peer.
-    """
-    if record.to is None:
-        return ()
-    if not kept:
-        return (PeerSend(record.to, "", SendState.REFUSED, "not connected, and its words are held already"),)
-    hours = limits.OUTBOX_SECONDS // 3600
-    reason = f"not connected: kept in the outbox for {hours} h, sent when the peer comes"
-    return (PeerSend(record.to, "", SendState.UNKNOWN, reason),)
+def _intake(identity: _core.Identity, options: NodeOptions) -> _core.Intake:
+    """Return the native judge; a node binds its own key too, so that its own blocks are known."""
+    policy = options.admission
+    intake = _core.Intake(
+        identity.node_id,
+        options.room,
+        policy.weights,
+        window=policy.window,
+        freshness_seconds=policy.freshness_seconds,
+        stable=policy.stable,
+        guarded=policy.guarded,
+        temporal_lambda=policy.temporal_lambda,
+        redundancy=policy.redundancy,
+        max_ahead_ms=options.clock_ahead_ms,
+    )
+    intake.bind(identity.node_id, identity.public_key)
+    return intake

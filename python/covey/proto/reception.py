@@ -18,6 +18,7 @@ from covey.proto.turn import Turn
 if TYPE_CHECKING:
     from covey.proto.fetching import Fetching
     from covey.proto.link import Link, Peer
+    from covey.proto.numbers import Numbers
     from covey.proto.sessions import Sessions
     from covey.proto.timers import Timers
 
@@ -32,6 +33,7 @@ class Reception:
         sessions: Whose connections the batches came from, and where receipts go.
         next_token: Gives the token of the next store request.
         fetching: Learns what is held, and which parents a peer's blocks name.
+        numbers: Learns what is durable of what was addressed to this peer.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Reception:
         timers: Timers,
         next_token: Callable[[], int],
         fetching: Fetching,
+        numbers: Numbers,
     ) -> None:
         self._admission = Admission(intake)
         self._sessions = sessions
@@ -49,6 +52,7 @@ class Reception:
         self._timers = timers
         self._next_token = next_token
         self._fetching = fetching
+        self._numbers = numbers
         self._behind: dict[int, Link] = {}
         """Links whose reading is paused, or whose last batches still wait."""
         self.watched = False
@@ -68,7 +72,8 @@ class Reception:
             batch = link.waiting.popleft()
             if link.lane is not None:
                 link.lane.tokens -= len(batch)
-            self._admission.judge(link, batch, self._origin(link, turn), self._next_token(), turn)
+            origin, attend = self._origin(link, turn), self._numbers.attention
+            self._admission.judge(link, batch, origin, self._next_token(), turn, attend)
         self._settle(turn)
         wait = bool(link.waiting) or self._admission.busy
         if wait:
@@ -101,9 +106,11 @@ class Reception:
 
     def failed(self, token: int, reason: str, turn: Turn) -> bool:
         """Take the store's refusal; tell whether it was ours."""
-        ours = self._admission.failed(token, reason, turn)
+        batch = self._admission.failed(token, reason, turn)
+        if batch is not None:
+            self._numbers.failed(batch.origin.node_id, turn)
         self._go_on(turn)
-        return ours
+        return batch is not None
 
     def complain(self, link: Link, event: str, reason: str, detail: str, turn: Turn) -> None:
         """Log a reason once for each link: a hostile peer must not fill the log. Counters have them all."""
@@ -149,18 +156,26 @@ class Reception:
 
     def _tell(self, batch: Batch, peer: Peer | None, turn: Turn) -> None:
         """Tell subscribers, record by record; the sender, with one frame for the batch."""
-        outcomes = batch.outcomes
+        outcomes, node_id = batch.outcomes, batch.origin.node_id
         for index in outcomes.refused:
             self._refused(batch, outcomes[index], turn)
+        numbered = self._numbers.settled(outcomes, node_id, turn, doubtful=batch.doubtful)
         if self.watched:
             for index in range(batch.size):
-                for news in news_of(outcomes[index], batch.origin, self._trust, held=index in batch.held):
+                told = news_of(
+                    outcomes[index],
+                    batch.origin,
+                    self._trust,
+                    held=index in batch.held,
+                    numbered=numbered.get(index),
+                )
+                for news in told:
                     turn.add(fx.Notify(news))
         if peer is None:
             return
-        told = outcomes.receipt(duplicates=not batch.doubtful) if peer.receipts else None
-        if told is not None:
-            self._sessions.owe(peer, told, turn)
+        receipt = outcomes.receipt(duplicates=not batch.doubtful) if peer.receipts else None
+        if receipt is not None:
+            self._sessions.owe(peer, receipt, turn)
         parents = outcomes.missing_parents()
         if parents:
             self._fetching.parents(peer, parents, turn)

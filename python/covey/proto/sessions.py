@@ -7,7 +7,7 @@ moment longer, so that nothing on its way is lost, and then closed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from covey import _core, limits
@@ -16,7 +16,7 @@ from covey.proto import delivery
 from covey.proto.effects import Bind, Close, LinkOpened, Notify, RelaySend, Write
 from covey.proto.extension import Extensions
 from covey.proto.inbox import Trust
-from covey.proto.legacy import StockPeers, first_wire
+from covey.proto.legacy import Line, StockPeers, first_wire
 from covey.proto.link import Lane, Link, Peer
 from covey.proto.news import PeerJoined, PeerLeft, PeerSlow
 from covey.proto.peers import Roster, fingerprint, standing
@@ -60,9 +60,17 @@ class Sessions:
         self._dirty: set[int] = set()
         self._unproven = [0, 0]
         """Links in their handshake: on TCP, and through relays. One must not crowd out the other."""
+        self._pump_also: Callable[[Peer, Link, Line, Turn], bool] = lambda *_: False
+        self._left_also: Callable[[Peer], None] = lambda _: None
         self.closed = False
         self.links: dict[int, Link] = {}
         self.peers: dict[str, Peer] = {}
+
+    def deliver_also(
+        self, pump: Callable[[Peer, Link, Line, Turn], bool], left: Callable[[Peer], None]
+    ) -> None:
+        """Let directed delivery write where open blocks are written, and hear of whoever has left."""
+        self._pump_also, self._left_also = pump, left
 
     # --- a connection's life --------------------------------------------------------------------
 
@@ -329,7 +337,8 @@ class Sessions:
                 session.send_control(frame)
             peer.owed.clear()
             self.touch(link)
-        if delivery.pump(peer, link, session, turn):
+        wrote = delivery.pump(peer, link, session, turn)
+        if self._pump_also(peer, link, session, turn) or wrote:
             self.touch(link)
 
     def pong(self, link: Link, turn: Turn) -> None:
@@ -440,6 +449,7 @@ class Sessions:
             return
         peer.active = None
         turn.count("peers.left")
+        self._left_also(peer)
         self.extensions.left(peer, turn)
         turn.add(Notify(PeerLeft(peer.node_id, peer.name, reason, link.farewell)))
         self._timers.set(("retain", peer.node_id), turn.now.monotonic + limits.PEER_RETENTION_SECONDS)

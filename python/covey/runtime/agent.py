@@ -20,14 +20,17 @@ from covey.agent.guards import STATE_NAMES, Guards
 from covey.agent.options import EngineOptions
 from covey.agent.prompt import Persona
 from covey.errors import CoveyError, ModelError, ModelErrorKind
-from covey.model import Minted, PeerSend, SendState
+from covey.model import Delivery, Minted, PeerSend, SendState
 from covey.ports import Clock, Entropy, Memory, Mesh, Model, Tools
 from covey.proto.effects import Now
-from covey.proto.news import Delivered, News, SendSettled
+from covey.proto.news import Delivered, Gap, News, SendSettled
 from covey.runtime.hands import HandsShell
 
 _BESIDE_THE_LEDGER = ("heard", "silent", "skipped", "duplicates", "refused")
 """What `status` shows of the engine's own counts; the ledger has the rest, for this run and ever."""
+
+_SINCE = "agent.since"
+"""Under this name the store keeps up to where everything heard was decided."""
 
 Note = fx.Note
 """One line of the run's record: level, stable event word, facts."""
@@ -51,12 +54,20 @@ class NewsMesh(Mesh, Protocol):
         """Call `listener` with all news; return the way to end it."""
         ...
 
+    def ended(self, assertion_id: str, how: str, why: str | None = None) -> None:
+        """Say that a block addressed to this peer is finished with; its sender hears it."""
+        ...
+
 
 class WakeStore(Protocol):
     """What the shell keeps in the peer's store. Called on threads, one call at a time."""
 
     def mark_woken(self, key: str) -> bool:
         """Mark a block as having woken the agent; True when it never had."""
+        ...
+
+    def unfinished(self, since_ms: int, limit: int) -> Sequence[Delivery]:
+        """Return what the inbox got from then on and no agent has come to, oldest first."""
         ...
 
     def state_get(self, name: str) -> bytes | None:
@@ -133,6 +144,8 @@ class AgentRuntime:
         self._quiet = asyncio.Event()
         self._unsubscribe: Callable[[], None] = lambda: None
         self._started = False
+        self._since = self._heard_upto = 0
+        """Wall milliseconds: up to where everything heard is decided; and the newest that was heard."""
         self._early: deque[News] = deque(maxlen=limits.AGENT_EARLY_NEWS)
 
     # --- what the peer's process does -----------------------------------------------------------
@@ -160,6 +173,7 @@ class AgentRuntime:
             self._memory.recent, limits.AGENT_RECALLED_BLOCKS, room=self.persona.room
         )
         self._feed(fx.Recalled(tuple(recent)))
+        await self._take_up_inbox()
         self._started = True
         while self._early:
             self._on_news(self._early.popleft())
@@ -206,7 +220,7 @@ class AgentRuntime:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._started:
             # Before, nothing was restored: saving now would forget what an earlier run spent.
-            self._unsaved = self._guards.state(self._now())
+            self._unsaved = {**self._guards.state(self._now()), _SINCE: self._since.to_bytes(8, "big")}
             await self._write_state()
         if self._hands is not None:
             await self._hands.close()
@@ -254,11 +268,38 @@ class AgentRuntime:
 
     # --- events in --------------------------------------------------------------------------------
 
+    async def _take_up_inbox(self) -> None:
+        """Take up what an earlier run had not come to when it ended, however it ended.
+
+        The inbox is read from the last moment at which an agent here had decided on everything it had heard;
+        a first run begins now. What woke the agent then does not wake it again: its claim says so.
+        """
+        kept = await asyncio.to_thread(self._store.state_get, _SINCE)
+        now_ms = self._clock.now_ms()
+        self._since = int.from_bytes(kept, "big") if kept is not None else now_ms
+        self._heard_upto = self._since
+        if kept is None:
+            await asyncio.to_thread(self._store.state_put, _SINCE, self._since.to_bytes(8, "big"))
+            return
+        since = max(self._since, now_ms - limits.OUTBOX_SECONDS * 1000)
+        left = await asyncio.to_thread(self._store.unfinished, since, limits.AGENT_RESTORED)
+        if left:
+            self._perform(fx.Note("info", "taken-up", {"blocks": len(left)}))
+            self._hear(fx.Restored(tuple(left)), *left)
+
+    def _hear(self, event: fx.Event, *deliveries: Delivery) -> None:
+        """Feed what was heard, and note how far everything is decided."""
+        self._heard_upto = max(self._heard_upto, *(each.received_ms for each in deliveries))
+        self._feed(event)
+
     def _on_news(self, news: News) -> None:
         if not self._started:
             self._early.append(news)
         elif isinstance(news, Delivered):
-            self._feed(fx.Heard(news.delivery))
+            self._hear(fx.Heard(news.delivery), news.delivery)
+        elif isinstance(news, Gap):
+            facts = {"first": news.first, "last": news.last, "reason": news.reason, "late": news.late}
+            self._perform(fx.Note("warn", "gap", {"peer": news.from_name, **facts}))
         elif isinstance(news, SendSettled):
             self._on_settled(news.key, news.send)
 
@@ -276,6 +317,8 @@ class AgentRuntime:
     def _feed(self, event: fx.Event) -> None:
         for effect in self._engine.handle(event, self._now()):
             self._perform(effect)
+        if not self._engine.in_flight and not self._engine.waiting:
+            self._since = self._heard_upto
         self._arm()
 
     def _perform(self, effect: fx.Effect) -> None:
@@ -291,8 +334,10 @@ class AgentRuntime:
                 self._spawn(self._use(effect))
             case fx.Emit():
                 self._spawn(self._emit(effect))
+            case fx.Conclude(assertion_id, how, why):
+                self._node.ended(assertion_id, how, why)
             case fx.Save(state):
-                self._unsaved = state
+                self._unsaved = {**state, _SINCE: self._since.to_bytes(8, "big")}
                 self._spawn(self._write_state())
             case fx.End(reason, detail):
                 if self._end is not None and not self._end.done():

@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
+from covey import limits
 from covey.errors import IpcError
 from covey.memory.lineage import ancestors
 from covey.model import Block, Duplicate, EmissionRefused, Minted, said
-from covey.ports import Memory
+from covey.ports import Memory, Outbox
 from covey.runtime.emit import Emission
 
 if TYPE_CHECKING:
-    from covey._core import InboxRow, StoredRecord
+    from covey._core import InboxRow, StoredRecord, StoreMail
 
 Result = dict[str, Any]
 
@@ -36,9 +37,14 @@ class InboxStore(Protocol):
         """Return how far was read."""
         ...
 
+    @property
+    def mail(self) -> StoreMail:
+        """Return what is known of gaps."""
+        ...
+
 
 def read_inbox(store: InboxStore, after: int | None, limit: int, ack: bool) -> Result:
-    """Return deliveries after a position, and where to go on.
+    """Return deliveries after a position, where to go on, and what is missing among them.
 
     Args:
         store: The inbox.
@@ -58,11 +64,31 @@ def read_inbox(store: InboxStore, after: int | None, limit: int, ack: bool) -> R
             "received_ms": row.received_ms,
             "ingested": row.ingested,
             "directed": row.directed,
+            "number": row.number,
+            "finished": row.finished,
             "block": block_as_dict(row.record),
         }
         for row in rows
     ]
-    return {"deliveries": listed, "cursor": end}
+    return {"deliveries": listed, "cursor": end, "gaps": _gaps(store, start, end, rows)}
+
+
+def _gaps(store: InboxStore, start: int, end: int, rows: Sequence[InboxRow]) -> list[Result]:
+    """Return what is missing between two positions: numbers of a sender, and rows nobody read in time."""
+    found: list[Result] = []
+    if rows and rows[0].seq > start + 1:
+        missed = {"first": start + 1, "last": rows[0].seq - 1}
+        found.append({"of": "inbox", **missed, "reason": "nobody read them in time", "late": False})
+    for gap in store.mail.gaps(start, end, limits.IPC_RECALL_BLOCKS):
+        span = {"first": gap.first, "last": gap.last or None}
+        found.append({"of": gap.node_id, **span, "reason": gap.reason, "late": gap.late})
+    return found
+
+
+def outbox(memory: Outbox, limit: int) -> Result:
+    """Return what was addressed to somebody and has not met its end, oldest first."""
+    found = memory.outbox(limit)
+    return {"outbox": [asdict(each) for each in found], "more": len(found) == limit}
 
 
 def recalled(memory: Memory, query: str, limit: int) -> list[Result]:

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 from covey import __version__, limits
 from covey.errors import CoveyError, IpcError
 from covey.model import CAT7, Proposal
-from covey.ports import Memory
+from covey.ports import Memory, Outbox
 from covey.runtime import answers
-from covey.runtime.emit import addressee, emit_and_wait
+from covey.runtime.emit import addressee, emit_and_wait, track
 from covey.runtime.node import Node
 
 Arguments = Mapping[str, Any]
@@ -39,6 +39,10 @@ class AgentView(Protocol):
         ...
 
 
+class PeerMemory(Memory, Outbox, Protocol):
+    """A peer's store, as a person asks about it."""
+
+
 class Control:
     """The verbs of one running peer.
 
@@ -55,7 +59,7 @@ class Control:
     def __init__(
         self,
         node: Node,
-        memory: Memory,
+        memory: PeerMemory,
         inbox: answers.InboxStore,
         stop: Callable[[float | None], None],
         *,
@@ -74,6 +78,8 @@ class Control:
             "peers": self._peers,
             "observe": self._observe,
             "send": self._send,
+            "track": self._track,
+            "outbox": self._outbox,
             "recall": self._recall,
             "inbox": self._inbox,
             "trace": self._trace,
@@ -122,12 +128,28 @@ class Control:
         return await self._emit(arguments, None)
 
     async def _send(self, arguments: Arguments) -> Result:
-        _only(arguments, "categories", "parents", "wait_seconds", "to")
+        _only(arguments, "categories", "parents", "wait_seconds", "within_seconds", "to")
         return await self._emit(arguments, addressee(_text(arguments, "to"), self._node.peers()))
+
+    async def _track(self, arguments: Arguments) -> Result:
+        """Return what became of a directed block, once that is not what the asker knows."""
+        _only(arguments, "assertion_id", "state", "wait_seconds")
+        wait_seconds = _number(arguments, "wait_seconds", limits.IPC_RECEIPT_SECONDS, 0, 600)
+        asserted = _text(arguments, "assertion_id")
+        known = _text(arguments, "state") if "state" in arguments else ""
+        return await track(self._node, self._memory, asserted, known, wait_seconds)
+
+    async def _outbox(self, arguments: Arguments) -> Result:
+        _only(arguments, "limit")
+        limit = int(_number(arguments, "limit", limits.IPC_OUTBOX_ROWS, 1, limits.IPC_OUTBOX_ROWS))
+        return await asyncio.to_thread(answers.outbox, self._memory, limit)
 
     async def _emit(self, arguments: Arguments, to: str | None) -> Result:
         wait_seconds = _number(arguments, "wait_seconds", limits.IPC_RECEIPT_SECONDS, 0, 600)
-        proposal = Proposal(_categories(arguments), _parents(arguments), to)
+        within = None
+        if "within_seconds" in arguments:
+            within = _number(arguments, "within_seconds", 0, 0.001, limits.OUTBOX_SECONDS)
+        proposal = Proposal(_categories(arguments), _parents(arguments), to, within)
         return answers.emission_as_dict(await emit_and_wait(self._node, proposal, wait_seconds))
 
     async def _recall(self, arguments: Arguments) -> Result:
@@ -146,7 +168,13 @@ class Control:
         ack = arguments.get("ack", False)
         if not isinstance(ack, bool):
             raise _wrong("ack: expected true or false")
-        return await asyncio.to_thread(answers.read_inbox, self._inbox_store, after, limit, ack)
+        found = await asyncio.to_thread(answers.read_inbox, self._inbox_store, after, limit, ack)
+        if ack and self._agent() is None:
+            # Where no agent decides, whoever reads the inbox is the application: read on is finished.
+            for each in found["deliveries"]:
+                if each["directed"]:
+                    self._node.ended(each["block"]["assertion_id"], "executed", "acknowledged by its reader")
+        return found
 
     async def _trace(self, arguments: Arguments) -> Result:
         _only(arguments, "key", "depth")

@@ -18,9 +18,11 @@ from covey.errors import NetworkError
 from covey.model import EmissionResult, PeerView, Proposal
 from covey.ports import BlockStore, ClaimMemory, Clock, Discovery, Entropy, RelayDialler, Transport
 from covey.proto import effects as fx
+from covey.proto import mail
 from covey.proto.node import NodeEngine
 from covey.proto.options import NodeOptions
 from covey.proto.peers import is_loopback
+from covey.proto.receipts import clean
 from covey.runtime.members import Members
 from covey.runtime.plugin import Plugin
 from covey.runtime.relays import Relays
@@ -194,6 +196,16 @@ class Node:
         self._feed(fx.Emit(self._tokens, proposal))
         return await future
 
+    def ended(self, assertion_id: str, how: str, why: str | None = None) -> None:
+        """Say that the application has finished with a block addressed to this peer; its sender hears it.
+
+        Args:
+            assertion_id: Which block.
+            how: `executed` (it acted, or decided not to), `unexecuted` (it could not), `expired` (too late).
+            why: One short line for the sender.
+        """
+        self._feed(mail.Ended(assertion_id, how, None if why is None else clean(why)))
+
     def dial(self, host: str, port: int) -> None:
         """Dial a static address from now on, whoever has the smaller nodeId."""
         self._feed(fx.Dialled(host, port))
@@ -342,12 +354,11 @@ class Node:
             fx.Close: self._close,
             fx.RelaySend: lambda e: self._relays.send(e.relay, e.node_id, e.frame),
             fx.Reading: lambda e: transport.reading(e.link, e.on),
-            fx.Store: lambda e: store.commit(e.token, e.batch, e.now_ms),
-            fx.StoreOwn: lambda e: store.put_own(e.token, e.record, e.now_ms, e.recipients),
-            fx.LoadOutbox: self._load_outbox,
+            fx.Store: lambda e: store.commit(e.token, e.batch, e.now_ms, e.attention),
+            fx.StoreOwn: lambda e: store.put_own(e.token, e.record, e.now_ms, e.recipients, e.deadline_ms),
+            **dict.fromkeys(mail.EFFECTS, lambda e: store.mail(e, self._feed)),
             fx.Lookup: self._look_up,
             fx.LoadRecord: self._load_record,
-            fx.OutboxDone: lambda e: store.outbox_done(e.assertion_id, e.node_id),
             fx.Bind: lambda e: store.bind(e.node_id, e.public_key, e.name, self._clock.now_ms()),
             fx.Claimed: self._claimed,
             fx.Want: lambda e: self._plugins[e.name].perform(e.what),
@@ -367,10 +378,6 @@ class Node:
     def _claimed(self, effect: fx.Claimed) -> None:
         if self._claims is not None:
             self._claims.keep(effect.node_id, effect.fingerprint, effect.name, self._clock.now_ms())
-
-    def _load_outbox(self, effect: fx.LoadOutbox) -> None:
-        node_id = effect.node_id
-        self._store.outbox(node_id, lambda records: self._feed(fx.OutboxLoaded(node_id, tuple(records))))
 
     def _look_up(self, effect: fx.Lookup) -> None:
         node_id, keys = effect.node_id, effect.keys

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from covey import _core
-from covey.model import Block
+from covey.model import Block, OutboxEntry, SendState
 from covey.store.opening import store_error
 
 Read = TypeVar("Read")
@@ -50,6 +50,28 @@ class StoreMemory:
     def recall(self, query: str, limit: int) -> Sequence[Block]:
         """Return blocks whose text matches, best first; past 1,000 matches the newest first."""
         return [block_of(row) for row in self._read(lambda: self._store.recall(query, limit)).hits]
+
+    def outbox(self, limit: int, assertion_id: str | None = None) -> Sequence[OutboxEntry]:
+        """Return what was addressed to somebody and has not met its end, oldest first; or one block's."""
+        rows = self._read(lambda: self._store.mail.sends(limit, assertion_id=assertion_id))
+        if not rows:
+            return []
+        names = {node_id: name for node_id, _, name, _ in self._read(self._store.bindings)}
+        return [
+            OutboxEntry(
+                node_id=row.node_id,
+                name=names.get(row.node_id, ""),
+                key=row.key,
+                assertion_id=row.assertion_id,
+                number=row.number,
+                queued_ms=row.queued_ms,
+                deadline_ms=row.deadline_ms,
+                state=SendState(row.state),
+                reason=row.reason,
+                closed=row.closed,
+            )
+            for row in rows
+        ]
 
     def _read(self, read: Callable[[], Read]) -> Read:
         try:

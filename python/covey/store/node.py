@@ -6,11 +6,13 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from covey import _core, limits
 from covey.errors import StoreError
+from covey.proto import mail
 from covey.proto.effects import Done
+from covey.store.mailbox import Mailbox
 from covey.store.opening import store_error
 from covey.store.writer import Answer, Failed, StoreWriter, Written
 
@@ -43,6 +45,7 @@ class NodeStore:
     ) -> None:
         self._store = store
         self._identity = identity
+        self._mailbox = Mailbox(store, identity)
         self._clock = clock
         self._trouble = trouble
         self._queue_rows = queue_rows
@@ -72,14 +75,28 @@ class NodeStore:
             self._say(error.reason, error.detail)
         self._early.clear()
 
-    def commit(self, token: int, batch: _core.OutcomeBatch, now_ms: int) -> None:
-        """Make the outcomes of one batch durable."""
-        self._hand_in(token, lambda writer: writer.submit(token, batch, now_ms, self._on_answers))
+    def commit(
+        self,
+        token: int,
+        batch: _core.OutcomeBatch,
+        now_ms: int,
+        attention: _core.Attention | None = None,
+    ) -> None:
+        """Make the outcomes of one batch durable, with what the inbox is told of them."""
+        answers = self._on_answers
+        self._hand_in(token, lambda writer: writer.submit(token, batch, now_ms, answers, attention))
 
-    def put_own(self, token: int, record: _core.Record, now_ms: int, recipients: Sequence[str]) -> None:
-        """Make an own record durable, with the peers it must still reach."""
-        to = tuple(recipients)
-        self._hand_in(token, lambda writer: writer.put(token, record, to, now_ms, self._on_answers))
+    def put_own(
+        self,
+        token: int,
+        record: _core.Record,
+        now_ms: int,
+        recipients: Sequence[str],
+        deadline_ms: int | None = None,
+    ) -> None:
+        """Make an own record durable, with the peers it must still reach, and until when."""
+        to, answers = tuple(recipients), self._on_answers
+        self._hand_in(token, lambda writer: writer.put(token, record, to, now_ms, answers, deadline_ms))
 
     def bind(self, node_id: str, public_key: bytes, name: str, now_ms: int) -> None:
         """Remember the key a nodeId proved first. Another key for it is trouble, and changes nothing."""
@@ -92,29 +109,23 @@ class NodeStore:
 
         self._later(lambda store: store.bind(node_id, public_key, name, now_ms), judge)
 
-    def outbox_done(self, assertion_id: str, node_id: str) -> None:
-        """Forget that a record must still reach a peer."""
-        now_ms = self._clock.now_ms()
-        self._later(lambda store: store.outbox_done(assertion_id, node_id, now_ms), lambda _: None)
+    def mail(self, wish: mail.Effect, answer: Callable[[mail.Event], None]) -> None:
+        """Do what directed sends want of the store; `answer` is called on the loop's thread.
 
-    def outbox(self, node_id: str, loaded: Callable[[Sequence[_core.Record]], None]) -> None:
-        """Read the records that wait for a peer, oldest first; `loaded` is called on the loop's thread.
-
-        What cannot be read or does not verify is trouble; `loaded` gets the rest.
+        What could not be done is trouble, and answered as such; what cannot be read is trouble, too.
         """
-        records: list[_core.Record] = []
+        now_ms = self._clock.now_ms()
         problems: list[_core.CoreError] = []
 
-        def read(store: _core.Store) -> None:
-            rows = store.outbox(limits.STORE_OUTBOX_PAGE, node_id=node_id)
-            self._verify([row.json for row in rows], records, problems)
-
-        def hand_over(_: Answer) -> None:
+        def done(written: Answer) -> None:
             for problem in problems:
                 self._say(problem.reason, problem.detail)
-            loaded(records)
+            if isinstance(written, Failed):
+                answer(mail.NotDone(wish, f"{written.reason}: {written.detail}"))
+            elif written.value is not None:
+                answer(cast("mail.Event", written.value))
 
-        self._later(read, hand_over)
+        self._later(lambda _: self._mailbox.perform(wish, now_ms, problems), done)
 
     def missing(self, keys: Sequence[str], looked: Callable[[Sequence[str]], None]) -> None:
         """Say which keys are not held; `looked` is called on the loop's thread.
@@ -270,7 +281,7 @@ class NodeStore:
         done: list[Done] = []
         for answer in answers:
             if isinstance(answer, Written):
-                done.append(Done(answer.token, fresh=answer.value is not False, held=answer.held))
+                done.append(_done(answer))
                 continue
             if done:
                 self._stored(done)
@@ -310,3 +321,11 @@ class NodeStore:
         self._troubles[reason] += 1
         if self._trouble is not None:
             self._trouble(reason, detail)
+
+
+def _done(answer: Written) -> Done:
+    """Return what the node hears: of an own record whether it is new, and its number at its recipient."""
+    if answer.value is None:
+        return Done(answer.token, held=answer.held)
+    fresh, numbers = cast("tuple[bool, list[int]]", answer.value)
+    return Done(answer.token, fresh=fresh, number=numbers[0] if numbers else 0)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from covey import _core
+from covey.model import Delivery
+from covey.store.memory import block_of
 from covey.store.opening import store_error
 
 Value = TypeVar("Value")
@@ -28,6 +30,24 @@ class StoreWakes:
     def mark_woken(self, key: str) -> bool:
         """Mark a block as having woken the agent; True when it never had."""
         return _translated(lambda: self._store.mark_woken(key))
+
+    def unfinished(self, since_ms: int, limit: int) -> list[Delivery]:
+        """Return what the inbox got from then on and no agent has come to: the newest, oldest first."""
+        rows = _translated(lambda: self._store.mail.unfinished(since_ms, limit))
+        return [
+            Delivery(
+                block=block_of(row.record),
+                judgement=None,
+                ingested=row.ingested,
+                directed=row.directed,
+                wakes=row.wakes,
+                from_node_id=row.from_node_id,
+                received_ms=row.received_ms,
+                number=row.number,
+                expires_ms=row.expires_ms,
+            )
+            for row in rows
+        ]
 
     def state_get(self, name: str) -> bytes | None:
         """Return a saved value, or None."""

@@ -52,6 +52,7 @@ class _Commit:
     callback: Callback
     batch: _core.OutcomeBatch
     now_ms: int
+    attention: _core.Attention | None
 
     @property
     def rows(self) -> int:
@@ -65,6 +66,7 @@ class _Put:
     record: _core.Record
     recipients: Sequence[str]
     now_ms: int
+    deadline_ms: int | None
 
     @property
     def rows(self) -> int:
@@ -118,23 +120,38 @@ class StoreWriter:
         self._thread = threading.Thread(target=self._run, name="covey-store", daemon=True)
         self._thread.start()
 
-    def submit(self, token: int, batch: _core.OutcomeBatch, now_ms: int, callback: Callback) -> None:
+    def submit(
+        self,
+        token: int,
+        batch: _core.OutcomeBatch,
+        now_ms: int,
+        callback: Callback,
+        attention: _core.Attention | None = None,
+    ) -> None:
         """Make the outcomes of one batch durable; `callback` gets the answer.
+
+        `attention` is what the inbox is told of them beyond what they say.
 
         Raises:
             StoreError: `store_busy` when the queue is full, `store_closed` after `close`. Nothing was taken.
         """
-        self._take(_Commit(token, callback, batch, now_ms))
+        self._take(_Commit(token, callback, batch, now_ms, attention))
 
     def put(
-        self, token: int, record: _core.Record, recipients: Sequence[str], now_ms: int, callback: Callback
+        self,
+        token: int,
+        record: _core.Record,
+        recipients: Sequence[str],
+        now_ms: int,
+        callback: Callback,
+        deadline_ms: int | None = None,
     ) -> None:
-        """Make an own record durable; `callback` gets False as its value where it was held already.
+        """Make an own record durable; the value for `callback` is (False where it was held, new numbers).
 
         Raises:
             StoreError: As for `submit`.
         """
-        self._take(_Put(token, callback, record, recipients, now_ms))
+        self._take(_Put(token, callback, record, recipients, now_ms, deadline_ms))
 
     def call(self, token: int, operation: Callable[[_core.Store], object], callback: Callback) -> None:
         """Run any other operation on the store, in order with the commits; `callback` gets its value.
@@ -228,14 +245,16 @@ class StoreWriter:
 
     def _put(self, jobs: list[_Put]) -> list[Answer]:
         try:
-            fresh = self._store.put_own_many([(job.record, job.recipients) for job in jobs], jobs[-1].now_ms)
+            records = [(job.record, job.recipients, job.deadline_ms) for job in jobs]
+            stored = self._store.put_own_many(records, jobs[-1].now_ms)
         except Exception as error:  # whatever went wrong, the caller must hear that nothing was stored
             return [_failed(job.token, error) for job in jobs]
-        return [Written(job.token, value=value) for job, value in zip(jobs, fresh, strict=True)]
+        return [Written(job.token, value=value) for job, value in zip(jobs, stored, strict=True)]
 
     def _commit(self, jobs: list[_Commit]) -> list[Answer]:
         try:
-            report = self._store.commit([job.batch for job in jobs], jobs[-1].now_ms)
+            batches, attention = [job.batch for job in jobs], [job.attention for job in jobs]
+            report = self._store.commit(batches, jobs[-1].now_ms, attention)
         except Exception as error:  # as for own records
             return [_failed(job.token, error) for job in jobs]
         held: dict[int, set[int]] = {}

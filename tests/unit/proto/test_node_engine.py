@@ -5,6 +5,7 @@ import pytest
 from covey import _core, limits
 from covey.model import Duplicate, EmissionRefused, Minted, Proposal, SendState
 from covey.proto import effects as fx
+from covey.proto import mail
 from covey.proto import news as nw
 from tests.unit.proto.virtual import Host, Mesh, identity, node_id
 
@@ -529,7 +530,9 @@ def test_an_event_for_a_link_that_is_gone_changes_nothing(mesh: Mesh) -> None:
         fx.LinkLost(99, "closed", mesh.entropy(32)),
         fx.LinkFull(99, True),
         fx.PeerVanished("test", node_id(77)),
-        fx.OutboxLoaded(node_id(77), ()),
+        mail.OutboxLoaded(node_id(77), ()),
+        mail.StreamLoaded(node_id(77), None, 0, ()),
+        mail.EndingsLoaded(node_id(77), (), ()),
     ):
         one.feed(event)
     mesh.settle()

@@ -199,13 +199,16 @@ def test_whoever_connects_and_fails_in_a_loop_does_not_fill_the_log(mesh: Mesh) 
     assert failed == rounds
 
 
-def test_a_directed_block_whose_words_are_held_is_not_kept_for_an_absent_peer(mesh: Mesh) -> None:
+def test_a_directed_block_whose_words_are_held_is_kept_for_an_absent_peer_too(mesh: Mesh) -> None:
     one = mesh.host(1)
     assert isinstance(one.emit("said to all"), Minted)
     result = one.emit("said to all", to=node_id(2))
     assert isinstance(result, Minted)
-    send = result.sends[0]
-    assert (send.state, send.reason) == (SendState.REFUSED, "not connected, and its words are held already")
+    assert result.sends[0].state is SendState.UNKNOWN
+    assert list(one.outbox.values()) == [1]
+    two = mesh.host(2)
+    mesh.introduce(one, two)
+    assert [news.delivery.number for news in two.told(nw.Delivered) if news.delivery.directed] == [1]
     assert one.outbox == {}
 
 

@@ -11,10 +11,13 @@ from typing import Any
 from covey import _core
 from covey.model import CAT7, NEUTRAL, EmissionResult, PeerSend, Proposal, SendState
 from covey.proto import effects as fx
+from covey.proto import mail
 from covey.proto import news as nw
 from covey.proto.extension import Extension
 from covey.proto.node import NodeEngine
 from covey.proto.options import NodeOptions
+from covey.store.mailbox import Mailbox
+from tests.unit.proto.shelf import new_store
 
 START_MS = 1_700_000_000_000
 
@@ -50,6 +53,7 @@ class Host:
         options: NodeOptions,
         port: int,
         extensions: Sequence[Extension] = (),
+        db: _core.Store | None = None,
     ) -> None:
         self.mesh = mesh
         self.identity = who
@@ -60,13 +64,16 @@ class Host:
         self.loopback = True
         self.store = "ok"
         """ok: answers at once; hold: keeps what it is asked; fail: refuses."""
+        self.db = db or new_store(who.node_id)
+        self.mailbox = Mailbox(self.db, who)
+        self.undone = 0
+        """How many of the next wishes about directed sends the store leaves undone."""
         self.asked: list[fx.Store | fx.StoreOwn] = []
         self.wanted: list[fx.Want] = []
         self.shells: dict[str, Callable[[Any], None]] = {}
         """What does an extension's wishes, by its name."""
         self.keys: set[str] = set()
         self.records: dict[str, _core.Record] = {}
-        self.outbox: dict[tuple[str, str], _core.Record] = {}
         self.bound: dict[str, bytes] = {}
         self.counts: Counter[str] = Counter()
         self.news: list[nw.News] = []
@@ -78,10 +85,20 @@ class Host:
 
     # --- what a test does -----------------------------------------------------------------------
 
+    @property
+    def outbox(self) -> dict[tuple[str, str], int]:
+        """What waits to be sent: by assertion and recipient, its number."""
+        return {(row.assertion_id, row.node_id): row.number for row in self.db.outbox(10_000)}
+
     def emit(
-        self, text: str, *, to: str | None = None, parents: tuple[str, ...] = ()
+        self,
+        text: str,
+        *,
+        to: str | None = None,
+        parents: tuple[str, ...] = (),
+        within_seconds: float | None = None,
     ) -> EmissionResult | None:
-        proposal = Proposal({"focus": text, "intent": f"say {text}"}, parents, to)
+        proposal = Proposal({"focus": text, "intent": f"say {text}"}, parents, to, within_seconds)
         token = self.mesh.token()
         self.mesh.texts[_core.content_key(dict.fromkeys(CAT7, NEUTRAL) | dict(proposal.categories))] = text
         self.feed(fx.Emit(token, proposal))
@@ -126,6 +143,8 @@ class Host:
 
     def _do(self, effect: fx.Effect) -> None:
         match effect:
+            case _ if isinstance(effect, mail.EFFECTS):
+                self._mail(effect)
             case fx.Dial(link, _, port):
                 self.mesh.connect(self, link, port)
             case fx.Write(link, data):
@@ -138,15 +157,10 @@ class Host:
                     self.ends[link].paused = not on
             case fx.Store() | fx.StoreOwn():
                 self._ask(effect)
-            case fx.LoadOutbox(peer):
-                waiting = [record for (_, to), record in self.outbox.items() if to == peer]
-                self.feed(fx.OutboxLoaded(peer, tuple(waiting)))
             case fx.Lookup(peer, keys):
                 self.feed(fx.Looked(peer, keys, frozenset(key for key in keys if key not in self.keys)))
             case fx.LoadRecord(peer, request, key):
                 self.feed(fx.RecordLoaded(peer, request, key, self.records.get(key)))
-            case fx.OutboxDone(assertion_id, peer):
-                self.outbox.pop((assertion_id, peer), None)
             case fx.Bind(peer, key):
                 self.bound[peer] = key
             case fx.Want(name, what):
@@ -173,19 +187,30 @@ class Host:
         if not ok:
             self.feed(fx.StoreFailed(effect.token, "disk full"))
             return
-        fresh = True
+        fresh, numbers, held = True, [0], frozenset[int]()
         if isinstance(effect, fx.StoreOwn):
+            put = (effect.record, effect.recipients, effect.deadline_ms)
+            ((fresh, numbers),) = self.db.put_own_many([put], effect.now_ms)
             fresh = effect.record.key not in self.keys
             self.keys.add(effect.record.key)
             self.records.setdefault(effect.record.key, effect.record)
-            for peer in effect.recipients if fresh else ():
-                self.outbox[effect.record.assertion_id, peer] = effect.record
         else:
+            report = self.db.commit([effect.batch], effect.now_ms, [effect.attention])
+            held = frozenset(position for _, position in report.held)
             for outcome in effect.batch:
                 if outcome.kind == "admitted" and outcome.record is not None:
                     self.keys.add(outcome.key)
                     self.records.setdefault(outcome.key, outcome.record)
-        self.feed(fx.Stored((fx.Done(effect.token, fresh),)))
+        self.feed(fx.Stored((fx.Done(effect.token, fresh, numbers[0] if numbers else 0, held),)))
+
+    def _mail(self, wish: mail.Effect) -> None:
+        if self.undone:
+            self.undone -= 1
+            self.feed(mail.NotDone(wish, "disk full"))
+            return
+        answer = self.mailbox.perform(wish, self.mesh.now().wall_ms, [])
+        if answer is not None:
+            self.feed(answer)
 
 
 class Mesh:
@@ -207,16 +232,32 @@ class Mesh:
         watched: bool = True,
         seed: int | None = None,
         extensions: Sequence[Extension] = (),
+        db: _core.Store | None = None,
         **options: Any,
     ) -> Host:
         port = 4000 + len(self.hosts)
-        made = Host(self, identity(number, seed=seed), NodeOptions(**options), port, extensions)
+        made = Host(self, identity(number, seed=seed), NodeOptions(**options), port, extensions, db)
         self.hosts.append(made)
         if watched:
             made.feed(fx.Watch(True))
         if started:
             made.feed(fx.Started())
         return made
+
+    def restart(self, host: Host) -> Host:
+        """Kill a host where it stands, and start it again on what its store holds."""
+        host.stopped = True
+        host.events.clear()
+        for end in list(host.ends.values()):
+            self.cut(end)
+        host.events.clear()
+        again = Host(self, host.identity, host.engine.options, host.port, db=host.db)
+        host.db.load_into(again.engine.intake)
+        again.keys, again.records, again.bound = host.keys, host.records, host.bound
+        self.hosts[self.hosts.index(host)] = again
+        again.feed(fx.Watch(True))
+        again.feed(fx.Started(bindings=tuple(host.bound.items())))
+        return again
 
     def pair(self, **options: Any) -> tuple[Host, Host]:
         one, two = self.host(1, **options), self.host(2, **options)

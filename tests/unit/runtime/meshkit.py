@@ -9,12 +9,15 @@ from typing import Any
 
 from covey import _core
 from covey.net.tcp import TcpTransport
+from covey.proto import mail
 from covey.proto import news as nw
 from covey.proto.effects import Done
 from covey.proto.options import NodeOptions
 from covey.runtime.node import Node
+from covey.store.mailbox import Mailbox
 from covey.system.clock import SystemClock
 from covey.system.entropy import SystemEntropy
+from tests.unit.proto.shelf import new_store
 
 
 def identity(number: int, name: str = "") -> _core.Identity:
@@ -25,9 +28,11 @@ def identity(number: int, name: str = "") -> _core.Identity:
 class MemoryStore:
     """The BlockStore port over dictionaries; answers on the next turn of the loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, who: _core.Identity | None = None) -> None:
+        who = who or identity(1)
         self.keys: set[str] = set()
-        self.waiting: dict[tuple[str, str], _core.Record] = {}
+        self.db = new_store(who.node_id)
+        self._mailbox = Mailbox(self.db, who)
         self.bound: dict[str, bytes] = {}
         self.failing = False
         self.silent = False
@@ -39,26 +44,42 @@ class MemoryStore:
         self._stored, self._failed = stored, failed
         self._loop = asyncio.get_running_loop()
 
-    def commit(self, token: int, batch: _core.OutcomeBatch, now_ms: int) -> None:
+    def commit(
+        self,
+        token: int,
+        batch: _core.OutcomeBatch,
+        now_ms: int,
+        attention: _core.Attention | None = None,
+    ) -> None:
         if self.silent:
             return
         self.keys |= {batch[i].key for i in range(len(batch)) if batch[i].kind == "admitted"}
+        self.db.commit([batch], now_ms, [attention])
         self._later(token, fresh=True)
 
-    def put_own(self, token: int, record: _core.Record, now_ms: int, recipients: Sequence[str]) -> None:
+    def put_own(
+        self,
+        token: int,
+        record: _core.Record,
+        now_ms: int,
+        recipients: Sequence[str],
+        deadline_ms: int | None = None,
+    ) -> None:
         fresh = record.key not in self.keys
         self.keys.add(record.key)
-        self.waiting.update({(record.assertion_id, peer): record for peer in recipients})
-        self._later(token, fresh=fresh)
+        number = 0
+        if recipients:
+            ((_, numbers),) = self.db.put_own_many([(record, recipients, deadline_ms)], now_ms)
+            number = numbers[0] if numbers else 0
+        self._later(token, fresh=fresh, number=number)
 
     def bind(self, node_id: str, public_key: bytes, name: str, now_ms: int) -> None:
         self.bound[node_id] = public_key
 
-    def outbox_done(self, assertion_id: str, node_id: str) -> None:
-        self.waiting.pop((assertion_id, node_id), None)
-
-    def outbox(self, node_id: str, loaded: Callable[[Sequence[_core.Record]], None]) -> None:
-        self._loop.call_soon(loaded, [record for (_, to), record in self.waiting.items() if to == node_id])
+    def mail(self, wish: mail.Effect, answer: Callable[[mail.Event], None]) -> None:
+        found = self._mailbox.perform(wish, SystemClock().now_ms(), [])
+        if found is not None:
+            self._loop.call_soon(answer, found)
 
     def missing(self, keys: Sequence[str], looked: Callable[[Sequence[str]], None]) -> None:
         self._loop.call_soon(looked, [key for key in keys if key not in self.keys])
@@ -74,19 +95,19 @@ class MemoryStore:
     async def drain(self) -> None:
         await self._idle.wait()
 
-    def _later(self, token: int, *, fresh: bool) -> None:
+    def _later(self, token: int, *, fresh: bool, number: int = 0) -> None:
         self._pending += 1
         self._idle.clear()
-        self._loop.call_soon(self._answer, token, fresh)
+        self._loop.call_soon(self._answer, token, fresh, number)
 
-    def _answer(self, token: int, fresh: bool) -> None:
+    def _answer(self, token: int, fresh: bool, number: int) -> None:
         self._pending -= 1
         if not self._pending:
             self._idle.set()
         if self.failing:
             self._failed(token, "disk full")
         else:
-            self._stored([Done(token, fresh)])
+            self._stored([Done(token, fresh, number)])
 
 
 class Heard:
@@ -117,7 +138,7 @@ def node(
     return Node(
         identity(number),
         NodeOptions(**options),
-        store=store or MemoryStore(),
+        store=store or MemoryStore(identity(number)),
         transport=TcpTransport(),
         discovery=discovery,
         clock=SystemClock(),

@@ -26,12 +26,12 @@ from covey.settings import parse
 ME, ANN, YOU = ("0190aaaa-0000-7000-8000-00000000000" + digit for digit in "123")
 
 
-def block(node_id, *, parents=(), at=0, **said):
+def block(node_id, *, parents=(), at=0, to=None, **said):
     categories = {name: said.get(name, NEUTRAL) for name in CAT7}
     digest = hashlib.sha256(repr((node_id, sorted(categories.items()))).encode()).hexdigest()
     above = tuple(parent if isinstance(parent, str) else parent.key for parent in parents)
     author = {ME: "me", ANN: "ann", YOU: "you"}[node_id]
-    return Block(f"cmb-{digest}", f"asrt-{digest}", node_id, author, at, "r", None, above, categories)
+    return Block(f"cmb-{digest}", f"asrt-{digest}", node_id, author, at, "r", to, above, categories)
 
 
 class Mesh:
@@ -39,6 +39,7 @@ class Mesh:
 
     def __init__(self, sends=()):
         self.listeners, self.minted, self.sends = [], [], tuple(sends)
+        self.ends = []
 
     def subscribe(self, listener):
         self.listeners.append(listener)
@@ -51,6 +52,9 @@ class Mesh:
         made = block(ME, at=9, parents=proposal.parents, **proposal.categories)
         self.minted.append(proposal)
         return Minted(made, self.sends)
+
+    def ended(self, assertion_id, how, why=None):
+        self.ends.append((assertion_id, how, why))
 
     def tell(self, news):
         for listener in tuple(self.listeners):
@@ -65,6 +69,7 @@ class Store:
 
     def __init__(self):
         self.blocks, self.states, self.woken, self.broken = [], {}, set(), False
+        self.left = []
 
     def block(self, key):
         return next((made for made in self.blocks if made.key == key), None)
@@ -81,6 +86,9 @@ class Store:
         fresh = key not in self.woken
         self.woken.add(key)
         return fresh
+
+    def unfinished(self, since_ms, limit):
+        return [delivery for delivery in self.left if delivery.received_ms >= since_ms][:limit]
 
     def state_get(self, name):
         return self.states.get(name)
@@ -362,4 +370,73 @@ async def test_x18_stop_has_a_deadline(monkeypatch):
     end = await asyncio.wait_for(agent.finished(), 5)
     assert end.reason == "sigterm" and "in time" in end.detail
     assert notes.of("drain-cut-off")[0]["in_flight"] == 1
+    await agent.close()
+
+
+def heard(made, *, at=1_000, wakes=True, expires_ms=None):
+    return Delivery(made, None, True, made.to is not None, wakes, made.node_id, at, 1, expires_ms)
+
+
+async def run_over(store, *answers, tell=(), until="resting"):
+    """Run an agent over a store until it rests; return its notes and what it said of blocks for it."""
+    mesh, brain = Mesh(), Brain(*answers)
+    agent = build(mesh, brain, store)
+    notes = Notes(agent)
+    agent.attach()
+    await agent.start()
+    for news in tell:
+        mesh.tell(news)
+    await notes.wait_for(until)
+    await agent.close()
+    return notes, mesh.ends, brain
+
+
+async def test_how_a_block_for_this_peer_ended_is_said_with_the_reason():
+    asked, open_one = block(YOU, focus="do it", to=ME), block(YOU, focus="by the way")
+    _, ends, _ = await run_over(Store(), {"focus": "done"}, tell=[Delivered(heard(asked))])
+    ((assertion, how, why),) = ends
+    assert (assertion, how) == (asked.assertion_id, "executed")
+    assert why.startswith("replied: cmb-")
+    _, ends, _ = await run_over(Store(), {}, tell=[Delivered(heard(asked))])
+    assert ends == [(asked.assertion_id, "executed", "not answered: the model had nothing to say")]
+    stranger = Delivered(heard(asked, wakes=False))
+    _, ends, _ = await run_over(Store(), tell=[stranger], until="wake-skipped")
+    assert ends == [(asked.assertion_id, "executed", "not answered: stranger")]
+    late = Delivered(heard(asked, expires_ms=999))
+    _, ends, brain = await run_over(Store(), tell=[late], until="wake-skipped")
+    assert (ends, brain.requests) == ([(asked.assertion_id, "expired", "not answered: expired")], [])
+    broken = ModelError("no", kind=ModelErrorKind.AUTH, transient=False)
+    _, ends, _ = await run_over(Store(), broken, tell=[Delivered(heard(asked))])
+    assert ends == [(asked.assertion_id, "unexecuted", "not answered: model-failed")]
+    _, ends, _ = await run_over(Store(), {}, tell=[Delivered(heard(open_one))])
+    assert ends == [], "nobody asked this peer alone"
+
+
+async def test_what_was_stored_and_not_claimed_wakes_the_agent_after_a_restart():
+    store, asked, open_one = Store(), block(YOU, focus="do it", to=ME), block(YOU, focus="hear this")
+    await run_over(store, {}, tell=[Delivered(heard(block(YOU, focus="earlier")))])
+    store.left = [heard(asked), heard(open_one, at=1_001), heard(block(ANN, focus="long ago"), at=1)]
+    notes, ends, brain = await run_over(store, {"focus": "done"}, {"focus": "and this"})
+    woken = [key for facts in notes.of("woke") for key in facts["keys"]]
+    assert (woken, len(brain.requests)) == ([asked.key, open_one.key], 2)
+    assert [(assertion, how) for assertion, how, _ in ends] == [(asked.assertion_id, "executed")]
+
+
+async def test_a_wake_that_was_cut_off_is_not_paid_twice_and_is_said_to_have_been():
+    store, asked = Store(), block(YOU, focus="do it", to=ME)
+    await run_over(store, {}, tell=[Delivered(heard(block(YOU, focus="earlier")))])
+    store.woken.add(asked.key)
+    store.left = [heard(asked)]
+    _, ends, brain = await run_over(store, until="wake-skipped")
+    assert brain.requests == []
+    assert ends == [(asked.assertion_id, "unexecuted", "not answered: interrupted")]
+
+
+async def test_a_first_run_wakes_on_nothing_that_came_before_it():
+    store = Store()
+    store.left = [heard(block(YOU, focus="yesterday", to=ME), at=999)]
+    agent = build(Mesh(), Brain(), store)
+    notes = Notes(agent)
+    await agent.start()
+    assert notes.of("taken-up") == []
     await agent.close()

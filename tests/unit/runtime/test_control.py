@@ -112,10 +112,19 @@ class FakeInbox:
         self.cursor = 0
         self.rows = [
             SimpleNamespace(
-                seq=seq, record=each, from_node_id=BOB, received_ms=seq, ingested=True, directed=False
+                seq=seq,
+                record=each,
+                from_node_id=BOB,
+                received_ms=seq,
+                ingested=True,
+                directed=each.to is not None,
+                number=seq if each.to is not None else None,
+                finished=None,
             )
             for seq, each in enumerate(blocks, 1)
         ]
+        self.gaps: list[Any] = []
+        self.mail = SimpleNamespace(gaps=lambda start, end, limit: self.gaps)
 
     def inbox(self, cursor: int, limit: int) -> Any:
         return [row for row in self.rows if row.seq > cursor][:limit]
@@ -318,7 +327,7 @@ def test_the_inbox_goes_on_where_it_was_acknowledged() -> None:
     assert [each["seq"] for each in first["deliveries"]] == [1, 2]
     assert ask(peer, "inbox", limit=2, ack=True) == first, "reading alone moves nothing"
     assert [each["seq"] for each in ask(peer, "inbox", ack=True)["deliveries"]] == [3]
-    assert ask(peer, "inbox") == {"deliveries": [], "cursor": 3}
+    assert ask(peer, "inbox") == {"deliveries": [], "cursor": 3, "gaps": []}
     assert [each["seq"] for each in ask(peer, "inbox", after=0)["deliveries"]] == [1, 2, 3]
 
 

@@ -66,13 +66,14 @@ def test_refusals_are_decisions_with_a_reason(store):
 def test_several_own_records_share_a_transaction_all_or_none(store):
     one, two, foreign = says(ME, "one"), says(ME, "two"), says(ANN, "not mine")
     with pytest.raises(_core.CoreError) as refusal:
-        store.put_own_many([(one, []), (foreign, [])], NOW)
+        store.put_own_many([(one, [], None), (foreign, [], None)], NOW)
     assert refusal.value.reason == "store_input"
     assert store.record(one.key) is None
-    assert store.put_own_many([(one, [BOB.node_id]), (two, ()), (one, [])], NOW) == [True, True, False]
+    puts = [(one, [BOB.node_id], None), (two, (), None), (one, [], NOW)]
+    assert store.put_own_many(puts, NOW) == [(True, [1]), (True, []), (False, [])]
     assert [row.key for row in store.outbox(10)] == [one.key]
     with pytest.raises(_core.CoreError):
-        store.put_own_many([(says(ME, "three"), ["nobody"])], NOW)
+        store.put_own_many([(says(ME, "three"), ["nobody"], None)], NOW)
     assert store.put_own_many([], NOW) == []
 
 
@@ -83,8 +84,10 @@ def test_own_records_wait_in_the_outbox(store):
     (row,) = store.outbox(10, node_id=BOB.node_id)
     assert (row.key, row.assertion_id, row.node_id) == (record.key, record.assertion_id, BOB.node_id)
     assert (row.json, row.queued_ms) == (record.to_json(), NOW)
-    assert store.outbox_done(row.assertion_id, BOB.node_id, NOW) is True
-    assert store.outbox_done(row.assertion_id, BOB.node_id, NOW) is False
+    said = (row.assertion_id, "delivered", None, False)
+    (end,) = store.mail.settle(BOB.node_id, [said], NOW)
+    assert (end.state, end.number, end.closed) == ("delivered", 1, False)
+    assert store.mail.settle(BOB.node_id, [said], NOW) == []
     assert [row.node_id for row in store.outbox(10)] == [ANN.node_id]
 
 
@@ -132,7 +135,8 @@ def test_figures_have_names(store):
         lambda s: s.decisions(1, key="cmb1-00"),
         lambda s: s.recent(1, author_node_id="ANN"),
         lambda s: s.put_own(says(ME, "x"), NOW, ["nobody"]),
-        lambda s: s.outbox_done("asrt-1", ANN.node_id, NOW),
+        lambda s: s.mail.settle("nobody", [], NOW),
+        lambda s: s.mail.finish("asrt-1", "executed"),
         lambda s: s.bind("nobody", bytes(32), "", NOW),
     ],
 )

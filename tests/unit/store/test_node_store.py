@@ -7,6 +7,8 @@ import pytest
 
 from covey import _core
 from covey.errors import StoreError
+from covey.model import SendState
+from covey.proto import mail
 from covey.proto.effects import Done
 from covey.store import NodeStore, open_store
 from covey.system.clock import SystemClock
@@ -51,8 +53,12 @@ class Node:
 
 async def outbox(store, node_id):
     future = asyncio.get_running_loop().create_future()
-    store.outbox(node_id, future.set_result)
-    return [record.key for record in await future]
+    store.mail(mail.LoadOutbox(node_id), future.set_result)
+    return await future
+
+
+def keys(loaded):
+    return [record.key for record, _, _ in loaded.records]
 
 
 @pytest.fixture
@@ -70,7 +76,7 @@ def test_answers_come_on_the_loop_in_order(path):
         store.commit(4, batch_of(2, "second"), NOW)
 
     node.run(play)
-    assert node.answers == [Done(1), Done(2), Done(3, fresh=False), Done(4)]
+    assert node.answers == [Done(1), Done(2, number=1), Done(3, fresh=False), Done(4)]
 
 
 def test_a_failure_is_told_with_its_token(path):
@@ -105,22 +111,26 @@ def test_the_outbox_gives_verified_records_until_they_are_done(path):
         for token, record in enumerate(records):
             store.put_own(token, record, NOW, [BOB.node_id])
         before = await outbox(store, BOB.node_id)
-        store.outbox_done(records[0].assertion_id, BOB.node_id)
+        said = ((records[0].assertion_id, SendState.DELIVERED, None, False),)
+        store.mail(mail.SettleSends(BOB.node_id, said), lambda _: None)
         return before, await outbox(store, BOB.node_id)
 
     before, after = node.run(play)
-    assert before == [record.key for record in records]
-    assert after == before[1:]
+    assert keys(before) == [record.key for record in records]
+    assert keys(after) == keys(before)[1:]
+    assert after.unfinished == (records[0].assertion_id,)
     assert node.troubles == []
 
 
-def test_an_outbox_that_cannot_be_read_is_empty_and_trouble(path):
+def test_an_outbox_that_cannot_be_read_is_said_and_trouble(path):
     node = Node(path)
 
     async def play(store):
         return await outbox(store, "nobody")
 
-    assert node.run(play) == []
+    answer = node.run(play)
+    assert answer.wish == mail.LoadOutbox("nobody")
+    assert answer.reason.startswith("invalid_id: ")
     assert node.troubles == ["invalid_id"]
 
 
@@ -170,7 +180,8 @@ def test_records_that_do_not_verify_stay_on_the_disk(path):
     async def play(store):
         return await outbox(store, BOB.node_id)
 
-    assert node.run(play) == []
+    loaded = node.run(play)
+    assert (loaded.records, len(loaded.unreadable)) == ((), 1)
     assert node.troubles == ["bad_signature", "bad_signature"]
 
 

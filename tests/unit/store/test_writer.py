@@ -109,7 +109,9 @@ def test_own_records_that_wait_together_share_a_transaction(store, gate):
         writer.put(token, record, (), NOW, answers)
     before = writer.status()["transactions"]
     gate.set()
-    assert answers.until(4)[1:] == [Written(1, value=True), Written(2, value=True), Written(3, value=False)]
+    assert answers.until(4)[1:] == [
+        Written(token, value=(fresh, [])) for token, fresh in ((1, True), (2, True), (3, False))
+    ]
     assert writer.status()["transactions"] == before + 1
     writer.close()
 
@@ -121,7 +123,7 @@ def test_one_bad_own_record_does_not_take_its_neighbours_with_it(store, gate):
         writer.put(token, record, (), NOW, answers)
     gate.set()
     first, second, third = answers.until(4)[1:]
-    assert (first, third) == (Written(1, value=True), Written(3, value=True))
+    assert (first, third) == (Written(1, value=(True, [])), Written(3, value=(True, [])))
     assert (second.token, second.reason) == (2, "store_input")
     writer.close()
 
