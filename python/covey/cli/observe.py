@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from covey.cli import mesh_flags, passphrase
 from covey.cli.blocks import send_line, sends_summary
 from covey.cli.console import Console, printable
+from covey.cli.follow import REACHED, States, follow
 from covey.cli.parser import Parser, seconds
 from covey.errors import EXIT_OK, CoveyError, NetworkError, NotRunningError, UsageError
 from covey.limits import IPC_RECEIPT_SECONDS
@@ -50,6 +51,15 @@ class Saying:
 def configure(parser: Parser) -> None:
     """Declare the arguments."""
     configure_block(parser)
+    parser.add_argument(
+        "--wait",
+        dest="timeout",
+        type=seconds(0, 600),
+        default=IPC_RECEIPT_SECONDS,
+        metavar="SECONDS",
+        help=f"longest wait for peers, and then for their answers (default {IPC_RECEIPT_SECONDS:g})",
+    )
+    parser.set_defaults(wait=None, deadline=None)
     parser.add_argument("--peer", metavar="NAME", help=f"who says it (default {DEFAULT_NAME})")
 
 
@@ -63,13 +73,6 @@ def configure_block(parser: Parser) -> None:
         default=[],
         metavar="KEY",
         help="a block this one answers (may be given several times)",
-    )
-    parser.add_argument(
-        "--wait",
-        type=seconds(0, 600),
-        default=IPC_RECEIPT_SECONDS,
-        metavar="SECONDS",
-        help=f"longest wait for peers, and then for their answers (default {IPC_RECEIPT_SECONDS:g})",
     )
     mesh_flags.add(parser)
     passphrase.add(parser)
@@ -93,16 +96,22 @@ def say(arguments: argparse.Namespace, console: Console, name: str | None, to: s
     home = Home.resolve(console.env)
     speaker = peer_name(name or DEFAULT_NAME)
     options = mesh_flags.options(arguments, console.env, outbound_only=True)
-    found = _through_running(arguments, home, speaker, categories, to)
+    found = _through_running(arguments, console, home, speaker, categories, to)
     if found is None:
         opened = passphrase.opened(home, speaker, arguments.passphrase_file, console.env)
         saying = Saying(categories, to, options, opened)
         found = _by_itself(arguments, console, home, speaker, saying)
-    return report(console, f"covey {'observe' if to is None else 'send'}", found)
+    return report(console, f"covey {'observe' if to is None else 'send'}", found, shown=bool(arguments.wait))
 
 
-def report(console: Console, said: str, found: Mapping[str, Any]) -> int:
+def report(console: Console, said: str, found: Mapping[str, Any], *, shown: bool = False) -> int:
     """Print what became of a block, and return 0 when a peer took it, else 1.
+
+    Args:
+        console: Where to.
+        said: The command.
+        found: What became of it.
+        shown: The states were shown as they came.
 
     Raises:
         CoveyError: It was not emitted at all.
@@ -117,7 +126,7 @@ def report(console: Console, said: str, found: Mapping[str, Any]) -> int:
         )
     block, sends = found["block"], found["sends"]
     lines = [f"observed as {block['key']} in room {block['room']}"]
-    lines += [f"  {send_line(console, send)}" for send in sends]
+    lines += [] if shown else [f"  {send_line(console, send)}" for send in sends]
     if found["taken"]:
         lines.append(sends_summary(sends))
         console.result({"ok": True, **found}, "\n".join(lines))
@@ -131,6 +140,8 @@ def report(console: Console, said: str, found: Mapping[str, Any]) -> int:
 def _not_taken(found: Mapping[str, Any]) -> NetworkError:
     key, speaker = found["block"]["key"], found["speaker"]
     kept = f"the block is kept in {speaker}'s store: covey recall {speaker}"
+    if found["block"]["to"] and any(send["state"] in ("unknown", "delivered") for send in found["sends"]):
+        kept = f"what becomes of it: covey outbox {speaker}"
     if not found["sends"]:
         room, waited = found["block"]["room"], found["waited_seconds"]
         when = f"within {waited:g} s" if waited is not None else f"is connected to {speaker}"
@@ -143,6 +154,9 @@ def _not_taken(found: Mapping[str, Any]) -> NetworkError:
         f"{send['name']}: {send['state']}" + (f" ({why})" if (why := _why(send, found)) else "")
         for send in found["sends"]
     )
+    wanted = found.get("wanted")
+    if wanted is not None:
+        return NetworkError(f"{key[:16]} is not {wanted}: {printable(by)}", code=f"not_{wanted}", hint=kept)
     return NetworkError(f"no peer took {key[:16]}: {printable(by)}", code="not_taken", hint=kept)
 
 
@@ -155,7 +169,12 @@ def _why(send: Mapping[str, Any], found: Mapping[str, Any]) -> str:
 
 
 def _through_running(
-    arguments: argparse.Namespace, home: Home, name: str, categories: Mapping[str, str], to: str | None
+    arguments: argparse.Namespace,
+    console: Console,
+    home: Home,
+    name: str,
+    categories: Mapping[str, str],
+    to: str | None,
 ) -> dict[str, Any] | None:
     """Emit through the running peer called `name`; None when it does not run."""
     try:
@@ -165,18 +184,22 @@ def _through_running(
     asked: dict[str, object] = {
         "categories": dict(categories),
         "parents": arguments.parent,
-        "wait_seconds": arguments.wait,
+        "wait_seconds": 0 if arguments.wait else arguments.timeout,
     }
     if to is not None:
         asked["to"] = to
+    if arguments.deadline is not None:
+        asked["within_seconds"] = arguments.deadline
     with peer:
         mesh_flags.refuse_other_room(arguments, name, peer.request("status")["node"]["room"])
         found = peer.request(
             "observe" if to is None else "send",
             asked,
-            timeout_seconds=arguments.wait + IPC_RECEIPT_SECONDS,
+            timeout_seconds=arguments.timeout + IPC_RECEIPT_SECONDS,
         )
-    return {**found, "speaker": name, "waited_seconds": None}
+        if arguments.wait:
+            found = follow(peer, found, arguments.wait, arguments.timeout, States(console))
+    return {**found, "speaker": name, "waited_seconds": None, "wanted": arguments.wait}
 
 
 def _by_itself(
@@ -185,7 +208,7 @@ def _by_itself(
     """Emit through a peer that lives as long as this command."""
     from covey.cli import loop
     from covey.cli.peer import PeerPlan, open_peer
-    from covey.model import Proposal
+    from covey.model import Proposal, SendState
     from covey.runtime.answers import emission_as_dict
     from covey.runtime.emit import addressee, emit_and_wait
 
@@ -198,18 +221,28 @@ def _by_itself(
         opened=saying.opened,
     )
     found: dict[str, Any] = {}
+    shown = States(console)
 
     async def emit() -> None:
         async with open_peer(plan) as peer:
             grace = _LAN_GRACE_SECONDS if saying.options.lan else _GRACE_SECONDS
-            nobody = f'nobody yet in room "{saying.options.room}": waiting up to {arguments.wait:g} s'
+            nobody = f'nobody yet in room "{saying.options.room}": waiting up to {arguments.timeout:g} s'
             patience = asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, console.remark, nobody)
-            await meet(peer.node, arguments.wait, saying.to, grace)
+            await meet(peer.node, arguments.timeout, saying.to, grace)
             patience.cancel()
             to = None if saying.to is None else addressee(saying.to, peer.node.peers())
-            proposal = Proposal(dict(saying.categories), tuple(arguments.parent), to)
-            emission = await emit_and_wait(peer.node, proposal, arguments.wait)
-        found.update(emission_as_dict(emission), speaker=name, waited_seconds=arguments.wait)
+            proposal = Proposal(dict(saying.categories), tuple(arguments.parent), to, arguments.deadline)
+            emission = await emit_and_wait(
+                peer.node,
+                proposal,
+                arguments.timeout,
+                until=SendState(arguments.wait or SendState.DELIVERED),
+                tell=(lambda send: shown(asdict(send))) if arguments.wait else None,
+            )
+        found.update(emission_as_dict(emission), speaker=name, waited_seconds=arguments.timeout)
+        found["wanted"] = arguments.wait
+        if arguments.wait and found["result"] == "minted":
+            found["taken"] = any(send["state"] in REACHED[arguments.wait] for send in found["sends"])
 
     async def work(stop: Stop) -> int:
         return await loop.until_stopped(emit(), stop)
