@@ -190,6 +190,9 @@ def table(reception: Reception) -> dict[type, Callable[[Link, Any, Turn], None]]
     """Return what answers each thing a stock peer says, beside its claim and what a session says too."""
 
     def hearsay(link: Link, event: _core.LegacyRecords, turn: Turn) -> None:
+        reception.charge(link, len(event.records) - len(event.batch), turn)
+        if link.closing:
+            return
         for record in event.records:
             if record.standing != "signed":
                 turn.count(f"records.refused.{record.standing}")

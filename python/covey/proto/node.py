@@ -264,6 +264,7 @@ class NodeEngine:
     def _said_refused(self, link: Link, event: _core.Refused, turn: Turn) -> None:
         turn.count(f"frames.refused.{event.reason}")
         self._reception.complain(link, "frame-refused", event.reason, event.detail, turn)
+        self._reception.charge(link, 1, turn)
 
     def _said_closed(self, link: Link, event: _core.Closed, turn: Turn) -> None:
         if link.state == "handshake":

@@ -13,6 +13,7 @@ from covey import _core
 from covey.proto import effects as fx
 from covey.proto.admission import Admission, Batch
 from covey.proto.inbox import Origin, Trust, news_of
+from covey.proto.legacy import LegacyLine
 from covey.proto.turn import Turn
 
 if TYPE_CHECKING:
@@ -84,6 +85,19 @@ class Reception:
             link.paused = wait
             turn.count("reading.paused" if wait else "reading.resumed")
             turn.add(fx.Reading(link.id, not wait))
+
+    def charge(self, link: Link, count: int, turn: Turn) -> None:
+        """Charge who proves nothing for what came to nothing: checking it cost as much as a record.
+
+        A stock peer's signatures are checked as its frames are read, before any lane, so one who goes on is
+        let go.
+        """
+        if link.lane is None or not isinstance(link.session, LegacyLine):
+            return
+        link.lane.refill(turn.now.monotonic)
+        link.lane.tokens -= count
+        if link.lane.tokens < -link.lane.burst:
+            self._sessions.end(link, "too_many_refused", turn)
 
     def lane_due(self, link_id: int, turn: Turn) -> None:
         """Go on with a link whose lane has room again."""

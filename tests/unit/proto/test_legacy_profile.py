@@ -259,6 +259,22 @@ def test_what_it_did_not_sign_is_counted_and_not_judged() -> None:
     assert room.told(nw.Judged) == [] and room.engine.intake.anchors() == []
 
 
+@pytest.mark.parametrize("loopback", [True, False])
+def test_who_floods_with_what_does_not_hold_is_let_go(loopback: bool) -> None:
+    room = Room(loopback=loopback)
+    room.block("a good one first")
+    texts = {name: {"text": "x"} for name in _core.CATEGORIES}
+    bad = {"key": "cmb-" + "0" * 64, "createdBy": "stock", "createdTimestamp": 1, "room": "default"}
+    said = frame({"type": "cmb", "cmb": {"categories": texts, "metadata": bad}})
+    most = 2 * limits.STRANGER_RECORDS_BURST - 1  # the good one was charged too
+    room.say(said * most)
+    assert not room.closed
+    room.say(said)
+    assert room.closed is not loopback, "whoever is on this machine has no lane"
+    assert room.counts["sessions.closed.too_many_refused"] == (0 if loopback else 1)
+    assert room.counts["frames.refused.address_mismatch"] == most + 1
+
+
 def test_an_own_block_reaches_it_in_its_form() -> None:
     room = Room()
     room.feed(fx.Emit(1, Proposal({"focus": "a canary"}, (), None)))
