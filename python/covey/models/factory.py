@@ -13,6 +13,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from covey.errors import ModelError, ModelErrorKind
+from covey.limits import CHARS_PER_TOKEN
 from covey.models.line import Line
 from covey.models.prices import Quote, quote
 from covey.models.sdk import installed, missing
@@ -72,7 +73,7 @@ def _vendors(
         from covey.models.ollama import OllamaModel
 
         def make(line: Line | None) -> OllamaModel:
-            window = settings.context.max_context_tokens + model.max_tokens_per_call
+            window = settings.context.max_context_tokens + model.max_tokens_per_call + _tool_tokens(settings)
             return OllamaModel(
                 model.name, base_url or "", price, window_tokens=window, stream=model.stream, line=line
             )
@@ -116,6 +117,15 @@ def _vendors(
         return _on_tape(make, model, key)
 
     return {"ollama": ollama, "compatible": compatible, "openai": openai, "anthropic": anthropic}
+
+
+def _tool_tokens(settings: Settings) -> int:
+    """Return the most tokens that the rounds of one wake add to its question: calls, and their results."""
+    tools = settings.tools
+    if not tools:
+        return 0
+    each = tools.max_result_bytes // CHARS_PER_TOKEN + settings.model.max_tokens_per_call
+    return tools.max_calls_per_wake * each
 
 
 class _Lined(PricedModel, Protocol):

@@ -74,6 +74,9 @@ def _check_model(settings: Settings, report: Report) -> None:
         report(("model", "api_key_env"), "either api_key or api_key_env", "both", "keep api_key_env")
     if model.record is not None and model.replay is not None:
         report(("model", "replay"), "either record or replay", "both")
+    for name in ("record", "replay"):
+        if model.adapter == "scripted" and getattr(model, name) is not None:
+            report(("model", name), "a model that is called", "rules, which cost and say the same each time")
     if model.answer_as == "json" and settings.tools:
         report(
             ("model", "answer_as"),

@@ -120,7 +120,7 @@ def relay_url(text: str) -> str:
 
 def needs_tls(url: str) -> bool:
     """Tell whether an address is ws:// or http:// and leads beyond this machine."""
-    return not url.startswith("wss:") and leads_away(url)
+    return not url.startswith(("wss:", "https:")) and leads_away(url)
 
 
 def leads_away(url: str) -> bool:
