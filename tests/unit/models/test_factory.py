@@ -178,5 +178,5 @@ def test_importing_the_models_imports_no_sdk() -> None:
 def test_a_local_model_keeps_room_for_what_its_tools_return() -> None:
     text = '[identity]\nname = "a"\nrole = "writer"\n[model]\nadapter = "ollama"\n'
     tools = '[tools]\nmax_calls_per_wake = 2\nmax_result_bytes = 4_000\n[tools.python.t]\nfile = "t.py"\n'
-    sizes = [build(settings.parse(text + more), {})._window for more in ("", tools)]  # type: ignore[attr-defined]  # its own
+    sizes = [build(settings.parse(text + more), {})._window for more in ("", tools)]  # type: ignore[attr-defined]  # what Ollama is asked for
     assert sizes == [10_240, 14_336]
