@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from covey.cli.offers import Offers
 from covey.cli.passphrase import needed
 from covey.cli.rooms import Rooms, rooms_of
-from covey.errors import CollisionError, IdentityError
+from covey.errors import CollisionError, IdentityError, StoreError
 from covey.net.ipc.server import IpcServer
 from covey.net.mdns import MdnsDiscovery
 from covey.net.registry import RegistryDiscovery
@@ -132,13 +132,14 @@ class OpenPeer:
         self.syndicator = Syndicator(node.identity, state, store, SystemClock())
         self._key = key
         self.agent: AgentView | None = None
+        self.collision: CollisionError | None = None
         self.offers = offers
         self.rooms = rooms
         self.server: IpcServer | None = None
         self._unwatch: Callable[[], None] | None = None
 
-    async def serve(self, on_stop: Callable[[float | None], None]) -> None:
-        """Open the control socket.
+    async def serve(self, on_stop: Callable[[float | None], None]) -> IpcServer:
+        """Open the control socket, and return it.
 
         Raises:
             IpcError: It cannot be opened.
@@ -164,6 +165,17 @@ class OpenPeer:
 
         self.server = IpcServer(handle, complain=self._complain, watched=self._watched)
         await self.server.start(self.plan.home.socket_path(self.plan.name))
+        return self.server
+
+    def collide(self, how: str, on_stop: Callable[[float | None], None] | None) -> None:
+        """Stop because another process had this identity first; what is under way is finished and kept."""
+        self.log.error("identity-collision", how=how)
+        self.collision = CollisionError(
+            f"this identity is in use: {how}",
+            hint="stop the other process, or make this peer another identity",
+        )
+        if on_stop is not None:
+            on_stop(None)
 
     def publish(self, event: Mapping[str, Any]) -> None:
         """Hand an event to everybody who listens on the control socket."""
@@ -175,6 +187,7 @@ class OpenPeer:
         return {
             "pid": os.getpid(),
             "key": self._key,
+            "anchor": self.rooms.anchor,
             "log": str(self.plan.home.log_path(self.plan.name)),
             "log_lines_lost": self.log.lost,
             "subscribers": 0 if server is None else server.subscribers,
@@ -213,7 +226,7 @@ async def open_peer(
         join: Called with the peer before it listens: who subscribes then misses nothing.
 
     Raises:
-        CollisionError: It runs already.
+        CollisionError: It runs already; or, at the end, another process had this identity first.
         StoreError: A folder, the lock, the log or the store cannot be used.
         IdentityError: Its identity cannot be used.
         UsageError: Its key is sealed and was not opened.
@@ -225,13 +238,12 @@ async def open_peer(
         home.prepare_peer(name)
         lock = await _lock(plan)
         stack.callback(lock.release)
-        log_file = LogFile(home.log_path(name), plan.rotation)
-        stack.callback(log_file.close)
         clock, entropy = SystemClock(), SystemEntropy()
-        log = Log(tee(log_file, *plan.sinks), clock, peer=name, level=plan.log_level, scrubber=plan.scrubber)
+        log = _log(plan, clock, stack)
         kept = ids.load_or_create(home.identity_path(name), name, clock, entropy)
         identity = _able_to_sign(kept, plan.opened)
         signer = ids.native(identity)
+        _claim(plan, identity.node_id, log, stack)
         book = books.load(home.trust_path(name))
         store = open_store(home.store_path(name), identity.node_id)
         writer = NodeStore(store, signer, clock, lambda reason, detail: _trouble(log, reason, detail))
@@ -254,6 +266,7 @@ async def open_peer(
             clock=clock,
             entropy=entropy,
             log=log.write,
+            collided=lambda how: peer.collide(how, on_stop),
         )
         seal = "clear" if identity is kept else "sealed"
         offers = Offers(node, invites)
@@ -264,10 +277,10 @@ async def open_peer(
         await node.start()
         await stack.enter_async_context(peer.syndicator)
         if on_stop is not None:
-            await peer.serve(on_stop)
-            assert peer.server is not None, "serve makes it"
-            stack.push_async_callback(peer.server.close)
+            stack.push_async_callback((await peer.serve(on_stop)).close)
         yield peer
+        if peer.collision is not None:
+            raise peer.collision
 
 
 @contextmanager
@@ -354,6 +367,32 @@ def _check_pins(book: TrustBook, store: _core.Store, name: str) -> None:
                 code="identity_conflict",
                 hint=f"decide: covey trust pin {name} {node_id} <fingerprint> --replace",
             )
+
+
+def _log(plan: PeerPlan, clock: SystemClock, stack: AsyncExitStack) -> Log:
+    file = LogFile(plan.home.log_path(plan.name), plan.rotation)
+    stack.callback(file.close)
+    sinks = tee(file, *plan.sinks)
+    return Log(sinks, clock, peer=plan.name, level=plan.log_level, scrubber=plan.scrubber)
+
+
+def _claim(plan: PeerPlan, node_id: str, log: Log, stack: AsyncExitStack) -> None:
+    """Hold this identity among all homes of this user: a copied home is the same node and runs once.
+
+    Raises:
+        CollisionError: Another process of this user runs it.
+    """
+    try:
+        lock = PeerLock.acquire(plan.home.identity_lock_path(node_id), plan.name)
+    except CollisionError as error:
+        raise CollisionError(
+            f"another home runs this identity: {error.message}",
+            hint="a copied home is the same node: give this one an identity of its own (covey keygen)",
+        ) from error
+    except StoreError as error:  # somebody else's folder in our place stops nobody from running
+        log.warn("identity-lock-unavailable", reason=error.message)
+        return
+    stack.callback(lock.release)
 
 
 def _able_to_sign(kept: ids.StoredIdentity, opened: ids.PeerIdentity | None) -> ids.PeerIdentity:

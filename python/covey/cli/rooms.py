@@ -28,6 +28,8 @@ class Rooms:
     plugins: tuple[Plugin, ...] = ()
     verbs: Mapping[str, Verb] = field(default_factory=dict)
     authority: LifecycleAuthority | None = None
+    anchor: str = "none pinned: nobody has authority here"
+    """For people."""
 
 
 def rooms_of(
@@ -46,31 +48,32 @@ def rooms_of(
         IdentityError: agent.toml names another anchor than the pinned one, or a key that is none.
         StoreError: The pinned anchor cannot be read.
     """
-    authority = _authority(plan, identity, store, log)
     plugins: list[Plugin] = []
     verbs: dict[str, Verb] = {}
+    pin = _pin(plan, log)
+    authority = None if pin is None else AuthorityPlugin(identity, pin, store)
     if authority is not None:
         plugins.append(authority)
         verbs["authority"] = authority.handle
     if plan.attest:
-        role = authority.role if authority is not None else _participant
+        role = _participant if authority is None else authority.role
         attest = AttestPlugin(identity, plan.options.room, store, native, role=role)
         plugins.append(attest)
         verbs["attest"] = attest.handle
-    return Rooms(tuple(plugins), verbs, authority)
+    if pin is None:
+        return Rooms(tuple(plugins), verbs)
+    return Rooms(tuple(plugins), verbs, authority, f"{len(pin.members)} keys, {pin.threshold} sign")
 
 
-def _participant() -> str:
-    return "participant"
-
-
-def _authority(
-    plan: PeerPlan, identity: _core.Identity, store: NodeStore, log: Log
-) -> AuthorityPlugin | None:
+def _pin(plan: PeerPlan, log: Log) -> _core.AnchorPin | None:
     anchor, fresh = anchors.settle(plan.home.anchor_path(plan.name), plan.anchor, plan.name)
     if anchor is None:
         return None
     pin = anchor.native()
     if fresh:
         log.info("anchor-pinned", members=list(anchor.members), threshold=anchor.threshold, pin=pin.digest)
-    return AuthorityPlugin(identity, pin, store)
+    return pin
+
+
+def _participant() -> str:
+    return "participant"

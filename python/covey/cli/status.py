@@ -65,7 +65,9 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         ("strangers", "may wake the agent" if node["strangers_wake"] else "wake nobody"),
     ]
     rows += [
-        (name.replace("_", " "), found[name]) for name in ("key", "pid", "log", "version") if name in found
+        (name.replace("_", " "), found[name])
+        for name in ("key", "anchor", "pid", "log", "version")
+        if name in found
     ]
     if agent is None:
         rows.append(("agent", "none"))

@@ -411,6 +411,13 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Collided:
+    """Another live process has this identity, and was there first: this one should stop."""
+
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """Shutdown is complete: nothing is pending and every link was told to close."""
 
@@ -433,6 +440,7 @@ Effect = (
     | Reply
     | Count
     | Log
+    | Collided
     | Stopped
 )
 Effects = Sequence[Effect]

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from covey import _core, limits
-from covey.proto.effects import LinkOpened, Relayed, RelaySend
+from covey.proto.effects import Collided, LinkOpened, Relayed, RelaySend
 from covey.proto.link import Lane, Link
 from covey.proto.peers import Roster, dials
 from covey.proto.relay import client as relay
@@ -86,6 +86,8 @@ class RelayPaths:
             self._drop((at, said.node_id), f"relay: {said.why}", turn)
         elif isinstance(said, relay.Pace):
             self._pace(at, said.full, turn)
+        elif isinstance(said, relay.Collision):
+            turn.add(Collided("another process was at this relay first, under this peer's nodeId"))
         elif not said.here:
             self._gone(at, turn)
 

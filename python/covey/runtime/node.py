@@ -55,6 +55,7 @@ class Node:
         clock: Wall and monotonic time.
         entropy: The system's secure randomness.
         log: Called with level, event word and facts; None keeps silent.
+        collided: Called when another process turns out to have this identity, and to have had it first.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Node:
         clock: Clock,
         entropy: Entropy,
         log: Logger | None = None,
+        collided: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.identity = identity
         self.options = options
@@ -87,6 +89,7 @@ class Node:
         self._clock = clock
         self._entropy = entropy
         self._log = log
+        self._collided = collided
         self._counters: Counter[str] = Counter()
         self._listeners: list[Listener] = []
         self._queue: deque[fx.Event] = deque()
@@ -366,6 +369,7 @@ class Node:
             fx.Reply: self._reply,
             fx.Count: self._count,
             fx.Log: lambda e: self._say(e.level, e.event, e.facts),
+            fx.Collided: lambda e: self._collided(e.how),
             fx.Stopped: lambda _: self._stopped.set(),
         }
 

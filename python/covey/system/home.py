@@ -84,6 +84,15 @@ class Home:
         """Return the file whose lock says that the peer runs."""
         return self.peer_folder(name) / "lock"
 
+    def identity_lock_path(self, node_id: str) -> Path:
+        """Return the file whose lock says that a process of this user runs this identity, in whatever home.
+
+        Raises:
+            StoreError: Its folder cannot be made, or is not ours.
+        """
+        private_folder(self.fallback)
+        return self.fallback / f"{node_id}.lock"
+
     @property
     def registry_folder(self) -> Path:
         """Return where peers of this host announce themselves to each other."""

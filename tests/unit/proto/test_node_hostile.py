@@ -44,13 +44,18 @@ class Raw:
             self.mesh.settle()
 
     def record(
-        self, text: str, *, author: str | None = None, signer: _core.SigningKey | None = None
+        self,
+        text: str,
+        *,
+        author: str | None = None,
+        signer: _core.SigningKey | None = None,
+        ahead_ms: int = 0,
     ) -> _core.Record:
         draft = _core.Draft(
             dict.fromkeys(CAT7, text),
             node_id=author or self.identity.node_id,
             author="somebody",
-            created_ms=START_MS + 1_000_000,
+            created_ms=START_MS + 1_000_000 + ahead_ms,
             room="default",
         )
         return _core.sign(draft, signer or self.identity)
@@ -85,6 +90,17 @@ def test_a_record_with_the_peers_own_bad_signature_ends_its_session_with_1006(me
     ends = [event for event in raw.events if isinstance(event, _core.Closed)]
     assert [event.code for event in ends] == [1006]
     assert host.keys == set()
+
+
+def test_a_block_from_a_fast_clock_is_refused_by_the_receivers_own_measure_and_counted(mesh: Mesh) -> None:
+    host = mesh.host(1, clock_ahead_ms=1_000)
+    raw = Raw(mesh, host, identity(2))
+    for number, ahead_ms in enumerate((1_000, 1_001, 86_400_000)):
+        raw.session.send_record(raw.record(f"ahead {number}", ahead_ms=ahead_ms))
+        raw.say()
+    assert host.counts["records.refused.future_timestamp"] == 2
+    assert host.counts["records.admitted"] == 1
+    assert host.names() == ["peer-2"], "a wrong clock ends no session"
 
 
 def test_a_record_of_an_unknown_author_is_refused_and_the_session_goes_on(mesh: Mesh) -> None:

@@ -138,6 +138,15 @@ def test_a_lost_relay_is_met_again_ever_less_often():
     assert client.until_connect() == pytest.approx(1.05)
 
 
+@pytest.mark.parametrize(("code", "later"), [(frames.REPLACED, False), (frames.DUPLICATE, True)])
+def test_who_comes_to_a_place_that_is_taken_is_the_later_process(code, later):
+    client = Driven()
+    client.do(rc.Begin())
+    client.do(rc.Up())
+    client.down(code)
+    assert (rc.Collision() in client.told) is later
+
+
 @pytest.mark.parametrize("code", [frames.REPLACED, frames.DUPLICATE])
 def test_another_holder_of_the_identity_is_never_fought(code):
     client = joined()
@@ -145,6 +154,7 @@ def test_another_holder_of_the_identity_is_never_fought(code):
     assert client.told[-1] == rc.Reachable(False)
     assert (client.engine.state, client.engine.next_timer()) == ("stopped", None)
     assert client.logs[-1] == "relay-identity-collision"
+    assert rc.Collision() not in client.told, "this process was there: an own connection may hang"
     client.do(rc.Begin())
     assert client.connects == 1
 

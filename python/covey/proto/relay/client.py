@@ -144,7 +144,12 @@ class Reachable:
     here: bool
 
 
-ForNode = Presence | Arrived | Undelivered | Pace | Reachable
+@dataclass(frozen=True, slots=True)
+class Collision:
+    """Another process was here under our nodeId before we ever had a place: we are the later one."""
+
+
+ForNode = Presence | Arrived | Undelivered | Pace | Reachable | Collision
 Effect = Connect | Transmit | Hangup | Log | ForNode
 
 
@@ -158,6 +163,7 @@ class RelayClient:
 
     def __init__(self, who: Auth, label: str) -> None:
         self._who = who
+        self._joined_before = False
         self.label = label
         self.state: State = "idle"
         self.detail = ""
@@ -233,6 +239,8 @@ class RelayClient:
             text = "another process has this peer's nodeId at this relay: not reconnecting"
             self._become("stopped", text)
             self._note("error", "relay-identity-collision", code=event.code, reason=said)
+            if event.code == frames.DUPLICATE and not self._joined_before:
+                self._effects.append(Collision())
             return
         self._failures = 1 if lived >= limits.HEALTHY_SECONDS else self._failures + 1
         wait = self._wait_seconds(event)
@@ -336,6 +344,7 @@ class RelayClient:
     def _peers(self, said: Peers) -> None:
         if self.state == "joining":
             self._become("joined", "")
+            self._joined_before = True
             self._timers.cancel(("join", ""))
             self._note("info", "relay-joined", peers=len(said.peers))
             self._effects.append(Reachable(True))
