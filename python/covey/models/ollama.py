@@ -48,7 +48,11 @@ class OllamaModel:
         self._name = name
         self.quote = quote
         self._stream = stream
-        hints = {0: "is it running? `ollama serve`", 404: f"`ollama pull {name}`"}
+        hints = {
+            0: "is it running? `ollama serve`",
+            400: 'a model that knows no tools needs model.answer_as = "json"',
+            404: f"`ollama pull {name}`",
+        }
         self.line = line or PlainLine(self.label, f"{base_url}/api/chat", hints)
         # One size for all calls: changing it makes Ollama load the model again.
         self._window = -(-window_tokens // _WINDOW_STEP) * _WINDOW_STEP

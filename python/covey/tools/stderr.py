@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+from pathlib import Path
 from typing import TextIO
 
 from covey.limits import TOOL_STDERR_BYTES
@@ -12,15 +14,22 @@ _READ_BYTES = 65_536
 
 
 class LastWords:
-    """A pipe whose end is remembered. `file` is for the process; `close` ends the listening."""
+    """A pipe whose end is remembered. `file` is for the process; `close` ends the listening.
+
+    Where the loop cannot watch a pipe (Windows), what the process writes there is lost.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._read, write = os.pipe()
-        os.set_blocking(self._read, False)
-        self.file: TextIO = os.fdopen(write, "w")
         self._kept = b""
-        self._loop.add_reader(self._read, self._take)
+        self._read, write = os.pipe()
+        self.file: TextIO = os.fdopen(write, "w")
+        try:
+            os.set_blocking(self._read, False)
+            self._loop.add_reader(self._read, self._take)
+        except NotImplementedError:
+            self.close()
+            self.file = Path(os.devnull).open("w")  # noqa: SIM115 - it lives as long as the process
 
     def text(self) -> str:
         """Return what was said last."""
@@ -30,7 +39,8 @@ class LastWords:
     def close(self) -> None:
         """Stop listening; a process that still writes gets a broken pipe."""
         if self._read >= 0:
-            self._loop.remove_reader(self._read)
+            with contextlib.suppress(NotImplementedError):  # then nothing was being watched
+                self._loop.remove_reader(self._read)
             os.close(self._read)
             self._read = -1
         self.file.close()

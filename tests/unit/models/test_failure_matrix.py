@@ -83,6 +83,12 @@ def test_a_status_says_whether_later_helps_and_when(
     vendor.only_request()
 
 
+def test_a_local_model_without_tools_is_told_how_to_go_on(vendor: Vendor) -> None:
+    vendor.will({"error": "m does not support tools"}, 400)
+    error = failure(ollama(vendor))
+    assert error.kind is Kind.REQUEST and "answer_as" in (error.hint or "")
+
+
 @EACH
 def test_a_page_of_a_proxy_is_one_line_of_its_words(make: Make, vendor: Vendor) -> None:
     vendor.will(b"<html>\n<h1>bad gateway</h1>" + KEY.encode() * (make is not ollama), 502)
