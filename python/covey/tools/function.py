@@ -95,11 +95,17 @@ def tool(
         ToolDefinitionError: Its signature cannot be described to a model.
     """
 
-    def mark(marked: Function) -> Function:
-        setattr(marked, _MARK, described(marked, name=name, description=description))
-        return marked
+    def mark(given: Function) -> Function:
+        setattr(given, _MARK, described(given, name=name, description=description))
+        return given
 
     return mark if function is None else mark(function)
+
+
+def marked(function: object) -> Described | None:
+    """Return what the mark says of a function, or None where it has none."""
+    found = function if isinstance(function, Described) else getattr(function, _MARK, None)
+    return found if isinstance(found, Described) else None
 
 
 def found_in(members: Mapping[str, object]) -> dict[str, Described]:
@@ -110,8 +116,8 @@ def found_in(members: Mapping[str, object]) -> dict[str, Described]:
     """
     found: dict[str, Described] = {}
     for member in members.values():
-        each = getattr(member, _MARK, None)
-        if isinstance(each, Described) and found.setdefault(each.name, each) is not each:
+        each = marked(member)
+        if each is not None and found.setdefault(each.name, each) is not each:
             raise ToolDefinitionError(f"{each.name}: two tools of this name")
     return found
 

@@ -14,7 +14,7 @@ import inspect
 import json
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,16 +26,16 @@ from covey.tools.function import ArgumentError, Described, found_in
 
 
 class FunctionSource:
-    """One file or module.
+    """Functions of one file or module, or handed over by a program.
 
     Args:
-        name: The source's name in agent.toml.
-        settings: Where its functions are.
+        name: The source's name.
+        load: Gives its tools by name; called once, on a thread, and may raise ImportError.
     """
 
-    def __init__(self, name: str, settings: PythonToolsSettings) -> None:
+    def __init__(self, name: str, load: Callable[[], dict[str, Described]]) -> None:
         self.name = name
-        self._settings = settings
+        self._load = load
         self._tools: dict[str, Described] = {}
         self._running: set[str] = set()
 
@@ -101,14 +101,20 @@ class FunctionSource:
         threading.Thread(target=work, name=f"tool-{described.name}", daemon=True).start()
         return await done
 
-    def _load(self) -> dict[str, Described]:
-        path, module = self._settings.file, self._settings.module
+
+def from_settings(name: str, settings: PythonToolsSettings) -> FunctionSource:
+    """Return the source that agent.toml describes; the file is loaded when it starts."""
+    path, module = settings.file, settings.module
+
+    def load() -> dict[str, Described]:
         try:
-            loaded = importlib.import_module(module or "") if path is None else _from_file(self.name, path)
+            loaded = importlib.import_module(module or "") if path is None else _from_file(name, path)
             return found_in(vars(loaded))
         except Exception as error:  # the operator's file may raise anything while it is loaded
             where = str(path) if path is not None else module
             raise ImportError(f"{where}: {one_line(f'{type(error).__name__}: {error}')}") from None
+
+    return FunctionSource(name, load)
 
 
 def _from_file(name: str, path: Path) -> ModuleType:

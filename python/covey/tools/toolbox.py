@@ -7,15 +7,15 @@ whoever asks. Every call ends by its deadline, with a result within bounds.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from shutil import which
-from typing import Protocol
+from typing import Any, Protocol
 
 from covey import limits
 from covey.model import Equipment, OfferedTool, ToolOutcome, ToolSpec
-from covey.settings import ToolsSettings
+from covey.settings import PythonToolsSettings, ToolsSettings
 from covey.tools.bounds import cut, fitting, offered_name, one_line
 
 
@@ -150,6 +150,25 @@ def complaints(settings: ToolsSettings, env: Mapping[str, str]) -> list[str]:
     return found
 
 
+def of_functions(functions: Iterable[Callable[..., Any]], *, ask: Collection[str] = ()) -> Toolbox:
+    """Return a toolbox of functions that a program hands over, each allowed unless it is among `ask`.
+
+    Args:
+        functions: Marked with `tool` or not.
+        ask: Names of those whose calls a person decides.
+
+    Raises:
+        ToolDefinitionError: A signature cannot be described, or two have one name.
+    """
+    from covey.tools.function import described, found_in, marked
+    from covey.tools.functions import FunctionSource
+
+    found = found_in({str(n): marked(each) or described(each) for n, each in enumerate(functions)})
+    permissions = {name: "ask" if name in ask else "allow" for name in found}
+    own = PythonToolsSettings(module="__main__", permissions=permissions)
+    return Toolbox(ToolsSettings(python={"own": own}), [FunctionSource("own", lambda: found)])
+
+
 def build(settings: ToolsSettings, env: Mapping[str, str]) -> Toolbox:
     """Return the toolbox that agent.toml describes; nothing is started or imported yet.
 
@@ -159,9 +178,9 @@ def build(settings: ToolsSettings, env: Mapping[str, str]) -> Toolbox:
     """
     sources: list[Source] = []
     for name, functions in settings.python.items():
-        from covey.tools.functions import FunctionSource
+        from covey.tools.functions import from_settings
 
-        sources.append(FunctionSource(name, functions))
+        sources.append(from_settings(name, functions))
     for name, server in settings.mcp.items():
         from covey.tools.mcp_server import McpServer
 

@@ -8,7 +8,7 @@ import pytest
 from covey import limits
 from covey.model import ToolOutcome, ToolSpec
 from covey.settings import parse
-from covey.tools import toolbox
+from covey.tools import ToolDefinitionError, tool, toolbox
 from covey.tools.bounds import cut, fitting
 
 TOOLS = '''
@@ -183,3 +183,25 @@ def test_a_tools_own_words_are_bounded_and_printable():
         with pytest.raises(ValueError, match=says):
             fitting("x", "d", schema)
     assert fitting("x", "", {"type": "object"}) == ToolSpec("x", "x", {"type": "object"})
+
+
+async def test_a_program_hands_functions_over_as_they_are():
+    def plain(a: int) -> int:
+        """Double it."""
+        return 2 * a
+
+    @tool(name="marked")
+    async def other() -> str:
+        """Say hello."""
+        return "hello"
+
+    tools = toolbox.of_functions([plain, other], ask=["marked"])
+    found = await tools.start()
+    assert {each.spec.name: each.permission for each in found.offered} == {
+        "own__plain": "allow",
+        "own__marked": "ask",
+    }
+    assert (await tools.call("own__plain", {"a": 4})).text == "8"
+    assert (await tools.call("own__marked", {})).text == "hello"
+    with pytest.raises(ToolDefinitionError, match="a tool's name"):
+        toolbox.of_functions([lambda a: a])
