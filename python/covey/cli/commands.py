@@ -40,6 +40,7 @@ COMMANDS: Final = {
         _command("state", "read, write and watch what peers of a room share"),
         _command("syndicate", "say what an agent lets others have of its own state"),
         _command("diary", "write and read an agent's private notes, sealed at rest"),
+        _command("node", "say which agents this host runs, signed by each of them"),
         _command("cost", "show what a peer's model calls cost"),
         _command("tools", "see what a model may use, and decide the calls that wait for a person"),
         _command("logs", "read a peer's log, from its end or as it grows"),

@@ -20,8 +20,8 @@ from covey.names import peer_complaint, peer_name
 
 ROOMS_OF_HOME: Final = ("peers", "run", "registry", "logs")
 """The folders of every home."""
-_OURS: Final = (*ROOMS_OF_HOME, "demo")
-"""What covey may have put there; `covey demo` makes its own homes under `demo`."""
+_OURS: Final = (*ROOMS_OF_HOME, "demo", "node.json")
+"""What covey may have put there; `covey demo` makes its own homes under `demo`, `covey node` its record."""
 _PRIVATE: Final = 0o700
 
 
@@ -92,6 +92,11 @@ class Home:
         """
         private_folder(self.fallback)
         return self.fallback / f"{node_id}.lock"
+
+    @property
+    def node_path(self) -> Path:
+        """Return the record that says which agents this host runs, signed by each of them."""
+        return self.path / "node.json"
 
     @property
     def registry_folder(self) -> Path:
