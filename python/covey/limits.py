@@ -305,6 +305,7 @@ DIARY_EXPORT_BYTES: Final = 1_073_741_824  # of one exported file; a diary of a 
 NODE_AGENTS: Final = 64  # of one host: each is a process, or at least a peer, of its own
 NODE_RECORDS: Final = 256  # changes of one node: a chain that is read in milliseconds and fits a register
 NODE_CHAIN_BYTES: Final = 262_144  # one register of shared state
+STATE_TOLD: Final = 1_024  # peers whose last word on a scope is kept: as many as it has authors
 STATE_ROWS: Final = 512  # deltas on disk until a snapshot takes their place …
 STATE_ROW_BYTES: Final = 1_048_576  # … or so many bytes, and twice the last snapshot
 STATE_REFUSALS: Final = 64  # kept for a person to read; counters know of all

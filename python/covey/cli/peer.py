@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from covey.cli.offers import Offers
 from covey.cli.passphrase import needed
 from covey.cli.rooms import Rooms, rooms_of
+from covey.cli.sharing import Sharing
 from covey.errors import CollisionError, IdentityError, StoreError
 from covey.net.ipc.server import IpcServer
 from covey.net.mdns import MdnsDiscovery
@@ -25,14 +26,10 @@ from covey.net.registry import RegistryDiscovery
 from covey.net.stock import StockRegistry
 from covey.net.tcp import TcpTransport
 from covey.proto.news import News, as_dict
-from covey.proto.state.replicas import StateOptions
-from covey.runtime.diary import DiaryDesk
 from covey.runtime.inviting import InvitePlugin
 from covey.runtime.ipc import AgentView, Control
 from covey.runtime.members import Members
 from covey.runtime.node import Node
-from covey.runtime.state import SharedState
-from covey.runtime.syndication import Syndicator
 from covey.store import NodeStore, StoreMemory, open_store
 from covey.system import identity as ids
 from covey.system import trust as books
@@ -120,7 +117,7 @@ class OpenPeer:
         *,
         key: str,
         offers: Offers,
-        state: SharedState,
+        sharing: Sharing,
         rooms: Rooms,
     ) -> None:
         self.plan = plan
@@ -128,8 +125,7 @@ class OpenPeer:
         self.store = store
         self.memory = StoreMemory(store, node.node_id)
         self.log = log
-        self.state = state
-        self.syndicator = Syndicator(node.identity, state, store, SystemClock())
+        self.sharing = sharing
         self._key = key
         self.agent: AgentView | None = None
         self.collision: CollisionError | None = None
@@ -151,13 +147,7 @@ class OpenPeer:
             on_stop,
             agent=lambda: self.agent,
             facts=self._facts,
-            more={
-                "invite": self.offers.handle,
-                "state": self.state.answer,
-                "syndicate": self.syndicator.answer,
-                "diary": DiaryDesk(self.store, self.syndicator.refresh).answer,
-                **self.rooms.verbs,
-            },
+            more={"invite": self.offers.handle, **self.sharing.verbs, **self.rooms.verbs},
         )
 
         async def handle(request: Request) -> Mapping[str, Any]:
@@ -197,7 +187,7 @@ class OpenPeer:
     def _watched(self, on: bool) -> None:
         """Listen to the node only while somebody listens to us: building news costs time for each block."""
         if on and self._unwatch is None:
-            news, state = self.node.subscribe(self._on_news), self.state.watch(self.publish)
+            news, state = self.node.subscribe(self._on_news), self.sharing.state.watch(self.publish)
             self._unwatch = lambda: (news(), state())[0]
         elif not on and self._unwatch is not None:
             self._unwatch()
@@ -251,16 +241,17 @@ async def open_peer(
         _check_pins(book, store, name)
         keeper = InviteFile(home.invites_path(name), home.trust_path(name))
         invites = InvitePlugin(keeper, clock=clock, entropy=entropy, log=log.write)
-        state = SharedState(signer, _state_options(plan.options, book), writer)
+        options = _trusting(plan.options, book)
+        sharing = Sharing(options, signer, writer, store, clock, stays=on_stop is not None)
         rooms = rooms_of(plan, signer, writer, store, log)
         node = Node(
             signer,
-            _trusting(plan.options, book),
+            options,
             store=writer,
             transport=TcpTransport(),
             discovery=_discovery(plan, clock),
             relays=tuple(map(_dialler, plan.options.relays)),
-            plugins=(invites, state, *rooms.plugins),
+            plugins=(invites, *sharing.plugins, *rooms.plugins),
             claims=_claims(plan, log, stack),
             members=Members(signer),
             clock=clock,
@@ -268,14 +259,13 @@ async def open_peer(
             log=log.write,
             collided=lambda how: peer.collide(how, on_stop),
         )
-        seal = "clear" if identity is kept else "sealed"
-        offers = Offers(node, invites)
-        peer = OpenPeer(plan, node, store, log, key=seal, offers=offers, state=state, rooms=rooms)
+        seal, offers = "clear" if identity is kept else "sealed", Offers(node, invites)
+        peer = OpenPeer(plan, node, store, log, key=seal, offers=offers, sharing=sharing, rooms=rooms)
         if join is not None:
             join(peer)
         stack.push_async_callback(node.stop)
         await node.start()
-        await stack.enter_async_context(peer.syndicator)
+        await stack.enter_async_context(sharing)
         if on_stop is not None:
             stack.push_async_callback((await peer.serve(on_stop)).close)
         yield peer
@@ -340,16 +330,6 @@ def _trusting(options: NodeOptions, book: TrustBook) -> NodeOptions:
     """Add what the operator said on the command line to what the peer was configured with."""
     pins = {**options.pins, **book.pins}
     return replace(options, trusted=options.trusted | book.trusted, pins=pins)
-
-
-def _state_options(options: NodeOptions, book: TrustBook) -> StateOptions:
-    """Believe, where only the trusted are let in, only what they wrote."""
-    trusted = _trusting(options, book)
-    return StateOptions(
-        options.room,
-        strict=options.trust == "strict",
-        trusted=trusted.trusted | frozenset(trusted.pins.values()),
-    )
 
 
 def _check_pins(book: TrustBook, store: _core.Store, name: str) -> None:

@@ -67,6 +67,15 @@ class Held:
             self._digest = (self.version, self.map.digest())
         return self._digest[1]
 
+    def note(self, node_id: str, told: Told) -> None:
+        """Keep what a peer says of its replica, in place of what it said before; the oldest go."""
+        self.told.pop(node_id, None)
+        self.told[node_id] = told
+        while len(self.told) > limits.STATE_TOLD:
+            oldest = next(iter(self.told))
+            del self.told[oldest]
+            self.diverged.pop(oldest, None)
+
     def changed(self) -> None:
         """Take note that the replica is not what it was."""
         self.version += 1

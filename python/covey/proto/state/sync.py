@@ -90,6 +90,7 @@ class StateSync:
         self._authors.pop(peer.node_id, None)
         self._lanes.pop(peer.node_id, None)
         self._snapshots.left(peer.node_id)
+        self._tell.forget(peer.node_id)
         for held in self.replicas.scopes.values():
             held.forget(peer.node_id)
 
@@ -167,7 +168,7 @@ class StateSync:
 
     def _on_digest(self, held: Held, peer: str, said: wire.Digest, turn: Turn) -> None:
         standing = held.map.standing_of(said.digest)
-        held.told[peer] = Told(said.digest, standing.seen, turn.now.wall_ms)
+        held.note(peer, Told(said.digest, standing.seen, turn.now.wall_ms))
         if standing.diverged:
             if held.diverged.setdefault(peer, turn.now.wall_ms) == turn.now.wall_ms:
                 turn.count("state.diverged")

@@ -71,6 +71,10 @@ class Telling:
                 break
         self._next[peer.node_id] = start + told
 
+    def forget(self, node_id: str) -> None:
+        """Drop what only matters while a peer is here."""
+        self._next.pop(node_id, None)
+
     def round(self, turn: Turn) -> None:
         """Compare with a few peers at random."""
         for peer in pick(self._host.peers(), limits.STATE_GOSSIP_PEERS, turn):

@@ -1,0 +1,67 @@
+"""Shared state, syndication and the desk of the diary, put together for one peer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from covey.proto.state.replicas import StateOptions
+from covey.runtime.diary import DiaryDesk
+from covey.runtime.state import SharedState
+from covey.runtime.syndication import Syndicator
+
+if TYPE_CHECKING:
+    from covey import _core
+    from covey.ports import Clock
+    from covey.proto.options import NodeOptions
+    from covey.runtime.plugin import Plugin
+    from covey.store import NodeStore
+
+
+class Sharing:
+    """What a peer shares. A peer that only lives for one command keeps out of it: it would fetch everything.
+
+    Args:
+        options: The peer's options, what its operator said of trust among them.
+        identity: Who it is.
+        writer: Its store's writer; `store` is the same store.
+        store: See `writer`.
+        clock: Wall time.
+        stays: False for the peer of one short command.
+    """
+
+    def __init__(
+        self,
+        options: NodeOptions,
+        identity: _core.Identity,
+        writer: NodeStore,
+        store: _core.Store,
+        clock: Clock,
+        *,
+        stays: bool,
+    ) -> None:
+        believed = StateOptions(
+            options.room,
+            strict=options.trust == "strict",
+            trusted=options.trusted | frozenset(options.pins.values()),
+        )
+        self.state = SharedState(identity, believed, writer)
+        self.syndicator = Syndicator(identity, self.state, store, clock)
+        self.plugins: tuple[Plugin, ...] = (self.state,) if stays else ()
+        self.verbs: Mapping[str, Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]] = {
+            "state": self.state.answer,
+            "syndicate": self.syndicator.answer,
+            "diary": DiaryDesk(store, self.syndicator.refresh).answer,
+        }
+
+    async def __aenter__(self) -> Self:
+        if self.plugins:
+            await self.syndicator.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.plugins:
+            await self.syndicator.stop()
