@@ -31,6 +31,7 @@ CONNECT_SECONDS: Final = 10.0  # MMP 2.0 §4.6: one dial
 BATCH_RECORDS: Final = 256  # records for one native call: bounds one GIL-free stretch to a few ms
 
 # --- connections and peers -----------------------------------------------------------------------------
+LISTEN_TRIES: Final = 8  # ports tried until one is free on every host: a busy machine has one in two
 LINKS: Final = 1_024  # connections at once: the usual soft limit of open files
 UNPROVEN_LINKS: Final = 64  # of them still in their handshake: a flood of dials costs at most this much
 PING_SECONDS: Final = 10.0  # MMP 2.0 §5.5: silence after which a peer is pinged
@@ -240,6 +241,19 @@ STOCK_ROOM_CHARS: Final = 62  # a DNS label has 63 bytes, one of them the unders
 REGISTRY_ENTRIES: Final = 1_024  # files read in one look: a directory anyone local could fill
 REGISTRY_ENTRY_BYTES: Final = 4_096  # one entry has nine short members
 
+PEER_INFO_READ: Final = 256  # entries of one peer-info that are read (as deployed peers do); 4,096 may come
+PEER_INFO_TOLD: Final = 64  # entries of one we send, the newest first: about 7 KB
+PEER_INFO_KEPT: Final = 1_024  # nodes heard of, and peers whose pace is remembered, the oldest forgotten
+PEER_INFO_SECONDS: Final = 60.0  # between two peer-info to one peer, and between two of one that are read
+PEER_INFO_BURST: Final = 2  # at once: a peer that crashed tells again
+PATHS_ASKED: Final = 32  # nodes in one question, and hints kept on one peer's word about others
+PATHS_FRAME_BYTES: Final = 24_576  # 32 nodes with eight addresses of 64 characters
+PATHS_PER_SECOND: Final = 0.1  # frames of one peer that are read: each may cost dials
+PATHS_BURST: Final = 8  # at once
+PATHS_TELL_SECONDS: Final = 120.0  # how often a peer says where it listens, so that hints live on
+PATHS_HINT_SECONDS: Final = 300.0  # how long a hint lives: it may be missed once
+NETWORKS_LOOK_SECONDS: Final = 2.0  # how often interfaces are looked at: 0.3 ms of work
+
 # --- invites -----------------------------------------------------------------------------------------
 INVITE_CHARS: Final = 32_768  # one line; the core has the same bound
 INVITE_HOURS: Final = 720.0  # thirty days at most: it carries a relay's token; the core has the same bound
@@ -320,6 +334,7 @@ PROMPT_BYTES: Final = 65_536  # system text: about 16,000 tokens, twice the defa
 PROMPT_VARIABLES: Final = 64  # in [prompt.variables]
 PROMPT_VARIABLE_CHARS: Final = 4_096  # one of them: a paragraph, not a file
 CONFIG_PROBLEMS: Final = 20  # problems shown at once: more than a screen helps nobody
+INTERFACES: Final = 16  # names in [mesh] interfaces: a machine with more is a router
 STATIC_PEERS: Final = 256  # addresses in [mesh] peers: each is dialled for as long as the peer lives
 TRUST_ENTRIES: Final = 4_096  # identities in [trust]: a directory, not a list, beyond that
 API_KEY_CHARS: Final = 4_096  # the longest vendor tokens are JWTs of about 2,000

@@ -193,6 +193,25 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """One address of one interface; `network` is its prefix, as `10.0.0.0/24`."""
+
+    interface: str
+    host: str
+    network: str
+
+    @property
+    def version(self) -> int:
+        """Return 4 or 6."""
+        return 6 if ":" in self.host else 4
+
+    @property
+    def link_local(self) -> bool:
+        """Tell whether it means something on its own link only, for which IPv6 needs the scope."""
+        return "%" in self.host
+
+
+@dataclass(frozen=True, slots=True)
 class PathView:
     """One way to a peer: how it was come by, between which addresses, and how it does.
 

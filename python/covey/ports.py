@@ -17,6 +17,7 @@ from covey.model import (
     ModelRequest,
     OutboxEntry,
     PeerView,
+    Place,
     Proposal,
     Ruling,
     ToolOutcome,
@@ -243,11 +244,16 @@ class LinkSink(Protocol):
 class Transport(Protocol):
     """Byte streams to other peers. Links the engine dials are odd numbers, accepted ones even."""
 
-    async def listen(self, host: str, port: int, sink: LinkSink) -> int:
-        """Accept connections on `host:port` (0: any free port); return the bound port.
+    async def listen(self, hosts: Sequence[str], port: int, sink: LinkSink) -> int:
+        """Accept on one port of all hosts (0: any free one) and return it; raises NetworkError."""
+        ...
 
-        Raises NetworkError, which says which address and why.
-        """
+    async def rebind(self, hosts: Sequence[str], sink: LinkSink) -> Sequence[str]:
+        """Accept on these hosts from now on; return those that could not be bound. Links stay."""
+        ...
+
+    def forsake(self, hosts: Sequence[str]) -> None:
+        """Cut every link from one of these own addresses, which are gone."""
         ...
 
     def connect(self, link: int, host: str, port: int, timeout_seconds: float, sink: LinkSink) -> None:
@@ -271,8 +277,21 @@ class Transport(Protocol):
         ...
 
 
+class NetworkView(Protocol):
+    """The networks this machine is on."""
+
+    def places(self, chosen: Sequence[str]) -> Sequence[Place]:
+        """Return the addresses of interfaces that are up, all or the chosen ones; loopback is none."""
+        ...
+
+
 class Discovery(Protocol):
     """One way to learn of peers and to be found by them. What it says is a hint, never a fact."""
+
+    @property
+    def renews(self) -> bool:
+        """Tell whether it is stopped and started again when the machine's networks have changed."""
+        ...
 
     @property
     def label(self) -> str:

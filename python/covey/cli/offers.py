@@ -36,7 +36,8 @@ class Offers:
             StoreError: It cannot be kept.
         """
         options = self._node.options
-        found = reachable(options, self._node.port)
+        port = self._node.port
+        found = [spelled(host, port) for host in self._node.hosts if port and "%" not in host]
         whole = Offer(offer.hours, offer.once, offer.guest, (*offer.addresses, *found))
         return facts(await self._plugin.offer(self._node.identity, options, whole), options)
 
@@ -89,7 +90,7 @@ def reachable(options: NodeOptions, port: int | None) -> tuple[str, ...]:
         return (spelled("127.0.0.1", port),)
     from covey.net.interfaces import places
 
-    return tuple(spelled(each.host, port) for each in places() if not each.link_local)
+    return tuple(spelled(each.host, port) for each in places(options.interfaces) if not each.link_local)
 
 
 def facts(invite: _core.Invite, options: NodeOptions) -> dict[str, Any]:

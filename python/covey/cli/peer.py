@@ -20,6 +20,7 @@ from covey.cli.passphrase import needed
 from covey.cli.rooms import Rooms, rooms_of
 from covey.cli.sharing import Sharing
 from covey.errors import CollisionError, IdentityError, StoreError
+from covey.net.interfaces import Interfaces
 from covey.net.ipc.server import IpcServer
 from covey.net.mdns import MdnsDiscovery
 from covey.net.registry import RegistryDiscovery
@@ -30,6 +31,7 @@ from covey.runtime.inviting import InvitePlugin
 from covey.runtime.ipc import AgentView, Control
 from covey.runtime.members import Members
 from covey.runtime.node import Node
+from covey.runtime.paths import told_paths
 from covey.store import NodeStore, StoreMemory, open_store
 from covey.system import identity as ids
 from covey.system import trust as books
@@ -92,6 +94,11 @@ class Later:
     def label(self) -> str:
         """Return the source's own name."""
         return self._source.label
+
+    @property
+    def renews(self) -> bool:
+        """Say what the source says."""
+        return self._source.renews
 
     async def start(self, advert: Advert, found: Callable[[Hint], None], gone: Callable[[str], None]) -> None:
         """Wait, then begin."""
@@ -239,19 +246,19 @@ async def open_peer(
         writer = NodeStore(store, signer, clock, lambda reason, detail: _trouble(log, reason, detail))
         stack.callback(writer.close)
         _check_pins(book, store, name)
-        keeper = InviteFile(home.invites_path(name), home.trust_path(name))
-        invites = InvitePlugin(keeper, clock=clock, entropy=entropy, log=log.write)
         options = _trusting(plan.options, book)
         sharing = Sharing(options, signer, writer, store, clock, stays=on_stop is not None)
         rooms = rooms_of(plan, signer, writer, store, log)
+        invites, (told, sources) = _invites(plan, log), told_paths(signer.node_id, plan.options.room)
         node = Node(
             signer,
             options,
             store=writer,
             transport=TcpTransport(),
-            discovery=_discovery(plan, clock),
+            discovery=(*_discovery(plan, clock), *sources),
             relays=tuple(map(_dialler, plan.options.relays)),
-            plugins=(invites, *sharing.plugins, *rooms.plugins),
+            plugins=(invites, *sharing.plugins, *told, *rooms.plugins),
+            networks=Interfaces(),
             claims=_claims(plan, log, stack),
             members=Members(signer),
             clock=clock,
@@ -304,6 +311,11 @@ def _discovery(plan: PeerPlan, clock: SystemClock) -> tuple[Discovery, ...]:
     if room is not None and plan.stock_folder is not None:
         sources.append(StockRegistry(plan.stock_folder, room, clock))
     return tuple(sources)
+
+
+def _invites(plan: PeerPlan, log: Log) -> InvitePlugin:
+    keeper = InviteFile(plan.home.invites_path(plan.name), plan.home.trust_path(plan.name))
+    return InvitePlugin(keeper, clock=SystemClock(), entropy=SystemEntropy(), log=log.write)
 
 
 def _claims(plan: PeerPlan, log: Log, stack: AsyncExitStack) -> ClaimKeeper | None:

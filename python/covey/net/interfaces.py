@@ -8,29 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from covey.model import Place
+
 _SYSTEM = Path("/sys/class/net")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One address of one interface; `network` is its prefix, as `10.0.0.0/24`."""
-
-    interface: str
-    host: str
-    network: str
-
-    @property
-    def version(self) -> int:
-        """Return 4 or 6."""
-        return 6 if ":" in self.host else 4
-
-    @property
-    def link_local(self) -> bool:
-        """Tell whether it means something on its own link only, for which IPv6 needs the scope."""
-        return "%" in self.host
+_IPV6 = Path("/proc/net/if_inet6")
+_NOT_USABLE = 0x48
+"""Flags of an address there: tentative, or found to be somebody else's."""
 
 
 def places(chosen: Sequence[str] = ()) -> tuple[Place, ...]:
@@ -43,6 +28,14 @@ def places(chosen: Sequence[str] = ()) -> tuple[Place, ...]:
     return tuple(sorted(found, key=lambda place: (place.link_local, place.version)))
 
 
+class Interfaces:
+    """The networks of this machine, for a node."""
+
+    def places(self, chosen: Sequence[str]) -> Sequence[Place]:
+        """Return the addresses of interfaces that are up, all or the chosen ones."""
+        return places(chosen)
+
+
 def _chosen(place: Place, chosen: Sequence[str]) -> bool:
     return place.interface in chosen or place.host in chosen or place.host.partition("%")[0] in chosen
 
@@ -50,18 +43,29 @@ def _chosen(place: Place, chosen: Sequence[str]) -> bool:
 def _all() -> Iterator[Place]:
     import ifaddr  # zeroconf's own way to list interfaces; only a peer that leaves this machine loads it
 
+    tentative = _tentative()
     for adapter in ifaddr.get_adapters():
         if _down(adapter.name):
             continue
         for address in adapter.ips:
             text = address.ip if isinstance(address.ip, str) else address.ip[0]
             literal = ipaddress.ip_address(text.partition("%")[0])
-            if literal.is_loopback or literal.is_multicast or literal.is_unspecified:
+            if literal.is_loopback or literal.is_unspecified or (str(literal), adapter.name) in tentative:
                 continue
             network = ipaddress.ip_network(f"{literal}/{address.network_prefix}", strict=False)
             scoped = literal.version == 6 and literal.is_link_local
             host = f"{literal}%{adapter.name}" if scoped else str(literal)
             yield Place(adapter.name, host, str(network))
+
+
+def _tentative() -> set[tuple[str, str]]:
+    """Return the IPv6 addresses that their network has not agreed to yet: nobody can use them meanwhile."""
+    try:
+        rows = [row.split() for row in _IPV6.read_text().splitlines()]
+    except OSError:
+        return set()  # no Linux, or no IPv6
+    waiting = [row for row in rows if len(row) == 6 and int(row[4], 16) & _NOT_USABLE]
+    return {(str(ipaddress.IPv6Address(bytes.fromhex(row[0]))), row[5]) for row in waiting}
 
 
 def _down(interface: str) -> bool:

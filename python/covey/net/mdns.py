@@ -8,10 +8,12 @@ when discovery starts, and registration, which probes for over a second, is awai
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import re
 import socket
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from covey import limits
@@ -36,6 +38,7 @@ class MdnsDiscovery:
     """
 
     label = "mdns"
+    renews = True
 
     def __init__(self, stock_room: str | None = None) -> None:
         self._stock_rooms = {} if stock_room is None else stock.service_types(stock_room)
@@ -54,12 +57,15 @@ class MdnsDiscovery:
             zeroconf.Error: The name is taken: another live peer has this nodeId.
         """
         await asyncio.get_running_loop().run_in_executor(None, importlib.import_module, "zeroconf.asyncio")
-        from zeroconf import InterfaceChoice, IPVersion  # imported on the thread above, not before discovery
+        from zeroconf import IPVersion  # imported on the thread above, not before discovery
         from zeroconf.asyncio import AsyncServiceBrowser, AsyncZeroconf
 
         self._own_id = advert.node_id
-        interfaces = InterfaceChoice.All if advert.lan else ["127.0.0.1"]
-        self._zeroconf = AsyncZeroconf(interfaces=interfaces, ip_version=IPVersion.V4Only)
+        self._names.clear()
+        speaks = _interfaces(advert)
+        both = any(isinstance(each, int) for each in speaks)
+        ip_version = IPVersion.All if both else IPVersion.V4Only
+        self._zeroconf = AsyncZeroconf(interfaces=speaks, ip_version=ip_version)
 
         def changed(
             zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange
@@ -94,7 +100,7 @@ class MdnsDiscovery:
         info = AsyncServiceInfo(
             SERVICE,
             f"{advert.node_id}.{SERVICE}",
-            addresses=[socket.inet_aton(address) for address in _own_addresses(advert)],
+            addresses=[ip_address(host.partition("%")[0]).packed for host in _hosts(advert)],
             port=advert.port,
             properties=dict(members),
             server=f"{advert.node_id}.local.",
@@ -129,7 +135,7 @@ class MdnsDiscovery:
         if not await info.async_request(self._zeroconf.zeroconf, limits.MDNS_LOOKUP_MS):
             return
         members = txt.pairs(info.text)
-        addresses = info.parsed_addresses(IPVersion.V4Only)
+        addresses = info.parsed_scoped_addresses(IPVersion.All)
         room = self._stock_rooms.get(service_type)
         hint = hint_of(members, [(address, info.port or 0) for address in addresses], room)
         if hint is not None and hint.node_id != self._own_id:
@@ -155,11 +161,19 @@ def hint_of(
     return Hint("mdns", node_id, members.get("room", ""), members.get("mmp", ""), usable, name)
 
 
-def _own_addresses(advert: Advert) -> list[str]:
-    """Return the IPv4 addresses to advertise: loopback's alone, or every other interface's."""
-    if not advert.lan:
-        return ["127.0.0.1"]
-    import ifaddr  # zeroconf's own way to list interfaces, loaded with it
+def _hosts(advert: Advert) -> tuple[str, ...]:
+    """Return the addresses to advertise: loopback's alone, or the machine's on its networks."""
+    return advert.hosts if advert.lan and advert.hosts else ("127.0.0.1",)
 
-    found = [ip.ip for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4]
-    return [ip for ip in found if isinstance(ip, str) and not ip.startswith("127.")] or ["127.0.0.1"]
+
+def _interfaces(advert: Advert) -> list[str | int]:
+    """Return where to speak: IPv4 by address, IPv6 by its interface's index; loopback where there is none."""
+    speaks: list[str | int] = []
+    for host in _hosts(advert):
+        if ":" not in host:
+            speaks.append(host)
+        elif "%" in host:
+            # multicast between neighbours goes by link-local addresses; every interface with IPv6 has one
+            with contextlib.suppress(OSError):  # it went away since it was listed: the next look renews
+                speaks.append(socket.if_nametoindex(host.partition("%")[2]))
+    return speaks or ["127.0.0.1"]

@@ -46,6 +46,7 @@ class RegistryDiscovery:
     """
 
     label = "registry"
+    renews = False
 
     def __init__(
         self, directory: Path, clock: Clock, poll_seconds: float = limits.REGISTRY_POLL_SECONDS

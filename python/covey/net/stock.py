@@ -52,6 +52,7 @@ class StockRegistry:
     """
 
     label = "stock-registry"
+    renews = False
 
     def __init__(
         self,

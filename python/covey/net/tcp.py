@@ -6,10 +6,12 @@ Rules: no byte is read or written here with any understanding of it.
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import os
 import socket
-from typing import TYPE_CHECKING, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from covey import limits
 from covey.errors import NetworkError
@@ -19,31 +21,77 @@ if TYPE_CHECKING:
     from covey.ports import LinkSink
 
 
+_WILDCARDS = ("0.0.0.0", "::")
+
+
 class TcpTransport:
-    """All TCP links of one node: one listener, and the dials the engine asks for."""
+    """All TCP links of one node: its listeners on one port, and the dials the engine asks for."""
 
     def __init__(self) -> None:
-        self._server: asyncio.Server | None = None
+        self._servers: dict[str, asyncio.Server] = {}
+        self._port = 0
         self._links: dict[int, _TcpLink] = {}
         self._dials: dict[int, asyncio.Task[None]] = {}
         self._next_accepted = 2
         self._all_gone: asyncio.Event | None = None
 
-    async def listen(self, host: str, port: int, sink: LinkSink) -> int:
-        """Accept connections on `host:port` (0: any free port); return the bound port.
+    async def listen(self, hosts: Sequence[str], port: int, sink: LinkSink) -> int:
+        """Accept connections on one port of all hosts (0: any free one); return it.
+
+        A wildcard of an address family that this machine does not have is left out, unless it stands alone.
 
         Raises:
-            NetworkError: The address cannot be bound; it says which and why.
+            NetworkError: An address cannot be bound; it says which and why.
         """
+        for left in reversed(range(limits.LISTEN_TRIES)):
+            try:
+                for host in hosts:
+                    await self._bind(host, self._port or port, sink, last=host == hosts[-1])
+            except OSError as error:
+                self._unbind(tuple(self._servers))
+                self._port = 0
+                if port == 0 and error.errno == errno.EADDRINUSE and left:
+                    continue  # free on one host and taken on another: take another one
+                raise NetworkError(
+                    f"cannot listen on {spelled(host, port)}: {_why(error)}",
+                    hint="choose another port, or 0 for a free one",
+                ) from error
+            return self._port
+        raise AssertionError("the last try returns or raises")
+
+    async def rebind(self, hosts: Sequence[str], sink: LinkSink) -> Sequence[str]:
+        """Accept on these hosts from now on, on the same port; return those that could not be bound."""
+        self._unbind([host for host in self._servers if host not in hosts])
+        failed = []
+        for host in hosts:
+            if host not in self._servers:
+                try:
+                    await self._bind(host, self._port, sink, last=True)
+                except OSError:
+                    failed.append(host)  # it may be tentative still: the next look tries again
+        return failed
+
+    def forsake(self, hosts: Sequence[str]) -> None:
+        """Cut every link from one of these addresses, which this machine has no more."""
+        for link in tuple(self._links.values()):
+            if link.near in hosts:
+                link.abort()
+
+    async def _bind(self, host: str, port: int, sink: LinkSink, *, last: bool) -> None:
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(lambda: self._accepted(sink), host, port, backlog=128)
+            server = await loop.create_server(lambda: self._accepted(sink), host, port, backlog=128)
         except OSError as error:
-            raise NetworkError(
-                f"cannot listen on {host}:{port}: {_why(error)}",
-                hint="choose another port, or 0 for a free one",
-            ) from error
-        return int(self._server.sockets[0].getsockname()[1])
+            absent = error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+            if host in _WILDCARDS and absent and (self._servers or not last):
+                return
+            raise
+        self._servers[host] = server
+        self._port = int(server.sockets[0].getsockname()[1])
+
+    def _unbind(self, hosts: Sequence[str]) -> None:
+        for host in hosts:
+            self._servers.pop(host).close()
 
     def connect(self, link: int, host: str, port: int, timeout_seconds: float, sink: LinkSink) -> None:
         """Start to dial; `link_opened` or `link_failed` follows."""
@@ -78,9 +126,7 @@ class TcpTransport:
 
     async def stop(self) -> None:
         """Stop listening and close every link, giving buffered bytes a moment to leave."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        self._unbind(tuple(self._servers))
         for dial in tuple(self._dials.values()):
             dial.cancel()
         await asyncio.gather(*self._dials.values(), return_exceptions=True)
@@ -131,6 +177,8 @@ class _TcpLink(asyncio.Protocol):
         self._sink = sink
         self._inbound = inbound
         self._said_all = False
+        self.near = ""
+        """Our own address on it."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -138,8 +186,9 @@ class _TcpLink(asyncio.Protocol):
         raw = self.transport.get_extra_info("socket")
         if raw is not None:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        host, port = (self.transport.get_extra_info("peername") or ("unknown", 0))[:2]
-        near, near_port = (self.transport.get_extra_info("sockname") or ("unknown", 0))[:2]
+        host, port = _place(self.transport.get_extra_info("peername"))
+        near, near_port = _place(self.transport.get_extra_info("sockname"))
+        self.near = near
         self._owner.opened(self)
         self._sink.link_opened(
             self.id,
@@ -184,6 +233,20 @@ class _TcpLink(asyncio.Protocol):
     def abort(self) -> None:
         """Cut the connection, whatever is still buffered; a no-op once it is gone."""
         self.transport.abort()
+
+
+def _place(name: tuple[Any, ...] | None) -> tuple[str, int]:
+    """Return host and port of a socket's end; a link-local IPv6 host with the scope that it needs."""
+    if not name:
+        return "unknown", 0
+    host, port = str(name[0]), int(name[1])
+    scope = name[3] if len(name) == 4 else 0
+    if scope and "%" not in host:
+        try:
+            host = f"{host}%{socket.if_indextoname(scope)}"
+        except OSError:
+            host = f"{host}%{scope}"  # its interface went away meanwhile
+    return host, port
 
 
 def _why(error: OSError) -> str:

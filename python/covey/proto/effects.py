@@ -42,7 +42,11 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Advert:
-    """What this peer says about itself to its discovery sources."""
+    """What this peer says about itself to its discovery sources.
+
+    `hosts` are the addresses it can be dialled at, an IPv6 link-local one with its scope; `networks` are the
+    prefixes of the networks it is on.
+    """
 
     node_id: str
     name: str
@@ -51,6 +55,8 @@ class Advert:
     host: str
     port: int
     lan: bool
+    hosts: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
 
 
 Level = Literal["error", "warn", "info", "debug"]

@@ -7,7 +7,7 @@ own. It keeps its rules and its bounds; the engine tells it who is there and wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from covey.proto import effects as fx
@@ -110,6 +110,10 @@ class ExtensionHost:
         self._sessions.touch(link)
         turn.count(f"extensions.{self._name}.sent")
         return True
+
+    def moved(self, node_id: str, hosts: Container[str], turn: Turn) -> None:
+        """Give up connections to addresses that their owner says it has left."""
+        self._sessions.moved(node_id, hosts, turn)
 
     def trust(self, node_id: str, key_fingerprint: str) -> None:
         """Let a key wake the agent from now on; its open sessions are a stranger's no more."""

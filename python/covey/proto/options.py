@@ -52,6 +52,7 @@ class NodeOptions:
     """How one peer sits on the mesh.
 
     `host`/`port` are where it listens (port 0: any free one); without `lan` the host must be loopback.
+    `interfaces` are the names or addresses of the interfaces it uses with `lan`; empty takes all.
     `addresses` are static `(host, port)` pairs, always dialled; `address_keys` names for some of them the
     fingerprint (64 hex) of the only key that may be proved there. `outbound_only` peers do not listen.
     `trusted` holds nodeIds or key fingerprints (64 hex) whose blocks may wake an agent here.
@@ -69,6 +70,7 @@ class NodeOptions:
     lan: bool = False
     host: str = "127.0.0.1"
     port: int = 0
+    interfaces: tuple[str, ...] = ()
     addresses: tuple[tuple[str, int], ...] = ()
     address_keys: Mapping[tuple[str, int], str] = field(default_factory=dict)
     outbound_only: bool = False

@@ -7,7 +7,7 @@ moment longer, so that nothing on its way is lost, and then closed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import TYPE_CHECKING
 
 from covey import _core, limits
@@ -293,6 +293,14 @@ class Sessions:
         if peer is not None and not peer.links:
             del self.peers[node_id]
             delivery.abandon(peer, SendState.EXPIRED, "away too long", turn)
+
+    def moved(self, node_id: str, hosts: Container[str], turn: Turn) -> None:
+        """End the TCP links to addresses that a peer says it has left; another path carries on at once."""
+        peer = self.peers.get(node_id)
+        for link in tuple(peer.links) if peer is not None else ():
+            host = link.address.rpartition(":")[0].strip("[]")
+            if link.relay is None and host in hosts:
+                self.end(link, "peer_moved", turn)
 
     def trust(self, node_id: str, key_fingerprint: str) -> None:
         """Trust a key from now on; where its holder is here, nothing of it waits for a stranger's lane."""

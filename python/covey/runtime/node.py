@@ -14,18 +14,26 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from covey import limits
-from covey.errors import NetworkError
 from covey.model import EmissionResult, PeerView, Proposal
-from covey.ports import BlockStore, ClaimMemory, Clock, Discovery, Entropy, RelayDialler, Transport
+from covey.ports import (
+    BlockStore,
+    ClaimMemory,
+    Clock,
+    Discovery,
+    Entropy,
+    NetworkView,
+    RelayDialler,
+    Transport,
+)
 from covey.proto import effects as fx
 from covey.proto import mail
 from covey.proto.node import NodeEngine
 from covey.proto.options import NodeOptions
-from covey.proto.peers import is_loopback
 from covey.proto.receipts import clean
 from covey.runtime.members import Members
 from covey.runtime.plugin import Plugin
 from covey.runtime.relays import Relays
+from covey.runtime.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from covey._core import Identity
@@ -52,6 +60,7 @@ class Node:
         plugins: Conversations beside records (`proto/extension`), each with what performs its wishes.
         members: Watches who is in the room, beside those with a session; None does not.
         claims: Remembers what stock peers say of themselves; None forgets it with the process.
+        networks: The machine's interfaces, looked at while `lan` is on; None takes them as they are.
         clock: Wall and monotonic time.
         entropy: The system's secure randomness.
         log: Called with level, event word and facts; None keeps silent.
@@ -70,6 +79,7 @@ class Node:
         plugins: Sequence[Plugin] = (),
         claims: ClaimMemory | None = None,
         members: Members | None = None,
+        networks: NetworkView | None = None,
         clock: Clock,
         entropy: Entropy,
         log: Logger | None = None,
@@ -77,7 +87,6 @@ class Node:
     ) -> None:
         self.identity = identity
         self.options = options
-        self.port: int | None = None
         plugins = plugins if members is None else (members, *plugins)
         self._members = members
         self._engine = NodeEngine(identity, options, [plugin.extension for plugin in plugins])
@@ -86,6 +95,16 @@ class Node:
         self._claims = claims
         self._transport = transport
         self._discovery = tuple(discovery)
+        self._surroundings = Surroundings(
+            identity,
+            options,
+            transport=transport,
+            discovery=discovery,
+            view=networks,
+            feed=self._feed,
+            count=lambda name: self._count(fx.Count(name)),
+            log=self._say,
+        )
         self._clock = clock
         self._entropy = entropy
         self._log = log
@@ -98,7 +117,6 @@ class Node:
         self._timer_at: float | None = None
         self._replies: dict[int, asyncio.Future[EmissionResult]] = {}
         self._tokens = 0
-        self._background: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped = asyncio.Event()
         self._relief = asyncio.Event()
@@ -143,15 +161,13 @@ class Node:
         recent, bindings = await self._loop.run_in_executor(None, self._store.restore, self._engine.intake)
         self._store.start(self._on_stored, self._on_store_failed)
         if not self.options.outbound_only:
-            _demand_loopback(self.options)
-            self.port = await self._transport.listen(self.options.host, self.options.port, self)
+            await self._surroundings.listen(self)
         self._started_at = self._clock.monotonic()
         claims = () if self._claims is None else tuple(self._claims.known())
         self._feed(fx.Started(tuple(recent), tuple(bindings), claims))
         for name, plugin in self._plugins.items():
             await plugin.start(partial(self.tell, name))
-        for source in self._discovery:
-            self._spawn(self._discover(source))
+        self._surroundings.start()
         self._relays.start()
 
     async def stop(self) -> None:
@@ -166,10 +182,7 @@ class Node:
         self._feed(fx.Shutdown())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), limits.SHUTDOWN_SECONDS)
-        for task in tuple(self._background):
-            task.cancel()
-        for source in self._discovery:
-            await self._quietly(source.stop(), f"discovery.{source.label}")
+        await self._surroundings.stop()
         await self._relays.stop()
         await self._transport.stop()
         await self._store.drain()
@@ -208,6 +221,16 @@ class Node:
             why: One short line for the sender.
         """
         self._feed(mail.Ended(assertion_id, how, None if why is None else clean(why)))
+
+    @property
+    def port(self) -> int | None:
+        """Return the port it listens on, on all of its hosts; None while it does not."""
+        return self._surroundings.port
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """Return the addresses it can be dialled at now."""
+        return self._surroundings.hosts
 
     def dial(self, host: str, port: int) -> None:
         """Dial a static address from now on, whoever has the smaller nodeId."""
@@ -272,6 +295,7 @@ class Node:
             "listening": None if self.port is None else f"{self.options.host}:{self.port}",
             "profile": "legacy" if self.options.legacy else "core-secure",
             "lan": self.options.lan,
+            "hosts": list(self.hosts),
             "trust": self.options.trust,
             "gated": self.options.gate is not None,
             "strangers_wake": self.options.strangers_wake or self.options.trust == "open",
@@ -421,42 +445,8 @@ class Node:
         self._store_trouble = reason
         self._feed(fx.StoreFailed(token, reason))
 
-    async def _discover(self, source: Discovery) -> None:
-        advert = fx.Advert(
-            node_id=self.identity.node_id,
-            name=self.identity.name,
-            public_key=self.identity.public_key,
-            room=self.options.room,
-            host=self.options.host,
-            port=self.port or 0,
-            lan=self.options.lan,
-        )
-        try:
-            await source.start(
-                advert,
-                lambda hint: self._feed(fx.PeerDiscovered(hint)),
-                lambda node_id: self._feed(fx.PeerVanished(source.label, node_id)),
-            )
-        except Exception as error:  # a machine without multicast is no reason to stop; status and log show it
-            self._counters[f"discovery.{source.label}.failed"] += 1
-            self._say("warn", "discovery-failed", {"source": source.label, "error": str(error)})
-
-    def _spawn(self, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-
     async def _quietly(self, work: Any, what: str) -> None:
         try:
             await work
         except Exception as error:  # stopping goes on to the end; what failed is said
             self._say("warn", "stop-failed", {"what": what, "error": str(error)})
-
-
-def _demand_loopback(options: NodeOptions) -> None:
-    """Refuse to listen beyond this machine unless that was asked for (safe by default)."""
-    if not options.lan and not is_loopback(options.host):
-        raise NetworkError(
-            f"will not listen on {options.host}: it is not this machine's loopback",
-            hint="set [mesh] lan = true to listen on the local network",
-        )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from covey import names
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?\Z")
+_INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,63}\Z")
 _NODE_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _PUBLIC_KEY = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}\Z")
@@ -68,6 +69,13 @@ def _ipv6(text: str) -> str:
         return str(IPv6Address(text))
     except ValueError:
         raise ValueError("an IPv6 address between the brackets") from None
+
+
+def interface(text: str) -> str:
+    """Return the name of an interface or one of its addresses."""
+    if _INTERFACE.match(text):
+        return text
+    raise ValueError("the name of an interface, or an address of one")
 
 
 def peer_name(text: str) -> str:

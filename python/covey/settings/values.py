@@ -55,6 +55,11 @@ class MeshSettings:
     lan: bool = key(
         Flag(), "bind and advertise on the local network too, not only on this machine", default=False
     )
+    interfaces: tuple[str, ...] = key(
+        ListOf(Text(1, 64, parse=grammar.interface), limits.INTERFACES),
+        "with lan: names or addresses of the interfaces to use, eth0 for instance; none is all of them",
+        default=(),
+    )
     listen: int = key(Whole(0, 65_535), "TCP port to listen on; 0 takes a free one", default=0)
     peers: tuple[StaticPeer, ...] = key(
         ListOf(Text(1, 400, parse=StaticPeer.parse), limits.STATIC_PEERS),

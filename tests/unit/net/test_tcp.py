@@ -59,7 +59,7 @@ class Sink:
 
 async def two() -> tuple[TcpTransport, Sink, TcpTransport, Sink]:
     server, server_sink, client, client_sink = TcpTransport(), Sink(), TcpTransport(), Sink()
-    port = await server.listen("127.0.0.1", 0, server_sink)
+    port = await server.listen(["127.0.0.1"], 0, server_sink)
     client.connect(1, "127.0.0.1", port, 5.0, client_sink)
     await client_sink.until("opened", 1, False, True)
     await server_sink.until("opened", 2, True, True)
@@ -152,9 +152,9 @@ def test_a_dial_to_nobody_fails_with_a_reason() -> None:
 def test_a_taken_port_says_which_and_why() -> None:
     async def run() -> None:
         first, second = TcpTransport(), TcpTransport()
-        port = await first.listen("127.0.0.1", 0, Sink())
+        port = await first.listen(["127.0.0.1"], 0, Sink())
         with pytest.raises(NetworkError, match=rf"cannot listen on 127\.0\.0\.1:{port}: "):
-            await second.listen("127.0.0.1", port, Sink())
+            await second.listen(["127.0.0.1"], port, Sink())
         await first.stop()
 
     asyncio.run(run())
