@@ -115,8 +115,10 @@ def test_the_page_spells_receipts_as_the_code_does():
     page = tree.text(PAGE)
     table = rows(page, "The extension `x-covey-delivery-v1`")
     said = {name: row[-1] for row in table for name in re.findall(r"`(\w+)`", row[0])}
-    assert said == {name: state.value for name, state in receipts._STATES.items()}
-    assert receipts._REASON.pattern.removesuffix(r"*\Z") in page
+    assert said == {name: state.value for name, state in receipts.STATES.items()}
+    assert "[a-z0-9 _.,:<>=/()-]" in page
+    every = "".join(chr(sign) for sign in range(32, 127) if receipts.clean(chr(sign)) == chr(sign))
+    assert receipts.parse(receipts.write([("asrt-" + "0" * 64, "executed", every)]))[0].reason == every
     example = page.split("```json\n")[1].split("\n```")[0].replace("asrt-…", "asrt-" + "0" * 64).encode()
     assert [receipt.assertion_id for receipt in receipts.parse(example)]
     assert written_receipt().startswith(example.split(b"asrt-")[0]), "the core writes the same members"

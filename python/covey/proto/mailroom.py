@@ -101,7 +101,7 @@ class MailRoom:
             elif kind == receipts.ASK:
                 self.numbers.asked(peer, receipts.parse_ask(frame), turn)
             else:
-                self._receipts(peer, receipts.parse(frame), turn)
+                self._receipts(peer, delivery.receipted(peer, frame, turn), turn)
         except receipts.BadReceiptError as error:
             return str(error)
         return None
@@ -113,8 +113,9 @@ class MailRoom:
         if self._timers.wanted(("rewish", "")) is None:
             self._timers.set(("rewish", ""), turn.now.monotonic + limits.MAIL_AGAIN_SECONDS)
 
-    def _receipts(self, peer: Peer, read: list[receipts.Receipt], turn: Turn) -> None:
-        for receipt in read:
-            if not delivery.receipted(peer, receipt, turn) and not self.post.receipted(peer, receipt, turn):
+    def _receipts(self, peer: Peer, others: list[receipts.Receipt], turn: Turn) -> None:
+        """Take the receipts of a frame that are about no open record."""
+        for receipt in others:
+            if not self.post.receipted(peer, receipt, turn):
                 turn.count("receipts.ignored")
         self.post.receipts_done(peer, turn)

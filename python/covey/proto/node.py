@@ -116,7 +116,7 @@ class NodeEngine:
             event: Any of `effects.Event`.
             now: Wall milliseconds and monotonic seconds, both not before those of the last call.
         """
-        turn = Turn(now, getattr(event, "entropy", b""))
+        turn = Turn(now, getattr(event, "entropy", b""), watched=self._reception.watched)
         self._events[type(event)](event, turn)
         if self._stopping:
             self._finish(turn)
@@ -229,8 +229,8 @@ class NodeEngine:
         """Send cmb-anchors first, then the own records it names, as context for a late joiner."""
         now = turn.now.monotonic
         recent = peer.replayed_at is not None and now - peer.replayed_at < limits.ANCHOR_REPLAY_SECONDS
-        on_their_way = {item.assertion_id for item in peer.outlet.waiting}
-        replay = [] if recent else [r for r in self._own_recent if r.assertion_id not in on_their_way]
+        waits = peer.outlet.queue.waits
+        replay = [] if recent else [r for r in self._own_recent if not waits(r.assertion_id)]
         session = link.speaking
         if session is None:
             return
@@ -321,14 +321,14 @@ class NodeEngine:
                 answers.append((pending, (self._mail.send(pending, peer, turn),)))
                 continue
             self._own_recent.append(record)
-            item = delivery.outgoing(record)
             targets = list(self._sessions.peers.values())
             reached.update((peer.node_id, peer) for peer in targets)
-            answers.append((pending, tuple(delivery.offer(peer, item, turn) for peer in targets)))
+            answers.append((pending, tuple(delivery.offer(peer, record, turn) for peer in targets)))
         for pending, sends in answers:
             block = block_of(pending.record)
             turn.add(fx.Reply(pending.reply, Minted(block, sends)))
-            turn.add(fx.Notify(Emitted(block, sends)))
+            if turn.watched:
+                turn.add(fx.Notify(Emitted(block, sends)))
         for peer in reached.values():
             self._sessions.pump(peer, turn)
 

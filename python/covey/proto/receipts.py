@@ -10,7 +10,7 @@ has them byte for byte:
     {"type":"x-covey-delivery-ask","assertions":[assertionId, …]}
 
 A receipt is information: it moves a send towards its end and changes nothing else. The native core writes
-those of a batch (`OutcomeBatch.receipt`), without a value per record; here all are read.
+those of a batch (`OutcomeBatch.receipt`) and reads them (`Outlet.settle`), without a value per record.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from covey import limits
+from covey import _core, limits
 from covey.model import SendState
 
 TOKEN = "x-covey-delivery-v1"
@@ -36,9 +36,8 @@ UNHEARD = "unheard"
 
 _ASSERTION = re.compile(r"asrt-[0-9a-f]{64}\Z")
 _STREAM = re.compile(r"[0-9a-f]{32}\Z")
-_REASON = re.compile(r"[a-z0-9 _.,:<>=/()-]*\Z")
 _UNREADABLE = re.compile(r"[^a-z0-9 _.,:<>=/()-]")
-_STATES = {
+STATES: Final = {
     "admitted": SendState.DELIVERED,
     "delivered": SendState.DELIVERED,
     "duplicate": SendState.DELIVERED,
@@ -50,6 +49,7 @@ _STATES = {
     "refused": SendState.REFUSED,
     UNHEARD: SendState.UNKNOWN,
 }
+"""Which state of a send each outcome states."""
 _OPEN = frozenset({"admitted", "delivered", "duplicate", UNHEARD})
 """Outcomes of a directed record after which there is more to come."""
 
@@ -70,7 +70,7 @@ class Receipt:
     @property
     def state(self) -> SendState:
         """Return the state of the send that this receipt states."""
-        return _STATES[self.outcome]
+        return STATES[self.outcome]
 
     @property
     def closes(self) -> bool:
@@ -113,8 +113,10 @@ def parse(frame: bytes) -> list[Receipt]:
     Raises:
         BadReceiptError: Any member is missing, of another type, or past its bound.
     """
-    value = _object(frame, {"type", "results"})
-    return [_receipt(item) for item in _listed(value["results"], "results")]
+    try:
+        return [Receipt(*each) for each in _core.read_receipts(frame)]
+    except _core.CoreError as error:
+        raise BadReceiptError(error.detail) from error
 
 
 def parse_sent(frame: bytes) -> Sent:
@@ -202,17 +204,6 @@ def _listed(value: object, name: str) -> list[object]:
     return value
 
 
-def _receipt(item: object) -> Receipt:
-    if not isinstance(item, list) or len(item) != 3:
-        raise BadReceiptError("result")
-    assertion_id, outcome, reason = item
-    if not isinstance(outcome, str) or outcome not in _STATES:
-        raise BadReceiptError("outcome")
-    if reason is not None and not _readable(reason):
-        raise BadReceiptError("reason")
-    return Receipt(_assertion(assertion_id), outcome, reason)
-
-
 def _send(item: object) -> tuple[int, str, int | None]:
     if not isinstance(item, list) or len(item) != 3:
         raise BadReceiptError("send")
@@ -244,11 +235,3 @@ def _assertion(value: object) -> str:
     if not isinstance(value, str) or not _ASSERTION.match(value):
         raise BadReceiptError("assertionId")
     return value
-
-
-def _readable(reason: object) -> bool:
-    return (
-        isinstance(reason, str)
-        and len(reason) <= limits.RECEIPT_REASON_CHARS
-        and _REASON.match(reason) is not None
-    )

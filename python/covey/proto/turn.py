@@ -15,12 +15,14 @@ class Turn:
     Args:
         now: The reading of both clocks this turn happens at.
         entropy: Unpredictable bytes that came with the event; empty where the event needs none.
+        watched: Somebody listens to news; what nobody hears need not be built, only counted.
     """
 
-    __slots__ = ("_counts", "_drawn", "_effects", "_entropy", "now")
+    __slots__ = ("_counts", "_drawn", "_effects", "_entropy", "now", "watched")
 
-    def __init__(self, now: Now, entropy: bytes = b"") -> None:
+    def __init__(self, now: Now, entropy: bytes = b"", *, watched: bool = True) -> None:
         self.now = now
+        self.watched = watched
         self._effects: list[Effect] = []
         self._counts: Counter[str] = Counter()
         self._entropy = entropy

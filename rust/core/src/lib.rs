@@ -25,6 +25,7 @@ pub mod invite;
 pub mod json;
 pub mod limits;
 pub mod netstring;
+pub mod outlet;
 pub mod record;
 pub mod routing;
 pub mod seal;

@@ -136,6 +136,8 @@ pub const MAX_STATE_BYTES: usize = 536_870_912;
 pub const MAX_STATE_FLUSHES: usize = 262_144;
 /// Most spans that wait for what lies before them; what is dropped is sent again when digests are compared.
 pub const MAX_WAITING_SPANS: usize = 4_096;
+/// Receipts of one frame: those of one batch.
+pub const RECEIPTS_PER_FRAME: usize = 256;
 /// Longest reason in a receipt, in characters: admission's explanation in one line, its longest list cut.
 pub const RECEIPT_REASON_CHARS: usize = 200;
 /// Longest invite in characters: four relays, the longest token and a grant stay under half of it.

@@ -12,6 +12,7 @@ mod intake;
 mod invite;
 mod keys;
 mod legacy;
+mod outlet;
 mod record;
 mod routing;
 mod session;
@@ -51,6 +52,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(svaf::evaluate, module)?)?;
     module.add_function(wrap_pyfunction!(svaf::evaluate_vectors, module)?)?;
     module.add_class::<store::Store>()?;
+    module.add_class::<outlet::Outlet>()?;
+    module.add_class::<outlet::Settled>()?;
+    module.add_function(wrap_pyfunction!(outlet::read_receipts, module)?)?;
     module.add_class::<store_delivery::StoreMail>()?;
     module.add_class::<store_delivery::Attention>()?;
     module.add_class::<store_delivery::SendRow>()?;
