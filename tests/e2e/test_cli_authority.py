@@ -9,6 +9,12 @@ from typing import Any
 
 import pytest
 
+from covey.system import anchor as anchors
+from covey.system import identity as ids
+from covey.system.anchor import Anchor
+from covey.system.clock import SystemClock
+from covey.system.entropy import SystemEntropy
+from covey.system.home import Home
 from tests.e2e.program import Program, Running
 
 SECONDS = 30
@@ -17,10 +23,15 @@ SECONDS = 30
 @pytest.fixture
 def keys(covey: Program) -> dict[str, dict[str, Any]]:
     """Identities of four peers; the first three take authority from the owner, the last from itself."""
-    made = {name: covey("keygen", name, "--json").json for name in ("owner", "member", "away", "forger")}
+    home, made = Home.resolve(covey.env), {}
+    for name in ("owner", "member", "away", "forger"):
+        home.prepare_peer(name)
+        who = ids.load_or_create(home.identity_path(name), name, SystemClock(), SystemEntropy())
+        made[name] = {"node_id": who.node_id, "public_key": ids.b64(who.public_key)}
     for name in made:
         anchor = made["forger" if name == "forger" else "owner"]
-        assert covey("authority", "pin", name, f"{anchor['public_key']}:{anchor['node_id']}").code == 0
+        pinned = Anchor.of((f"{anchor['public_key']}:{anchor['node_id']}",), 1)
+        anchors.save(home.anchor_path(name), pinned)
     return made
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from covey.runtime.attest import AttestPlugin
-from covey.runtime.authority import AuthorityPlugin
+from covey.runtime.authority import AuthorityPlugin, Unanchored
 from covey.system import anchor as anchors
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ Verb = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """Plugins for the node, verbs for the control socket, and who may move blocks, where that is known."""
+    """Plugins for the node, verbs for the control socket, and who may move blocks."""
 
     plugins: tuple[Plugin, ...] = ()
     verbs: Mapping[str, Verb] = field(default_factory=dict)
-    authority: LifecycleAuthority | None = None
+    authority: LifecycleAuthority = field(default_factory=Unanchored)
     anchor: str = "none pinned: nobody has authority here"
     """For people."""
 
@@ -60,7 +60,7 @@ def rooms_of(
         attest = AttestPlugin(identity, plan.options.room, store, native, role=role)
         plugins.append(attest)
         verbs["attest"] = attest.handle
-    if pin is None:
+    if pin is None or authority is None:
         return Rooms(tuple(plugins), verbs)
     return Rooms(tuple(plugins), verbs, authority, f"{len(pin.members)} keys, {pin.threshold} sign")
 

@@ -7,6 +7,7 @@ import pytest
 
 from covey import _core, limits
 from covey.proto.authority.rights import ruling
+from covey.runtime.authority import Unanchored
 from tests.unit.proto.statements import ANCHOR, PIN, grant, meet, revoke, ruled
 from tests.unit.proto.virtual import Mesh, identity
 
@@ -294,6 +295,7 @@ def test_who_may_move_a_block_is_one_function():
         ("canonise", "canonical"),
     ]
     assert not ruling("validate", "canonical", anchored=False).allowed
+    assert "no anchor is pinned" in Unanchored().may("validate", ADMIN.node_id).reason
     assert (
         "canonise needs authority that reaches canonical"
         in ruling("canonise", "validated", anchored=True).reason

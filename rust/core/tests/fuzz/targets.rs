@@ -19,6 +19,7 @@ use covey_core::record::Unverified;
 use covey_core::routing::{Message, peek};
 use covey_core::seal::{Content, SUITE};
 use covey_core::session::{Event, Phase, Session};
+use covey_core::tether::Attestation;
 
 use super::harness::Target;
 
@@ -36,6 +37,7 @@ pub const TARGETS: &[Target] = &[
     ("control", control),
     ("authority", authority_frame),
     ("attest", attest_frame),
+    ("tether", tether),
     ("grant", grant),
     ("invite", invite),
     ("relay", relay),
@@ -206,6 +208,14 @@ fn control(data: &[u8]) {
 fn authority_frame(data: &[u8]) {
     for kind in ["authority-statement", "authority-digest", "authority-fetch", "authority-set"] {
         drop(authority::Frame::parse(kind, data));
+    }
+}
+
+/// What is taken is written again as the same signed bytes.
+fn tether(data: &[u8]) {
+    if let Ok(read) = Attestation::parse(data) {
+        let again = Attestation::parse(&read.to_json()).expect("what was written is read");
+        assert_eq!(again.payload(), read.payload());
     }
 }
 
