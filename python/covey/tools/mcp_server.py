@@ -153,10 +153,12 @@ class McpServer:
             await self._end()
 
     async def _end(self) -> None:
-        keeper, self._keeper, self._client = self._keeper, None, None
+        keeper, client, self._keeper, self._client = self._keeper, self._client, None, None
         if keeper is None:
             return
         self._leave.set()
+        if client is None:  # it is not up, and may never be
+            keeper.cancel()
         _, waiting = await asyncio.wait((keeper,), timeout=limits.TOOL_STOP_SECONDS)
         for task in waiting:
             task.cancel()

@@ -113,3 +113,16 @@ async def test_without_the_library_the_next_step_is_named(monkeypatch):
     monkeypatch.setattr("covey.tools.mcp_server.find_spec", lambda name: None)
     with pytest.raises(Exception, match=r"pip install 'covey\[mcp\]'"):
         await stdio().start()
+
+
+async def test_a_start_that_is_given_up_ends_the_process_at_once(tmp_path):
+    here = tmp_path / "here"
+    os.mkfifo(here)
+    silent = f"import sys; open({str(here)!r}, 'w').close(); sys.stdin.read()"
+    server = McpServer("files", McpServerSettings(command=(sys.executable, "-c", silent)), ENV)
+    starting = asyncio.ensure_future(server.start())
+    await asyncio.to_thread(here.read_bytes)  # until the process has opened its end
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(starting, limits.TOOL_STOP_SECONDS / 2)
+    await asyncio.wait_for(server.close(), 1)
