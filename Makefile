@@ -60,6 +60,8 @@ bench: $(STAMPS)/run $(STAMPS)/test ## figures of a release build, with ratios a
 	$(BIN)/python -m benches.loopback
 	$(BIN)/python -m benches.loopback --heard
 	$(BIN)/python -m benches.startup
+	$(BIN)/python -m benches.wake
+	$(BIN)/python -m benches.wake --tools
 
 .PHONY: wheel
 wheel: $(STAMPS)/build ## the release wheel, in dist/

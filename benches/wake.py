@@ -3,7 +3,9 @@
 Two peers of one process on loopback, each with its own store. The clock runs at the agent, from the delivery
 of a block (durable already) to the note that its answer was minted (durable, and handed to the session), and
 stops while the model is asked. What is left is covey's: claim, context, reserve, guards, signature, commits.
-With `--tools` the model first uses a tool, a Python function, so that each wake has two rounds.
+With `--tools` the model first uses a tool, a Python function: two rounds in each wake. An agent is asked when
+it has rested for a moment, as agents mostly have; with `--busy` each block follows the answer to the
+last one at once, and waits for what the disk still has to do for it.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ from covey.system.clock import SystemClock
 from covey.system.entropy import SystemEntropy
 from covey.tools.toolbox import build
 
+REST_SECONDS = 0.03
+"""Between an answer and the next block: what follows an answer (receipts, books) takes some 10 ms."""
 WAKES = 100
 WARM_UP = 10
 """Wakes that are not counted: files are new, caches empty."""
@@ -84,7 +88,7 @@ class Thoughtless:
         return reply
 
 
-async def measured(folder: Path, tools: bool, wakes: int) -> list[float]:
+async def measured(folder: Path, tools: bool, wakes: int, rest: float = 0.0) -> list[float]:
     """Return the seconds of each wake, the model's own taken out."""
     (folder / "tool.py").write_text(TOOL)
     settings = parse(AGENT + (TOOLS if tools else ""), base=folder)
@@ -116,6 +120,7 @@ async def measured(folder: Path, tools: bool, wakes: int) -> list[float]:
                 answered.clear()
                 assert isinstance(await speaker.emit(Proposal(samples.categories(number))), Minted)
                 await asyncio.wait_for(answered.wait(), 20)
+                await asyncio.sleep(rest)
         await agent.close()
     return seconds[WARM_UP:]
 
@@ -142,9 +147,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wakes", type=int, default=WAKES)
     parser.add_argument("--tools", action="store_true", help="let the model use a tool in each wake")
+    parser.add_argument("--busy", action="store_true", help="let each block follow the last answer at once")
     arguments = parser.parse_args()
+    rest = 0.0 if arguments.busy else REST_SECONDS
     with tempfile.TemporaryDirectory() as name:
-        seconds = asyncio.run(measured(Path(name), arguments.tools, arguments.wakes))
+        seconds = asyncio.run(measured(Path(name), arguments.tools, arguments.wakes, rest))
     median, slow = statistics.median(seconds), statistics.quantiles(seconds, n=10)[8]
     rounds = "two rounds and a tool" if arguments.tools else "one round"
     print(

@@ -46,3 +46,11 @@ def test_two_peers_on_loopback_are_measured():
     answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
     assert answer.returncode == 0, answer.stderr
     assert "blocks a second" in answer.stdout
+
+
+def test_a_wake_is_measured_with_and_without_a_tool():
+    for words, says in (([], "one round"), (["--tools", "--busy"], "two rounds and a tool")):
+        command = [sys.executable, "-m", "benches.wake", "--wakes", "5", *words]
+        answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
+        assert answer.returncode == 0, answer.stderr
+        assert f"beyond the model, {says}: " in answer.stdout
