@@ -1,5 +1,6 @@
 """The examples are programs that run; each says what it is for in its first lines."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,18 +11,19 @@ from tests.tidy import tree
 
 EXAMPLES = sorted(tree.named(under=("examples/",), suffix=".py"))
 SAYS = {
+    "examples/home_and_office.py": ["home:", "office:", "same:"],
     "examples/librarian/books.py": ["find:", "lend:"],
     "examples/sign_and_verify.py": ["signed:", "verified:", "refused:"],
 }
 """What each example's lines begin with, in order."""
+HOME_AND_OFFICE = "examples/home_and_office.py"
 
 
 def test_every_example_is_expected_to_say_something():
     assert sorted(SAYS) == EXAMPLES
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_runs(name, tmp_path):
+def ran(name, tmp_path):
     environment = {
         **os.environ,
         "COVEY_HOME": str(tmp_path),
@@ -36,7 +38,25 @@ def test_an_example_runs(name, tmp_path):
         timeout=60,
     )
     assert answer.returncode == 0, answer.stderr
-    starts = [line.split()[0] for line in answer.stdout.splitlines() if not line.startswith(" ")]
+    return answer.stdout
+
+
+@pytest.mark.parametrize("name", sorted(SAYS.keys() - {HOME_AND_OFFICE}))
+def test_an_example_runs(name, tmp_path):
+    said(name, ran(name, tmp_path))
+
+
+def test_a05_home_and_office_end_with_the_same_document(tmp_path):
+    answer = ran(HOME_AND_OFFICE, tmp_path)
+    said(HOME_AND_OFFICE, answer)
+    home, office, same = answer.splitlines()
+    assert home.partition(": ")[2] == office.partition(": ")[2]
+    assert {"goal", "deadline"} == json.loads(home.partition(": ")[2]).keys()
+    assert same == "same: True"
+
+
+def said(name, text):
+    starts = [line.split()[0] for line in text.splitlines() if not line.startswith(" ")]
     assert starts == SAYS[name]
 
 

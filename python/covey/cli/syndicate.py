@@ -111,7 +111,7 @@ def _show(found: Mapping[str, Any]) -> Iterator[str]:
         verb = "deleted at" if rule["retracted"] else "for"
         filters = "".join(f", without {name}" for name in rule["without"])
         only = f", only {rule['prefix']}…" if rule["prefix"] else ""
-        yield printable(f"{rule['class']} {verb} {to}{only}{filters}: {len(rule['names'])} entries")
+        yield printable(f"{rule['class']} {verb} {to}{only}{filters}: {rule['entries']} entries")
         for name in rule["names"]:
             yield f"  {printable(name)}"
 

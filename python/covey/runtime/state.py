@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from covey.runtime.plugin import Tell
 
 Watcher = Callable[[Mapping[str, Any]], None]
-"""Gets what changed: scope, and the names where one delta did it."""
+"""Gets what changed: scope, and the names where one delta did it; none where that was much."""
 
 
 class StateError(CoveyError):
@@ -258,6 +258,8 @@ class SharedState:
         held = self.sync.held(changed.scope)
         if changed.delta is not None and held is not None:
             named = held.map.touched(changed.delta)
+        if len(named) > limits.STATE_CHANGED_NAMES:
+            named = []
         names = [{"kind": kind, "name": name} for kind, name in named]
         event = {"event": "state", "scope": changed.scope, "changed": names}
         for watcher in tuple(self._watchers):

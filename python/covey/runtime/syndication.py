@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -144,8 +144,8 @@ class Syndicator:
         if op == "audit":
             return await self.audit(int(arguments.get("after") or 0))
         if op == "entries":
-            rows = await asyncio.to_thread(self._store.kept)
-            return {"entries": [_entry(row) for row in rows if label in ("", row[0])]}
+            rows = [row for row in await asyncio.to_thread(self._store.kept) if label in ("", row[0])]
+            return _listed(rows)
         if op == "keep":
             await self.keep(label, str(arguments.get("name") or ""), arguments.get("value"))
         elif op == "forget":
@@ -176,7 +176,8 @@ class Syndicator:
                     "prefix": rule.prefix,
                     "without": list(rule.without),
                     "retracted": rule.retracted,
-                    "names": names,
+                    "names": names[: limits.STATE_LISTED_ELEMENTS],
+                    "entries": len(names),
                     "bytes": 0 if held is None else held.map.size_bytes,
                 }
             )
@@ -275,6 +276,17 @@ class Syndicator:
 def _registers(state: _core.StateMap) -> dict[str, bytes]:
     held = ((name, state.get(name)) for name in state.names())
     return {name: found[1] for name, found in held if found is not None}
+
+
+def _listed(rows: Sequence[tuple[str, str, bytes, int]]) -> dict[str, Any]:
+    """Return as many entries as fit one answer, and whether these are all."""
+    size, shown = 0, 0
+    for row in rows[: limits.STATE_LISTED]:
+        size += len(row[2])
+        if shown and size > limits.STATE_LISTED_BYTES:
+            break
+        shown += 1
+    return {"entries": [_entry(row) for row in rows[:shown]], "whole": shown == len(rows)}
 
 
 def _entry(row: tuple[str, str, bytes, int]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from covey import limits
 from covey.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def value_of(state: StateMap, name: str) -> dict[str, Any] | None:
         return {"name": name, "kind": "bytes", "base64": base64.b64encode(data).decode()}
     elements = state.elements(name)
     if elements:
-        return {"name": name, "kind": "set", "elements": [_element(data) for data in elements]}
+        shown = [_element(data) for data in elements[: limits.STATE_LISTED_ELEMENTS]]
+        return {"name": name, "kind": "set", "elements": shown, "whole": len(shown) == len(elements)}
     budgets = [budget_of(state, name, issuer) for named, issuer in state.budgets() if named == name]
     if budgets:
         return {"name": name, "kind": "budget", "budgets": budgets}
@@ -68,7 +70,15 @@ def budget_of(state: StateMap, name: str, issuer: str) -> dict[str, Any]:
 def listed(state: StateMap, prefix: str, most: int) -> tuple[list[dict[str, Any]], bool]:
     """Return the registers whose names begin with `prefix`, at most so many, and whether that is all."""
     names = [name for name in state.names() if name.startswith(prefix)]
-    found = [value for name in names[:most] if (value := value_of(state, name)) is not None]
+    found: list[dict[str, Any]] = []
+    size = 0
+    for name in names[:most]:
+        held = state.get(name)
+        size += 0 if held is None else len(held[1])
+        if found and size > limits.STATE_LISTED_BYTES:
+            return found, False
+        value = value_of(state, name)
+        found += [] if value is None else [value]
     return found, len(names) <= most
 
 

@@ -324,3 +324,32 @@ def test_who_sends_more_than_its_pace_is_dropped_and_heard_again_later():
     assert world.members[1].counts["state.dropped.pace"] > 0
     world.write(0, put("x"))
     assert world.run(60.0, world.equal)
+
+
+def test_one_peer_cannot_take_every_place_for_scopes():
+    world = line(2)
+    world.run(1.0)
+    sender = world.members[0]
+    for number in range(limits.STATE_SCOPES_OF_PEER + 5):
+        scope = f"agent:{sender.identity.author}:*:memory:m{number}"
+        world.travel(sender, 1, frames.write(frames.Digest(scope, sender.state.digest(), True)))
+    world.run(1.0)
+    receiver = world.members[1]
+    assert len(receiver.sync.replicas.scopes) == limits.STATE_SCOPES_OF_PEER + 1
+    assert receiver.counts["state.scopes.full"] == 5
+
+
+def test_what_does_not_fit_is_refused_and_said(monkeypatch):
+    monkeypatch.setattr(limits, "STATE_REPLICA_BYTES", 1_000)
+    world = line(2)
+    world.run(1.0)
+    world.write(0, put("x", bytes(400)))
+    world.run(1.0)
+    world.write(0, put("y", bytes(400)))
+    world.run(10.0)
+    assert world.members[1].state.names() == ["x"]
+    assert refused(world, 1) == {"too_large"}
+    for name in ("z", "w"):
+        world.write(0, put(name, bytes(400)))
+        world.run(1.0)
+    assert [wrote.reason for wrote in world.members[0].wrote] == ["", "", "", "too_large"]

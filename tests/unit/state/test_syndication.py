@@ -11,9 +11,33 @@ from benches.state_world import World
 from covey.errors import UsageError
 from covey.proto.state import wants
 from covey.proto.state.scopes import ANYBODY, agent_scope
+from covey.state.diary import Diary, DiaryText
 from covey.state.syndication import DiaryFacts, Kept, Policy, Rule, changes, checked, desired, flushes
+from covey.system import identity as ids
+from covey.system.clock import SystemClock
+from covey.system.diary_seal import DiarySeal
+from covey.system.entropy import SystemEntropy
 
 FACTS = DiaryFacts(3, 1_000, 9_000)
+DIARY = "canary-of-the-diary"
+
+
+class Pages:
+    """A diary's store in memory."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[int, bytes]] = []
+
+    def diary_add(self, at_ms: int, sealed: bytes) -> int:
+        self.rows.append((at_ms, sealed))
+        return len(self.rows)
+
+    def diary_page(self, after, from_ms, to_ms, limit):
+        return [(number, *row) for number, row in enumerate(self.rows, 1) if number > after][:limit]
+
+    def diary_facts(self):
+        times = [at_ms for at_ms, _ in self.rows]
+        return len(times), min(times, default=None), max(times, default=None)
 
 
 class Agent:
@@ -25,6 +49,8 @@ class Agent:
         self.author = world.members[number].identity.author
         self.kept: dict[tuple[str, str], Kept] = {}
         self.policy = Policy()
+        who = ids.generate("ann", SystemClock(), SystemEntropy())
+        self.diary = Diary(Pages(), DiarySeal(who, SystemEntropy()))
 
     def keep(self, label: str, name: str, value: object) -> None:
         self.kept[label, name] = checked(label, name, value)
@@ -38,7 +64,8 @@ class Agent:
         still = policy.scopes(self.author) & self.policy.scopes(self.author)
         self._tell(wants.Serve(still))
         self.policy = policy
-        for scope, should in desired(self.author, policy, self.kept.values(), FACTS).items():
+        facts = self.diary.facts() if self.diary.facts().entries else FACTS
+        for scope, should in desired(self.author, policy, self.kept.values(), facts).items():
             held = sync.held(scope)
             names = [] if held is None else held.map.names()
             holds = {name: held.map.get(name)[1] for name in names}
@@ -206,9 +233,11 @@ PREFIXES = st.sampled_from(["", "a"])
     ),
     kept=st.lists(st.tuples(LABELS, st.sampled_from(["a1", "b1"])), max_size=6, unique=True),
 )
-def test_whatever_the_policy_only_what_it_names_is_in_any_frame(allowed, kept):
+def test_a22_whatever_the_policy_only_what_it_names_is_in_any_frame(allowed, kept):
     world, (ann, *others) = room(3)
     frames = heard(world)
+    for at_ms in (5, 7):
+        ann.diary.write(DiaryText(f"{DIARY} {at_ms}"), at_ms)
     canaries: dict[tuple[str, str], bytes] = {}
     for label, name in kept:
         if label != "diary":
@@ -220,6 +249,8 @@ def test_whatever_the_policy_only_what_it_names_is_in_any_frame(allowed, kept):
         policy = policy.allow(Rule(label, ANYBODY if to is None else others[to - 1].author, prefix))
     ann.apply(policy)
     world.run(8.0)
+    assert not any(DIARY.encode() in frame for _, frame in frames)
+    assert [each.text.reveal() for each in ann.diary.search(DIARY)] == [f"{DIARY} 5", f"{DIARY} 7"]
     for number, other in enumerate(others, 1):
         for (label, name), canary in canaries.items():
             may = any(

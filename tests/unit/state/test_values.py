@@ -26,7 +26,7 @@ def test_what_is_written_is_read_back_as_json():
     )
     assert values.value_of(state, "x") == {"name": "x", "kind": "register", "value": {"deep": [1, None, "é"]}}
     assert values.value_of(state, "n") == {"name": "n", "kind": "counter", "value": -2}
-    assert values.value_of(state, "s") == {"name": "s", "kind": "set", "elements": ["red"]}
+    assert values.value_of(state, "s") == {"name": "s", "kind": "set", "elements": ["red"], "whole": True}
     (budget,) = values.value_of(state, "b")["budgets"]
     assert (budget["granted"], budget["spent"], budget["overspent"]) == (9, 4, [])
     assert values.value_of(state, "nothing") is None

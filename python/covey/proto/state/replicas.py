@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from covey import _core, limits
 from covey.proto.state import wants
 from covey.proto.state.held import Held
-from covey.proto.state.scopes import Scope, read_scope, room_scope
+from covey.proto.state.scopes import ANYBODY, Scope, read_scope, room_scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,6 +48,7 @@ class Replicas:
         self.keys.add(identity.public_key)
         self._options = options
         self._introduced: Counter[str] = Counter()
+        self._begun: Counter[str] = Counter()
 
     def restore(self, rows: Iterable[wants.Row], turn: Turn) -> None:
         """Begin with what the store holds; the room's own scope is there in any case."""
@@ -80,6 +81,28 @@ class Replicas:
         held = Held(scope, _core.StateMap(name, self.author, seed=turn.draw()[:16]), self._believed(scope))
         self.scopes[name] = held
         return held
+
+    def offered(self, name: str, node_id: str, turn: Turn) -> Held | None:
+        """Return the scope that a peer speaks of; begin it where it may be here, for so many of one peer.
+
+        What is for this peer alone only its owner offers; what is for everybody, whoever passes it on.
+        """
+        if name in self.scopes:
+            return self.scopes[name]
+        scope = read_scope(name, self._options.room)
+        if scope is None or scope.owner == self.author or scope.to not in ("", ANYBODY, self.author):
+            return None
+        if self._begun[node_id] >= limits.STATE_SCOPES_OF_PEER:
+            turn.count("state.scopes.full")
+            return None
+        held = self.open(name, turn)
+        self._begun[node_id] += held is not None
+        return held
+
+    @property
+    def size_bytes(self) -> int:
+        """Return how many bytes of operations all of them hold."""
+        return sum(held.map.size_bytes for held in self.scopes.values())
 
     def prove(self, public_key: bytes) -> str:
         """Take the key that a session proved; return its author."""

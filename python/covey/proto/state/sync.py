@@ -110,13 +110,14 @@ class StateSync:
         except wire.MalformedError as error:
             self.refusals.add("", peer.node_id, "malformed_frame", str(error), turn)
             return
-        held = self.replicas.open(said.scope, turn) if self._may_open(said.scope, peer) else None
+        held = self.replicas.offered(said.scope, peer.node_id, turn)
         if held is None or not self._tell.between(held, peer.node_id):
             turn.count("state.dropped.scope")
             return
         try:
             self._hear[type(said)](held, peer.node_id, said, turn)
-        except _core.CoreError as error:  # malformed bytes inside a well-formed frame; nothing was taken
+        except _core.CoreError as error:  # malformed bytes inside a well-formed frame, or no room
+            held.changed()
             self.refusals.add(said.scope, peer.node_id, error.reason, error.detail, turn)
 
     def due(self, whom: str, turn: Turn) -> None:
@@ -158,14 +159,6 @@ class StateSync:
 
     # --- what peers say --------------------------------------------------------------------------
 
-    def _may_open(self, name: str, peer: Peer) -> bool:
-        """Tell whether a frame of this peer may begin a scope: what is for us alone only its owner offers."""
-        if name in self.replicas.scopes:
-            return True
-        parts = name.split(":")
-        foreign = len(parts) > 2 and parts[0] == "agent" and parts[2] not in ("*", self.replicas.author)
-        return not foreign and len(parts) > 1
-
     def _on_digest(self, held: Held, peer: str, said: wire.Digest, turn: Turn) -> None:
         standing = held.map.standing_of(said.digest)
         held.note(peer, Told(said.digest, standing.seen, turn.now.wall_ms))
@@ -187,8 +180,9 @@ class StateSync:
             self._tell.ask(held, peer, turn)
 
     def _on_delta(self, held: Held, peer: str, said: wire.Delta, turn: Turn) -> None:
-        if held.map.size_bytes + len(said.delta) > held.most_bytes:
-            self.refusals.add(held.scope.name, peer, "too_large", "this scope is full here", turn)
+        full = held.map.size_bytes + len(said.delta) > held.most_bytes
+        if full or self.replicas.size_bytes + len(said.delta) > limits.STATE_TOTAL_BYTES:
+            self.refusals.add(held.scope.name, peer, "too_large", "there is no more room for it here", turn)
             return
         rows = [(wants.KEY, key) for key in said.keys if self.replicas.introduce(peer, key, turn)]
         before = held.map.seen

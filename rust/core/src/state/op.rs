@@ -128,6 +128,9 @@ fn check_name(name: &[u8]) -> Result<(), Refusal> {
     if name.is_empty() || name.len() > MAX_STATE_NAME_BYTES {
         return Err(Refusal::new(Reason::TooLarge, format!("state: name: expected 1 to {MAX_STATE_NAME_BYTES} bytes")));
     }
+    if name.is_ascii() {
+        return Ok(());
+    }
     std::str::from_utf8(name).map(drop).map_err(|_| malformed("a name that is not utf-8"))
 }
 
