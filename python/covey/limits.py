@@ -184,6 +184,11 @@ ATTEST_PAGE: Final = 512  # rows read at once, and of one answer: half a megabyt
 ATTEST_PROBLEMS: Final = 1_000  # told of one log; more say nothing new
 ATTEST_STATS_SECONDS: Final = 60.0  # between our node-stats; the extension asks for 15 at least (§5.4)
 
+# --- programs ----------------------------------------------------------------------------------------------
+API_QUEUE: Final = 1_024  # deliveries that wait for one handler; the oldest goes, and that is told
+API_DRAIN_SECONDS: Final = 5.0  # what handlers hold may still be finished when a program leaves the context
+API_RECEIPT_SECONDS: Final = 10.0  # for what became of a directed block, where the program says nothing else
+
 # --- relay -----------------------------------------------------------------------------------------------
 RELAY_AUTH_SECONDS: Final = 10.0  # MMP 2.0 §4.4.1: a client that has not said who it is by then is closed
 RELAY_PING_SECONDS: Final = 10.0  # MMP 2.0 §4.4.5: the recommended interval
