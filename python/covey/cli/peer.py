@@ -64,6 +64,7 @@ class PeerPlan:
     `wait_for_lock_seconds` lets short commands of one name follow each other instead of failing;
     `multicast_after_seconds` spares those that end sooner the loading of zeroconf (a quarter of a second).
     `stock_folder` is where stock Node peers of this machine say that they run; None looks for none.
+    `opened_by` says which command runs it: what `covey mcp` opened, another `covey mcp` may open again.
     `opened` is its identity where the kept one is sealed: a person is asked before the loop runs, not on it.
     """
 
@@ -80,6 +81,7 @@ class PeerPlan:
     anchor: Anchor | None = None
     attest: bool = False
     stock_folder: Path | None = None
+    opened_by: str = "covey"
 
 
 class Later:
@@ -183,6 +185,7 @@ class OpenPeer:
         server = self.server
         return {
             "pid": os.getpid(),
+            "opened_by": self.plan.opened_by,
             "key": self._key,
             "anchor": self.rooms.anchor,
             "log": str(self.plan.home.log_path(self.plan.name)),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from covey.runtime.attest import AttestPlugin
 from covey.runtime.authority import AuthorityPlugin, Unanchored
+from covey.runtime.reading import Reader
 from covey.system import anchor as anchors
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def rooms_of(
         StoreError: The pinned anchor cannot be read.
     """
     plugins: list[Plugin] = []
-    verbs: dict[str, Verb] = {}
+    verbs: dict[str, Verb] = dict(Reader(native).verbs)
     pin = _pin(plan, log)
     authority = None if pin is None else AuthorityPlugin(identity, pin, store)
     if authority is not None:

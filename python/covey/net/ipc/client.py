@@ -91,7 +91,7 @@ class IpcClient:
             while self._replies:
                 message = self._replies.popleft()
                 if message.get("id") in (request_id, None):
-                    return _result(message)
+                    return result_of(message)
             self._read()
 
     def subscribe(self, events: Sequence[str] = (), *, form: str = "json") -> Iterator[Mapping[str, Any]]:
@@ -109,7 +109,7 @@ class IpcClient:
         self._socket.sendall(codec.encode_line(line))
         while not self._replies:
             self._read(after_reply=form)
-        _result(self._replies.popleft())
+        result_of(self._replies.popleft())
         return self._listen()
 
     def _listen(self) -> Iterator[Mapping[str, Any]]:
@@ -168,7 +168,12 @@ def _lines(decoder: codec.LineDecoder) -> Callable[[bytes], Sequence[Mapping[str
     return decode
 
 
-def _result(message: Mapping[str, Any]) -> dict[str, Any]:
+def result_of(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the result of a reply.
+
+    Raises:
+        IpcError: The peer refused, with its code and hint; or the reply is neither.
+    """
     result, error = message.get("result"), message.get("error")
     if message.get("ok") is True and isinstance(result, dict):
         return result
