@@ -142,7 +142,8 @@ def test_an_agent_from_first_check_to_stop(covey, tmp_path):
     (tmp_path / "reviewer.toml").write_text(scripted + rule)
     said = said_in_readme()
     start = next(index for index, words in enumerate(said) if words[0] == "dry-run")
-    dry_run, run, *others = said[start:]
+    end = next(index for index, words in enumerate(said) if words[0] == "stop") + 1
+    dry_run, run, *others = said[start:end]
     done(covey(dry_run))
     with running(covey(run)) as peer:
         line_with(peer, "is in room")
@@ -150,5 +151,9 @@ def test_an_agent_from_first_check_to_stop(covey, tmp_path):
             said = done(covey(words))
             if words[0] == "recall":
                 assert "drops the last frame" in said
-        assert others[-1][0] == "stop"
         assert peer.wait(timeout=30) == 0
+
+
+def test_an_ide_is_shown_its_entry(covey):
+    (words,) = [words for words in said_in_readme() if words[0] == "mcp"]
+    assert '"--room",\n        "planning"' in done(covey(words))

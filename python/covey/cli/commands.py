@@ -43,6 +43,7 @@ COMMANDS: Final = {
         _command("node", "say which agents this host runs, signed by each of them"),
         _command("cost", "show what a peer's model calls cost"),
         _command("tools", "see what a model may use, and decide the calls that wait for a person"),
+        _command("mcp", "be a mesh peer for an IDE's agent, over the Model Context Protocol"),
         _command("logs", "read a peer's log, from its end or as it grows"),
         _command("stop", "let a peer finish and end"),
         _command("relay", "run a relay for peers of different networks"),

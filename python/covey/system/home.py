@@ -80,6 +80,10 @@ class Home:
         """Return the file of the grant that came to the peer with an invite."""
         return self.peer_folder(name) / "room.grant"
 
+    def mcp_token_path(self, name: str) -> Path:
+        """Return the file that holds the token of the peer's MCP server over HTTP."""
+        return self.peer_folder(name) / "mcp-token"
+
     def lock_path(self, name: str) -> Path:
         """Return the file whose lock says that the peer runs."""
         return self.peer_folder(name) / "lock"
