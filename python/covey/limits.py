@@ -184,6 +184,11 @@ ATTEST_PAGE: Final = 512  # rows read at once, and of one answer: half a megabyt
 ATTEST_PROBLEMS: Final = 1_000  # told of one log; more say nothing new
 ATTEST_STATS_SECONDS: Final = 60.0  # between our node-stats; the extension asks for 15 at least (§5.4)
 
+# --- programs ----------------------------------------------------------------------------------------------
+API_QUEUE: Final = 1_024  # deliveries that wait for one handler; the oldest goes, and that is told
+API_DRAIN_SECONDS: Final = 5.0  # what handlers hold may still be finished when a program leaves the context
+API_RECEIPT_SECONDS: Final = 10.0  # for what became of a directed block, where the program says nothing else
+
 # --- relay -----------------------------------------------------------------------------------------------
 RELAY_AUTH_SECONDS: Final = 10.0  # MMP 2.0 §4.4.1: a client that has not said who it is by then is closed
 RELAY_PING_SECONDS: Final = 10.0  # MMP 2.0 §4.4.5: the recommended interval
@@ -457,25 +462,6 @@ IPC_RECEIPT_SECONDS: Final = 5.0  # default wait for what peers say of a block; 
 IPC_RECALL_BLOCKS: Final = 200  # blocks in one answer: about 200 KB of usual blocks
 IPC_OUTBOX_ROWS: Final = 1_000  # sends in one answer: about 400 KB
 IPC_TRACE_DEPTH: Final = 64  # generations in one tree; more than a person reads
-
-# --- MCP server ------------------------------------------------------------------------------------------
-MCP_BODIES: Final = 200  # full texts behind compact headers: the window MMP 2.0 §13.9.2 recommends
-MCP_FOCUS_CHARS: Final = 80  # of a compact header (§13.9.1): a line, not a paragraph
-MCP_EXCERPT_CHARS: Final = 150  # of a search's hit; the rest is fetched where it is wanted
-MCP_RESULT_CHARS: Final = 48_000  # of peers' text in one result: about 12,000 tokens
-MCP_HITS: Final = 10  # of one search
-MCP_RECORDS: Final = 20  # newest blocks in the list of resources
-MCP_ANSWERS: Final = 64  # blocks of one answer to a question or a wait
-MCP_WAIT_SECONDS: Final = 600.0  # longest wait for answers; a longer one is another call
-MCP_WAIT_USUAL: Final = 45.0  # under the 60 s after which most clients give a call up
-MCP_SEND_SECONDS: Final = 2.0  # for receipts: on loopback they take 20 ms
-MCP_SESSIONS: Final = 32  # clients told of news; the one that came first is let go
-MCP_SUBSCRIPTIONS: Final = 256  # of resources, all clients together
-MCP_QUEUE: Final = 256  # news on its way to clients; what is beyond is counted, and in the inbox
-MCP_PUSH_SECONDS: Final = 5.0  # one client may take to take one push
-MCP_START_SECONDS: Final = 10.0  # a call waits this long for the peer to stand
-MCP_BODY_BYTES: Final = 2_097_152  # one HTTP request: seven categories of 262,144 bytes
-MCP_CONFIG_BYTES: Final = 16_777_216  # of a client's configuration; Claude Code's grows to some MB
 
 # --- commands --------------------------------------------------------------------------------------------
 WATCH_PEERS: Final = 64  # rows of one live table: more than a screen holds

@@ -14,6 +14,7 @@ SAYS = {
     "examples/home_and_office.py": ["home:", "office:", "same:"],
     "examples/librarian/books.py": ["find:", "lend:"],
     "examples/sign_and_verify.py": ["signed:", "verified:", "refused:"],
+    "examples/two_peers.py": ["bob", "ann", "ann"],
 }
 """What each example's lines begin with, in order."""
 HOME_AND_OFFICE = "examples/home_and_office.py"

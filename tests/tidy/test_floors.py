@@ -43,6 +43,8 @@ FLOORS: dict[str, int] = {
     "sim": 6,
     # 7: argv, environment, exit
     "cli": 7,
+    # also 7: what a program holds in its hands is put together as a command is
+    "api": 7,
     "__main__": 7,
 }
 MAY_IMPORT: dict[int, frozenset[int]] = {

@@ -13,7 +13,7 @@ from covey.errors import EXIT_OK
 from covey.system.home import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from covey.cli.loop import Stop
@@ -171,8 +171,25 @@ def gate(owner: str | None, grant: Path | None) -> GateOptions | None:
         ) from error
 
 
-def join_agent(peer: OpenPeer, settings: Settings, model: Any, env: Mapping[str, str]) -> AgentRuntime:
-    """Return the agent of a peer; it does nothing before `attach` and `start`."""
+def join_agent(
+    peer: OpenPeer,
+    settings: Settings,
+    model: Any,
+    env: Mapping[str, str],
+    *,
+    functions: Sequence[Callable[..., Any]] = (),
+    ask: Collection[str] = (),
+) -> AgentRuntime:
+    """Return the agent of a peer; it does nothing before `attach` and `start`.
+
+    Args:
+        peer: Where it lives.
+        settings: Who it is and how it behaves.
+        model: Who thinks.
+        env: The environment: tokens of tool servers.
+        functions: Tools that a program hands over, instead of those that the settings name.
+        ask: Those of them that wait for a person.
+    """
     from covey.agent.setup import engine_options, guards, persona
     from covey.runtime.agent import AgentRuntime
     from covey.store import StoreWakes
@@ -181,7 +198,11 @@ def join_agent(peer: OpenPeer, settings: Settings, model: Any, env: Mapping[str,
 
     node_id = peer.node.node_id
     tools = None
-    if settings.tools:
+    if functions:
+        from covey.tools.toolbox import of_functions
+
+        tools = of_functions(functions, ask=ask)
+    elif settings.tools:
         from covey.tools.toolbox import build
 
         tools = build(settings.tools, env)

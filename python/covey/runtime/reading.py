@@ -125,7 +125,7 @@ def _arguments(arguments: Mapping[str, Any], *, needs_key: bool = True) -> tuple
     for name in arguments:
         if name not in ("key", "limit"):
             raise IpcError(f"unknown argument: {name[:64]}", code="invalid_argument")
-    key, limit = arguments.get("key", ""), arguments.get("limit", limits.MCP_ANSWERS)
+    key, limit = arguments.get("key", ""), arguments.get("limit", limits.IPC_RECALL_BLOCKS)
     if not isinstance(key, str) or (needs_key and not key):
         raise IpcError("key: expected text", code="invalid_argument")
     most = limits.IPC_RECALL_BLOCKS

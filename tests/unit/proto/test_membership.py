@@ -318,3 +318,16 @@ class Life(RuleBasedStateMachine):
 
 Life.TestCase.settings = settings(max_examples=20, stateful_step_count=12, deadline=None)
 TestLife = Life.TestCase
+
+
+def test_s21_two_that_gave_each_other_up_meet_again_when_the_way_is_whole():
+    room, nodes = room_of(5)
+    lonely = nodes[3].node_id
+    room.cut = lambda a, b: (a == lonely) != (b == lonely)
+    for node in nodes[:3]:
+        node.kill()
+    room.run(30)
+    assert nodes[3].states()[nodes[4].node_id] == nodes[4].states()[lonely] == "dead"
+    room.cut = lambda _a, _b: False
+    room.run(40)
+    assert nodes[3].states()[nodes[4].node_id] == nodes[4].states()[lonely] == "alive"

@@ -8,12 +8,12 @@ import socket
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from covey import limits
 from covey.cli import mesh_flags, passphrase
 from covey.cli.console import Console, printable
 from covey.cli.parser import Parser, path, whole
 from covey.errors import EXIT_OK, CoveyError, NetworkError, UsageError
 from covey.names import peer_name
+from covey.runtime.mcp import bounds
 from covey.system.home import Home
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def _listener(port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
-        listener.listen(limits.MCP_SESSIONS)
+        listener.listen(bounds.SESSIONS)
         listener.setblocking(False)
     except OSError as error:
         listener.close()

@@ -15,13 +15,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from covey import limits
 from covey.cli.console import Console
 from covey.cli.mcp import edit as editing
 from covey.cli.mcp import name_of
 from covey.cli.mcp.clients import CLIENTS, Client
 from covey.errors import EXIT_OK, StoreError, UsageError
 from covey.names import room_name
+from covey.runtime.mcp import bounds
 from covey.system.private_file import sync_folder
 
 _KEPT_FLAGS = ("--peer", "--room", "--push", "--author", "--relay", "--dial", "--passphrase-file")
@@ -148,7 +148,7 @@ def _content(file: Path) -> tuple[str, int | None]:
     """Return a file's text and mode; no text and None where there is none."""
     try:
         facts = file.stat()
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > limits.MCP_CONFIG_BYTES:
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > bounds.CONFIG_BYTES:
             raise StoreError(f"not a configuration file: {file}")
         return file.read_bytes().decode("utf-8"), stat.S_IMODE(facts.st_mode)
     except FileNotFoundError:

@@ -20,6 +20,7 @@ from covey.cli.peer import PeerPlan, open_peer
 from covey.cli.reach import not_running, running
 from covey.errors import CollisionError, CoveyError, IpcError, NotRunningError, UsageError
 from covey.net.ipc.link import IpcLink
+from covey.runtime.mcp import bounds
 from covey.settings.grammar import needs_tls, relay_url
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Keeper:
         """Wait until the peer is there, or it is known why it is not."""
         waits = {asyncio.create_task(each.wait()) for each in (self._up, self._gone)}
         try:
-            await asyncio.wait(waits, timeout=limits.MCP_START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, timeout=bounds.START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for each in waits:
                 each.cancel()
@@ -159,10 +160,10 @@ class Keeper:
         self._plan = replace(before, options=options)
         self._leave.set()
         try:
-            async with asyncio.timeout(limits.MCP_START_SECONDS):
+            async with asyncio.timeout(bounds.START_SECONDS):
                 await moved
         except TimeoutError as error:
-            raise UsageError(f"cannot join {room} in {limits.MCP_START_SECONDS:g} s") from error
+            raise UsageError(f"cannot join {room} in {bounds.START_SECONDS:g} s") from error
 
     # --- keeping --------------------------------------------------------------------------------
 
@@ -219,7 +220,7 @@ class Keeper:
 
     async def _enter(self, stack: AsyncExitStack) -> IpcLink:
         home, name = self._plan.home, self._plan.name
-        deadline = asyncio.get_running_loop().time() + limits.MCP_START_SECONDS
+        deadline = asyncio.get_running_loop().time() + bounds.START_SECONDS
         self._own = False
         while True:
             try:

@@ -69,6 +69,7 @@ class Membership:
         """Begin with an incarnation past any of an earlier life: the wall clock, in milliseconds."""
         self._speak(turn.now.wall_ms, turn)
         self._arm(turn)
+        self._host.timer("sync:", turn.now.monotonic + self.options.sync_period)
 
     def joined(self, peer: Peer, turn: Turn) -> None:
         """Exchange everything that is known with a peer that has just come."""
@@ -119,6 +120,9 @@ class Membership:
         what, _, rest = whom.partition(":")
         if what == "period":
             self._period(turn)
+        elif what == "sync":  # never stretched: after a partition this is what brings the dead back
+            self._sync_one(turn)
+            self._host.timer("sync:", turn.now.monotonic + self.options.sync_period)
         elif what == "direct":
             self._unanswered(int(rest), turn)
         elif what == "probe":
@@ -266,8 +270,6 @@ class Membership:
         if target is not None:
             self._probe(target, turn)
         self._rounds += 1
-        if self._rounds % max(1, round(self.options.sync_period / self.options.period)) == 0:
-            self._sync_one(turn)
         self._arm(turn)
 
     def _arm(self, turn: Turn) -> None:

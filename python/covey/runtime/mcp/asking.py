@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from covey import limits
+from covey.runtime.mcp import bounds
 from covey.runtime.mcp.port import Mesh
 
 INTENT: Final = "seeking collective input: answer with what you know, naming this block as parent"
@@ -53,7 +54,7 @@ async def answers_to(
         pass  # what came until now is the answer
     finally:
         unwatch()
-    return list(found[: limits.MCP_ANSWERS]), len(found) >= enough
+    return list(found[: bounds.ANSWERS]), len(found) >= enough
 
 
 def silent(peers: Sequence[Mapping[str, Any]], answers: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -11,10 +11,10 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Final
 
-from covey import limits
 from covey.agent.context import estimate_tokens
 from covey.agent.prompt import quoted
 from covey.model import said
+from covey.runtime.mcp import bounds
 
 SIGNALS: Final = ("HALT", "DIRECTIVE", "RESULT", "ACK")
 """The keywords whose priority a reader should see without the body (§13.9.1)."""
@@ -27,7 +27,7 @@ _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}\Z")
 class Bodies:
     """The last blocks that were shown, each under an id: m001, m002 …"""
 
-    def __init__(self, most: int = limits.MCP_BODIES) -> None:
+    def __init__(self, most: int = bounds.BODIES) -> None:
         self._most = most
         self._count = 0
         self._blocks: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
@@ -83,7 +83,7 @@ def subject(block: Mapping[str, Any]) -> str:
     if tag:
         return tag["tag"]
     text = first[envelope.end() :] if envelope else first
-    return clipped(" ".join(text.split()), limits.MCP_FOCUS_CHARS)
+    return clipped(" ".join(text.split()), bounds.FOCUS_CHARS)
 
 
 def compact(block: Mapping[str, Any], name: str, *, directed: bool) -> str:
@@ -99,7 +99,7 @@ def compact(block: Mapping[str, Any], name: str, *, directed: bool) -> str:
 
 def envelope_line(label: str, sender: str, to: str, focus: str) -> str:
     """Return the header line a message begins with (§13.9.1)."""
-    tag = re.sub(r"[^a-z0-9]+", "_", focus.lower()).strip("_")[: limits.MCP_FOCUS_CHARS] or "message"
+    tag = re.sub(r"[^a-z0-9]+", "_", focus.lower()).strip("_")[: bounds.FOCUS_CHARS] or "message"
     plain = {"from": sender, "to": to}
     clean = {key: re.sub(r"[\]\n·]", "", text)[:64] for key, text in plain.items()}
     return f"[{label} · from {clean['from']} · to {clean['to']} · focus={tag}]"

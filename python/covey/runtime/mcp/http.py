@@ -18,6 +18,7 @@ from mcp.server.lowlevel.server import Server
 from mcp.server.transport_security import TransportSecuritySettings
 
 from covey import limits
+from covey.runtime.mcp import bounds
 
 if TYPE_CHECKING:
     import socket
@@ -113,8 +114,8 @@ class HttpForm:
         self._listener = listener
         app = sdk.streamable_http_app(
             streamable_http_path=PATH,
-            max_request_body_size=limits.MCP_BODY_BYTES,
-            max_sessions=limits.MCP_SESSIONS,
+            max_request_body_size=bounds.BODY_BYTES,
+            max_sessions=bounds.SESSIONS,
             # The gate has decided about Host and Origin; the SDK's own check knows no further origins.
             transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
         )
@@ -127,7 +128,7 @@ class HttpForm:
                 lifespan="on",
                 ws="none",
                 server_header=False,
-                limit_concurrency=limits.MCP_SESSIONS * 4,
+                limit_concurrency=bounds.SESSIONS * 4,
                 timeout_graceful_shutdown=int(limits.IPC_LEAVE_SECONDS),
             )
         )

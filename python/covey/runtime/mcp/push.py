@@ -12,7 +12,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Literal
 
-from covey import limits
+from covey.runtime.mcp import bounds
 from covey.runtime.mcp.resources import INBOX, RECORD
 
 CHANNEL: Final = "claude/channel"
@@ -44,18 +44,18 @@ class Push:
         self._updated = updated
         self._channels: OrderedDict[str, Send] = OrderedDict()
         self._subscribers: OrderedDict[tuple[str, str], Send] = OrderedDict()
-        self._queue: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue(limits.MCP_QUEUE)
+        self._queue: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue(bounds.QUEUE)
         self.counters: Counter[str] = Counter()
 
     def greet(self, client: str, send: Send, *, name: str, capable: bool) -> None:
         """Take note of a client: its session, the way to it, what it says of itself."""
         wants = capable or name.lower().startswith("claude")
         if self._when == "always" or (self._when == "auto" and wants):
-            _bounded(self._channels, client, send, limits.MCP_SESSIONS)
+            _bounded(self._channels, client, send, bounds.SESSIONS)
 
     def subscribe(self, uri: str, client: str, send: Send) -> None:
         """Tell a client when a resource changes."""
-        _bounded(self._subscribers, (uri, client), send, limits.MCP_SUBSCRIPTIONS)
+        _bounded(self._subscribers, (uri, client), send, bounds.SUBSCRIPTIONS)
 
     def unsubscribe(self, uri: str, client: str) -> None:
         """Stop telling it."""
@@ -92,7 +92,7 @@ class Push:
 
     async def _sent(self, send: Send, method: str, params: Mapping[str, Any]) -> bool:
         try:
-            async with asyncio.timeout(limits.MCP_PUSH_SECONDS):
+            async with asyncio.timeout(bounds.PUSH_SECONDS):
                 await send(method, params)
         except Exception:  # whatever a client's transport raises costs that client its pushes, nobody else
             self.counters["mcp.push.failed"] += 1

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from covey import limits
 from covey.agent.context import fence_for
 from covey.agent.prompt import fence_line, quoted
+from covey.runtime.mcp import bounds
 from covey.runtime.mcp.headers import clipped, named, spoken
 
 WARNING: Final = (
@@ -48,7 +48,7 @@ class Quoter:
             Warning, delimiter, and each block as a heading, a JSON string for each category, an end.
         """
         fence = self.fence(text for block in blocks for text in _texts(block))
-        left = limits.MCP_RESULT_CHARS
+        left = bounds.RESULT_CHARS
         lines = [WARNING, fence_line(fence)]
         for block in blocks:
             note = (notes or {}).get(block["key"])
@@ -90,7 +90,7 @@ def heading(block: Mapping[str, Any]) -> str:
 def excerpt(block: Mapping[str, Any]) -> str:
     """Return the first words of a block, over all it says."""
     said = " | ".join(f"{name}: {text}" for name, text in spoken(block).items())
-    return clipped(" ".join(said.split()), limits.MCP_EXCERPT_CHARS)
+    return clipped(" ".join(said.split()), bounds.EXCERPT_CHARS)
 
 
 def when(ms: int) -> str:

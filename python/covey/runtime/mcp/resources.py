@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from covey import limits
 from covey.errors import UsageError
+from covey.runtime.mcp import bounds
 from covey.runtime.mcp.headers import Bodies, compact, named
 from covey.runtime.mcp.port import Mesh
 from covey.runtime.mcp.quoting import WARNING, Quoter
@@ -51,7 +52,7 @@ class Resources:
 
     async def listed(self) -> list[Listed]:
         """Return the fixed resources and the newest records; no name of one holds a peer's words."""
-        blocks = await self._newest(limits.MCP_RECORDS)
+        blocks = await self._newest(bounds.RECORDS)
         return [*FIXED, *(Listed(RECORD + b["key"], b["key"][:16], "a block of this room") for b in blocks)]
 
     async def read(self, uri: str) -> str:
@@ -84,13 +85,13 @@ class Resources:
             return "Nothing yet."
         heads = [
             f"{compact(b, self._bodies.keep(b), directed=b['to'] == own['node_id'])} {b['key']}"
-            for b in blocks[: limits.MCP_RECORDS]
+            for b in blocks[: bounds.RECORDS]
         ]
         return "\n".join([WARNING, *heads])
 
     async def _thread(self, key: str) -> str:
         above = await thread_text(self._mesh, self._quoter, {"key": key}, self._shown)
-        below = await self._mesh.request("replies", {"key": key, "limit": limits.MCP_ANSWERS})
+        below = await self._mesh.request("replies", {"key": key, "limit": bounds.ANSWERS})
         blocks = [block for block in below["blocks"] if self._shown(block["author"])]
         more = "\nmore answers are not shown" if below["cut"] else ""
         if not blocks:

@@ -18,8 +18,9 @@ from mcp.server.lowlevel.server import NotificationOptions, Server
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated
 from mcp.shared.exceptions import MCPError
 
-from covey import __version__, limits
+from covey import __version__
 from covey.errors import CoveyError
+from covey.runtime.mcp import bounds
 from covey.runtime.mcp.headers import Bodies
 from covey.runtime.mcp.port import Mesh
 from covey.runtime.mcp.push import CHANNEL, Push, Send, When
@@ -100,7 +101,7 @@ class MeshServer:
             on_subscribe_resource=self._subscribe,
             on_unsubscribe_resource=self._unsubscribe,
             on_subscriptions_listen=ListenHandler(
-                self._bus, max_subscriptions=limits.MCP_SESSIONS, max_buffered_events=limits.MCP_QUEUE
+                self._bus, max_subscriptions=bounds.SESSIONS, max_buffered_events=bounds.QUEUE
             ),
         )
         self.sdk.middleware.append(self._greet)

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from covey import limits
 from covey.model import CAT7
+from covey.runtime.mcp import bounds
 from covey.runtime.mcp.headers import SIGNALS
 
 _SAID: Final = {
@@ -72,13 +73,13 @@ _KEY: Final = _text("content key (cmb-…), or the id of a header (m001)")
 _WAIT: Final = {
     "type": "number",
     "minimum": 0,
-    "maximum": limits.MCP_WAIT_SECONDS,
-    "description": f"longest wait in seconds (default {limits.MCP_WAIT_USUAL:g})",
+    "maximum": bounds.WAIT_SECONDS,
+    "description": f"longest wait in seconds (default {bounds.WAIT_USUAL:g})",
 }
 _COUNT: Final = {
     "type": "integer",
     "minimum": 1,
-    "maximum": limits.MCP_ANSWERS,
+    "maximum": bounds.ANSWERS,
     "description": "be back as soon as this many answers are there",
 }
 _TO: Final = _text("name, node id, or the first 8 digits of the node id; without it, everybody in the room")

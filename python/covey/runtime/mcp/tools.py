@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from covey import limits
 from covey.errors import CoveyError, UsageError
 from covey.model import CAT7
-from covey.runtime.mcp import asking, judging, rooms
+from covey.runtime.mcp import asking, bounds, judging, rooms
 from covey.runtime.mcp.headers import Bodies, compact, envelope_line, named
 from covey.runtime.mcp.port import Mesh
 from covey.runtime.mcp.quoting import Quoter, excerpt, when
@@ -101,14 +101,14 @@ class Tools:
         asked: dict[str, object] = {
             "categories": _categories(arguments),
             "parents": [self._key(each) for each in arguments.get("parents", ())],
-            "wait_seconds": limits.MCP_SEND_SECONDS,
+            "wait_seconds": bounds.SEND_SECONDS,
         }
         if to is not None:
             asked["to"] = to["node_id"]
         found = await self._mesh.request(
             "observe" if to is None else "send",
             asked,
-            timeout_seconds=limits.MCP_SEND_SECONDS + limits.IPC_ANSWER_SECONDS,
+            timeout_seconds=bounds.SEND_SECONDS + limits.IPC_ANSWER_SECONDS,
         )
         if found["result"] == "refused":
             raise CoveyError(f"not emitted: {found['reason']}: {found['detail']}", code=found["reason"])
@@ -130,7 +130,7 @@ class Tools:
     # --- reading --------------------------------------------------------------------------------
 
     async def _recall(self, arguments: Arguments) -> str:
-        asked = {"query": arguments["query"], "limit": limits.MCP_HITS}
+        asked = {"query": arguments["query"], "limit": bounds.HITS}
         found = (await self._mesh.request("recall", asked))["blocks"]
         blocks = [block for block in found if self._shown(block["author"])]
         if not blocks:
@@ -175,7 +175,7 @@ class Tools:
         return await thread_text(self._mesh, self._quoter, asked, self._shown)
 
     async def _why(self, arguments: Arguments) -> str:
-        asked: dict[str, object] = {"limit": limits.MCP_HITS}
+        asked: dict[str, object] = {"limit": bounds.HITS}
         if arguments.get("key"):
             asked["key"] = self._key(arguments["key"])
         return judging.text((await self._mesh.request("decisions", asked))["decisions"])
@@ -205,7 +205,7 @@ class Tools:
     async def _answers(
         self, key: str, arguments: Arguments, enough: int
     ) -> tuple[str, Sequence[Mapping[str, Any]]]:
-        seconds = float(arguments.get("wait_seconds", limits.MCP_WAIT_USUAL))
+        seconds = float(arguments.get("wait_seconds", bounds.WAIT_USUAL))
         own = (await self._node())["node_id"]
         found, in_time = await asking.answers_to(self._mesh, key, own, seconds, enough)
         answers = [block for block in found if self._shown(block["author"])]
