@@ -57,6 +57,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         ("fingerprint", node["fingerprint"]),
         ("listening", node["listening"] or "no: dials out only"),
         ("reach", "local network" if node["lan"] else "this machine only"),
+        *((("addresses", ", ".join(node["hosts"]) or "none: no network is up"),) if node["lan"] else ()),
         *((f"relay {each['relay']}", _relay(each)) for each in node["relays"]),
         ("uptime", duration(node["uptime_seconds"])),
         ("peers", node["peers"]),

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -31,12 +32,14 @@ from covey.proto.node import NodeEngine
 from covey.proto.options import NodeOptions
 from covey.proto.receipts import clean
 from covey.runtime.members import Members
+from covey.runtime.paths import GossipPlugin
 from covey.runtime.plugin import Plugin
 from covey.runtime.relays import Relays
 from covey.runtime.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from covey._core import Identity
+    from covey.proto.gossip import Heard
     from covey.proto.membership.views import MemberView
     from covey.proto.news import News
 
@@ -244,6 +247,11 @@ class Node:
         """Return the peers with an open session, by name."""
         return self._engine.peers()
 
+    def heard_of(self) -> Sequence[Heard]:
+        """Return who peers say is elsewhere, and who said so: hints, nothing more."""
+        told = (plugin for plugin in self._plugins.values() if isinstance(plugin, GossipPlugin))
+        return [each for plugin in told for each in plugin.heard_of()]
+
     def members(self) -> Sequence[MemberView]:
         """Return who is in the room, with a session or not, and who has gone; empty if nobody watches."""
         return [] if self._members is None else self._members.view(self._clock.monotonic())
@@ -296,6 +304,7 @@ class Node:
             "profile": "legacy" if self.options.legacy else "core-secure",
             "lan": self.options.lan,
             "hosts": list(self.hosts),
+            "heard_of": [asdict(each) for each in self.heard_of()],
             "trust": self.options.trust,
             "gated": self.options.gate is not None,
             "strangers_wake": self.options.strangers_wake or self.options.trust == "open",

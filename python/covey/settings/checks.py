@@ -50,6 +50,13 @@ def _check_mesh(settings: Settings, report: Report) -> None:
             '"legacy"',
             "stock Node peers have no grant to show: leave out room_owner, or the profile",
         )
+    if mesh.interfaces and not mesh.lan:
+        report(
+            ("mesh", "interfaces"),
+            "lan = true, without which no interface but loopback is used",
+            "lan = false",
+            "set lan = true under [mesh], or remove the key",
+        )
     if mesh.stock_peers and mesh.profile != "legacy":
         report(
             ("mesh", "stock_peers"),

@@ -124,6 +124,7 @@ def test_compatible_asks_for_what_nobody_can_guess() -> None:
             "that has an owner",
             "no grant",
         ),
+        ('[mesh]\ninterfaces = ["eth0"]', "mesh.interfaces", 17, "lan = true", "set lan"),
         ('[mesh]\nstock_peers = ["a:1"]', "mesh.stock_peers", 17, 'profile = "legacy"', "set profile"),
         ("[safety]\ncycle_depth = 0", "safety.cycle_depth", 17, "1 to 64", None),
         ('[safety]\napproval_gates = "none of it"', "safety.approval_gates", 17, "default, none", None),
