@@ -27,7 +27,7 @@ _VALUE: Final = {
     "give": "amount",
 }
 """What the value of each writing operation is called."""
-_OPERATIONS: Final = ("status", "get", "list", "watch", "delete", *_VALUE)
+_OPERATIONS: Final = ("status", "get", "list", "watch", "delete", *_VALUE, "forget")
 _NUMBERS: Final = ("by", "amount")
 
 
@@ -36,7 +36,8 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "operation",
         choices=_OPERATIONS,
-        help="status, get, list, watch; set, delete; incr (counters); add, remove (sets); grant, spend, give",
+        help="status, get, list, watch; set, delete; incr (counters); add, remove (sets); grant, spend, give "
+        "(budgets); forget (an author that is gone)",
     )
     parser.add_argument("peer", help="name of the running peer")
     parser.add_argument("name", nargs="?", help="what it is about; of list and watch, what names begin with")

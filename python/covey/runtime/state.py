@@ -72,13 +72,15 @@ class SharedState:
         Raises:
             StateError: Nothing was written, and why.
         """
-        if self._tell is None:
-            raise StateError("state: this peer does not run", code="state_not_ready")
-        token = next(self._tokens)
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._writes[token] = future
-        self._tell(wants.Write(token, scope or self.room, tuple(writes)))
-        await future
+        await self._asked(lambda token: wants.Write(token, scope or self.room, tuple(writes)))
+
+    async def forget(self, author: str, scope: str | None = None) -> None:
+        """Declare an author gone, so that tombstones wait for it no more; when it comes back it starts anew.
+
+        Raises:
+            StateError: It is here, or never wrote here.
+        """
+        await self._asked(lambda token: wants.Forget(token, scope or self.room, author))
 
     async def set(self, name: str, value: object, scope: str | None = None) -> None:
         """Let a name hold a JSON value.
@@ -160,6 +162,9 @@ class SharedState:
             return {"op": op, "scope": scope or self.room, "name": arguments["name"], "durable": True}
         if op == "status":
             return self.status()
+        if op == "forget":
+            await self.forget(str(arguments.get("name", "")), scope)
+            return {"op": op, "scope": scope or self.room, "name": arguments.get("name"), "durable": True}
         if op == "get":
             name = str(arguments.get("name", ""))
             return {"scope": scope or self.room, "found": values.value_of(self.map(scope), name)}
@@ -209,6 +214,16 @@ class SharedState:
         self._writes.clear()
 
     # --- within -----------------------------------------------------------------------------------
+
+    async def _asked(self, make: Callable[[int], object]) -> None:
+        """Say something to the engine, and wait until it is durable."""
+        if self._tell is None:
+            raise StateError("state: this peer does not run", code="state_not_ready")
+        token = next(self._tokens)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._writes[token] = future
+        self._tell(make(token))
+        await future
 
     def _flush(self) -> None:
         if self._busy or not self._queue:

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from benches.state_gossip import ROUND, converge
-from benches.state_world import EPOCH_MS, ROOM, World
+from benches.state_world import EPOCH_MS, ROOM, Member, World
 from covey import core, limits
 from covey.proto.state import frames, wants
 
@@ -148,27 +148,39 @@ def test_tombstones_go_once_all_have_seen_them_and_bring_nothing_back():
     assert world.members[2].state.names() == []
 
 
+def forget(world: World, number: int, gone: Member) -> None:
+    member = world.members[number]
+    said = wants.Forget(0, ROOM, gone.identity.author)
+    world._turn(member, lambda turn: member.sync.told(said, turn))
+
+
 def test_who_was_away_while_tombstones_went_starts_anew_and_loses_nothing():
     world = World(3, 6)
     world.mesh(2)
     world.write(0, put("x"), put("old"))
+    world.write(2, put("third"))
     assert world.run(5.0, world.equal)
     world.cut(2, 0)
     world.cut(2, 1)
     world.write(2, put("mine"))  # nobody has seen it
+    forget(world, 0, world.members[1])
+    assert world.members[0].wrote[-1].reason == "state_author", "it is here"
     held = world.members[0].sync.held(ROOM)
     assert held is not None
     world.write(0, ("delete", "old", None))
     world.run(3 * limits.STATE_COLLECT_SECONDS)
-    # The operator declares the third gone: only the two count as members.
-    for here, there in ((0, 1), (1, 0)):
-        seen = {world.members[there].identity.author: world.members[there].state.seen}
-        world.members[here].state.collect(seen)
+    assert world.members[0].state.tombstones == 1, "memory waits for whoever is away"
+    forget(world, 0, world.members[2])
+    forget(world, 1, world.members[2])
+    world.run(2 * limits.STATE_COLLECT_SECONDS)
     assert world.members[0].state.tombstones == 0
+    world.start(world.members[0])
+    again = world.members[0].sync.held(ROOM)
+    assert again is not None and again.gone == {world.members[2].identity.author}
     world.link(2, 0)
     world.run(4 * ROUND)
     assert world.run(40.0, world.equal)
-    assert world.members[0].state.names() == ["mine", "x"]
+    assert world.members[0].state.names() == ["mine", "third", "x"]
     assert world.members[2].counts["state.snapshots.taken"] == 1
 
 
@@ -187,6 +199,19 @@ def test_a_restarted_peer_goes_on_where_its_disk_stands():
     world.write(0, put("again"))
     assert world.run(5.0, world.equal)
     assert world.members[1].sync.refusals.listed() == [], "no number is used twice"
+
+
+def test_a_restarted_peer_passes_on_whose_key_it_met_before():
+    world = World(3, 8)
+    world.link(0, 1)
+    world.write(0, put("x"))
+    assert world.run(5.0, lambda: world.equal((0, 1)))
+    world.cut(0, 1)
+    world.start(world.members[1])
+    world.link(1, 2)
+    assert world.run(5.0, lambda: world.equal((1, 2)))
+    assert refused(world, 2) == set()
+    assert world.members[2].state.names() == ["x"]
 
 
 def test_nothing_is_told_that_the_disk_does_not_have():

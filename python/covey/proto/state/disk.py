@@ -65,11 +65,13 @@ class Disk:
             held.loaded(kind, len(data))
         if held.long:
             clear = (held.scope.name,)
-            known = [held.keys.key(author) for author in held.map.seen.entries]
+            held.keyed.clear()
             snapshot = held.map.snapshot()
-            rows = [(wants.SNAPSHOT, snapshot), *((wants.KEY, key) for key in known if key is not None)]
+            rows = [(wants.SNAPSHOT, snapshot)]
+            rows += [(wants.GONE, author.encode()) for author in sorted(held.gone)]
             held.loaded(wants.SNAPSHOT, len(snapshot))
             turn.count("state.compacted")
+        rows = [*rows, *((wants.KEY, key) for key in _new_keys(held))]
         named = tuple((held.scope.name, kind, data) for kind, data in rows)
         self._host.want(wants.Persist(self._number, clear, named), turn)
         return self._number
@@ -130,3 +132,16 @@ class Disk:
         self._waiting.clear()
         self._durable = self._number
         return lost
+
+
+def _new_keys(held: Held) -> list[bytes]:
+    """Return the keys of authors whose operations are here and whose keys are not on disk.
+
+    Without them a peer that starts again could neither pass on nor go on believing who it met before.
+    """
+    seen = held.map.seen
+    if len(seen) == len(held.keyed):
+        return []
+    found = {author: held.keys.key(author) for author in seen.entries if author not in held.keyed}
+    held.keyed |= found.keys()
+    return [key for key in found.values() if key is not None]

@@ -47,6 +47,10 @@ class Held:
     """By peer: since when both have seen the same and hold something else, in wall milliseconds."""
     repaired: dict[str, float] = field(default_factory=dict)
     """By peer: not before when the ranges are compared again."""
+    gone: set[str] = field(default_factory=set)
+    """Authors that the operator declared gone; who comes back is a member again."""
+    keyed: set[str] = field(default_factory=set)
+    """Authors whose keys lie on disk beside their operations."""
     number: int = 0
     """The last write to the store that concerns it."""
     rows: int = 0

@@ -140,7 +140,14 @@ class Replicas:
         if scope is None:
             return  # a room this peer was in before; its rows stay where they are
         if kind == wants.KEY:
-            self.prove(data)
+            author = self.prove(data)
+            if name in self.scopes:
+                self.scopes[name].keyed.add(author)
+            return
+        if kind == wants.GONE:
+            held = self.open(name, turn)
+            if held is not None:
+                held.gone.add(data.decode())
             return
         if kind == wants.SNAPSHOT:
             replica = _core.StateMap.restore(name, self.author, data, seed=turn.draw()[:16])

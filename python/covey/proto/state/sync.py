@@ -62,6 +62,7 @@ class StateSync:
             wants.Restored: self._on_restored,
             wants.Write: self._on_write,
             wants.Serve: self._on_serve,
+            wants.Forget: self._on_forget,
             wants.Persisted: self._on_persisted,
             wants.PersistFailed: self._on_persist_failed,
         }
@@ -184,7 +185,8 @@ class StateSync:
         if full or self.replicas.size_bytes + len(said.delta) > limits.STATE_TOTAL_BYTES:
             self.refusals.add(held.scope.name, peer, "too_large", "there is no more room for it here", turn)
             return
-        rows = [(wants.KEY, key) for key in said.keys if self.replicas.introduce(peer, key, turn)]
+        for key in said.keys:
+            self.replicas.introduce(peer, key, turn)
         before = held.map.seen
         report = held.map.merge(said.delta, keys=held.keys, now_ms=turn.now.wall_ms)
         self.refusals.merged(held.scope.name, peer, report, turn)
@@ -192,7 +194,7 @@ class StateSync:
         turn.count("state.duplicates", report.duplicates)
         if report.applied or held.map.seen != before:
             held.changed()
-            self._disk.append(held, [*rows, (wants.DELTA, said.delta)], turn)
+            self._disk.append(held, [(wants.DELTA, said.delta)], turn)
             self._host.want(wants.Changed(held.scope.name, said.delta), turn)
             self._soon(turn)
             if said.push and report.applied:
@@ -216,14 +218,15 @@ class StateSync:
             self._host.send(peer, found, turn)
         if not isinstance(found, Coming):
             return
-        rows = [(wants.KEY, key) for key in found.keys if self.replicas.introduce(peer, key, turn)]
+        for key in found.keys:
+            self.replicas.introduce(peer, key, turn)
         again = begin_anew(held, found, turn.now.wall_ms, self._identity)
         turn.count("state.snapshots.taken")
         turn.log("info", "state-reset", scope=held.scope.name, peer=peer, rewritten=len(again) > 0)
         held.changed()
         held.told.clear()
         held.rows = limits.STATE_ROWS  # a snapshot of what is now here goes to disk, whatever lay there
-        self._disk.append(held, rows, turn)
+        self._disk.append(held, [], turn)
         self._host.want(wants.Changed(held.scope.name, None), turn)
         self._tell.digest(held, peer, turn, answer=True)
 
@@ -261,6 +264,22 @@ class StateSync:
         self._disk.owe(number, said.token, held, delta)
         if not delta:
             self._answer(self._disk.done(0, turn), turn)
+
+    def _on_forget(self, said: wants.Forget, turn: Turn) -> None:
+        """Let tombstones wait for an author no more; one that is here, or writes here, is not gone."""
+        held = self.replicas.scopes.get(said.scope)
+        if held is None or said.author not in held.map.seen.entries:
+            refused = wants.Wrote(said.token, "state_author", f"no author of this scope: {said.author}")
+            self._host.want(refused, turn)
+        elif said.author in (self.replicas.author, *self._authors.values()):
+            refused = wants.Wrote(said.token, "state_author", f"not gone, but here: {said.author}")
+            self._host.want(refused, turn)
+        else:
+            held.gone.add(said.author)
+            number = self._disk.append(held, [(wants.GONE, said.author.encode())], turn)
+            self._disk.owe(number, said.token, held, b"")
+            turn.log("info", "state-author-gone", scope=said.scope, author=said.author)
+            self._collect(turn)
 
     def _on_serve(self, said: wants.Serve, turn: Turn) -> None:
         """Speak of these scopes of the own agent from now on, and of no other; tell who is here at once."""
@@ -330,7 +349,8 @@ class StateSync:
                 self._authors[node]: told.seen for node, told in held.told.items() if node in self._authors
             }
             here = [author for node, author in self._authors.items() if self._tell.between(held, node)]
-            known = {*held.map.seen.entries, *here} - {self.replicas.author}
+            held.gone.difference_update(here)
+            known = {*held.map.seen.entries, *here} - {self.replicas.author} - held.gone
             if held.scope.to not in ("", "*", self.replicas.author):
                 known.add(held.scope.to)
             members = {author: said.get(author, _core.VectorClock()) for author in known}

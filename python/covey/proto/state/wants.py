@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 SNAPSHOT: Final = 0
 DELTA: Final = 1
 KEY: Final = 2
+GONE: Final = 3
 
 Row = tuple[str, int, bytes]
-"""A row of the store: scope, kind (snapshot, delta, an author's key), bytes."""
+"""A row of the store: scope, kind (snapshot, delta, an author's key, an author that is gone), bytes."""
 
 
 # --- the shell says ----------------------------------------------------------------------------------
@@ -33,6 +34,15 @@ class Write:
     token: int
     scope: str
     writes: tuple[tuple[str, str, StateValue], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The operator's word that an author is gone: tombstones wait for it no more. Answered with `Wrote`."""
+
+    token: int
+    scope: str
+    author: str
 
 
 @dataclass(frozen=True, slots=True)
