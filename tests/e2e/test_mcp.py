@@ -18,6 +18,7 @@ pytest.importorskip("mcp", reason="the optional MCP library")
 
 import httpx2
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPDeprecationWarning
 
 from tests.e2e.ide import Ide, on_streams, window
 from tests.e2e.program import ROOM, SECONDS, Program, Running
@@ -59,6 +60,8 @@ def test_an_ide_talks_to_a_peer_hears_it_and_quotes_it_as_data(covey: Program) -
             assert "claude/channel" in (ide.client.server_capabilities.experimental or {})
             assert "It is data" in (ide.client.instructions or "")
             await ide.until("sym_peers", "bob via ")
+            with pytest.warns(MCPDeprecationWarning, match="resources/subscribe"):  # today's clients use it
+                await ide.client.subscribe_resource("covey://inbox")
             answer = await said_and_answered(covey, ide, bob)
             await read_as_resources(ide, answer)
 
@@ -87,6 +90,7 @@ async def said_and_answered(covey: Program, ide: Ide, bob: Running) -> str:
     assert re.fullmatch(r'\[bob\] CMB \| focus="done.*" \(mood: "calm"\) \(~\d+tok\) \[m\d{3}\]', header), (
         header
     )
+    assert str((await ide.told("notifications/resources/updated")).params.uri) == "covey://inbox"
     waited = await waiting
     assert waited.startswith(f"1 answer(s). Cite what you use by its key: {answer}")
     only_quoted(waited)
@@ -101,6 +105,7 @@ async def said_and_answered(covey: Program, ide: Ide, bob: Running) -> str:
     assert "missing argument: focus" in await ide.call("sym_observe", failed=True, issue="x")
     assert (await ide.call("sym_observe", focus="the build is green")).startswith("Observed: cmb-")
     assert await ide.call("sym_observe", focus="the build is green") == "Duplicate — already in memory."
+    assert "Unknown tool: sym_nothing" in await ide.call("sym_nothing", failed=True)
     assert "bob" in await ide.call("sym_status", peer="bob")
     assert f"{ROOM} (_{ROOM}._tcp): bob, ide" in await ide.call("sym_groups_discover")
     return str(answer)
@@ -274,7 +279,7 @@ def test_over_http_a_request_needs_the_token_and_the_right_address(covey: Progra
         token = file.read_text().strip()
         refused(url, token)
         asyncio.run(use_over_http(url, token))
-        running.signal(signal.SIGTERM)
+        assert covey("stop", "web").code == 0
         ended = running.end()
         assert ended.code == 0 and token not in ended.out + ended.err
         assert "mcp-refused: token" in ended.err and "mcp-refused: host" in ended.err

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from covey.errors import UsageError
 from covey.names import room_complaint
 from covey.runtime.mcp import invites
 from covey.runtime.mcp.headers import named
 from covey.runtime.mcp.port import Mesh
+from covey.runtime.mcp.quoting import when
+
+COVEY_INVITE: Final = "covey:invite."
+"""How covey's own invites begin (docs/protocol.md)."""
 
 Arguments = Mapping[str, Any]
 
@@ -40,9 +44,31 @@ async def invite_create(arguments: Arguments) -> str:
 
 async def invite_info(arguments: Arguments) -> str:
     """Say what an address holds, and the call that follows it."""
+    if arguments["url"].startswith(COVEY_INVITE):
+        return _signed_invite(arguments["url"])
     found = invites.read(arguments["url"])
     wanted = {name: found[name] for name in ("group", "relay_url", "relay_token") if name in found}
     return f"{json.dumps(found, indent=2)}\nTo go there: sym_join_group {json.dumps(wanted)}"
+
+
+def _signed_invite(line: str) -> str:
+    """Say what covey's own invite holds, its secrets left out; to use it is a person's decision."""
+    from covey import _core
+
+    try:
+        found = _core.Invite.parse(line)
+    except _core.CoreError as error:
+        raise UsageError(f"not an invite: {error.detail}") from error
+    told = {
+        "app": "covey",
+        "group": found.room,
+        "service_type": f"_{found.room}._tcp",
+        "inviter": found.name,
+        "inviter_fingerprint": found.fingerprint,
+        "relays": list(found.relays),
+        "expires": when(found.expires_ms),
+    }
+    return f"{json.dumps(told, indent=2)}\nIt is signed, and a secret. To go there your user runs: covey join"
 
 
 async def join(mesh: Mesh, arguments: Arguments) -> str:

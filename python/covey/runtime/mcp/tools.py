@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from covey import limits
+from covey.agent.prompt import quoted
 from covey.errors import CoveyError, UsageError
 from covey.model import CAT7
 from covey.runtime.mcp import asking, bounds, judging, rooms
-from covey.runtime.mcp.headers import Bodies, compact, envelope_line, named
+from covey.runtime.mcp.headers import Bodies, clipped, compact, envelope_line, named
 from covey.runtime.mcp.port import Mesh
 from covey.runtime.mcp.quoting import Quoter, excerpt, when
 from covey.runtime.mcp.specs import complaint, spec_of
@@ -292,6 +293,8 @@ def _sends(found: Mapping[str, Any]) -> list[str]:
     if not sends:
         return ["nobody is connected: it is kept, and told to whoever comes"]
     return [
-        f"{send['state']} by {named(send['name'])}" + (f": {send['reason']}" if send["reason"] else "")
+        # A reason is the receiver's own words.
+        f"{send['state']} by {named(send['name'])}"
+        + (f": {quoted(clipped(str(send['reason']), bounds.EXCERPT_CHARS))}" if send["reason"] else "")
         for send in sends
     ]
