@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -77,3 +78,24 @@ def test_x18_stop_cuts_off_what_is_not_done_by_the_deadline(
     events = {event["event"]: event for event in map(json.loads, ended.out.splitlines())}
     assert events["agent-drain-cut-off"]["seconds"] == 0.2
     assert events["ended"]["detail"] == "what was in flight did not finish in time"
+
+
+def test_a_signal_drains_and_a_second_one_ends_at_once(
+    covey: Program, tmp_path: Path, slow: SlowModel
+) -> None:
+    """A model that never answers holds the drain for 30 seconds; whoever is in a hurry says so twice."""
+    with FakeModel(slow) as model, thinking(covey, tmp_path, model, slow) as running:
+        running.signal(signal.SIGTERM)
+        assert covey("status", "writer", "--json").json["agent"]["in_flight"] == 1, "it drains, and answers"
+        began = time.monotonic()
+        running.signal(signal.SIGINT)
+        ended = running.end()
+        assert time.monotonic() - began < 10
+        slow.may_answer.set()
+    assert (ended.code, ended.err) == (130, "")
+    assert "agent-drain-cut-off" not in ended.out
+    again = tmp_path / "agent.toml"
+    with covey.start("run", "--config", str(again), "--json") as running:
+        running.event("ready")
+        assert covey("stop", "writer", "--timeout", "0").code == 0, "nothing is left locked or broken"
+        assert running.end().code == 0

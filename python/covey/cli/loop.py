@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Coroutine
+from types import FrameType
 from typing import Any, Final
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -36,25 +37,52 @@ class Stop:
 def run(work: Callable[[Stop], Coroutine[Any, Any, int]]) -> int:
     """Run `work` on a new event loop and return its exit code.
 
-    The first SIGINT, SIGTERM or SIGHUP asks `work` to stop; the second ends the process at once, as the
-    signal would have.
+    The first SIGINT, SIGTERM or SIGHUP asks `work` to stop, whoever else has asked already; the second ends
+    the process at once with 128 and its number (130, 143, 129), whatever the loop is busy with.
     """
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_with_signals(work))
+    signals = _Signals()
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_with_signals(work, signals))
+    finally:
+        signals.release()
 
 
-async def _with_signals(work: Callable[[Stop], Coroutine[Any, Any, int]]) -> int:
+async def _with_signals(work: Callable[[Stop], Coroutine[Any, Any, int]], signals: _Signals) -> int:
     stop = Stop()
-    loop = asyncio.get_running_loop()
-
-    def on_signal(number: signal.Signals) -> None:
-        if stop.reason is not None:
-            os._exit(128 + number)
-        stop.request(number.name)
-
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, on_signal, number)
+    signals.catch(asyncio.get_running_loop(), stop)
     return await work(stop)
+
+
+class _Signals:
+    """Catches signals in the interpreter, not on the loop: one that is stuck would not hear the second.
+
+    Make it before the loop's runner, which puts a handler of its own in place.
+    """
+
+    def __init__(self) -> None:
+        self._came = False
+        self._before: dict[int, Any] = {number: signal.getsignal(number) for number in _SIGNALS}
+        self._wish: Callable[[str], object] = lambda reason: None
+
+    def catch(self, loop: asyncio.AbstractEventLoop, stop: Stop) -> None:
+        """Let the first signal wish for the end on `loop`."""
+        self._wish = lambda reason: loop.call_soon_threadsafe(stop.request, reason)
+        for number in _SIGNALS:
+            signal.signal(number, self._on_signal)
+
+    def release(self) -> None:
+        """Let signals do what they did before, unless one came: then the next one still ends at once."""
+        self._wish = lambda reason: None
+        if not self._came:
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._came:
+            os._exit(128 + number)
+        self._came = True
+        self._wish(signal.Signals(number).name)
 
 
 async def until_stopped(work: Coroutine[Any, Any, None], stop: Stop) -> int:
