@@ -252,8 +252,8 @@ class Transport(Protocol):
         """Accept on these hosts from now on; return those that could not be bound. Links stay."""
         ...
 
-    def forsake(self, hosts: Sequence[str]) -> None:
-        """Cut every link from one of these own addresses, which are gone."""
+    def forsake(self, hosts: Sequence[str]) -> int:
+        """Cut links from own addresses not among these, loopback apart; return how many."""
         ...
 
     def connect(self, link: int, host: str, port: int, timeout_seconds: float, sink: LinkSink) -> None:

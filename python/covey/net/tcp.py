@@ -71,11 +71,12 @@ class TcpTransport:
                     failed.append(host)  # it may be tentative still: the next look tries again
         return failed
 
-    def forsake(self, hosts: Sequence[str]) -> None:
-        """Cut every link from one of these addresses, which this machine has no more."""
-        for link in tuple(self._links.values()):
-            if link.near in hosts:
-                link.abort()
+    def forsake(self, hosts: Sequence[str]) -> int:
+        """Cut every link from an address that is not among these; loopback stays. Return how many."""
+        dead = [link for link in self._links.values() if link.stranded(hosts)]
+        for link in dead:
+            link.abort()
+        return len(dead)
 
     async def _bind(self, host: str, port: int, sink: LinkSink, *, last: bool) -> None:
         loop = asyncio.get_running_loop()
@@ -188,7 +189,7 @@ class _TcpLink(asyncio.Protocol):
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         host, port = _place(self.transport.get_extra_info("peername"))
         near, near_port = _place(self.transport.get_extra_info("sockname"))
-        self.near = near
+        self.near = "" if near == "unknown" else near
         self._owner.opened(self)
         self._sink.link_opened(
             self.id,
@@ -229,6 +230,11 @@ class _TcpLink(asyncio.Protocol):
         self._said_all = True
         self.transport.write_eof()
         self.transport.resume_reading()
+
+    def stranded(self, hosts: Sequence[str]) -> bool:
+        """Tell whether our end is at an address that this machine does not have, or not in use."""
+        plain = {host.partition("%")[0] for host in hosts}
+        return bool(self.near) and self.near.partition("%")[0] not in plain and not is_loopback(self.near)
 
     def abort(self) -> None:
         """Cut the connection, whatever is still buffered; a no-op once it is gone."""

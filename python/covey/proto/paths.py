@@ -79,6 +79,8 @@ class Paths:
         self._own = Own()
         self._networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
         self._told: dict[str, tuple[Address, ...]] = {}
+        self._ever: dict[str, set[str]] = {}
+        """The hosts that each peer listed on its present sessions."""
         self._asked: dict[str, set[str]] = {}
         self._lanes: dict[str, Lane] = {}
         self._telling: set[str] = set()
@@ -100,7 +102,7 @@ class Paths:
 
     def left(self, peer: Peer, turn: Turn) -> None:
         """Forget what a peer told of itself; a hint it gave stays until its time."""
-        for kept in (self._told, self._asked, self._lanes):
+        for kept in (self._told, self._ever, self._asked, self._lanes):
             kept.pop(peer.node_id, None)
         self._telling.discard(peer.node_id)
 
@@ -116,8 +118,8 @@ class Paths:
             self._host.want(Gone(source, node_id), turn)
 
     def told(self, what: object, turn: Turn) -> None:
-        """Take where we listen now, and tell everybody where that has changed."""
-        if not isinstance(what, Own) or what == self._own:
+        """Take where we listen now, and tell everybody: it has changed, or was lost for a moment."""
+        if not isinstance(what, Own):
             return
         self._own = what
         self._networks = tuple(ipaddress.ip_network(each) for each in what.networks)
@@ -163,10 +165,13 @@ class Paths:
     # --- below ----------------------------------------------------------------------------------
 
     def _moved(self, peer: Peer, now: tuple[Address, ...], turn: Turn) -> None:
-        """Remember where a peer listens; what it listed before and lists no more, it has left."""
-        before = {host for host, _ in self._told.get(peer.node_id, ())}
+        """Remember where a peer listens; what it ever listed and does not list now, it has left."""
+        listed = {host for host, _ in now}
+        ever = self._ever.setdefault(peer.node_id, set())
+        left = ever - listed
+        if len(ever) < limits.PATHS_ASKED:
+            ever |= listed
         self._told[peer.node_id] = now
-        left = before - {host for host, _ in now}
         if left and self._host.peer(peer.node_id) is not None:
             self._host.moved(peer.node_id, left, turn)
 

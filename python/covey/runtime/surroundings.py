@@ -125,6 +125,15 @@ class Surroundings:
         changed, self._places = found != self._places, found
         return changed
 
+    def _cut(self) -> int:
+        """Cut the links whose own address is gone; outward ones need not be on a chosen interface."""
+        if self._view is None:
+            return 0
+        try:
+            return self._transport.forsake([place.host for place in self._view.places(())])
+        except OSError:
+            return 0  # said and counted where the same table is looked at
+
     def _wanted(self) -> tuple[str, ...]:
         """Return what to bind: everything, or the chosen interfaces and this machine itself."""
         options = self._options
@@ -137,9 +146,9 @@ class Surroundings:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(limits.NETWORKS_LOOK_SECONDS)
-            before = self.hosts
-            if self._look():
-                self._transport.forsake([host for host in before if host not in self.hosts])
+            # a network that comes and goes between two looks leaves dead links behind, and no other trace
+            if self._look() or self._cut():
+                self._cut()
                 self._count("networks.changed")
                 self._log("info", "networks-changed", {"hosts": list(self.hosts)})
                 await self._rebind()

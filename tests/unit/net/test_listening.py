@@ -55,7 +55,7 @@ def test_hosts_come_and_go_on_the_same_port_and_links_that_stand_stay() -> None:
     asyncio.run(run())
 
 
-def test_links_from_an_address_that_went_are_cut_and_no_others() -> None:
+def test_links_from_an_address_that_went_are_cut_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
         server, sink = TcpTransport(), Sink()
         port = await server.listen(["127.0.0.1", "127.0.0.2"], 0, sink)
@@ -64,10 +64,12 @@ def test_links_from_an_address_that_went_are_cut_and_no_others() -> None:
         await sink.until("opened", 2)
         client.connect(3, "127.0.0.2", port, 5.0, heard)
         await sink.until("opened", 4)
-        server.forsake(["127.0.0.2"])
+        monkeypatch.setattr("covey.net.tcp.is_loopback", lambda host: host == "127.0.0.1")
+        assert server.forsake(["10.0.0.1"]) == 1
         await heard.until("lost", 3)
         client.write(1, b"alive")
         assert await sink.until_bytes(2, 5) == b"alive"
+        assert server.forsake([]) == 0
         await client.stop()
         await server.stop()
 

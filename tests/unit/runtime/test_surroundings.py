@@ -44,7 +44,8 @@ class View:
 class Transport:
     def __init__(self) -> None:
         self.bound: list[str] = []
-        self.forsaken: list[str] = []
+        self.links: set[str] = set()
+        """The own addresses of links that stand."""
         self.unready: set[str] = set()
 
     async def listen(self, hosts: Sequence[str], port: int, sink: object) -> int:
@@ -55,8 +56,10 @@ class Transport:
         self.bound = [host for host in hosts if host not in self.unready]
         return [host for host in hosts if host in self.unready]
 
-    def forsake(self, hosts: Sequence[str]) -> None:
-        self.forsaken += hosts
+    def forsake(self, hosts: Sequence[str]) -> int:
+        dead = self.links - set(hosts)
+        self.links -= dead
+        return len(dead)
 
 
 class Source:
@@ -117,11 +120,23 @@ def test_a_network_that_comes_or_goes_is_advertised_again_and_dead_links_are_cut
         )
         await kit.changed(ETH, WLAN, V6)
         assert kit.speaking.adverts[-1].hosts == ("10.0.0.2", "10.9.0.2", "fe80::2%eth0")
-        assert kit.transport.forsaken == []
+        kit.transport.links = {"10.0.0.2", "10.9.0.2"}
         await kit.changed(WLAN)
-        assert kit.transport.forsaken == ["10.0.0.2", "fe80::2%eth0"]
+        assert kit.transport.links == {"10.9.0.2"}
         assert len(kit.still.adverts) == 1, "what speaks on no network is left alone"
         assert kit.counts["networks.changed"] == 2
+        await kit.surroundings.stop()
+
+    asyncio.run(run())
+
+
+def test_a_network_that_was_gone_between_two_looks_is_noticed_by_its_dead_links() -> None:
+    async def run() -> None:
+        kit = await Kit(View(ETH)).started()
+        adverts = len(kit.speaking.adverts)
+        kit.transport.links = {"10.9.0.2"}  # made over an interface that came and went meanwhile
+        await kit.view.until(lambda: len(kit.speaking.adverts) > adverts)
+        assert kit.transport.links == set()
         await kit.surroundings.stop()
 
     asyncio.run(run())
