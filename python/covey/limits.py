@@ -76,6 +76,8 @@ RENUMBER_LAST_SECONDS: Final = 30.0  # … doubling up to here: what comes again
 NUMBERS_EARLY: Final = 16  # announcements kept while the store looks up their sender: four windows
 NUMBERS_EXPECTED: Final = 8_192  # announced records of one peer not settled yet: eight windows
 NUMBERS_HOLES: Final = 256  # holes in one sender's numbers: each is one failed batch of ours, or malice
+REASK_SECONDS: Final = 15.0  # what a peer has and has not finished is asked about again after this …
+REASK_LAST_SECONDS: Final = 3_600.0  # … doubling up to here: an application may take its time
 ASKS_PER_SECOND: Final = 8.0  # questions of one peer about its records: each costs a look in the store
 ASKS_BURST: Final = 32  # at once: 8,192 records after a long absence
 MAIL_UNDONE: Final = 1_024  # wishes about directed sends that a failing store left undone, newest kept
@@ -227,9 +229,7 @@ RELAY_RETRY_JITTER: Final = 0.1  # of the delay, added: a restarted relay is not
 RELAY_RETRY_REFUSED_SECONDS: Final = 600.0  # after 4002 or 4003: only a person can mend it
 RELAY_STOCK_PEERS: Final = 256  # handshakes kept in a legacy room, 16 KiB each at most
 RELAY_WAITING_BATCHES: Final = 512  # of one relayed session not yet judged: four times a stranger's burst
-UNKNOWN_SESSION_PER_SECOND: Final = (
-    2.0  # answers to frames of unknown sessions, over all senders (update 1 §7.2)
-)
+UNKNOWN_SESSION_PER_SECOND: Final = 2.0  # answers to frames of unknown sessions, to all (update 1 §7.2)
 UNKNOWN_SESSION_BURST: Final = 8  # at once
 UNKNOWN_SESSION_ASKERS: Final = 1_024  # senders remembered, so that each gets one answer a second
 RELAY_PACED_HIGH_BYTES: Final = 1_048_576  # that wait for their pace until nothing more is sealed for it
@@ -303,9 +303,7 @@ STATE_ASK_SECONDS: Final = 0.5  # between two digests to one peer that say the s
 STATE_DIVERGED_SECONDS: Final = 30.0  # between two repairs with one peer: each sends all that differs
 STATE_COLLECT_SECONDS: Final = 60.0  # between two looks for what every member has seen
 STATE_WAITING_FRAMES: Final = 1_024  # that wait for the disk; further ones are dropped, gossip repeats them
-STATE_PEER_BYTES_PER_SECOND: Final = (
-    4_194_304.0  # read of one peer; what is beyond is dropped and comes again
-)
+STATE_PEER_BYTES_PER_SECOND: Final = 4_194_304.0  # read of one peer; more is dropped and comes again
 STATE_PEER_BYTES_BURST: Final = 16_777_216  # at once: the largest class of an agent
 STATE_PARTS: Final = 1_024  # of one snapshot, at the size below: more than the largest replica
 STATE_PART_BYTES: Final = 262_144  # of one snapshot in one frame

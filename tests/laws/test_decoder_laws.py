@@ -42,7 +42,8 @@ def bent(*valid: object) -> st.SearchStrategy[bytes]:
     return damaged | JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=400)
 
 
-RECEIPT = {"type": receipts.FRAME_TYPE, "results": [["asrt-" + "ab" * 32, "rejected", "drift 0.7 > 0.5"]]}
+ID = "asrt-" + "ab" * 32
+RECEIPT = {"type": receipts.FRAME_TYPE, "results": [[ID, "rejected", "drift 0.7 > 0.5"]]}
 RELAY = (
     {"type": "relay-auth", "nodeId": NODE, "name": "a", "token": "t"},
     {"type": "relay-peers", "peers": [{"nodeId": NODE, "name": "b", "offline": True}], "features": ["x"]},
@@ -68,6 +69,34 @@ def test_a_receipt_frame_is_read_or_refused(frame: bytes) -> None:
         return
     assert len(found) <= limits.RECEIPTS_PER_FRAME
     assert all(one.assertion_id.startswith("asrt-") and one.state is not None for one in found)
+
+
+SENT = {
+    "type": receipts.SENT,
+    "stream": "ab" * 16,
+    "base": 3,
+    "sends": [[3, ID, 9], [5, ID, None]],
+    "gaps": [[4, 4]],
+}
+CURSOR = {"type": receipts.CURSOR, "stream": "ab" * 16, "cursor": 6}
+ASK = {"type": receipts.ASK, "assertions": [ID]}
+
+
+@settings(max_examples=300, deadline=1_000)
+@given(bent(SENT, CURSOR, ASK))
+@example(DEEP)
+def test_a_frame_about_delivery_is_read_or_refused(frame: bytes) -> None:
+    for read in (receipts.parse_sent, receipts.parse_cursor, receipts.parse_ask):
+        try:
+            found = read(frame)
+        except receipts.BadReceiptError:
+            continue
+        written = {
+            receipts.Sent: receipts.write_sent,
+            receipts.Cursor: receipts.write_cursor,
+            tuple: receipts.write_ask,
+        }[type(found)](found)
+        assert read(written) == found, "what is read says the same when it is written"
 
 
 @settings(max_examples=300, deadline=1_000)

@@ -64,6 +64,8 @@ class MailRoom:
         """Act on a deadline, where it is one of delivery's."""
         if what == "cursor":
             self.post.silent(whom, turn)
+        elif what == "reask":
+            self.post.ask_due(whom, turn)
         elif what == "renumber":
             self.numbers.again_due(whom, turn)
         elif what == "outbox":

@@ -8,7 +8,7 @@ To a peer without the extension a record is handed over once, and that is all we
 
 from __future__ import annotations
 
-from collections import deque
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -56,7 +56,7 @@ class Box:
     """The outbox holds more than was taken from it."""
     said: receipts.Cursor | None = None
     """How far the peer says it took numbers of ours; None until it has said so, or need not."""
-    waiting: deque[Letter] = field(default_factory=deque)
+    waiting: dict[str, Letter] = field(default_factory=dict)
     sent: dict[str, Letter] = field(default_factory=dict)
     asked: dict[str, Letter] = field(default_factory=dict)
     unfinished: dict[str, None] = field(default_factory=dict)
@@ -66,11 +66,19 @@ class Box:
     """Something beside records is to be announced: where our numbers stand, or a gap."""
     link: int | None = None
     resumed_at: float = float("-inf")
+    heard_at: float = float("-inf")
+    ask_wait: float = limits.REASK_SECONDS
+    """How long until what is unfinished is asked about again: word of it may be lost with a link."""
 
     @property
     def ready(self) -> bool:
         """Tell whether records may leave."""
         return not self.loading and self.said is not None
+
+    @property
+    def open(self) -> list[str]:
+        """Return what the peer owes us a word about."""
+        return [*self.unfinished, *self.asked, *self.sent]
 
     @property
     def cursor(self) -> int:
@@ -114,6 +122,7 @@ class Post:
         """Let go of what is on its way: the outbox has it."""
         self._boxes.pop(peer.node_id, None)
         self._timers.cancel(("cursor", peer.node_id))
+        self._timers.cancel(("reask", peer.node_id))
 
     def loaded(self, event: mail.OutboxLoaded, turn: Turn) -> None:
         """Take what the outbox holds for a peer, behind what was taken before."""
@@ -132,7 +141,7 @@ class Post:
             if record.room != self._room:
                 self._end(peer, letter, SendState.EXPIRED, "minted for another room", turn)
             else:
-                box.waiting.append(letter)
+                box.waiting[letter.assertion_id] = letter
         for assertion_id, number in event.unreadable:
             box.after = max(box.after, number)
             said = (assertion_id, SendState.REFUSED, "its stored record cannot be read", True)
@@ -181,7 +190,7 @@ class Post:
             )
         if not box.loading and not box.more and letter.number > box.after:
             box.after = letter.number
-            box.waiting.append(letter)
+            box.waiting[letter.assertion_id] = letter
         else:
             box.more = box.more or not box.loading
         ahead = len(box.waiting) + len(box.sent)
@@ -203,10 +212,12 @@ class Post:
             return False
         if box.link != link.id:  # what another link took may be lost; on this one all come in order
             self._take_back(box, list(box.sent.values()))
-            box.link = link.id
+            box.link, box.ask_wait = link.id, limits.REASK_SECONDS
+            self._ask_later(peer.node_id, box, turn)
         wrote, late = False, False
         while box.announce or (box.waiting and len(box.sent) < limits.POST_WINDOW):
-            taken = [box.waiting.popleft() for _ in range(min(len(box.waiting), limits.RECEIPTS_PER_FRAME))]
+            ids = list(itertools.islice(box.waiting, limits.RECEIPTS_PER_FRAME))
+            taken = [box.waiting.pop(assertion_id) for assertion_id in ids]
             letters = [letter for letter in taken if letter.deadline_ms > turn.now.wall_ms]
             late = late or len(letters) < len(taken)
             wrote = self._seal(peer, box, letters, session, turn) or wrote
@@ -230,6 +241,7 @@ class Post:
             turn.count("records.sent", len(letters))
         if peer.receipts:
             box.sent.update((letter.assertion_id, letter) for letter in letters)
+            self._ask_later(peer.node_id, box, turn)
         else:
             for letter in letters:
                 self._end(peer, letter, SendState.ACCEPTED, "the peer never says more", turn)
@@ -243,7 +255,9 @@ class Post:
         if box is None:
             return False
         assertion_id = receipt.assertion_id
-        letter = box.sent.pop(assertion_id, None) or box.asked.pop(assertion_id, None)
+        # What waits to be sent again may be spoken of, too: by what an earlier link brought.
+        places = (box.sent, box.asked, box.waiting)
+        letter = next((place.pop(assertion_id) for place in places if assertion_id in place), None)
         if letter is None and assertion_id not in box.unfinished:
             return False
         if receipt.outcome == receipts.UNHEARD:
@@ -252,11 +266,13 @@ class Post:
         # Of a directed record admission's word is about memory alone: it was delivered.
         state = SendState.DELIVERED if receipt.outcome in ("redundant", "rejected") else receipt.state
         closes = receipt.closes and receipt.outcome not in ("redundant", "rejected")
+        box.heard_at = turn.now.monotonic
         box.unfinished.pop(assertion_id, None)
         if not closes:
             box.unfinished[assertion_id] = None
             while len(box.unfinished) > limits.POST_UNFINISHED:
                 del box.unfinished[next(iter(box.unfinished))]
+            self._ask_later(peer.node_id, box, turn)
         turn.add(mail.SettleSends(peer.node_id, ((assertion_id, state, _why(receipt), closes),)))
         return True
 
@@ -290,7 +306,7 @@ class Post:
                 continue
             box.sent.pop(row.assertion_id, None)
             box.asked.pop(row.assertion_id, None)
-            box.waiting = deque(each for each in box.waiting if each.assertion_id != row.assertion_id)
+            box.waiting.pop(row.assertion_id, None)
             self._give_up(box, row.number)
             self._sessions.pump(peer, turn)
 
@@ -302,7 +318,7 @@ class Post:
         """Say that this peer stops before these met their end; the outbox goes on with them."""
         for node_id, box in self._boxes.items():
             peer = self._sessions.peers.get(node_id)
-            for letter in (*box.sent.values(), *box.asked.values(), *box.waiting):
+            for letter in (*box.sent.values(), *box.asked.values(), *box.waiting.values()):
                 send = PeerSend(node_id, peer.name if peer else "", SendState.UNKNOWN, reason)
                 turn.count(f"sends.{send.state.value}")
                 turn.add(fx.Notify(SendSettled(letter.key, letter.assertion_id, send, final=False)))
@@ -313,17 +329,36 @@ class Post:
         """Ask about what the peer's cursor has passed, then send the rest."""
         if not box.ready:
             return
-        while box.waiting and box.waiting[0].number <= box.cursor:
-            letter = box.waiting.popleft()
-            box.asked[letter.assertion_id] = letter
-        link = peer.active
-        session = link.speaking if link is not None else None
-        if peer.receipts and session is not None and link is not None:
-            asked = [*box.asked, *box.unfinished]
-            for at in range(0, len(asked), limits.RECEIPTS_PER_FRAME):
-                session.send_control(receipts.write_ask(asked[at : at + limits.RECEIPTS_PER_FRAME]))
-                self._sessions.touch(link)
+        passed = [letter for letter in box.waiting.values() if letter.number <= box.cursor]
+        for letter in passed:
+            box.asked[letter.assertion_id] = box.waiting.pop(letter.assertion_id)
+        self._ask(peer, [*box.asked, *box.unfinished])
         self._sessions.pump(peer, turn)
+
+    def ask_due(self, node_id: str, turn: Turn) -> None:
+        """Ask again about what has no word or is not finished, the newest of it, ever more seldom."""
+        peer, box = self._sessions.peers.get(node_id), self._boxes.get(node_id)
+        if peer is None or box is None or not box.open:
+            return
+        if turn.now.monotonic >= box.heard_at + limits.REASK_SECONDS:  # who is still answering is not asked
+            turn.count("asks.repeated")
+            self._ask(peer, box.open[-limits.RECEIPTS_PER_FRAME :])
+        box.ask_wait = min(box.ask_wait * 2.0, limits.REASK_LAST_SECONDS)
+        self._ask_later(node_id, box, turn)
+
+    def _ask(self, peer: Peer, assertion_ids: Sequence[str]) -> None:
+        link = peer.active
+        session = link.speaking if link is not None and not link.full else None
+        if link is None or session is None or not peer.receipts:
+            return
+        for at in range(0, len(assertion_ids), limits.RECEIPTS_PER_FRAME):
+            session.send_control(receipts.write_ask(assertion_ids[at : at + limits.RECEIPTS_PER_FRAME]))
+            self._sessions.touch(link)
+
+    def _ask_later(self, node_id: str, box: Box, turn: Turn) -> None:
+        owed = box.unfinished or box.asked or box.sent
+        if owed and self._timers.wanted(("reask", node_id)) is None:
+            self._timers.set(("reask", node_id), turn.now.monotonic + box.ask_wait)
 
     def _unheard(self, peer: Peer, box: Box, assertion_id: str, letter: Letter | None, turn: Turn) -> None:
         turn.count("receipts.unheard")
@@ -337,7 +372,8 @@ class Post:
         """Let letters wait again, in their places."""
         for letter in letters:
             box.sent.pop(letter.assertion_id, None)
-        box.waiting = deque(sorted((*letters, *box.waiting), key=lambda letter: letter.number))
+        waiting = sorted((*letters, *box.waiting.values()), key=lambda letter: letter.number)
+        box.waiting = {letter.assertion_id: letter for letter in waiting}
 
     def _give_up(self, box: Box, number: int) -> None:
         box.gaps.append((number, number))

@@ -189,7 +189,7 @@ class Reception:
             return
         receipt = outcomes.receipt(duplicates=not batch.doubtful) if peer.receipts else None
         if receipt is not None:
-            self._sessions.owe(peer, receipt, turn)
+            self._sessions.owe(peer, receipt, turn, by=batch.link)
         parents = outcomes.missing_parents()
         if parents:
             self._fetching.parents(peer, parents, turn)

@@ -321,11 +321,17 @@ class Sessions:
         turn.add(Notify(PeerSlow(peer.node_id, peer.name, full)))
         self.pump(peer, turn)
 
-    def owe(self, peer: Peer, told: tuple[int, bytes], turn: Turn) -> None:
+    def owe(self, peer: Peer, told: tuple[int, bytes], turn: Turn, by: int | None = None) -> None:
         """Send a receipt frame, or keep it until the peer reads again; too many are dropped, oldest first.
 
-        A sender that misses one sends its record again on its next session, and hears that it is held.
+        A sender that misses one sends its record again on its next session, and hears that it is held. So a
+        receipt goes `by` the link that brought the records: if it is lost there, the sender has lost it, too.
         """
+        link = self.links.get(by) if by is not None else None
+        if link is not None and link in peer.links and not link.full and link.speaking is not None:
+            link.speaking.send_control(told[1])
+            self.touch(link)
+            return
         peer.owed.append(told)
         owed = sum(count for count, _ in peer.owed)
         while owed > limits.RECEIPTS_OWED and len(peer.owed) > 1:

@@ -197,6 +197,39 @@ def test_a_new_store_of_a_sender_is_told_as_a_gap_of_unknown_length(mesh: Mesh) 
     assert numbers(two) == [1, 1]
 
 
+def test_a_word_that_was_lost_with_its_link_is_asked_for_again(mesh: Mesh) -> None:
+    one, two = pair(mesh)
+    asserted = address(one, "do it")
+    peer = two.engine._sessions.peers[one.identity.node_id]
+    assert peer.active is not None
+    peer.active.full = True  # what is told now waits …
+    two.feed(mail.Ended(asserted, "executed", None))
+    mesh.settle()
+    peer.owed.clear()  # … and goes down with a link that the sender never used
+    peer.active.full = False
+    assert one.states_of("do it") == [SendState.DELIVERED]
+    mesh.advance(40)
+    assert one.states_of("do it") == [SendState.DELIVERED, SendState.EXECUTED]
+    assert one.counts["asks.repeated"] >= 1
+    asked = one.counts["asks.repeated"]
+    mesh.advance(400)
+    assert one.counts["asks.repeated"] == asked, "nothing is open any more"
+
+
+def test_a_receipt_goes_by_the_link_that_brought_the_record(mesh: Mesh) -> None:
+    one, two = pair(mesh)
+    two.store = "hold"
+    address(one, "first")
+    for host, other in ((one, two), (two, one)):
+        host.feed(fx.Dialled("127.0.0.1", other.port))
+    mesh.settle()
+    came_by = two.asked[0]
+    assert isinstance(came_by, fx.Store)
+    two.store = "ok"
+    two.answer()
+    assert one.states_of("first") == [SendState.DELIVERED]
+
+
 # --- deadlines ------------------------------------------------------------------------------------
 
 

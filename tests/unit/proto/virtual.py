@@ -148,7 +148,8 @@ class Host:
             case fx.Dial(link, _, port):
                 self.mesh.connect(self, link, port)
             case fx.Write(link, data):
-                self.mesh.write(self.ends[link], data)
+                if link in self.ends:  # else it broke, and the engine will hear of it
+                    self.mesh.write(self.ends[link], data)
             case fx.Close(link):
                 self.mesh.close(self.ends.get(link))
             case fx.Reading(link, on):

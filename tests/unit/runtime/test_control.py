@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -26,7 +26,7 @@ from covey.model import (
 )
 from covey.proto.membership.views import MemberView
 from covey.proto.news import News, SendSettled
-from covey.runtime.answers import trace
+from covey.runtime.answers import read_inbox, trace
 from covey.runtime.emit import addressee, emit_and_wait
 from covey.runtime.ipc import Control
 from covey.runtime.node import Node
@@ -67,6 +67,10 @@ class FakeNode:
     proposals: list[Proposal] = field(default_factory=list)
     listeners: list[Callable[[News], None]] = field(default_factory=list)
     identity: Any = field(default_factory=lambda: SimpleNamespace(name="ann"))
+    ends: list[tuple[str, str, str | None]] = field(default_factory=list)
+
+    def ended(self, assertion_id: str, how: str, why: str | None = None) -> None:
+        self.ends.append((assertion_id, how, why))
 
     def subscribe(self, listener: Callable[[News], None]) -> Callable[[], None]:
         self.listeners.append(listener)
@@ -329,6 +333,27 @@ def test_the_inbox_goes_on_where_it_was_acknowledged() -> None:
     assert [each["seq"] for each in ask(peer, "inbox", ack=True)["deliveries"]] == [3]
     assert ask(peer, "inbox") == {"deliveries": [], "cursor": 3, "gaps": []}
     assert [each["seq"] for each in ask(peer, "inbox", after=0)["deliveries"]] == [1, 2, 3]
+
+
+def test_whoever_reads_the_inbox_on_has_finished_with_what_was_for_this_peer() -> None:
+    node = FakeNode()
+    peer = control(node, block(1), replace(block(2), to=ANN))
+    ask(peer, "inbox")
+    assert node.ends == [], "looking is not finishing"
+    ask(peer, "inbox", ack=True)
+    assert node.ends == [(block(2).assertion_id, "executed", "acknowledged by its reader")]
+
+
+def test_what_is_missing_in_the_inbox_is_said_with_what_is_there() -> None:
+    inbox = FakeInbox(block(1), block(2), block(3))
+    inbox.gaps = [SimpleNamespace(node_id=BOB, first=4, last=0, reason="its sender began anew", late=False)]
+    assert read_inbox(cast(Any, inbox), None, 10, False)["gaps"] == [
+        {"of": BOB, "first": 4, "last": None, "reason": "its sender began anew", "late": False}
+    ]
+    inbox.gaps, inbox.rows = [], inbox.rows[2:]
+    assert read_inbox(cast(Any, inbox), None, 10, False)["gaps"] == [
+        {"of": "inbox", "first": 1, "last": 2, "reason": "nobody read them in time", "late": False}
+    ]
 
 
 def test_a_trace_has_the_block_first_and_names_what_is_missing() -> None:
