@@ -97,7 +97,7 @@ def test_a12_whoever_dies_the_others_go_on():
         assert world.run(5.0, lambda rest=rest, world=world: world.equal(rest))
 
 
-def test_a_hundred_peers_converge_in_logarithmic_rounds_at_a_fifth_lost():
+def test_forty_peers_converge_in_logarithmic_rounds_at_a_fifth_lost():
     world = World(40, 3, loss=0.2)
     world.mesh(8)
     world.write(0, put("x", b"v" * 100))
