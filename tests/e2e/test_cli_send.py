@@ -43,6 +43,8 @@ def test_send_through_a_running_peer_follows_what_it_sent(covey: Program, writer
         assert ann.event("peer-joined")["peer"]["name"] == "writer"
         said = covey("send", "--to", "writer", "--focus", "is it ready", "--wait", "--peer", "ann", "--json")
         assert (said.code, states(said)[-1]) == (0, "executed"), said.out + said.err
+        assert states(said)[0] == "accepted"
+        assert "unknown" not in states(said), "the outbox has no word yet: that is no state of its own"
         back = covey("send", "--to", "ann", "--focus", "only shown", "--wait", "--timeout", "1", "--json")
         assert (back.code, states(back)[-1]) == (1, "delivered"), (
             "a listener shows it; nobody finishes with it"
@@ -66,6 +68,11 @@ def test_outbox_says_what_waits_and_what_expired_does_not(covey: Program) -> Non
     with covey.start("listen", "observer", "--room", ROOM, "--json") as running:
         running.event("listening")
         assert covey("outbox", "observer", "--json").json["outbox"] == shown
+        asked = ["send", "--peer", "observer", "--to", AWAY, "--wait", "--timeout", "0.5"]
+        away = covey(*asked, "--focus", "to nobody")
+        assert f"unknown by {AWAY}: not connected" in away.out, away.out + away.err
+        assert f"{AWAY}: unknown (not connected" in away.err
+        assert away.out.count("unknown by") == 1
     nobody = covey("outbox", "nobody")
     assert nobody.code == 1
     assert 'no peer named "nobody"' in nobody.err

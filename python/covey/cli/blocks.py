@@ -78,7 +78,7 @@ def event_lines(console: Console, event: Mapping[str, Any], now_ms: int) -> Iter
 def send_line(console: Console, send: Mapping[str, Any]) -> str:
     """Return what became of a block at one peer."""
     reason = f": {printable(send['reason'])}" if send.get("reason") else ""
-    return f"{word(console, str(send['state']))} by {printable(send['name'])}{reason}"
+    return f"{word(console, str(send['state']))} by {printable(send['name'] or send['node_id'])}{reason}"
 
 
 def _gap(console: Console, event: Mapping[str, Any]) -> str:

@@ -57,6 +57,7 @@ def follow(
         return found
     end, send = time.monotonic() + timeout_seconds, dict(found["sends"][0])
     tell(send)
+    known = send["state"]
     while send["state"] not in REACHED[wanted] and not send.get("closed"):
         left = end - time.monotonic()
         if left <= 0:
@@ -64,12 +65,15 @@ def follow(
         wait = min(left, _LOOK_SECONDS)
         asked = {
             "assertion_id": found["block"]["assertion_id"],
-            "state": send["state"],
+            "state": known,
             "wait_seconds": wait,
         }
         rows = peer.request("track", asked, timeout_seconds=wait + IPC_RECEIPT_SECONDS)["sends"]
         if not rows:
             break
+        known = rows[0]["state"]
+        if known == "unknown" and not rows[0]["closed"]:
+            continue  # the outbox has no word from the peer yet: what was said before says more
         send.update({name: rows[0][name] for name in ("state", "reason", "closed")})
         send["name"] = send["name"] or rows[0]["name"]
         tell(send)

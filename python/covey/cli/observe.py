@@ -151,7 +151,8 @@ def _not_taken(found: Mapping[str, Any]) -> NetworkError:
             hint=f"{kept}\nstart somebody: covey listen --room {room}",
         )
     by = "; ".join(
-        f"{send['name']}: {send['state']}" + (f" ({why})" if (why := _why(send, found)) else "")
+        f"{send['name'] or send['node_id']}: {send['state']}"
+        + (f" ({why})" if (why := _why(send, found)) else "")
         for send in found["sends"]
     )
     wanted = found.get("wanted")
