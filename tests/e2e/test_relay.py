@@ -127,7 +127,11 @@ def test_wrong_tokens_and_second_holders_are_turned_away_with_their_codes(covey:
     with relay(covey, COVEY_RELAY_TOKENS="one:t-1,two:t-2") as (running, url):
         asyncio.run(talk(url))
         running.signal(signal.SIGTERM)
-        assert "t-1" not in running.end().err
+        lines = running.end().err.splitlines()
+        assert "t-1" not in "".join(lines)
+        assert 4003 in [json.loads(line)["data"].get("code") for line in lines], (
+            "one line of JSON for each event"
+        )
 
 
 def test_a_client_that_does_not_read_is_seen_and_its_sender_told(covey: Program) -> None:
@@ -187,6 +191,14 @@ def test_tls_by_certificate_files(covey: Program, tmp_path: Path) -> None:
     refused = covey("relay", "--cert", str(key), "--key", str(key))
     assert refused.code == 1
     assert "certificate" in refused.err
+    sealed = tmp_path / "sealed.pem"
+    words = ["pkey", "-in", str(key), "-aes128", "-passout", "pass:only-a-test", "-out", str(sealed)]
+    subprocess.run([openssl, *words], check=True, capture_output=True, timeout=60)
+    refused = covey("relay", "--cert", str(certificate), "--key", str(sealed))
+    assert (refused.code, "Enter PEM" in refused.out + refused.err) == (1, False), (
+        "it must not ask a terminal"
+    )
+    assert "it is under a passphrase" in refused.err
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def _serve(host: str, port: int, access: Access, tls: ssl.SSLContext | None, con
 
     _many_files()
     clock = SystemClock()
-    log = Log(console.note, clock, peer="relay")
+    log = Log(lambda line: console.note(line.rstrip("\n")), clock, peer="relay")
 
     async def work(stop: Stop) -> int:
         server = WebSocketServer({"/healthz": lambda: relay.health(), "/metrics": lambda: relay.metrics()})

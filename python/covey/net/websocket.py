@@ -41,13 +41,25 @@ def server_tls(certificate: Path, key: Path) -> ssl.SSLContext:
     """Return the TLS of a listener, from PEM files.
 
     Raises:
-        NetworkError: A file cannot be read, or the two do not belong together.
+        NetworkError: A file cannot be read, the key is under a passphrase, or the two do not belong together.
     """
+    locked = False
+
+    def refuse() -> str:
+        nonlocal locked  # without this OpenSSL asks at the terminal, where a service would wait for ever
+        locked = True
+        return ""
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(certificate, key)
+        context.load_cert_chain(certificate, key, refuse)
     except (OSError, ssl.SSLError) as error:
+        if locked:
+            raise NetworkError(
+                f"cannot use key {key}: it is under a passphrase",
+                hint=f"write it without one, readable by you alone: openssl pkey -in {key} -out FILE",
+            ) from error
         raise NetworkError(
             f"cannot use certificate {certificate} with key {key}: {error.strerror or error}",
             hint="both are PEM files; the certificate file holds the whole chain",
@@ -308,5 +320,9 @@ def _address(connection: ServerConnection) -> str:
 
 
 def _why(error: OSError) -> str:
-    """Say what the system said, in its own words."""
+    """Say what the system said, in its own words; what TLS numbers are no errors of the system."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate does not hold: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS with it: {(error.reason or 'failed').lower().replace('_', ' ')}"
     return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error)

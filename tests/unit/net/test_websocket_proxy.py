@@ -129,6 +129,12 @@ def test_through_a_proxy_tls_ends_at_the_relay(tmp_path: Path, monkeypatch: pyte
     assert len(proxy.seen) > 500 and CANARY.encode() not in proxy.seen
 
 
+def test_a_relay_whose_certificate_does_not_hold_is_said_to_be_one(tmp_path: Path) -> None:
+    proxy, told = asyncio.run(talk(server_tls(*certificate(tmp_path)), "u:p%20w@"))
+    assert told == [("down", "its certificate does not hold: self-signed certificate")]
+    assert CANARY.encode() not in proxy.seen
+
+
 def test_a_proxy_that_refuses_is_said() -> None:
     proxy, told = asyncio.run(talk(None, ""))
     assert len(proxy.asked) == 1 and proxy.seen == b""
