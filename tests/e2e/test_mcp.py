@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -20,8 +23,12 @@ import httpx2
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPDeprecationWarning
 
+from covey.net.ipc.client import IpcClient
+from covey.system.home import Home
 from tests.e2e.ide import Ide, on_streams, window
 from tests.e2e.program import ROOM, SECONDS, Program, Running
+from tests.e2e.test_collision import copied
+from tests.e2e.test_relay import relay
 
 ELEVEN = [
     "sym_send",
@@ -163,6 +170,15 @@ def test_a_question_is_asked_and_the_answers_come_with_their_keys(covey: Program
                 assert 'focus: "version 7: it sorts by time"' in text and "Silent" not in text
                 async with asyncio.timeout(SECONDS):
                     assert str((await anext(aiter(news))).uri) == "covey://inbox"
+            signs: list[str | None] = []
+
+            async def sign(progress: float, total: float | None, message: str | None) -> None:
+                signs.append(message)
+
+            await ide.client.call_tool(
+                "sym_wait_for_reply", {"key": key, "wait_seconds": 0.2}, progress_callback=sign
+            )
+            assert signs == ["waiting for peers"]
             late = await ide.call("sym_ask", question="and who reviews it?", wait_seconds=0.2)
             assert "No answer within 0.2 s; sym_wait_for_reply cmb-" in late and "Silent: bob." in late
 
@@ -223,6 +239,56 @@ def test_what_another_command_opened_is_attached_to_and_never_opened(covey: Prog
         assert ended.code == 2 and f'is running in room "{ROOM}", not in "another"' in ended.err
     gone = covey("mcp", "--attach", "--peer", "nobody", stdin="")
     assert gone.code == 1 and 'no running peer named "nobody"' in gone.err and gone.out == ""
+
+
+def with_input_open(program: Program, *words: str) -> tuple[int, str]:
+    """Run a command to its end with its input open all the while; return its code and its complaints."""
+    with subprocess.Popen(
+        program.words(words), env=program.env, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        said = process.stderr.read()
+        return process.wait(SECONDS), said
+
+
+def test_x16_a_copy_of_the_identity_ends_with_2_while_its_client_still_talks(covey: Program) -> None:
+    assert covey("keygen", "ide").code == 0
+    copy = copied(covey, "copy")
+    with covey.start("listen", "ide", "--json") as first:
+        first.event("listening")
+        code, said = with_input_open(copy, *["mcp", "--room", ROOM, "--peer", "ide"])
+        assert code == 2 and f"process {first.process.pid}" in said and "Traceback" not in said
+
+
+def test_x16_a_copy_that_is_found_out_later_ends_with_2_too(covey: Program) -> None:
+    covey("keygen", "ide")
+    elsewhere = tempfile.mkdtemp()  # another machine, as far as locks go
+    other = copied(covey, "other", XDG_RUNTIME_DIR=elsewhere)
+    with relay(covey) as (_, url), covey.start("listen", "ide", "--relay", url, "--json") as first:
+        first.event("listening")
+        with IpcClient(Home.resolve(covey.env).socket_path("ide")) as peer:
+            while peer.request("status")["node"]["relays"][0]["state"] != "joined":
+                pass
+        code, said = with_input_open(other, *["mcp", "--room", ROOM, "--peer", "ide", "--relay", url])
+        assert code == 2 and "this identity is in use" in said and "Traceback" not in said
+    shutil.rmtree(elsewhere)
+
+
+def test_a_person_at_a_terminal_is_told_what_it_is_for(covey: Program) -> None:
+    controller, terminal = os.openpty()
+    try:
+        done = subprocess.run(
+            covey.words(["mcp"]),
+            env=covey.env,
+            stdin=terminal,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+    finally:
+        os.close(controller)
+        os.close(terminal)
+    assert done.returncode == 2 and "covey mcp install --client" in done.stderr
 
 
 INITIALIZE = {

@@ -1,5 +1,6 @@
 """One entry of a client's configuration: all else stays as it was; what is not understood is refused."""
 
+import io
 import json
 import tomllib
 
@@ -7,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from covey.cli import mcp
+from covey.cli.console import Console
 from covey.cli.mcp import edit, name_of
-from covey.errors import UsageError
+from covey.cli.parser import Parser
+from covey.errors import CoveyError, UsageError
 
 ENTRY = {"command": "covey", "args": ["mcp", "--room", "a"], "env": {"COVEY_HOME": "somewhere"}}
 TOML = """# mine
@@ -80,6 +84,15 @@ def test_adding_and_removing_leaves_what_was_there(config, servers):
     servers.pop("covey", None)
     added = edit.changed(json.dumps(config), "json", "mcpServers", "covey", ENTRY)
     assert json.loads(edit.changed(added, "json", "mcpServers", "covey", None)) == config
+
+
+def test_without_the_library_the_next_step_is_named(monkeypatch):
+    monkeypatch.setattr(mcp, "find_spec", lambda name: None)
+    parser = Parser("mcp", "", mcp.EXAMPLE)
+    mcp.configure(parser)
+    with pytest.raises(CoveyError) as caught:
+        mcp.run(parser.read([]), Console(io.StringIO(), io.StringIO(), {}))
+    assert caught.value.hint == "pip install 'covey[mcp]'"
 
 
 def test_windows_in_two_rooms_do_not_meet():

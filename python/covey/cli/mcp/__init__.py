@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import socket
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -93,6 +94,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             )
     if find_spec("mcp") is None:
         raise CoveyError("the MCP library is not installed", hint="pip install 'covey[mcp]'")
+    if arguments.http is None and os.isatty(0):
+        raise UsageError(
+            "standard input is a terminal: an IDE starts this and speaks MCP with it",
+            hint="set it up: covey mcp install --client <client>; or serve HTTP: covey mcp --http 8765",
+        )
     return _serve(arguments, console)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from covey import limits
 from covey.cli import mesh_flags
-from covey.cli.peer import PeerPlan, open_peer
+from covey.cli.peer import OpenPeer, PeerPlan, open_peer
 from covey.cli.reach import not_running, running
 from covey.errors import CollisionError, CoveyError, IpcError, NotRunningError, UsageError
 from covey.net.ipc.link import IpcLink
@@ -72,6 +72,7 @@ class Keeper:
         self._leave = asyncio.Event()
         self._move: _Move | None = None
         self._stood = False
+        self._peer: OpenPeer | None = None
         self.collision: CollisionError | None = None
         self._trouble: CoveyError | None = None
         self._listeners: list[Listener] = []
@@ -229,13 +230,23 @@ class Keeper:
                 if not self._may_open:
                     raise not_running(home, name) from error
             try:
-                await stack.enter_async_context(open_peer(self._plan, on_stop=lambda _: self._on_stop()))
+                opened = open_peer(self._plan, on_stop=lambda _: self._stopped())
+                self._peer = await stack.enter_async_context(opened)
+                stack.callback(setattr, self, "_peer", None)
+                if self._peer.collision is not None:
+                    raise self._peer.collision
                 self._own = True
-            except CollisionError:
-                # Another window is just opening it: its socket comes in a moment.
-                if asyncio.get_running_loop().time() >= deadline:
+            except CollisionError as error:
+                # Another window is just opening it: its socket comes in a moment. Any other is one.
+                if error.code != "already_running" or asyncio.get_running_loop().time() >= deadline:
                     raise
                 await asyncio.sleep(_PAUSE)
+
+    def _stopped(self) -> None:
+        """Take note that our own peer was told to end; a collision that is why is the command's end, too."""
+        if self._peer is not None:
+            self.collision = self._peer.collision
+        self._on_stop()
 
     def _check(self, status: Mapping[str, Any]) -> None:
         """Refuse a running peer that sits in another room than the one that was asked for."""

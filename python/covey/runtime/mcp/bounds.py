@@ -18,6 +18,7 @@ SESSIONS: Final = 32  # clients told of news; the one that came first is let go
 SUBSCRIPTIONS: Final = 256  # of resources, all clients together
 QUEUE: Final = 256  # news on its way to clients; what is beyond is counted, and in the inbox
 PUSH_SECONDS: Final = 5.0  # one client may take to take one push
+PROGRESS_SECONDS: Final = 5.0  # between signs of life of a wait: a client that counts seconds begins anew
 START_SECONDS: Final = 10.0  # a call waits this long for the peer to stand
 BODY_BYTES: Final = 2_097_152  # one HTTP request: seven categories of 262,144 bytes
 CONFIG_BYTES: Final = 16_777_216  # of a client's configuration; Claude Code's grows to some MB

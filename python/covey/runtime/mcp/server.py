@@ -26,7 +26,7 @@ from covey.runtime.mcp.port import Mesh
 from covey.runtime.mcp.push import CHANNEL, Push, Send, When
 from covey.runtime.mcp.quoting import Quoter
 from covey.runtime.mcp.resources import TEMPLATES, Resources
-from covey.runtime.mcp.specs import SPECS, Spec
+from covey.runtime.mcp.specs import SPECS, Spec, spec_of
 from covey.runtime.mcp.tools import Tools, header_of
 
 NAME: Final = "covey"
@@ -123,8 +123,11 @@ class MeshServer:
     async def _list_tools(self, ctx: Any, params: Any) -> types.ListToolsResult:
         return types.ListToolsResult(tools=[_tool(spec) for spec in SPECS])
 
-    async def _call_tool(self, ctx: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
-        told = await self._tools.call(params.name, params.arguments or {})
+    async def _call_tool(
+        self, ctx: ServerRequestContext[Any, Any], params: types.CallToolRequestParams
+    ) -> types.CallToolResult:
+        async with _alive(ctx, params.name):
+            told = await self._tools.call(params.name, params.arguments or {})
         return types.CallToolResult(
             content=[types.TextContent(type="text", text=told.text)], is_error=told.failed
         )
@@ -214,6 +217,31 @@ def _way(ctx: ServerRequestContext[Any, Any]) -> Send:
         )
 
     return send
+
+
+@contextlib.asynccontextmanager
+async def _alive(ctx: ServerRequestContext[Any, Any], name: str) -> AsyncIterator[None]:
+    """Say every few seconds that a call still waits, where it may and the client asked to be told."""
+    spec, token = spec_of(name), (ctx.meta or {}).get("progress_token")
+    if spec is None or not spec.waits or token is None:
+        yield
+        return
+
+    async def tell() -> None:
+        waited = 0.0
+        while True:
+            await ctx.session.send_progress_notification(
+                token, waited, message="waiting for peers", related_request_id=str(ctx.request_id)
+            )
+            await asyncio.sleep(bounds.PROGRESS_SECONDS)
+            waited += bounds.PROGRESS_SECONDS
+
+    telling = asyncio.create_task(tell(), name="mcp-progress")
+    try:
+        yield
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
 
 
 @contextlib.contextmanager
