@@ -78,7 +78,7 @@ def test_two_peers_with_grants_meet_and_one_with_a_copied_grant_does_not(
     ("words", "said"),
     [
         (("--room", "default"), "can be owned"),
-        (("--hours", "25"), "24"),
+        (("--hours", "25"), "expected hours from 0.01 to 24"),
         (("--key", "abc"), "public key"),
         (("--to", "bob"), "nodeId"),
     ],

@@ -32,7 +32,10 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--to", required=True, metavar="NODEID", help="who may enter")
     parser.add_argument("--key", required=True, help="its public key, as `covey fingerprint` prints it")
     parser.add_argument(
-        "--hours", type=seconds(0.01, _HOURS), default=_HOURS, help="how long it holds (default and most 24)"
+        "--hours",
+        type=seconds(0.01, _HOURS, "hours"),
+        default=_HOURS,
+        help="how long it holds (default and most 24)",
     )
     parser.add_argument("--out", type=path, metavar="PATH", help="file to write it to; else it is printed")
     passphrase.add(parser)

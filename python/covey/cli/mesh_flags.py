@@ -106,11 +106,15 @@ def relays(
         UsageError: The environment's token or proxy cannot be one.
     """
     from covey.proto.options import RelayOptions
-    from covey.settings.grammar import leads_away, proxy_url
+    from covey.settings.grammar import header_value, leads_away, proxy_url
 
     said = env.get(RELAY_TOKEN) or token
     if said is not None and len(said) > limits.RELAY_TOKEN_CHARS:
         raise UsageError(f"{RELAY_TOKEN}: longer than {limits.RELAY_TOKEN_CHARS} characters")
+    try:
+        header_value(said or "")
+    except ValueError as error:
+        raise UsageError(f"{RELAY_TOKEN}: expected {error}") from error  # not what it says: it is secret
     try:
         way = proxy_url(env[RELAY_PROXY]) if env.get(RELAY_PROXY) else proxy
     except ValueError as error:

@@ -151,12 +151,12 @@ def whole(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
-def seconds(least: float, most: float) -> Callable[[str], float]:
-    """Return a reader of durations in seconds, from `least` to `most`."""
+def seconds(least: float, most: float, unit: str = "seconds") -> Callable[[str], float]:
+    """Return a reader of durations in seconds, or in another `unit`, from `least` to `most`."""
 
     def read(text: str) -> float:
         if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or not least <= float(text) <= most:
-            raise argparse.ArgumentTypeError(f"expected seconds from {least:g} to {most:g}, got {text!r}")
+            raise argparse.ArgumentTypeError(f"expected {unit} from {least:g} to {most:g}, got {text!r}")
         return float(text)
 
     return read

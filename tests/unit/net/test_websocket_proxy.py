@@ -156,3 +156,6 @@ def test_the_environment_comes_first_and_a_relay_here_needs_no_proxy() -> None:
     with pytest.raises(UsageError) as refused:
         relays(urls, None, {"COVEY_RELAY_PROXY": "socks5://u:hunter2@x"})
     assert "hunter2" not in str(refused.value)
+    with pytest.raises(UsageError, match="COVEY_RELAY_TOKEN: expected printable ASCII") as refused:
+        relays(urls, None, {"COVEY_RELAY_TOKEN": "hunter2\n"})
+    assert "hunter2" not in str(refused.value)
