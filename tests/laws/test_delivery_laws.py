@@ -92,6 +92,28 @@ class DeliveryMachine(RuleBasedStateMachine):
         if how != "hold":
             host.answer(ok=how == "ok")
 
+    @rule(who=st.integers(0, 1), count=st.integers(1, 4), failing=st.integers(1, 2))
+    def lose_some(self, who: int, count: int, failing: int) -> None:
+        """Let a disk refuse what came first, and take what came after it."""
+        host = self.hosts[who]
+        host.answer()
+        host.store = "hold"
+        for _ in range(count):
+            self.address(1 - who, 1)
+        host.store = "ok"
+        host.answer(failing=failing)
+
+    @rule(who=st.integers(0, 1))
+    def finish_apart(self, who: int) -> None:
+        """Let an application finish while the sender is away: nobody can tell it then."""
+        self.mesh.apart = True
+        for end in list(self.hosts[who].ends.values()):
+            self.mesh.cut(end)
+        self.mesh.settle()
+        self._finish_all(self.hosts[who])
+        self.address(who, 1)
+        self.mesh.apart = False
+
     @rule(who=st.integers(0, 1), count=st.integers(1, 3))
     def leave_undone(self, who: int, count: int) -> None:
         self.hosts[who].undone = count

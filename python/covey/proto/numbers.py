@@ -170,12 +170,12 @@ class Numbers:
             if kind == "refused" and number not in stream.spans:
                 self._missing(peer, stream, (number, number), f"refused: {outcomes[index].reason}", turn)
             stream.spans.add(number, number)
-        hole = stream.spans.lowest_hole()
-        if hole is not None and hole[1] > stream.late_upto:
-            for first, last in stream.spans.holes(hole[1]):
-                self._missing(peer, stream, (max(first, stream.late_upto + 1), last), _LATE, turn, late=True)
-            stream.late_upto = hole[1]
-            self._ask_again(node_id, stream, turn)
+        for first, last in stream.spans.holes(stream.spans.last):
+            if last > stream.late_upto:
+                span = (max(first, stream.late_upto + 1), last)
+                self._missing(peer, stream, span, _LATE, turn, late=True)
+                self._ask_again(node_id, stream, turn)
+        stream.late_upto = max(stream.late_upto, stream.spans.last)
         self._moved(node_id, stream, cursor, turn)
         return found
 

@@ -24,6 +24,11 @@ class Spans:
         """Tell whether a number is settled."""
         return number <= self.cursor or any(first <= number <= last for first, last in self._beyond)
 
+    @property
+    def last(self) -> int:
+        """Return the highest settled number."""
+        return self._beyond[-1][1] if self._beyond else self.cursor
+
     def holes(self, upto: int) -> list[tuple[int, int]]:
         """Return the ranges up to a number that are not settled, ascending."""
         found, at = [], self.cursor + 1

@@ -108,11 +108,11 @@ class Host:
     def feed(self, event: fx.Event) -> None:
         self.events.append(event)
 
-    def answer(self, *, ok: bool = True) -> None:
-        """Let a holding store answer everything it was asked."""
+    def answer(self, *, ok: bool = True, failing: int = 0) -> None:
+        """Let a holding store answer everything it was asked, `failing` of it with a refusal, the oldest."""
         asked, self.asked = self.asked, []
-        for effect in asked:
-            self._answer(effect, ok=ok)
+        for place, effect in enumerate(asked):
+            self._answer(effect, ok=ok and place >= failing)
         self.mesh.settle()
 
     def told(self, kind: type[Any]) -> list[Any]:
@@ -222,6 +222,8 @@ class Mesh:
         self.seconds = 1000.0
         self.chunk = 1 << 16
         self.texts: dict[str, str] = {}
+        self.apart = False
+        """No new connection comes about."""
         self._drawn = 0
         self._tokens = 0
 
@@ -312,7 +314,7 @@ class Mesh:
 
     def connect(self, dialler: Host, link: int, port: int) -> None:
         target = next((host for host in self.hosts if host.port == port and not host.stopped), None)
-        if target is None:
+        if target is None or self.apart:
             dialler.feed(fx.LinkFailed(link, "connection refused", self.entropy(32)))
             return
         target.accepted += 2
