@@ -56,6 +56,8 @@ class Scrubber:
         """Remember a value that must never be shown; values under 8 characters would hide half a log."""
         if len(secret) >= 8 and secret not in self._literals:
             self._literals.append(secret)
+            # The longest first: what begins like another would leave its end behind.
+            self._literals.sort(key=len, reverse=True)
 
     def text(self, text: str) -> str:
         """Return `text` without known secrets and without what looks like one."""
@@ -72,7 +74,7 @@ class Scrubber:
         if depth >= _DEPTH:
             return "[too deep]"
         if isinstance(value, Mapping):
-            return {str(key): self._member(str(key), inner, depth) for key, inner in value.items()}
+            return {self.text(str(key)): self._member(str(key), inner, depth) for key, inner in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
             return [self.value(inner, depth + 1) for inner in value]
         if isinstance(value, bytes | bytearray | memoryview):

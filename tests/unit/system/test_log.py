@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from covey.errors import StoreError
@@ -77,9 +77,80 @@ def test_secrets_are_scrubbed_by_name_and_by_value_wherever_they_hide() -> None:
     }
 
 
+SECRETS = st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=48)
+PLACES = st.recursive(
+    st.just("plain"),
+    lambda inner: (
+        st.tuples(st.just("list"), inner)
+        | st.tuples(st.just("value"), inner)
+        | st.tuples(st.just("key"), inner)
+        | st.tuples(st.just("object"), inner)
+        | st.tuples(st.just("text"), inner)
+    ),
+    max_leaves=6,
+)
+
+
+class Shown:
+    """Anything that is logged by what it says of itself."""
+
+    def __init__(self, said: object) -> None:
+        self.said = said
+
+    def __str__(self) -> str:
+        return f"<{self.said}>"
+
+
+def hidden(secret: str, place: object) -> object:
+    """Hide a secret as deep as `place` says, in values, in keys, in what objects say of themselves."""
+    if not isinstance(place, tuple):
+        return secret
+    kind, inner = place
+    below = hidden(secret, inner)
+    made: dict[str, object] = {
+        "list": [1, below],
+        "value": {"why": below},
+        "key": {str(below): 1},
+        "object": Shown(below),
+        "text": f"error: {below} (refused)",
+    }
+    return made[kind]
+
+
+@given(SECRETS, PLACES)
+def test_a_known_secret_is_in_no_line_however_it_is_hidden(secret: str, place: object) -> None:
+    assume(secret not in SCRUBBED)
+    lines: list[str] = []
+    log = log_to(lines, "debug")
+    log.scrubber.learn(secret)
+    log.debug("evt", found=hidden(secret, place), traceback=[f"  raise X({secret!r})"])
+    assert len(lines) == 1
+    assert secret not in every_text(json.loads(lines[0])["data"])
+
+
+@given(st.from_regex(r"(sk-(ant-api03|proj)-|Bearer )[A-Za-z0-9_-]{16,40}", fullmatch=True), PLACES)
+def test_what_looks_like_a_key_is_in_no_line_however_it_is_hidden(secret: str, place: object) -> None:
+    lines: list[str] = []
+    log_to(lines).info("evt", found=hidden(secret, place))
+    assert secret.removeprefix("Bearer ") not in every_text(json.loads(lines[0])["data"])
+
+
+def every_text(value: object) -> str:
+    """Return every key and text of a JSON value, one per line: what JSON escapes is no hiding place."""
+    if isinstance(value, dict):
+        return "\n".join(f"{key}\n{every_text(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return "\n".join(map(every_text, value))
+    return str(value)
+
+
 def test_counts_of_tokens_are_no_secrets() -> None:
     data = {"input_tokens": 7, "max_tokens": 1024, "token": 3}
     assert Scrubber().value(data) == data
+
+
+def test_a_secret_that_begins_like_another_leaves_nothing_of_it() -> None:
+    assert Scrubber(["abcdefgh", "abcdefghijklmnop"]).text("abcdefghijklmnop") == SCRUBBED
 
 
 def test_a_short_secret_does_not_hide_half_the_log() -> None:
