@@ -41,9 +41,7 @@ FAILOVER_SECONDS: Final = 30.0  # the same where another path to the peer stands
 PEER_RETENTION_SECONDS: Final = 300.0  # MMP 2.0 §5.6: how long a peer that left is still expected back
 RETIRE_SECONDS: Final = 1.0  # a superseded session is read this long: what was on its way arrives
 RETIRE_SERVER_SECONDS: Final = 3.0  # longer on the accepting side: the client decides between its own dials
-CLAIMS: Final = (
-    4_096  # stock peers whose first key is remembered; one more is refused, so that none is pushed out
-)
+CLAIMS: Final = 4_096  # stock peers whose first key is remembered; one more is refused, none pushed out
 CANDIDATES: Final = 4_096  # hinted peers kept: hints are free to make, so they are bounded
 CANDIDATE_ADDRESSES: Final = 8  # of one hint: a host has a few interfaces
 REDIAL_FIRST_SECONDS: Final = 0.25  # doubling from here: a peer that is still starting is met soon
@@ -109,12 +107,10 @@ MEMBER_CLAIMS: Final = 64  # of one frame: 100 KB at the very most, each verifie
 MEMBER_PIGGYBACK: Final = 8  # of them that ride on a probe: what a period costs stays about 2 KB
 MEMBER_ERRANDS: Final = 256  # probes under way for others: a flood of asks gets nacks
 MEMBER_FORGET_SECONDS: Final = 3_600.0  # who is gone is remembered this long, so that old news stays old
-MEMBER_INCARNATION: Final = 9_007_199_254_740_991  # the largest integer that every JSON reader keeps
-MEMBER_SEQUENCE: Final = 9_007_199_254_740_991  # the same
 
 # --- messages between agents ---------------------------------------------------------------------------
 MESSAGE_PAYLOAD_BYTES: Final = 262_144  # as JSON: the bound of one category's text, so it fits a record too
-MESSAGE_INTEGER: Final = 9_007_199_254_740_991  # the largest integer that every JSON reader keeps
+JSON_INTEGER: Final = 9_007_199_254_740_991  # the largest integer that every JSON reader keeps
 MESSAGE_HOPS: Final = 8  # hand-ons of one message: two more than the widest room of a hundred needs
 MESSAGE_DEPTH: Final = 64  # answers to answers: a chain that long is a loop
 PROFILE_TEXT_CHARS: Final = 1_024  # a role or a persona in a few lines
@@ -185,11 +181,8 @@ ATTEST_WAITING: Final = 4_096  # frames that wait for the disk; beyond, those of
 ATTEST_PAGE: Final = 512  # rows read at once, and of one answer: half a megabyte
 ATTEST_PROBLEMS: Final = 1_000  # told of one log; more say nothing new
 ATTEST_STATS_SECONDS: Final = 60.0  # between our node-stats; the extension asks for 15 at least (§5.4)
-
-# --- programs ----------------------------------------------------------------------------------------------
 API_QUEUE: Final = 1_024  # deliveries that wait for one handler; the oldest goes, and that is told
 API_DRAIN_SECONDS: Final = 5.0  # what handlers hold may still be finished when a program leaves the context
-API_RECEIPT_SECONDS: Final = 10.0  # for what became of a directed block, where the program says nothing else
 
 # --- relay -----------------------------------------------------------------------------------------------
 RELAY_AUTH_SECONDS: Final = 10.0  # MMP 2.0 §4.4.1: a client that has not said who it is by then is closed
@@ -383,6 +376,11 @@ WAKES_PER_WINDOW: Final = 100_000  # stamps held in memory and in the state row:
 WAKE_SOFT_RATIO: Final = 0.8  # feature notes §6: warn when four fifths of a window are used
 COST_USD: Final = 1_000_000.0  # a cap above this is a typing mistake
 COST_BUCKET_SECONDS: Final = 60  # money is remembered by the minute: 1,440 sums hold a day
+COST_OVERRUN_PERMILLE: Final = 20_000  # a vendor that bills 20 times its estimate is stopped by the caps
+TEAM_MEMBERS: Final = 256  # peers that one purse knows; those not seen for a day make room
+TEAM_RESERVE_SECONDS: Final = 660  # set aside so long without an end, it is spent: no call lasts longer
+TEAM_AGAIN_SECONDS: Final = 2.0  # to ask again where only what others hold back is in the way
+TEAM_BUSY_SECONDS: Final = 5.0  # to wait for another process's transaction, which takes milliseconds
 CYCLE_DEPTH: Final = 64  # ancestors' depth one may ask to be searched
 CYCLE_NODES: Final = 512  # blocks visited in one walk: a wide lineage must not stall the loop
 THREAD_HOPS: Final = 24  # a chain from task to block longer than this is talk without an end
@@ -390,12 +388,27 @@ THREADS: Final = 4_096  # threads remembered as closed or called for, oldest for
 THREAD_CALLS: Final = 4  # model calls of one peer in one thread: a triad ends a task in twelve at most
 THREAD_CALLS_MAX: Final = 1_000  # what a configuration may raise it to
 GATE_TEXT_CHARS: Final = 16_384  # of one category looked at; a longer one is held, not skipped
+GATE_TEXTS: Final = 4_096  # texts looked at in one application payload
 GATE_PATTERNS: Final = 64  # of the operator's own
 GATE_PATTERN_CHARS: Final = 512  # one of them
+QUARANTINE_ENTRIES: Final = 64  # answers that wait for a person: more than anybody looks through
+QUARANTINE_BYTES: Final = 2_000_000  # of their texts: the document stays under STATE_BYTES, escaped
+QUARANTINE_DECIDED: Final = 128  # decisions remembered, so that a second word gets a true answer
+QUARANTINE_SECONDS: Final = 259_200.0  # three days by default: a weekend passes
+QUARANTINE_SECONDS_MAX: Final = 2_592_000.0  # a month; later nobody knows what it was about
+RECALLED_OWN_BLOCKS: Final = 256  # own blocks looked through for an answer that was approved before a crash
+LOOP_SECONDS: Final = 3_600.0  # turns remembered: what goes round slower costs little
+LOOP_REACTION_SECONDS: Final = 300.0  # a block later than this after ours is no reaction to it
+LOOP_TURNS: Final = 256  # turns remembered: 0.3 MB saved at worst
+LOOP_WORDS: Final = 64  # content words of one turn
+LOOP_ALIKE: Final = 0.5  # half of the content words in common (Dice): paraphrases reach it, tasks do not
+LOOP_ROUNDS: Final = 4  # rounds of one matter by default: ask, answer, correct, thank
+LOOP_ROUNDS_MAX: Final = 100  # what a configuration may raise it to
 BREAKER_FAILURES: Final = 5  # in a row until the breaker opens (feature notes §6)
 BREAKER_RESET_SECONDS: Final = 60.0  # open this long, then one probe
 BREAKER_BACKOFF_FIRST_SECONDS: Final = 1.0  # doubling from here
 BREAKER_BACKOFF_LAST_SECONDS: Final = 30.0  # up to here
+BREAKER_JITTER: Final = 0.2  # of a pause, added at most: a room that failed together spreads out
 STATE_BYTES: Final = 4_194_304  # one restored state row; ours stay under 2 MB
 
 # --- agent loop --------------------------------------------------------------------------------------
@@ -404,6 +417,11 @@ THREAD_BLOCKS: Final = 4_096  # kept at hand for walking; older ones are read fr
 THREAD_SEARCHED: Final = 512  # newest blocks looked through for a thread's authors, at each wake
 THREAD_CLOSINGS: Final = 1_024  # closing blocks remembered: a hundred threads of ten agents
 AGENT_WOKEN: Final = 8_192  # past wakes kept in memory; the store keeps more, this spares the question
+AGENT_IN_FLIGHT: Final = 64  # wakes at once that a configuration may ask for
+AGENT_DECISIONS: Final = 16  # latest decisions that `status` lists
+AGENT_DECISION_WORDS: Final = 256  # pairs of event and reason that are counted; ours are some sixty
+AGENT_RETRY_SECURE_SECONDS: Final = 5.0  # after the disk refused to keep what a call would spend
+WAITING_SECONDS: Final = 86_400.0  # a deferred block older than a day is answered by nobody
 AGENT_RECALLED_BLOCKS: Final = 512  # read at start, so that threads go on where they stood
 AGENT_RESTORED: Final = 256  # blocks an earlier run had not come to, taken up: as many as may wait
 AGENT_EARLY_NEWS: Final = 4_096  # heard before the agent has read its state: some 50 ms of a busy room
@@ -476,9 +494,7 @@ DOCTOR_FREE_BYTES: Final = 104_857_600  # below, a store and its log may fail an
 # --- conformance kit ---------------------------------------------------------------------------------
 CONFORM_FILES: Final = 2_000  # JSON files below one folder: the published repository has some 60
 CONFORM_FILE_BYTES: Final = 8_388_608  # one artifact; the largest published one has 428 kB
-CONFORM_LINE_BYTES: Final = (
-    16_777_216  # one line to or from an adapter: a text of four-byte signs past a bound, encoded
-)
+CONFORM_LINE_BYTES: Final = 16_777_216  # one line of an adapter: a text of four-byte signs past a bound
 CONFORM_ANSWER_SECONDS: Final = 30.0  # one operation of another implementation, its start included
 CONFORM_SESSIONS: Final = 64  # sessions an adapter keeps open for the kit, which uses two at once
 CONFORM_DETAILS: Final = 20  # failures listed below the table; --json lists all

@@ -264,6 +264,15 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class PurseRefused:
+    """A team's purse does not give what a call may cost; asking again may help after `retry_in_s` seconds."""
+
+    reason: str
+    detail: str
+    retry_in_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class ToolSpec:
     """One tool offered to a model: name, what it does, JSON Schema of its input."""
 

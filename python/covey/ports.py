@@ -19,8 +19,10 @@ from covey.model import (
     PeerView,
     Place,
     Proposal,
+    PurseRefused,
     Ruling,
     ToolOutcome,
+    Usage,
 )
 
 if TYPE_CHECKING:
@@ -35,11 +37,9 @@ class Clock(Protocol):
 
     def now_ms(self) -> int:
         """Return wall-clock milliseconds since the epoch (signed times, storage)."""
-        ...
 
     def monotonic(self) -> float:
         """Return seconds on a clock that never goes back (timers, budgets)."""
-        ...
 
 
 class Entropy(Protocol):
@@ -47,7 +47,6 @@ class Entropy(Protocol):
 
     def bytes(self, count: int) -> bytes:
         """Return `count` bytes from the system's secure source."""
-        ...
 
 
 class SharedStore(Protocol):
@@ -55,7 +54,6 @@ class SharedStore(Protocol):
 
     def shared_load(self) -> Sequence[tuple[str, int, bytes]]:
         """Return all rows (scope, kind, bytes) in the order they were written. Blocks. Raises StoreError."""
-        ...
 
     def shared_write(
         self,
@@ -67,7 +65,6 @@ class SharedStore(Protocol):
 
         Never blocks; `done` comes on the loop's thread.
         """
-        ...
 
 
 class DiaryStore(Protocol):
@@ -75,17 +72,14 @@ class DiaryStore(Protocol):
 
     def diary_add(self, at_ms: int, sealed: bytes) -> int:
         """Append a sealed entry; return its number."""
-        ...
 
     def diary_page(
         self, after: int, from_ms: int, to_ms: int, limit: int
     ) -> Sequence[tuple[int, int, bytes]]:
         """Return sealed entries behind a number and of a span of time: (number, when, sealed)."""
-        ...
 
     def diary_facts(self) -> tuple[int, int | None, int | None]:
         """Return how many entries there are, and the times of the first and the last."""
-        ...
 
 
 class Sealer(Protocol):
@@ -93,11 +87,9 @@ class Sealer(Protocol):
 
     def seal(self, text: bytes, at_ms: int) -> bytes:
         """Seal a text, bound to its time."""
-        ...
 
     def open(self, sealed: bytes, at_ms: int) -> bytes | None:
         """Open what was sealed at that time; None where it was changed, or belongs to another key."""
-        ...
 
 
 class AgentStore(Protocol):
@@ -105,39 +97,30 @@ class AgentStore(Protocol):
 
     def state_get(self, name: str) -> bytes | None:
         """Return a small value kept by name, or None."""
-        ...
 
     def state_put(self, name: str, value: bytes) -> None:
         """Keep a small value by name."""
-        ...
 
     def kept(self) -> Sequence[tuple[str, str, bytes, int]]:
         """Return every entry as (class, name, JSON bytes, when)."""
-        ...
 
     def kept_put(self, class_name: str, name: str, value: bytes, now_ms: int) -> None:
         """Keep an entry, in place of an earlier one."""
-        ...
 
     def kept_delete(self, class_name: str, name: str) -> bool:
         """Forget an entry; say whether there was one."""
-        ...
 
     def diary_facts(self) -> tuple[int, int | None, int | None]:
         """Return how many entries the diary has, and the times of the first and the last."""
-        ...
 
     def audit_add(self, at_ms: int, entry: bytes, signature: bytes) -> int:
         """Append a signed line to the log of what left; return its number."""
-        ...
 
     def audit_page(self, after: int, limit: int) -> Sequence[tuple[int, int, bytes, bytes]]:
         """Return lines of that log behind a number as (number, when, entry, signature)."""
-        ...
 
     def audit_last(self) -> tuple[int, int, bytes, bytes] | None:
         """Return the last line of that log, or None."""
-        ...
 
 
 class Model(Protocol):
@@ -146,23 +129,18 @@ class Model(Protocol):
     @property
     def label(self) -> str:
         """Return `adapter/model` for logs and status."""
-        ...
 
     def reserve_usd(self, request: ModelRequest) -> float:
         """Return the most that one call is expected to cost, in USD; it is set aside before the call."""
-        ...
 
     async def warm(self) -> None:
         """Load whatever is slow to import, off the event loop."""
-        ...
 
     async def call(self, request: ModelRequest) -> ModelReply:
         """Answer one request. Raises ModelError, which says whether trying again can help."""
-        ...
 
     async def close(self) -> None:
         """Release connections."""
-        ...
 
 
 class Tools(Protocol):
@@ -170,15 +148,12 @@ class Tools(Protocol):
 
     async def start(self) -> Equipment:
         """Start what must be started, within bounds of time; say what is there and what is not."""
-        ...
 
     async def call(self, name: str, arguments: Mapping[str, object]) -> ToolOutcome:
         """Use one tool by its offered name, to its end or its deadline. Never raises."""
-        ...
 
     async def close(self) -> None:
         """End what was started."""
-        ...
 
 
 class Mesh(Protocol):
@@ -186,11 +161,9 @@ class Mesh(Protocol):
 
     async def emit(self, proposal: Proposal) -> EmissionResult:
         """Mint, store and send a block; return the typed end of it."""
-        ...
 
     def peers(self) -> Sequence[PeerView]:
         """Return the peers with an open session."""
-        ...
 
 
 class Memory(Protocol):
@@ -198,15 +171,12 @@ class Memory(Protocol):
 
     def block(self, key: str) -> Block | None:
         """Return the stored block with this content key, if held."""
-        ...
 
     def recent(self, limit: int, *, own: bool | None = None, room: str | None = None) -> Sequence[Block]:
         """Return stored blocks, newest first; `own` filters by authorship."""
-        ...
 
     def recall(self, query: str, limit: int) -> Sequence[Block]:
         """Return blocks whose text matches, best first."""
-        ...
 
 
 class Outbox(Protocol):
@@ -214,7 +184,6 @@ class Outbox(Protocol):
 
     def outbox(self, limit: int, assertion_id: str | None = None) -> Sequence[OutboxEntry]:
         """Return what has not met its end, oldest first; or everything of one assertion."""
-        ...
 
 
 class LinkSink(Protocol):
@@ -222,23 +191,18 @@ class LinkSink(Protocol):
 
     def link_opened(self, link: int, *, inbound: bool, address: str, local: str, loopback: bool) -> None:
         """Say that a connection stands, between which two addresses."""
-        ...
 
     def link_failed(self, link: int, reason: str) -> None:
         """Say that a dial came to nothing."""
-        ...
 
     def link_data(self, link: int, data: bytes) -> None:
         """Hand over bytes that were read."""
-        ...
 
     def link_full(self, link: int, full: bool) -> None:
         """Say that the write buffer passed its upper mark, or fell below the lower one."""
-        ...
 
     def link_lost(self, link: int, reason: str) -> None:
         """Say that the connection is gone; nothing follows for this link."""
-        ...
 
 
 class Transport(Protocol):
@@ -246,35 +210,27 @@ class Transport(Protocol):
 
     async def listen(self, hosts: Sequence[str], port: int, sink: LinkSink) -> int:
         """Accept on one port of all hosts (0: any free one) and return it; raises NetworkError."""
-        ...
 
     async def rebind(self, hosts: Sequence[str], sink: LinkSink) -> Sequence[str]:
         """Accept on these hosts from now on; return those that could not be bound. Links stay."""
-        ...
 
     def forsake(self, hosts: Sequence[str]) -> int:
         """Cut links from own addresses not among these, loopback apart; return how many."""
-        ...
 
     def connect(self, link: int, host: str, port: int, timeout_seconds: float, sink: LinkSink) -> None:
         """Start to dial; `link_opened` or `link_failed` follows."""
-        ...
 
     def write(self, link: int, data: bytes) -> None:
         """Write in order; never blocks. `link_full` tells when the buffer is."""
-        ...
 
     def reading(self, link: int, on: bool) -> None:
         """Pause or resume reading."""
-        ...
 
     def close(self, link: int) -> None:
         """Write what is buffered, then close."""
-        ...
 
     async def stop(self) -> None:
         """Stop listening and close every link, giving buffered bytes a moment to leave."""
-        ...
 
 
 class NetworkView(Protocol):
@@ -282,7 +238,6 @@ class NetworkView(Protocol):
 
     def places(self, chosen: Sequence[str]) -> Sequence[Place]:
         """Return the addresses of interfaces that are up, all or the chosen ones; loopback is none."""
-        ...
 
 
 class Discovery(Protocol):
@@ -291,20 +246,16 @@ class Discovery(Protocol):
     @property
     def renews(self) -> bool:
         """Tell whether it is stopped and started again when the machine's networks have changed."""
-        ...
 
     @property
     def label(self) -> str:
         """Return the source's short name for status: `mdns`, `registry`."""
-        ...
 
     async def start(self, advert: Advert, found: Callable[[Hint], None], gone: Callable[[str], None]) -> None:
         """Advertise and browse until `stop`. `found` may repeat; `gone` takes a nodeId."""
-        ...
 
     async def stop(self) -> None:
         """Withdraw the advertisement and end."""
-        ...
 
 
 class RelaySink(Protocol):
@@ -312,19 +263,15 @@ class RelaySink(Protocol):
 
     def opened(self, conn: int, address: str) -> None:
         """Take a new connection."""
-        ...
 
     def heard(self, conn: int, message: bytes | None) -> None:
         """Take one text message; None stands for a binary one."""
-        ...
 
     def written(self, conn: int, size: int) -> None:
         """Take note that a message of that size has left."""
-        ...
 
     def gone(self, conn: int) -> None:
         """Take note of the end of a connection."""
-        ...
 
 
 class RelayListener(Protocol):
@@ -332,15 +279,12 @@ class RelayListener(Protocol):
 
     def say(self, conn: int, message: bytes) -> None:
         """Send a text message, in order; never blocks."""
-        ...
 
     def drop(self, conn: int, code: int, reason: str) -> None:
         """Close with a code."""
-        ...
 
     def hold(self, conn: int, seconds: float) -> None:
         """Read nothing from a client for that long."""
-        ...
 
 
 class RelayClientSink(Protocol):
@@ -348,19 +292,15 @@ class RelayClientSink(Protocol):
 
     def up(self) -> None:
         """Take note that the WebSocket stands."""
-        ...
 
     def heard(self, message: bytes) -> None:
         """Take one text message; a binary one is empty."""
-        ...
 
     def written(self, size: int) -> None:
         """Take note that a message of that size has left."""
-        ...
 
     def down(self, code: int | None, reason: str) -> None:
         """Take note that it is gone, or never stood; `code` is the relay's close code where it gave one."""
-        ...
 
 
 class RelayDialler(Protocol):
@@ -368,19 +308,15 @@ class RelayDialler(Protocol):
 
     def connect(self, url: str, timeout_seconds: float, sink: RelayClientSink) -> None:
         """Begin to connect; `up` may follow, `down` does."""
-        ...
 
     def transmit(self, message: bytes) -> None:
         """Send a text message, in order; never blocks."""
-        ...
 
     def hangup(self, code: int, reason: str) -> None:
         """Close."""
-        ...
 
     async def stop(self) -> None:
         """Wait for the end of the connection; one that lingers is cut off."""
-        ...
 
 
 class LifecycleAuthority(Protocol):
@@ -393,7 +329,6 @@ class LifecycleAuthority(Protocol):
             move: What is to be done with a block.
             node_id: Who wants it done; judged under the key it is bound to here.
         """
-        ...
 
 
 class StoreTasks(Protocol):
@@ -406,7 +341,6 @@ class StoreTasks(Protocol):
             operation: Gets the native store; what it returns is handed to `done`.
             done: Called on the loop's thread with the value and "", or with None and why nothing was stored.
         """
-        ...
 
 
 class ClaimMemory(Protocol):
@@ -414,11 +348,9 @@ class ClaimMemory(Protocol):
 
     def known(self) -> Sequence[tuple[str, str]]:
         """Return nodeIds and key fingerprints, from earlier runs."""
-        ...
 
     def keep(self, node_id: str, fingerprint: str, name: str, now_ms: int) -> None:
         """Remember one more; never blocks."""
-        ...
 
 
 class InviteKeeper(Protocol):
@@ -426,15 +358,12 @@ class InviteKeeper(Protocol):
 
     def load(self) -> Restored:
         """Return what was kept."""
-        ...
 
     def save(self, kept: Restored) -> None:
         """Keep this instead, whole or not at all."""
-        ...
 
     def trust(self, node_id: str, fingerprint: str, now_ms: int, note: str) -> None:
         """Trust a node under one key."""
-        ...
 
 
 class BlockStore(Protocol):
@@ -450,13 +379,11 @@ class BlockStore(Protocol):
             stored: Gets the answers of one or more transactions: durable now.
             failed: Gets a token and a reason: nothing of it was stored.
         """
-        ...
 
     def commit(
         self, token: int, batch: OutcomeBatch, now_ms: int, attention: Attention | None = None
     ) -> None:
         """Make the outcomes of one batch durable, with what the inbox is told of them."""
-        ...
 
     def put_own(
         self,
@@ -467,23 +394,18 @@ class BlockStore(Protocol):
         deadline_ms: int | None = None,
     ) -> None:
         """Make an own record durable, with the peers it must still reach, and until when (a day)."""
-        ...
 
     def bind(self, node_id: str, public_key: bytes, name: str, now_ms: int) -> None:
         """Remember the key a nodeId proved first."""
-        ...
 
     def mail(self, wish: mail.Effect, answer: Callable[[mail.Event], None]) -> None:
         """Do what directed sends want; `answer` is called on the loop's thread, where there is one."""
-        ...
 
     def missing(self, keys: Sequence[str], looked: Callable[[Sequence[str]], None]) -> None:
         """Say which keys are not held; `looked` is called on the loop's thread."""
-        ...
 
     def record(self, key: str, loaded: Callable[[Record | None], None]) -> None:
         """Read one held record and verify it again; `loaded` is called on the loop's thread."""
-        ...
 
     def restore(self, intake: Intake) -> tuple[Sequence[Record], Sequence[tuple[str, bytes]]]:
         """Fill an intake with anchors, seen-set and bindings; called before `start`, off the loop's thread.
@@ -491,8 +413,28 @@ class BlockStore(Protocol):
         Returns:
             The newest own broadcast records (newest last), and the bindings as (nodeId, raw key) pairs.
         """
-        ...
 
     async def drain(self) -> None:
         """Wait until everything handed in has its answer."""
-        ...
+
+
+class Purse(Protocol):
+    """The money of a team: one for all its peers of this machine, in a file. Called on threads.
+
+    Every method raises StoreError when the file cannot be read or written; nothing was set aside then.
+    """
+
+    def reserve(self, token: int, usd: float) -> PurseRefused | None:
+        """Set aside what a call may cost, in one transaction with the look at every cap; None is a yes."""
+
+    def settle(self, token: int, usd: float, usage: Usage | None) -> None:
+        """Replace what was set aside by what the call cost; 0 without usage gives it back."""
+
+    def emitted(self) -> None:
+        """Count one message; it becomes durable with the next reserve, settlement or close."""
+
+    def view(self) -> Mapping[str, object]:
+        """Return caps, sums and members as JSON values."""
+
+    def close(self) -> None:
+        """Write what is counted, and let go of the file."""

@@ -138,7 +138,7 @@ def test_a_model_that_obeys_whoever_speaks_can_do_no_more_than_it_may(covey: Pro
             for _ in range(4):
                 refused = running.event("agent-tool-refused")
                 assert refused["reason"] == "not-offered"
-            held = running.event("agent-answer-held-back")
+            held = running.event("agent-answer-quarantined")
             assert held["reason"] == "gate"
     assert not (tmp_path / "forbidden").exists()
 

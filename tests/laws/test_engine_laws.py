@@ -21,7 +21,16 @@ from covey.model import (
     ToolCall,
     Usage,
 )
-from covey.safety import Breaker, CostGuard, CycleGuard, Gates, Ledger, WakeBudget
+from covey.safety import (
+    Breaker,
+    CostGuard,
+    CycleGuard,
+    Gates,
+    Ledger,
+    LoopGuard,
+    Quarantine,
+    WakeBudget,
+)
 
 STEPS = st.lists(
     st.tuples(
@@ -44,7 +53,8 @@ class At:
 class World:
     """Performs effects as the shell would, and keeps the facts that the laws are held against."""
 
-    def __init__(self, max_calls, max_in_flight, idle):
+    def __init__(self, max_calls, max_in_flight, idle, refuse_every=0):
+        self.refuse_every, self.secures, self.state = refuse_every, 0, {}
         self.blocks, self.claimed, self.now = {}, set(), 100.0
         self.asked, self.calls, self.proposed, self.minted = {}, 0, {}, 0
         self.asked_keys, self.notes, self.ends = [], [], []
@@ -57,13 +67,21 @@ class World:
                 money=CostGuard(5.0, 5.0, 5.0),
                 breaker=Breaker(),
                 circles=CycleGuard("me", depth=5, max_hops=24, max_calls=100),
+                loops=LoopGuard(0),
                 gates=Gates("default"),
+                quarantine=Quarantine(3_600.0),
                 ledger=Ledger(),
                 estimate=lambda _request: 0.01,
             ),
             peers=lambda: (),
             secret=b"k" * 32,
         )
+
+    def secure(self, token):
+        self.secures += 1
+        if self.refuse_every and self.secures % self.refuse_every == 0:
+            return fx.NotSecured(token, "team-cost-hour", "others hold it back", 2.0)
+        return fx.Secured(token)
 
     def block(self, key):
         return self.blocks.get(key)
@@ -83,6 +101,11 @@ class World:
                         fresh = tuple(key for key in keys if key not in self.claimed)
                         self.claimed.update(keys)
                         queue.append(fx.Claimed(token, fresh))
+                    case fx.Save():
+                        self.state = self.engine.state(At(int(self.now * 1_000), self.now))
+                    case fx.Secure(token):
+                        self.state = self.engine.state(At(int(self.now * 1_000), self.now))
+                        queue.append(self.secure(token))
                     case fx.Ask(token, request):
                         self.calls += 1
                         self.asked[token] = request
@@ -143,9 +166,15 @@ def step(world, action, pick, flag):
 
 
 @settings(max_examples=150, deadline=None)
-@given(STEPS, st.sampled_from([None, 1, 3]), st.integers(1, 2), st.sampled_from([None, 50.0]))
-def test_bounds_and_books_hold_whatever_happens(steps, max_calls, max_in_flight, idle):
-    world = World(max_calls, max_in_flight, idle)
+@given(
+    STEPS,
+    st.sampled_from([None, 1, 3]),
+    st.integers(1, 3),
+    st.sampled_from([None, 50.0]),
+    st.sampled_from([0, 2, 3]),
+)
+def test_bounds_and_books_hold_whatever_happens(steps, max_calls, max_in_flight, idle, refuse_every):
+    world = World(max_calls, max_in_flight, idle, refuse_every)
     for action, pick, flag in steps:
         step(world, action, pick, flag)
         tally = world.engine.tally

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from covey.agent import effects as fx
 from covey.agent.context import Context, ContextTooSmall, assemble, fence_for
 from covey.agent.desk import Desk, Wake
-from covey.agent.guards import Objection, Outlook
+from covey.agent.guards import Hold, Objection, Outlook
 from covey.agent.hands import Pending, Question, argument_text, quoted_result, refusal, repair_round, round_of
 from covey.agent.prompt import ANSWER_SCHEMA, EMIT_TOOL, Standing
+from covey.agent.releasing import hold_for_a_person
 from covey.agent.reply import Answer, Silent, Uses, read
+from covey.agent.routes import route
 from covey.model import ModelReply, ModelRequest, Proposal, Round, ToolSpec, WakeFacts
 
 if TYPE_CHECKING:
@@ -22,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def ask(desk: Desk, wake: Wake, now: Now) -> None:
-    """Build the question, reserve its cost, and call the model; or pause, or drop the wake."""
-    wake.retry_at = None
-    outlook = _prepared(desk, wake)
+    """Build the question, reserve its cost, and have the reserve made durable; or pause, or end the wake."""
+    wake.retry_at, wake.for_calls = None, False
+    outlook = _prepared(desk, wake, now)
     if outlook is None:
         return
     question = wake.hands.question
@@ -35,15 +37,20 @@ def ask(desk: Desk, wake: Wake, now: Now) -> None:
         desk.drop(wake, "call-budget", "the model calls of this run are used up")
         return
     request = _request(desk, wake, question)
-    hold = desk.guards.reserve(wake.token, request, outlook, now)
-    if hold is not None and hold.until is None:
-        desk.spent = True
-        desk.drop(wake, hold.reason, hold.detail)
+    reserved = desk.guards.reserve(wake.token, request, outlook, now)
+    if isinstance(reserved, Hold):
+        _pause(desk, wake, reserved)
         return
-    if hold is not None:
-        wake.retry_at = hold.until
-        desk.note("warn", "call-deferred", reason=hold.reason, detail=hold.detail, keys=list(wake.keys))
-        return
+    wake.request = request
+    desk.want(fx.Secure(wake.token, reserved))
+
+
+def secured(desk: Desk, wake: Wake) -> None:
+    """Call the model: a restart would find its cost counted."""
+    request, question = wake.request, wake.hands.question
+    if request is None or question is None:
+        raise ValueError(f"wake {wake.token} was secured without a question")
+    wake.request, wake.waits_for = None, ""
     wake.attempts += 1
     desk.tally.calls += 1
     desk.note(
@@ -57,14 +64,43 @@ def ask(desk: Desk, wake: Wake, now: Now) -> None:
     desk.want(fx.Ask(wake.token, request))
 
 
-def _prepared(desk: Desk, wake: Wake) -> Outlook | None:
+def not_secured(desk: Desk, wake: Wake, event: fx.NotSecured, now: Now) -> None:
+    """Give the reserve back and let the wake wait: nothing was asked."""
+    wake.request = None
+    desk.guards.give_back(wake.token)
+    until = None if event.retry_in_s is None else now.monotonic + event.retry_in_s
+    _pause(desk, wake, Hold(event.reason, event.detail, until))
+    resume_after_calls(desk, now)
+    desk.save()
+
+
+def _pause(desk: Desk, wake: Wake, hold: Hold) -> None:
+    """Let a wake wait for its turn; where this run has none for it, for the next run's."""
+    if hold.for_calls or hold.until is not None:
+        wake.retry_at, wake.for_calls = (None if hold.for_calls else hold.until), hold.for_calls
+        if hold.reason != wake.waits_for:  # a purse that is asked every other second is one decision
+            desk.note("warn", "call-deferred", reason=hold.reason, detail=hold.detail, keys=list(wake.keys))
+        wake.waits_for = hold.reason
+        return
+    desk.spent = True
+    desk.keep(wake, hold.reason, hold.detail)
+
+
+def resume_after_calls(desk: Desk, now: Now) -> None:
+    """Let the wakes that waited for a call's end be asked again: its money or its probe is free."""
+    for wake in desk.active.values():
+        if wake.for_calls:
+            wake.for_calls, wake.retry_at = False, now.monotonic
+
+
+def _prepared(desk: Desk, wake: Wake, now: Now) -> Outlook | None:
     """Have a question ready; None when the wake ended instead.
 
     A wake that goes on after a round keeps its question: its threads were counted with the first call.
     """
     if wake.hands.rounds:
         return Outlook((), closing_only=False)
-    outlook = desk.guards.outlook(wake.blocks, desk.threads.block)
+    outlook = desk.guards.outlook(wake.blocks, desk.threads.block, now)
     if isinstance(outlook, Objection):
         facts = dict(outlook.facts)
         desk.drop(wake, outlook.reason, outlook.detail, event="call-spared", facts=facts)
@@ -86,7 +122,8 @@ def _prepared(desk: Desk, wake: Wake) -> Outlook | None:
 def replied(desk: Desk, wake: Wake, event: fx.Replied, now: Now) -> None:
     """Book the reply, read it, let safety judge it, and propose it to the mesh."""
     usage = event.reply.usage
-    desk.guards.answered(wake.token, usage, now)
+    booked = desk.guards.answered(wake.token, usage, now)
+    desk.want(fx.Book(wake.token, booked, usage))
     desk.tally.add_usage(usage)
     desk.note(
         "info",
@@ -100,7 +137,8 @@ def replied(desk: Desk, wake: Wake, event: fx.Replied, now: Now) -> None:
         stop_reason=event.reply.stop_reason,
         seconds=round(event.seconds, 3),
     )
-    desk.save(now)
+    desk.save()
+    resume_after_calls(desk, now)
     wake.attempts = 0
     _follow(desk, wake, event.reply, now)
 
@@ -117,7 +155,7 @@ def _follow(desk: Desk, wake: Wake, reply: ModelReply, now: Now) -> None:
     elif isinstance(answer, Uses):
         _take_up(desk, wake, reply, now)
     elif isinstance(answer, Answer):
-        _propose(desk, wake, answer)
+        _propose(desk, wake, answer, now)
     elif wake.hands.repaired:
         desk.drop(wake, answer.reason, answer.detail, event="answer-unreadable", repaired=True)
     else:
@@ -178,15 +216,18 @@ def _next_round(desk: Desk, wake: Wake, ended: Round, now: Now) -> None:
     ask(desk, wake, now)
 
 
-def _propose(desk: Desk, wake: Wake, answer: Answer) -> None:
+def _propose(desk: Desk, wake: Wake, answer: Answer, now: Now) -> None:
     if answer.ignored:
         desk.note("info", "answer-part-ignored", parts=list(answer.ignored))
-    objection = desk.guards.objection(answer.categories, wake.keys, desk.threads.block)
-    if objection is not None:
+    proposal = Proposal(answer.categories, wake.keys, _addressee(desk, wake))
+    objection = desk.guards.objection(wake.token, proposal, desk.threads.block)
+    if objection is None:
+        desk.want(fx.Emit(wake.token, proposal))
+    elif objection.hits:
+        hold_for_a_person(desk, wake, proposal, objection, now)
+    else:
         facts = dict(objection.facts)
         desk.drop(wake, objection.reason, objection.detail, event="answer-held-back", facts=facts)
-        return
-    desk.want(fx.Emit(wake.token, Proposal(answer.categories, wake.keys, _addressee(desk, wake))))
 
 
 def call_failed(desk: Desk, wake: Wake, event: fx.CallFailed, now: Now, *, stopping: bool) -> None:
@@ -195,7 +236,11 @@ def call_failed(desk: Desk, wake: Wake, event: fx.CallFailed, now: Now, *, stopp
     desk.tally.calls_failed += 1
     # After a timeout or half an answer nobody knows what the vendor charges; the reserve stays booked.
     charged = error.may_have_cost
-    pause = desk.guards.failed(wake.token, now, charged=charged, retry_after=error.retry_after_s)
+    pause, booked = desk.guards.failed(
+        wake.token, now, charged=charged, retry_after=error.retry_after_s, chance=desk.chance()
+    )
+    desk.want(fx.Book(wake.token, booked))
+    resume_after_calls(desk, now)
     tries_left = wake.attempts <= desk.options.max_retries and desk.calls_left() != 0
     again = error.transient and tries_left and not stopping
     desk.note(
@@ -203,14 +248,16 @@ def call_failed(desk: Desk, wake: Wake, event: fx.CallFailed, now: Now, *, stopp
         "model-failed",
         keys=list(wake.keys),
         kind=error.kind.value,
+        reason=error.kind.value,
         message=error.message,
         hint=error.hint,
         attempt=wake.attempts,
         final=not again,
         retry_in_seconds=round(pause, 3) if again else None,
     )
-    desk.save(now)
+    desk.save()
     if again:
+        desk.tally.retries += 1
         wake.retry_at = now.monotonic + pause
     else:
         desk.drop(wake, "model-failed", error.message, level="error")
@@ -268,10 +315,16 @@ def _request(desk: Desk, wake: Wake, question: Question) -> ModelRequest:
 
 
 def _addressee(desk: Desk, wake: Wake) -> str | None:
-    """Return whom the answer is for; None is the room (feature notes §4.2, routing)."""
-    routing = desk.options.routing
-    connected = {peer.node_id for peer in desk.peers()}
-    if routing == "broadcast" or (routing == "auto" and len(connected) <= 2):
-        return None
-    asker = wake.blocks[-1].node_id
-    return asker if asker in connected else None
+    """Return whom the answer is for; None is the room. Where the one it is meant for is away, say so."""
+    asker = wake.blocks[-1]
+    way = route(desk.options.routing, asker, {peer.node_id for peer in desk.peers()})
+    if way.absent:
+        desk.note(
+            "warn",
+            "addressee-absent",
+            reason="not-connected",
+            detail=f"{asker.author} asked and is not connected: the answer goes to the room",
+            node_id=asker.node_id,
+            keys=list(wake.keys),
+        )
+    return way.to

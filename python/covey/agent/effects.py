@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from covey.agent.waiting import Kept
 from covey.errors import ModelError
 from covey.model import (
     Block,
@@ -21,6 +22,7 @@ from covey.model import (
     Proposal,
     ToolCall,
     ToolOutcome,
+    Usage,
 )
 
 # --- events -------------------------------------------------------------------------------------
@@ -28,9 +30,13 @@ from covey.model import (
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """What memory held when the run began, newest first: threads go on where they stood."""
+    """What memory held when the run began, newest first: threads go on where they stood.
+
+    `kept` are the blocks that an earlier run deferred and never answered.
+    """
 
     blocks: tuple[Block, ...]
+    kept: tuple[Kept, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,36 @@ class ClaimFailed:
 
     token: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """The answer to Secure: a restart would find the state, and the money is set aside."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotSecured:
+    """It could not be made durable, or the team's purse refuses; nothing may be spent or sent.
+
+    `retry_in_s` says when asking again may help; None means never in this run.
+    """
+
+    token: int
+    reason: str
+    detail: str
+    retry_in_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """A person's word on an answer in quarantine; `ref` joins it with its Decided."""
+
+    ref: int
+    word: str
+    approve: bool
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +165,15 @@ Event = (
     | Restored
     | Claimed
     | ClaimFailed
+    | Secured
+    | NotSecured
     | Replied
     | CallFailed
     | Equipped
     | Used
     | Ended
     | Settled
+    | Decide
     | Tick
     | Stop
 )
@@ -148,6 +187,26 @@ class Claim:
 
     token: int
     keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Secure:
+    """Make the safety state durable, then set `usd` aside in the team's purse where there is one.
+
+    Answer with Secured or NotSecured: nothing is spent or let out of quarantine before a restart would know.
+    """
+
+    token: int
+    usd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Tell the team's purse what became of what Secure set aside: it cost `usd`; 0 gives all of it back."""
+
+    token: int
+    usd: float
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +264,15 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """The safety state changed: keep `state` where a restart finds it."""
+    """The safety state changed: keep what the engine's `state` gives where a restart finds it."""
 
-    state: Mapping[str, bytes]
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a person's word led to; `result` is approved, denied or refused, with its facts."""
+
+    ref: int
+    result: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,4 +283,4 @@ class End:
     detail: str = ""
 
 
-Effect = Claim | Ask | Use | Emit | Conclude | Note | Save | End
+Effect = Claim | Secure | Book | Ask | Use | Emit | Conclude | Note | Save | Decided | End

@@ -49,6 +49,7 @@ class Tally:
     duplicates: int = 0
     refused: int = 0
     skipped: int = 0
+    retries: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float = 0.0

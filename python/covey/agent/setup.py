@@ -9,7 +9,16 @@ from covey.agent.context import ContextLimits
 from covey.agent.guards import Estimate, Guards
 from covey.agent.options import EngineOptions
 from covey.agent.prompt import Persona
-from covey.safety import Breaker, CostGuard, CycleGuard, Gates, Ledger, WakeBudget
+from covey.safety import (
+    Breaker,
+    CostGuard,
+    CycleGuard,
+    Gates,
+    Ledger,
+    LoopGuard,
+    Quarantine,
+    WakeBudget,
+)
 from covey.settings import Settings
 
 
@@ -44,19 +53,21 @@ def engine_options(settings: Settings, node_id: str) -> EngineOptions:
         temperature=settings.model.temperature,
         awaits_tools=bool(settings.tools),
         max_tool_calls=settings.tools.max_calls_per_wake,
+        max_in_flight=settings.safety.max_in_flight,
         max_calls=run.max_calls or None,
         participants=frozenset({node_id, *run.participants}) if run.participants else frozenset(),
         idle_seconds=run.idle_seconds or None,
     )
 
 
-def guards(settings: Settings, node_id: str, estimate: Estimate) -> Guards:
+def guards(settings: Settings, node_id: str, estimate: Estimate, era: str = "") -> Guards:
     """Return the safety rooms as agent.toml sets them.
 
     Args:
         settings: The peer's settings.
         node_id: Whose blocks are own.
         estimate: The most a call of its model can cost, in USD.
+        era: Names the boot whose monotonic clock the agent lives by; empty where nobody knows.
     """
     budget, safety = settings.budget, settings.safety
     return Guards(
@@ -71,7 +82,10 @@ def guards(settings: Settings, node_id: str, estimate: Estimate) -> Guards:
             max_hops=safety.max_hops,
             max_calls=safety.max_calls_per_thread,
         ),
-        gates=Gates(safety.approval_gates, safety.gate_patterns),
+        loops=LoopGuard(safety.max_rounds),
+        gates=Gates(safety.approval_gates, safety.gate_patterns, safety.gates_off),
+        quarantine=Quarantine(safety.quarantine_hours * 3_600),
         ledger=Ledger(),
         estimate=estimate,
+        era=era,
     )

@@ -233,7 +233,7 @@ class Peer:
         /,
         *,
         parents: Sequence[str | Block] = (),
-        wait_seconds: float = limits.API_RECEIPT_SECONDS,
+        wait_seconds: float = limits.IPC_RECEIPT_SECONDS,
         until: SendState = SendState.DELIVERED,
         **texts: str,
     ) -> Emission:
@@ -260,7 +260,7 @@ class Peer:
         categories: Mapping[str, str] | None = None,
         /,
         *,
-        wait_seconds: float = limits.API_RECEIPT_SECONDS,
+        wait_seconds: float = limits.IPC_RECEIPT_SECONDS,
         until: SendState = SendState.DELIVERED,
         **texts: str,
     ) -> Emission:

@@ -292,12 +292,25 @@ def stored_memory(home: Home, name: str) -> Iterator[Memory]:
         IdentityError: Its identity cannot be read.
         StoreError: Its store cannot be opened.
     """
+    with stored(home, name) as (store, node_id):
+        yield StoreMemory(store, node_id)
+
+
+@contextmanager
+def stored(home: Home, name: str) -> Iterator[tuple[_core.Store, str]]:
+    """Open the store of a peer that does not run, with its nodeId; nobody can start it meanwhile.
+
+    Raises:
+        CollisionError: It runs, or is just starting.
+        IdentityError: Its identity cannot be read.
+        StoreError: Its store cannot be opened.
+    """
     lock = PeerLock.acquire(home.lock_path(name), name)
     try:
         node_id = ids.load(home.identity_path(name)).node_id
         store = open_store(home.store_path(name), node_id)
         try:
-            yield StoreMemory(store, node_id)
+            yield store, node_id
         finally:
             store.close()
     finally:

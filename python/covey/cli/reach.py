@@ -99,7 +99,32 @@ def ask_or_read(
         return peer.request(cmd, arguments)
 
 
+def saved_state(home: Home, name: str, *states: str) -> dict[str, bytes | None]:
+    """Return what a peer that does not run kept under these names.
+
+    Raises:
+        NotRunningError: There is no peer of that name.
+        StoreError: The store cannot be opened.
+    """
+    _known(home, name)
+    from covey.cli.peer import stored
+    from covey.store import StoreWakes
+
+    with stored(home, name) as (store, _):
+        wakes = StoreWakes(store)
+        return {each: wakes.state_get(each) for each in states}
+
+
 def _read_offline(home: Home, name: str, read: Callable[[Memory], dict[str, Any]]) -> dict[str, Any]:
+    _known(home, name)
+    from covey.cli.peer import stored_memory
+
+    with stored_memory(home, name) as memory:
+        return read(memory)
+
+
+def _known(home: Home, name: str) -> None:
+    """Refuse a name of which there is neither a running peer nor a store."""
     if not home.store_path(name).exists():
         known = home.peers()
         near = nearest(name, known)
@@ -109,7 +134,3 @@ def _read_offline(home: Home, name: str, read: Callable[[Memory], dict[str, Any]
             code="unknown_peer",
             hint=f"{guess}peers of this machine: {', '.join(known) or 'none'}",
         )
-    from covey.cli.peer import stored_memory
-
-    with stored_memory(home, name) as memory:
-        return read(memory)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from covey.cli.loop import Stop
     from covey.cli.peer import OpenPeer, PeerPlan
+    from covey.ports import Clock, Purse
     from covey.proto.gate import GateOptions
     from covey.proto.options import NodeOptions
     from covey.runtime.agent import AgentRuntime, Note, RunEnd
@@ -65,6 +66,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             agent.attach()
 
         async with open_peer(plan, on_stop=lambda seconds: stop.request("stop", seconds), join=join) as peer:
+            if model.quote.warning is not None:
+                joined[0].note(
+                    "warn", "price-unknown", {"reason": "price-unknown", "detail": model.quote.warning}
+                )
             end = await _run(peer, joined[0], stop, teller)
         teller.ended(end)
         return EXIT_OK
@@ -196,7 +201,8 @@ def join_agent(
     from covey.system.clock import SystemClock
     from covey.system.entropy import SystemEntropy
 
-    node_id = peer.node.node_id
+    node_id, clock = peer.node.node_id, SystemClock()
+    era = clock.era()
     tools = None
     if functions:
         from covey.tools.toolbox import of_functions
@@ -211,14 +217,31 @@ def join_agent(
         model,
         persona=persona(settings, node_id),
         options=engine_options(settings, node_id),
-        guards=guards(settings, node_id, model.reserve_usd),
+        guards=guards(settings, node_id, model.reserve_usd, era),
         memory=peer.memory,
         store=StoreWakes(peer.store),
-        clock=SystemClock(),
+        clock=clock,
         entropy=SystemEntropy(),
         tools=tools,
         ask_seconds=settings.tools.ask_seconds,
+        purse=_purse(peer, settings, clock, era),
     )
+
+
+def _purse(peer: OpenPeer, settings: Settings, clock: Clock, era: str) -> Purse | None:
+    """Return the peer's hand in its team's purse; None where it has no team.
+
+    Raises:
+        StoreError: The purse cannot be used, and so nothing may be spent.
+    """
+    budget = settings.budget
+    if budget.team is None:
+        return None
+    from covey.store.purse import SqlitePurse, TeamCaps
+
+    caps = TeamCaps(budget.max_team_cost_usd_per_hour, budget.max_team_cost_usd_per_day)
+    path = peer.plan.home.prepare_team(budget.team)
+    return SqlitePurse(path, peer.plan.name, caps, clock, era)
 
 
 async def _run(peer: OpenPeer, agent: AgentRuntime, stop: Stop, teller: Teller) -> RunEnd:
@@ -246,20 +269,10 @@ class Teller:
             "agent-woke",
             "agent-emitted",
             "agent-no-answer",
-            "agent-model-failed",
-            "agent-model-not-ready",
-            "agent-wake-deferred",
-            "agent-wake-ended",
-            "agent-answer-held-back",
-            "agent-answer-unreadable",
-            "agent-emission-refused",
-            "agent-call-spared",
-            "agent-tool-asks",
-            "agent-tool-decided",
-            "agent-tool-missing",
             "agent-tool-used",
         }
     )
+    """What people see of the ordinary; warnings and errors they see all."""
 
     def __init__(self, console: Console, stop: Stop) -> None:
         """Speak on `console`; ask for the stop when nobody reads it any more."""
@@ -301,7 +314,8 @@ class Teller:
 
     def tell(self, event: Mapping[str, Any]) -> None:
         """Say one event."""
-        if self.as_json or event["event"] in self._SHOWN:
+        trouble = event["event"].startswith("agent-") and event.get("level") in ("warn", "error")
+        if self.as_json or trouble or event["event"] in self._SHOWN:
             facts = ", ".join(
                 f"{name} {printable(str(value))[:120]}"
                 for name, value in event.items()

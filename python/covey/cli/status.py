@@ -73,11 +73,31 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     if agent is None:
         rows.append(("agent", "none"))
     else:
-        rows += list(flat(agent))
+        hidden = ("latest", "team")
+        rows += list(flat({name: value for name, value in agent.items() if name not in hidden}))
+        if agent.get("team") is not None:
+            rows += list(
+                flat({name: value for name, value in agent["team"].items() if name != "peers"}, "team ")
+            )
     rows += [(f"  {name}", count) for name, count in node["counters"].items()]
     width = max(len(name) for name, _ in rows) + 1
     for name, value in rows:
         yield f"{name + ':':<{width}} {printable(str(value))}"
+    if agent is not None and agent["latest"]:
+        yield "latest decisions:"
+        for each in agent["latest"]:
+            yield f"  {_clock(each['at_ms'])} {each['event']}: {printable(', '.join(_words(each)))}"
+
+
+def _words(decision: Mapping[str, Any]) -> list[str]:
+    return [str(decision[name]) for name in ("reason", "detail") if decision[name]]
+
+
+def _clock(at_ms: int) -> str:
+    """Return a moment as this machine's wall clock shows it."""
+    from datetime import datetime
+
+    return datetime.fromtimestamp(at_ms / 1000).astimezone().strftime("%H:%M:%S")
 
 
 def _relay(facts: Mapping[str, Any]) -> str:

@@ -167,8 +167,8 @@ def _check(message: Message) -> None:
         raise MessageError(f"recipient: expected a nickname or {EVERYBODY!r}, got {message.recipient[:80]!r}")
     parse_type(message.type)
     for name, most in (
-        ("timestamp_ms", limits.MESSAGE_INTEGER),
-        ("deadline_ms", limits.MESSAGE_INTEGER),
+        ("timestamp_ms", limits.JSON_INTEGER),
+        ("deadline_ms", limits.JSON_INTEGER),
         ("hops", limits.MESSAGE_HOPS),
         ("depth", limits.MESSAGE_DEPTH),
         ("protocol_version", PROTOCOL_VERSION),

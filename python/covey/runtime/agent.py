@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import traceback
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,21 +17,22 @@ from typing import Any, Protocol
 from covey import limits
 from covey.agent import effects as fx
 from covey.agent.engine import AgentEngine
-from covey.agent.guards import STATE_NAMES, Guards
+from covey.agent.guards import Guards
 from covey.agent.options import EngineOptions
 from covey.agent.prompt import Persona
+from covey.agent.waiting import STATE_NAME as WAITING
+from covey.agent.waiting import Kept, unpack
 from covey.errors import CoveyError, ModelError, ModelErrorKind
 from covey.model import Delivery, Minted, PeerSend, SendState
-from covey.ports import Clock, Entropy, Memory, Mesh, Model, Tools
+from covey.ports import Clock, Entropy, Memory, Mesh, Model, Purse, Tools
 from covey.proto.effects import Now
 from covey.proto.news import Delivered, Gap, News, SendSettled
 from covey.runtime.hands import HandsShell
+from covey.runtime.keeping import SINCE, Keeper, WakeStore
+from covey.safety import Moment
 
-_BESIDE_THE_LEDGER = ("heard", "silent", "skipped", "duplicates", "refused")
+_BESIDE_THE_LEDGER = ("heard", "silent", "skipped", "duplicates", "refused", "retries")
 """What `status` shows of the engine's own counts; the ledger has the rest, for this run and ever."""
-
-_SINCE = "agent.since"
-"""Under this name the store keeps up to where everything heard was decided."""
 
 Note = fx.Note
 """One line of the run's record: level, stable event word, facts."""
@@ -59,26 +61,6 @@ class NewsMesh(Mesh, Protocol):
         ...
 
 
-class WakeStore(Protocol):
-    """What the shell keeps in the peer's store. Called on threads, one call at a time."""
-
-    def mark_woken(self, key: str) -> bool:
-        """Mark a block as having woken the agent; True when it never had."""
-        ...
-
-    def unfinished(self, since_ms: int, limit: int) -> Sequence[Delivery]:
-        """Return what the inbox got from then on and no agent has come to, oldest first."""
-        ...
-
-    def state_get(self, name: str) -> bytes | None:
-        """Return a saved value, or None."""
-        ...
-
-    def state_put(self, name: str, value: bytes) -> None:
-        """Save a value under a name."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class RunEnd:
     """Why a run is over, in a stable word and a sentence."""
@@ -102,6 +84,7 @@ class AgentRuntime:
         entropy: The system's secure randomness.
         tools: What its model may use, where it has any.
         ask_seconds: How long a tool's call waits for a person.
+        purse: The money of its team, where it has one.
     """
 
     def __init__(
@@ -118,6 +101,7 @@ class AgentRuntime:
         entropy: Entropy,
         tools: Tools | None = None,
         ask_seconds: float = limits.TOOL_ASK_SECONDS,
+        purse: Purse | None = None,
     ) -> None:
         """Join the parts; nothing happens before `start`."""
         self.persona = persona
@@ -126,7 +110,6 @@ class AgentRuntime:
         self._options = options
         self._guards = guards
         self._memory = memory
-        self._store = store
         self._clock = clock
         self._hands = None if tools is None else HandsShell(tools, ask_seconds, clock, self.note)
         self._engine = AgentEngine(
@@ -134,9 +117,10 @@ class AgentRuntime:
         )
         self._listeners: list[NoteListener] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._store_lock = asyncio.Lock()
-        self._unsaved: Mapping[str, bytes] | None = None
-        self._saved: dict[str, bytes] = {}
+        self._keeper = Keeper(store, self._state, purse, self.note)
+        self._bookings: set[asyncio.Task[None]] = set()
+        self._decisions: dict[int, asyncio.Future[Mapping[str, Any]]] = {}
+        self._next_ref = 1
         self._timer: asyncio.TimerHandle | None = None
         self._end: asyncio.Future[RunEnd] | None = None
         self._open: set[tuple[str, str]] = set()
@@ -166,14 +150,16 @@ class AgentRuntime:
             StoreError: What an earlier run saved cannot be read; going on would forget what was spent.
         """
         self._end = asyncio.get_running_loop().create_future()
-        saved = await asyncio.to_thread(self._read_state)
+        saved = await self._keeper.read()
         self._guards.restore(saved.get, self._now())
         self._guards.ledger.started()
+        moment = self._guards.moment(self._now())
+        kept = await asyncio.to_thread(self._kept, saved[WAITING], moment)
         recent = await asyncio.to_thread(
             self._memory.recent, limits.AGENT_RECALLED_BLOCKS, room=self.persona.room
         )
-        self._feed(fx.Recalled(tuple(recent)))
-        await self._take_up_inbox()
+        self._feed(fx.Recalled(tuple(recent), tuple(kept)))
+        await self._take_up_inbox(saved[SINCE])
         self._started = True
         while self._early:
             self._on_news(self._early.popleft())
@@ -215,13 +201,18 @@ class AgentRuntime:
         self._unsubscribe()
         if self._timer is not None:
             self._timer.cancel()
-        for task in tuple(self._tasks):
+        if self._bookings:  # what is paid for is booked; what the disk does not take in time stays set aside
+            await asyncio.wait(self._bookings, timeout=limits.AGENT_SETTLE_SECONDS)
+        for task in (*self._tasks, *self._bookings):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._bookings, return_exceptions=True)
+        for asked in self._decisions.values():
+            if not asked.done():
+                detail = "the peer stopped before it was decided: look again when it runs"
+                asked.set_result({"result": "refused", "reason": "stopping", "detail": detail})
         if self._started:
             # Before, nothing was restored: saving now would forget what an earlier run spent.
-            self._unsaved = {**self._guards.state(self._now()), _SINCE: self._since.to_bytes(8, "big")}
-            await self._write_state()
+            await self._keeper.close()
         if self._hands is not None:
             await self._hands.close()
         await self.model.close()
@@ -247,6 +238,36 @@ class AgentRuntime:
             return {"result": "refused", "reason": "unknown", "detail": f"no call waits as {word[:40]}"}
         return decided
 
+    async def decide(self, word: str, *, approve: bool, why: str = "") -> Mapping[str, Any]:
+        """Let an answer out of quarantine, or throw it away; return what came of it.
+
+        Args:
+            word: Its id, or a beginning that only it has.
+            approve: True lets it out.
+            why: What a person says to a denial; logged.
+
+        Returns:
+            `result` (approved, denied or refused) with its facts; the word is durable by then.
+        """
+        ref, self._next_ref = self._next_ref, self._next_ref + 1
+        asked: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
+        if self._end is None or self._end.done():
+            return {"result": "refused", "reason": "stopping", "detail": "the agent does not run now"}
+        self._decisions[ref] = asked
+        try:
+            self._feed(fx.Decide(ref, word, approve, why))
+            return await asked
+        finally:
+            del self._decisions[ref]
+
+    def quarantined(self) -> dict[str, Any]:
+        """Return the answers that wait for a person, and those that were decided lately."""
+        quarantine = self._engine.quarantine
+        return {
+            "waiting": [entry.as_dict() for entry in quarantine.waiting()],
+            "decided": [entry.as_dict() for entry in quarantine.decided()],
+        }
+
     def note(self, level: str, event: str, facts: Mapping[str, Any]) -> None:
         """Tell every listener one line of the run's record."""
         self._perform(fx.Note(level, event, facts))
@@ -260,32 +281,38 @@ class AgentRuntime:
             "in_flight": self._engine.in_flight,
             "waiting": self._engine.waiting,
             **{name: tally[name] for name in _BESIDE_THE_LEDGER},
+            "sends": self._engine.sends.as_dict(),
             "run": self._guards.ledger.run.as_dict(),
             "lifetime": self._guards.ledger.lifetime.as_dict(),
             **self._guards.status(self._now()),
+            "team": self._keeper.team,
+            "decisions": self._engine.decisions.as_dict(),
+            "latest": list(self._engine.decisions.latest),
             **({} if self._hands is None else {"tools": self._hands.status()}),
         }
 
     # --- events in --------------------------------------------------------------------------------
 
-    async def _take_up_inbox(self) -> None:
+    async def _take_up_inbox(self, kept: bytes | None) -> None:
         """Take up what an earlier run had not come to when it ended, however it ended.
 
         The inbox is read from the last moment at which an agent here had decided on everything it had heard;
         a first run begins now. What woke the agent then does not wake it again: its claim says so.
         """
-        kept = await asyncio.to_thread(self._store.state_get, _SINCE)
         now_ms = self._clock.now_ms()
         self._since = int.from_bytes(kept, "big") if kept is not None else now_ms
         self._heard_upto = self._since
         if kept is None:
-            await asyncio.to_thread(self._store.state_put, _SINCE, self._since.to_bytes(8, "big"))
+            await self._keeper.save()
             return
-        since = max(self._since, now_ms - limits.OUTBOX_SECONDS * 1000)
-        left = await asyncio.to_thread(self._store.unfinished, since, limits.AGENT_RESTORED)
+        left = await self._keeper.unfinished(max(self._since, now_ms - limits.OUTBOX_SECONDS * 1000))
         if left:
             self._perform(fx.Note("info", "taken-up", {"blocks": len(left)}))
             self._hear(fx.Restored(tuple(left)), *left)
+
+    def _state(self) -> dict[str, bytes]:
+        """Return what a restart needs now, by name."""
+        return {**self._engine.state(self._now()), SINCE: self._since.to_bytes(8, "big")}
 
     def _hear(self, event: fx.Event, *deliveries: Delivery) -> None:
         """Feed what was heard, and note how far everything is decided."""
@@ -328,6 +355,16 @@ class AgentRuntime:
                     listener(effect)
             case fx.Claim():
                 self._spawn(self._claim(effect))
+            case fx.Secure():
+                self._spawn(self._secure(effect))
+            case fx.Book(token, usd, usage):
+                booking = asyncio.get_running_loop().create_task(self._keeper.book(token, usd, usage))
+                self._bookings.add(booking)
+                booking.add_done_callback(self._bookings.discard)
+            case fx.Decided(ref, result):
+                asked = self._decisions.get(ref)
+                if asked is not None and not asked.done():
+                    asked.set_result(result)
             case fx.Ask():
                 self._spawn(self._ask(effect))
             case fx.Use():
@@ -336,9 +373,9 @@ class AgentRuntime:
                 self._spawn(self._emit(effect))
             case fx.Conclude(assertion_id, how, why):
                 self._node.ended(assertion_id, how, why)
-            case fx.Save(state):
-                self._unsaved = {**state, _SINCE: self._since.to_bytes(8, "big")}
-                self._spawn(self._write_state())
+            case fx.Save():
+                if self._keeper.changed():
+                    self._spawn(self._keeper.save())
             case fx.End(reason, detail):
                 if self._end is not None and not self._end.done():
                     self._end.set_result(RunEnd(reason, detail))
@@ -360,12 +397,14 @@ class AgentRuntime:
 
     async def _claim(self, claim: fx.Claim) -> None:
         try:
-            async with self._store_lock:
-                fresh = await asyncio.to_thread(self._mark, claim.keys)
+            fresh = await self._keeper.claim(claim.keys)
         except Exception as error:  # whatever the store says, an unmarked wake must not be paid for
             self._feed(fx.ClaimFailed(claim.token, str(error)))
         else:
             self._feed(fx.Claimed(claim.token, fresh))
+
+    async def _secure(self, secure: fx.Secure) -> None:
+        self._feed(await self._keeper.secure(secure))
 
     async def _ask(self, ask: fx.Ask) -> None:
         began = self._clock.monotonic()
@@ -391,6 +430,7 @@ class AgentRuntime:
         result = await self._node.emit(emit.proposal)
         if isinstance(result, Minted):
             self._await_receipts(result.block.key, result.sends)
+            self._keeper.emitted()
         self._feed(fx.Ended(emit.token, result))
 
     def _await_receipts(self, key: str, sends: Sequence[PeerSend]) -> None:
@@ -403,9 +443,6 @@ class AgentRuntime:
         while self._open:
             await self._quiet.wait()
 
-    def _mark(self, keys: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(key for key in keys if self._store.mark_woken(key))
-
     async def _equip(self, hands: HandsShell) -> None:
         self._feed(fx.Equipped(await hands.start()))
 
@@ -414,31 +451,17 @@ class AgentRuntime:
             await self.model.warm()
         except CoveyError as error:
             # The first call will say the same to the loop; here it is said early, for a person.
-            self._perform(fx.Note("warn", "model-not-ready", {"message": error.message, "hint": error.hint}))
+            self.note("warn", "model-not-ready", {"message": error.message, "hint": error.hint})
 
-    def _read_state(self) -> dict[str, bytes | None]:
-        return {name: self._store.state_get(name) for name in STATE_NAMES}
-
-    async def _write_state(self) -> None:
-        """Save the newest state; several changes while the disk is busy become one write."""
-        async with self._store_lock:
-            state, self._unsaved = self._unsaved, None
-            if state is None:
-                return
-            try:
-                for name, value in state.items():
-                    if self._saved.get(name) != value:
-                        await asyncio.to_thread(self._store.state_put, name, value)
-                        self._saved[name] = value
-            except Exception as error:  # the run goes on; that its budget would be forgotten is said
-                self._perform(fx.Note("error", "state-not-saved", {"message": str(error)}))
+    def _kept(self, raw: bytes | None, moment: Moment) -> list[Kept]:
+        return [] if raw is None else unpack(raw, self._memory.block, moment)
 
     def _cut_off(self, reason: str, seconds: float) -> None:
         """End a stop that takes too long."""
         if self._end is None or self._end.done():
             return
         facts = {"in_flight": self._engine.in_flight, "seconds": seconds}
-        self._perform(fx.Note("warn", "drain-cut-off", facts))
+        self.note("warn", "drain-cut-off", facts)
         self._end.set_result(RunEnd(reason, "what was in flight did not finish in time"))
 
     # --- small things -----------------------------------------------------------------------------
@@ -449,4 +472,12 @@ class AgentRuntime:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._task_ended)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        """Let go of a task; one that ended by a bug says so, or what it held would hang without a word."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            detail = f"{type(error).__name__}: {error}"
+            where = traceback.format_exception(error)[-2:]
+            self.note("error", "agent-failed", {"reason": "bug", "detail": detail, "traceback": where})

@@ -36,6 +36,13 @@ class AgentView(Protocol):
 
     def decide_call(self, word: str, *, approve: bool) -> Mapping[str, Any]:
         """Take a person's word on a tool's call that waits; return what came of it."""
+
+    def quarantined(self) -> Mapping[str, Any]:
+        """Return the answers that wait for a person, and those that were decided lately."""
+        ...
+
+    async def decide(self, word: str, *, approve: bool, why: str = "") -> Mapping[str, Any]:
+        """Let an answer out of quarantine, or throw it away; return what came of it."""
         ...
 
 
@@ -85,6 +92,7 @@ class Control:
             "trace": self._trace,
             "cost": self._cost,
             "tools": self._tools,
+            "gates": self._gates,
             "stop": self._stop_peer,
             **(more or {}),
         }
@@ -181,6 +189,22 @@ class Control:
         depth = int(_number(arguments, "depth", limits.IPC_TRACE_DEPTH, 1, limits.IPC_TRACE_DEPTH))
         return await asyncio.to_thread(answers.trace, self._memory, _text(arguments, "key"), depth)
 
+    async def _gates(self, arguments: Arguments) -> Result:
+        """List what waits for a person, or take a person's word on it."""
+        _only(arguments, "action", "answer", "why")
+        agent = self._agent()
+        if agent is None:
+            name = self._node.identity.name
+            raise IpcError(f'peer "{name}" has no agent, so nothing is held', code="no_agent")
+        action = arguments.get("action", "list")
+        if action == "list":
+            return {"peer": self._node.identity.name, **agent.quarantined()}
+        if action not in ("approve", "deny"):
+            raise _wrong("action: expected list, approve or deny")
+        why = _text(arguments, "why") if "why" in arguments else ""
+        decided = await agent.decide(_text(arguments, "answer"), approve=action == "approve", why=why[:200])
+        return {"peer": self._node.identity.name, **decided}
+
     async def _cost(self, arguments: Arguments) -> Result:
         _only(arguments)
         agent = self._agent()
@@ -189,7 +213,7 @@ class Control:
                 f'peer "{self._node.identity.name}" has no agent, so nothing costs', code="no_agent"
             )
         found = agent.status()
-        shown = ("model", "run", "lifetime", "cost", "cost_caps")
+        shown = ("model", "run", "lifetime", "cost", "cost_caps", "team")
         return {"peer": self._node.identity.name, **{name: found[name] for name in shown if name in found}}
 
     async def _tools(self, arguments: Arguments) -> Result:

@@ -111,6 +111,8 @@ class Story:
             "agent-wake-deferred": self._deferred,
             "agent-wake-skipped": self._skipped,
             "agent-resting": self._resting,
+            "agent-quarantine-approved": self._judged_by_a_person,
+            "agent-quarantine-denied": self._judged_by_a_person,
             "agent-run-ended": self._run_ended,
         }
 
@@ -287,6 +289,10 @@ class Story:
     def _resting(self, actor: Actor, event: Event) -> str | None:
         actor.state = "closed" if actor.closed else "resting"
         return None
+
+    def _judged_by_a_person(self, actor: Actor, event: Event) -> str | None:
+        why = f": {line(event['detail'])}" if event.get("detail") else ""
+        return f"a person {line(event['reason'])} {actor.name}'s answer {line(event['id'])}{why}"
 
     def _run_ended(self, actor: Actor, event: Event) -> str | None:
         actor.end_reason, actor.state = str(event["reason"]), "ending"

@@ -1,4 +1,4 @@
-"""What keeps an agent within bounds: wakes, money, circles, gates, a breaker, and the books."""
+"""What keeps an agent within bounds: wakes, money, circles, loops, gates, quarantine, breaker, the books."""
 
 from covey.safety.breaker import Breaker, BreakerState, BreakerView, Go, Wait
 from covey.safety.budget import WakeAllowed, WakeBudget, WakeCounts, WakeDenied, Window
@@ -6,6 +6,9 @@ from covey.safety.cost import CostGuard, CostRefused, CostView, Reserved
 from covey.safety.cycle import Clear, CycleGuard, Lookup, Suspect, is_closing
 from covey.safety.gates import Gate, GateHit, Gates, GatesHeld, GatesPassed
 from covey.safety.ledger import Ledger, Totals
+from covey.safety.loops import LoopGuard, Round
+from covey.safety.quarantine import Held, Quarantine, Refusal
+from covey.safety.state import Moment
 
 __all__ = [
     "Breaker",
@@ -22,9 +25,15 @@ __all__ = [
     "GatesHeld",
     "GatesPassed",
     "Go",
+    "Held",
     "Ledger",
     "Lookup",
+    "LoopGuard",
+    "Moment",
+    "Quarantine",
+    "Refusal",
     "Reserved",
+    "Round",
     "Suspect",
     "Totals",
     "Wait",

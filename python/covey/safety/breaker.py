@@ -5,8 +5,10 @@
       │  └──any success               └──────────the one probe fails────────────────┤
       └───────────────────────────────────────the one probe succeeds────────────────┘
 
-Rules: pure; time comes in. Half-open lets exactly one call through. Every failure starts a pause (1, 2, 4 …
-30 s, or the vendor's Retry-After where longer), so that "later" is never "at once".
+Rules: pure; time and chance come in. Half-open lets exactly one call through, and only that probe's end
+closes or re-opens: a call from before the trip that ends late moves nothing. Every failure starts a pause
+(1, 2, 4 … 30 s, or the vendor's Retry-After where longer, and up to a fifth more by chance, so that peers
+that failed together do not come back together); "later" is never "at once".
 """
 
 from __future__ import annotations
@@ -47,6 +49,8 @@ class BreakerView:
     state: BreakerState
     failures: int
     retry_in_s: float
+    probing: bool = False
+    """Half-open, and its one call is under way: nobody else may call."""
 
 
 class Breaker:
@@ -83,27 +87,46 @@ class Breaker:
         self._probe_until = now + limits.MODEL_TIMEOUT_SECONDS
         return Go(probe=True)
 
-    def success(self) -> None:
-        """Report an answer: all is forgotten."""
+    def success(self, *, probe: bool = False) -> None:
+        """Report an answer. A probe's closes the breaker; a late one from before the trip changes nothing.
+
+        Args:
+            probe: What `attempt` said of this call.
+        """
+        if self._tripped and not probe:
+            return
         self._failures, self._tripped, self._not_before, self._probe_until = 0, False, 0.0, None
 
-    def failure(self, now: float, *, retry_after_s: float | None = None) -> None:
+    def failure(
+        self, now: float, *, retry_after_s: float | None = None, probe: bool = False, chance: float = 0.0
+    ) -> float:
         """Report a call that failed.
 
         Args:
             now: Monotonic seconds.
             retry_after_s: What the vendor asked for; taken up to an hour.
-        """
-        self._failures += 1
-        self._probe_until = None
-        self._tripped = self._tripped or self._failures >= self._threshold
-        pause_s = self._reset_s if self._tripped else self._backoff_s()
-        asked_s = min(max(retry_after_s or 0.0, 0.0), limits.MODEL_RETRY_AFTER_SECONDS)
-        self._not_before = max(self._not_before, now + max(pause_s, asked_s))
+            probe: What `attempt` said of this call.
+            chance: A random number from 0 to 1: how much of the jitter the pause gets.
 
-    def abandoned(self) -> None:
+        Returns:
+            Seconds until the next call may be tried.
+        """
+        late = self._tripped and not probe
+        asked_s = min(max(retry_after_s or 0.0, 0.0), limits.MODEL_RETRY_AFTER_SECONDS)
+        pause_s = 0.0
+        if not late:
+            self._failures += 1
+            self._probe_until = None
+            self._tripped = self._tripped or self._failures >= self._threshold
+            pause_s = self._reset_s if self._tripped else self._backoff_s()
+        spread = 1.0 + limits.BREAKER_JITTER * min(max(chance, 0.0), 1.0)
+        self._not_before = max(self._not_before, now + max(pause_s, asked_s) * spread)
+        return self._not_before - now
+
+    def abandoned(self, *, probe: bool = True) -> None:
         """Report that a permitted call was not made after all; its probe is free again."""
-        self._probe_until = None
+        if probe:
+            self._probe_until = None
 
     def view(self, now: float) -> BreakerView:
         """Return the state without changing it."""
@@ -112,7 +135,10 @@ class Breaker:
             state = BreakerState.CLOSED
         else:
             state = BreakerState.OPEN if wait_s > 0 else BreakerState.HALF_OPEN
-        return BreakerView(state, self._failures, wait_s)
+        probing = (
+            state is BreakerState.HALF_OPEN and self._probe_until is not None and now < self._probe_until
+        )
+        return BreakerView(state, self._failures, wait_s, probing)
 
     def _backoff_s(self) -> float:
         doublings = min(self._failures - 1, 16)

@@ -1,8 +1,8 @@
 """The wake budget: how often a peer may wake in any minute, hour and day.
 
 Rules: pure; time comes in. Windows slide over monotonic time, so a changed wall clock neither opens nor
-closes them; the wall clock is used only to bridge a restart, and a clock that went back forgives nothing.
-Nothing is consumed by a refusal.
+closes them, and neither does one that is changed while the peer is down: `state.away_ms` says how a restart
+is bridged. Nothing is consumed by a refusal.
 """
 
 from __future__ import annotations
@@ -104,29 +104,25 @@ class WakeBudget:
         """Return the counts without consuming anything."""
         return self._counts(self._advance(now))
 
-    def export(self, now: float, wall_ms: int) -> bytes:
-        """Return what must survive a restart.
+    def export(self, moment: state.Moment) -> bytes:
+        """Return what must survive a restart, as of `moment`."""
+        now_ms = self._advance(moment.monotonic)
+        ages_ms = [now_ms - wake for wake in self._wakes_ms]
+        return state.pack(_NAME, {**state.stamp(moment), "ages_ms": ages_ms})
 
-        Args:
-            now: Monotonic seconds.
-            wall_ms: The same moment on the wall clock.
-        """
-        now_ms = self._advance(now)
-        return state.pack(_NAME, {"saved_ms": wall_ms, "ages_ms": [now_ms - wake for wake in self._wakes_ms]})
-
-    def restore(self, raw: bytes, now: float, wall_ms: int) -> None:
+    def restore(self, raw: bytes, moment: state.Moment) -> None:
         """Take over the wakes of an earlier run, aged by the time that passed since.
 
         Raises:
             StoreError: The document cannot be read; the budget is as it was.
         """
         content = state.unpack(_NAME, raw)
-        away_ms = max(0, wall_ms - state.whole(_NAME, content, "saved_ms"))
+        away_ms = state.away_ms(_NAME, content, moment)
         ages_ms = state.wholes(_NAME, content, "ages_ms")
-        now_ms = self._advance(now)
+        now_ms = self._advance(moment.monotonic)
         earlier = [now_ms - age - away_ms for age in ages_ms]
         self._wakes_ms = sorted([*earlier, *self._wakes_ms])
-        self._advance(now)
+        self._advance(moment.monotonic)
 
     def _advance(self, now: float) -> int:
         """Return the moment in milliseconds, never an earlier one than before; forget what left the day."""

@@ -1,7 +1,8 @@
 """The cost guard: money is reserved before a model call and settled after it.
 
 Rules: pure; time comes in. A call whose reserve does not fit under every cap is refused, so a cap can be
-passed only by what one call costs beyond its own reserve. Amounts are whole nano-USD inside, rounded up,
+passed only by what calls in flight cost beyond their own reserves; once one did, later reserves are raised by
+as much. Amounts are whole nano-USD inside, rounded up,
 so that a thousand small calls add up to what they cost. What is unknown counts as spent.
 """
 
@@ -11,13 +12,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from covey.limits import COST_BUCKET_SECONDS
+from covey.limits import COST_BUCKET_SECONDS, COST_OVERRUN_PERMILLE
 from covey.safety import state
 
 _NAME = "cost"
 _NANO = 1_000_000_000
 _HOUR_S = 3_600
 _DAY_S = 86_400
+_PERMILLE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class CostRefused:
     reserved_usd: float
     needed_usd: float
     retry_in_s: float | None
+    fits_later: bool = False
+    """It would fit but for what calls under way hold back: ask again when one of them has ended."""
 
     @property
     def reason(self) -> str:
@@ -97,6 +101,7 @@ class CostGuard:
         self._reserves: dict[int, int] = {}
         self._next_id = 1
         self._latest_s = 0
+        self._overrun = _PERMILLE  # by how much the worst call passed its reserve, in thousandths of it
 
     @property
     def caps(self) -> Mapping[str, float]:
@@ -110,13 +115,16 @@ class CostGuard:
             usd: Upper estimate of the call; 0 for a free model always fits.
             now: Monotonic seconds.
         """
-        now_s, needed, held = self._advance(now), _ceil(usd), sum(self._reserves.values())
+        now_s, held = self._advance(now), sum(self._reserves.values())
+        needed = -(-_ceil(usd) * self._overrun // _PERMILLE)
         for window, cap in self._caps.items():
             spent = self._in(window, now_s)
             over = spent + held + needed - cap
             if over > 0 and needed > 0:
                 wait = self._wait(window, now_s, over)
-                return CostRefused(window, cap / _NANO, spent / _NANO, held / _NANO, needed / _NANO, wait)
+                fits_later = spent + needed <= cap
+                shown = [amount / _NANO for amount in (cap, spent, held, needed)]
+                return CostRefused(window, shown[0], shown[1], shown[2], shown[3], wait, fits_later)
         reserved = Reserved(self._next_id, needed / _NANO)
         self._reserves[self._next_id] = needed
         self._next_id += 1
@@ -134,6 +142,9 @@ class CostGuard:
         now_s = self._advance(now)
         held = self._reserves.pop(reserved.id)
         nano = held if usd is None else _ceil(usd)
+        if nano > held > 0:
+            grown = -(-nano * self._overrun // held)
+            self._overrun = max(self._overrun, min(grown, COST_OVERRUN_PERMILLE))
         self._run += nano
         self._spent.add(now_s, nano)
         return nano / _NANO
@@ -148,31 +159,36 @@ class CostGuard:
         run, hour, day = (self._in(window, now_s) / _NANO for window in self._caps)
         return CostView(run, hour, day, sum(self._reserves.values()) / _NANO)
 
-    def export(self, now: float, wall_ms: int) -> bytes:
+    def export(self, moment: state.Moment) -> bytes:
         """Return what must survive a restart; an open reserve counts as spent, its answer would be lost."""
-        now_s = self._advance(now)
+        now_s = self._advance(moment.monotonic)
         spent = _Spent(dict(self._spent.minutes))
         spent.add(now_s, sum(self._reserves.values()))
         ends = sorted(spent.minutes)
         # A minute's end may lie ahead of now, so ages are kept from one whole minute later.
         ages = [now_s + COST_BUCKET_SECONDS - end for end in ends]
+        amounts = [spent.minutes[end] for end in ends]
         return state.pack(
-            _NAME, {"saved_ms": wall_ms, "ages_s": ages, "nano_usd": [spent.minutes[end] for end in ends]}
+            _NAME, {**state.stamp(moment), "ages_s": ages, "nano_usd": amounts, "overrun": self._overrun}
         )
 
-    def restore(self, raw: bytes, now: float, wall_ms: int) -> None:
+    def restore(self, raw: bytes, moment: state.Moment) -> None:
         """Take over what an earlier run spent in the last hour and day; the run's own sum starts anew.
 
         Raises:
             StoreError: The document cannot be read; the guard is as it was.
         """
         content = state.unpack(_NAME, raw)
-        away_s = max(0, wall_ms - state.whole(_NAME, content, "saved_ms")) // 1000
+        away_s = state.away_ms(_NAME, content, moment) // 1000
         ages = state.wholes(_NAME, content, "ages_s")
         amounts = state.wholes(_NAME, content, "nano_usd")
         if len(ages) != len(amounts):
             raise state.unreadable(_NAME, "ages and amounts do not pair up")
-        now_s = self._advance(now)
+        overrun = content.get("overrun", _PERMILLE)
+        if isinstance(overrun, bool) or not isinstance(overrun, int):
+            raise state.unreadable(_NAME, "overrun is not a count")
+        self._overrun = max(self._overrun, min(overrun, COST_OVERRUN_PERMILLE))
+        now_s = self._advance(moment.monotonic)
         for age, nano in zip(ages, amounts, strict=True):
             end = now_s + COST_BUCKET_SECONDS - age - away_s
             self._spent.minutes[end] = self._spent.minutes.get(end, 0) + nano

@@ -96,6 +96,12 @@ class CycleGuard:
             self._calls[root] = self._calls.pop(root, 0) + 1
         _forget_oldest(self._calls)
 
+    def uncalled(self, threads: Sequence[str]) -> None:
+        """Take one count back: the call was not made after all."""
+        for root in threads:
+            if self._calls.get(root, 0) > 0:
+                self._calls[root] -= 1
+
     def before_emission(
         self, parents: Sequence[str], categories: Mapping[str, str], lookup: Lookup
     ) -> Clear | Suspect:
@@ -121,6 +127,11 @@ class CycleGuard:
             self._closed.pop(root, None)
             self._closed[root] = None
         _forget_oldest(self._closed)
+
+    def reopen(self, threads: Sequence[str]) -> None:
+        """Take a last word back: the block that was to be it never came to be."""
+        for root in threads:
+            self._closed.pop(root, None)
 
     def is_closed(self, threads: Sequence[str]) -> bool:
         """Say whether this peer has closed one of these threads."""

@@ -28,8 +28,10 @@ class Totals:
     output_tokens: int = 0
     cost_nano_usd: int = 0
     assumed_nano_usd: int = 0
+    heard: int = 0
     emitted: int = 0
     suppressed: int = 0
+    held: int = 0
 
     def as_dict(self) -> dict[str, object]:
         """Return the totals for status and `--json`, money in USD."""
@@ -81,6 +83,14 @@ class Ledger:
         """Count a block that was minted."""
         self._add(emitted=1)
 
+    def heard(self) -> None:
+        """Count a block that reached this peer from another."""
+        self._add(heard=1)
+
+    def held(self) -> None:
+        """Count an answer that waits for a person."""
+        self._add(held=1)
+
     def suppressed(self) -> None:
         """Count an answer that safety or the node did not let out."""
         self._add(suppressed=1)
@@ -96,7 +106,11 @@ class Ledger:
             StoreError: The document cannot be read; the ledger is as it was.
         """
         content = state.unpack(_NAME, raw)
-        earlier = {spec.name: state.whole(_NAME, content, spec.name) for spec in fields(Totals)}
+        # A count that this version knows and an earlier one did not is missing, and was not counted.
+        names = [spec.name for spec in fields(Totals) if spec.name in content]
+        earlier = {name: state.whole(_NAME, content, name) for name in names}
+        if "runs" not in earlier:
+            raise state.unreadable(_NAME, "runs is not a count")
         _increase(self.lifetime, earlier)
 
     def _add(self, **amounts: int) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from covey import limits
 from covey.errors import StoreError
@@ -34,6 +35,44 @@ def unpack(name: str, raw: bytes) -> Mapping[str, object]:
     if not isinstance(content, dict) or (content.get("state"), content.get("version")) != (name, _VERSION):
         raise unreadable(name, f"not version {_VERSION} of it")
     return content
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One moment on both clocks.
+
+    `monotonic` are seconds, `wall_ms` the same moment on the wall clock. `era` names the boot whose monotonic
+    clock it is; an empty one says that nobody knows, and then only the wall clock can bridge a restart.
+    """
+
+    monotonic: float
+    wall_ms: int
+    era: str = ""
+
+
+def stamp(moment: Moment) -> dict[str, object]:
+    """Return the members by which a later `away_ms` knows how long the state was away."""
+    return {
+        "saved_ms": moment.wall_ms,
+        "saved_monotonic_ms": int(moment.monotonic * 1000),
+        "era": moment.era,
+    }
+
+
+def away_ms(name: str, content: Mapping[str, object], moment: Moment) -> int:
+    """Return the milliseconds between a document's saving and `moment`.
+
+    Within one boot the monotonic clock says it, and a wall clock that was set meanwhile changes nothing.
+    Over a reboot only the wall clock can; one that went back then forgives nothing.
+
+    Raises:
+        StoreError: The document does not say when it was saved.
+    """
+    by_wall = max(0, moment.wall_ms - whole(name, content, "saved_ms"))
+    if not moment.era or content.get("era") != moment.era:
+        return by_wall
+    passed = int(moment.monotonic * 1000) - whole(name, content, "saved_monotonic_ms")
+    return passed if passed >= 0 else by_wall
 
 
 def whole(name: str, content: Mapping[str, object], key: str) -> int:

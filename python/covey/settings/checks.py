@@ -25,6 +25,26 @@ def check(settings: Settings, report: Report) -> None:
     _check_tools(settings, report)
     _check_trust(settings, report)
     _check_room(settings, report)
+    _check_team(settings, report)
+
+
+def _check_team(settings: Settings, report: Report) -> None:
+    budget = settings.budget
+    caps = {
+        "max_team_cost_usd_per_hour": budget.max_team_cost_usd_per_hour,
+        "max_team_cost_usd_per_day": budget.max_team_cost_usd_per_day,
+    }
+    stated = [name for name, cap in caps.items() if cap is not None]
+    if budget.team is not None and not stated:
+        report(
+            ("budget", "team"),
+            "a cap for the team beside it",
+            "none",
+            "set max_team_cost_usd_per_hour or max_team_cost_usd_per_day",
+        )
+    if budget.team is None:
+        for name in stated:
+            report(("budget", name), "a team that it holds for", "none", 'set team = "…", or remove the key')
 
 
 def _check_relays(settings: Settings, report: Report) -> None:

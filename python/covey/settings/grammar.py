@@ -86,6 +86,14 @@ def peer_name(text: str) -> str:
     return text
 
 
+def team_name(text: str) -> str:
+    """Return a usable name for a team's purse: it becomes a file's name, as a peer's does."""
+    complaint = names.peer_complaint(text)
+    if complaint is not None:
+        raise ValueError(f"a team name: {complaint}")
+    return text
+
+
 def room_name(text: str) -> str:
     """Return a usable room identifier (see `covey.names`)."""
     complaint = names.room_complaint(text)

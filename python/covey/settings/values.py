@@ -13,6 +13,7 @@ from pathlib import Path
 from covey import limits
 from covey.model import CAT7, TrustMode
 from covey.settings import grammar
+from covey.settings.gates import GATE_NAMES
 from covey.settings.grammar import StaticPeer
 from covey.settings.prompt import PromptSettings
 from covey.settings.roles import HIGH_WEIGHT
@@ -162,6 +163,21 @@ class BudgetSettings:
     max_cost_usd_per_hour: float = key(Real(0, limits.COST_USD), "USD in any hour", default=1.0)
     max_cost_usd_per_day: float = key(Real(0, limits.COST_USD), "USD in any day", default=10.0)
     max_cost_usd_per_run: float = key(Real(0, limits.COST_USD), "USD from start to stop", default=5.0)
+    team: str | None = key(
+        Text(1, limits.PEER_NAME_BYTES, parse=grammar.team_name),
+        "name of a purse that peers of this machine share; its caps hold beside the peer's own",
+        default=None,
+    )
+    max_team_cost_usd_per_hour: float | None = key(
+        Real(0, limits.COST_USD),
+        "USD of the whole team in any hour; the lowest of its peers' counts",
+        default=None,
+    )
+    max_team_cost_usd_per_day: float | None = key(
+        Real(0, limits.COST_USD),
+        "USD of the whole team in any day; the lowest of its peers' counts",
+        default=None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +196,30 @@ class SafetySettings:
         default=limits.THREAD_CALLS,
     )
     approval_gates: str = key(
-        OneOf(("default", "none")), "patterns that hold a block back", default="default"
+        OneOf(("default", "none")),
+        "patterns that hold an answer in quarantine until a person decides (covey gates)",
+        default="default",
+    )
+    gates_off: tuple[str, ...] = key(
+        ListOf(OneOf(GATE_NAMES), len(GATE_NAMES)), "default gates this peer does without", default=()
     )
     gate_patterns: tuple[str, ...] = key(
         ListOf(Text(1, limits.GATE_PATTERN_CHARS, parse=grammar.regex_source), limits.GATE_PATTERNS),
-        "regular expressions that hold a block back too",
+        "regular expressions that hold an answer too, whatever its case",
         default=(),
+    )
+    quarantine_hours: float = key(
+        Real(0.001, limits.QUARANTINE_SECONDS_MAX / 3_600),
+        "how long a held answer waits for a person before it is discarded",
+        default=limits.QUARANTINE_SECONDS / 3_600,
+    )
+    max_rounds: int = key(
+        Whole(0, limits.LOOP_ROUNDS_MAX),
+        "how often one matter may go round between peers, in any words or threads; 0 does not look",
+        default=limits.LOOP_ROUNDS,
+    )
+    max_in_flight: int = key(
+        Whole(1, limits.AGENT_IN_FLIGHT), "wakes at once; each has its own cost reserve", default=1
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from covey import _core
@@ -53,9 +53,9 @@ class StoreWakes:
         """Return a saved value, or None."""
         return _translated(lambda: self._store.state_get(name))
 
-    def state_put(self, name: str, value: bytes) -> None:
-        """Save a value under a name, in place of an earlier one."""
-        _translated(lambda: self._store.state_put(name, value))
+    def state_put(self, values: Mapping[str, bytes]) -> None:
+        """Save values by name, in place of earlier ones: all of them, or none."""
+        _translated(lambda: self._store.state_put_many(list(values.items())))
 
 
 def _translated(work: Callable[[], Value]) -> Value:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class SystemClock:
@@ -17,3 +20,13 @@ class SystemClock:
     def monotonic(self) -> float:
         """Return seconds on a clock that never goes back; its zero means nothing."""
         return time.monotonic()
+
+    def era(self) -> str:
+        """Return a name of the boot whose monotonic clock this is; empty where the system has none to give.
+
+        Two readings of `monotonic` by any processes of one era can be compared.
+        """
+        try:
+            return _BOOT_ID.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return ""

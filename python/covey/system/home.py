@@ -20,7 +20,7 @@ from covey.names import peer_complaint, peer_name
 
 ROOMS_OF_HOME: Final = ("peers", "run", "registry", "logs")
 """The folders of every home."""
-_OURS: Final = (*ROOMS_OF_HOME, "demo", "node.json")
+_OURS: Final = (*ROOMS_OF_HOME, "teams", "demo", "node.json")
 """What covey may have put there; `covey demo` makes its own homes under `demo`, `covey node` its record."""
 _PRIVATE: Final = 0o700
 
@@ -101,6 +101,26 @@ class Home:
     def node_path(self) -> Path:
         """Return the record that says which agents this host runs, signed by each of them."""
         return self.path / "node.json"
+
+    def team_path(self, team: str) -> Path:
+        """Return the purse that the peers of a team share."""
+        return self.path / "teams" / f"{peer_name(team)}.db"
+
+    def prepare_team(self, team: str) -> Path:
+        """Make the folder of the purses; return the team's file, which may not exist yet.
+
+        Raises:
+            StoreError: As `prepare`.
+        """
+        self.prepare()
+        path = self.team_path(team)
+        private_folder(path.parent)
+        return path
+
+    def teams(self) -> list[str]:
+        """Return the names of all teams that have a purse here, sorted."""
+        found = (path.stem for path in (self.path / "teams").glob("*.db"))
+        return sorted(name for name in found if peer_complaint(name) is None)
 
     @property
     def registry_folder(self) -> Path:

@@ -404,6 +404,12 @@ impl Store {
         Ok(detached(py, || Ok(self.inner.audit_last()?))?.map(|line| audit_line(py, line)))
     }
 
+    /// Keep several values in one transaction, each as `state_put` keeps one.
+    fn state_put_many(&self, py: Python<'_>, values: Vec<(String, Vec<u8>)>) -> PyResult<()> {
+        let values: Vec<(&str, &[u8])> = values.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+        detached(py, || Ok(self.inner.state_put_many(&values)?))
+    }
+
     /// Say whether the block with this key has woken the agent before.
     fn woken(&self, py: Python<'_>, key: &str) -> PyResult<bool> {
         detached(py, || Ok(self.inner.woken(ContentKey::parse(key)?)?))

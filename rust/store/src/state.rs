@@ -20,21 +20,25 @@ impl Store {
 
     /// Keeps `value` under `name`, in place of an earlier one.
     pub fn state_put(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.state_put_many(&[(name, value)])
+    }
+
+    /// Keeps several values in one transaction: what belongs together is found together, or not at all.
+    pub fn state_put_many(&self, values: &[(&str, &[u8])]) -> Result<(), StoreError> {
         self.write(|transaction| {
-            check_sizes(name, value)?;
-            let held: bool = transaction
-                .prepare_cached("SELECT EXISTS (SELECT 1 FROM state WHERE name = ?1)")?
-                .query_row([name], |row| row.get(0))?;
+            for (name, value) in values {
+                check_sizes(name, value)?;
+                transaction
+                    .prepare_cached("INSERT OR REPLACE INTO state (name, value) VALUES (?1, ?2)")?
+                    .execute(params![name, value])?;
+            }
             let names: i64 = transaction.query_row("SELECT count(*) FROM state", [], |row| row.get(0))?;
-            if !held && names >= STATE_MAX_NAMES {
+            if names > STATE_MAX_NAMES {
                 return Err(Fault::new(
                     StoreReason::Limit,
-                    format!("state names held: {names}; no further name is kept"),
+                    format!("state names held: {STATE_MAX_NAMES}; no further name is kept"),
                 ));
             }
-            transaction
-                .prepare_cached("INSERT OR REPLACE INTO state (name, value) VALUES (?1, ?2)")?
-                .execute(params![name, value])?;
             Ok(())
         })
     }

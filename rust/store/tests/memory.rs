@@ -316,6 +316,16 @@ fn state_and_wakes_survive_a_restart() {
 }
 
 #[test]
+fn several_states_are_kept_together_or_not_at_all() {
+    let folder = Folder::new();
+    let store = folder.open();
+    store.state_put_many(&[("one", b"1"), ("two", b"2")]).unwrap();
+    assert!(store.state_put_many(&[("one", b"changed"), ("", b"no name")]).is_err());
+    assert_eq!(store.state_get("one").unwrap().as_deref(), Some(&b"1"[..]));
+    assert_eq!(store.state_get("two").unwrap().as_deref(), Some(&b"2"[..]));
+}
+
+#[test]
 fn state_is_bounded() {
     let folder = Folder::new();
     let store = folder.open();

@@ -27,7 +27,16 @@ from covey.model import (
     ToolSpec,
     Usage,
 )
-from covey.safety import Breaker, CostGuard, CycleGuard, Gates, Ledger, WakeBudget
+from covey.safety import (
+    Breaker,
+    CostGuard,
+    CycleGuard,
+    Gates,
+    Ledger,
+    LoopGuard,
+    Quarantine,
+    WakeBudget,
+)
 
 
 class Shelf:
@@ -82,16 +91,29 @@ class At:
 
 
 def make_guards(
-    *, per_minute=10, cost_run=5.0, estimate=0.0, depth=5, gates="default", breaker=None, per_thread=12
+    *,
+    per_minute=10,
+    cost_run=5.0,
+    estimate=0.0,
+    depth=5,
+    gates="default",
+    breaker=None,
+    per_thread=12,
+    rounds=4,
+    hold_seconds=3_600.0,
+    era="",
 ):
     return Guards(
         wakes=WakeBudget(per_minute, 1_000, 10_000),
         money=CostGuard(cost_run, 100.0, 1_000.0),
         breaker=breaker or Breaker(),
         circles=CycleGuard("me", depth=depth, max_hops=24, max_calls=per_thread),
+        loops=LoopGuard(rounds),
         gates=Gates(gates),
+        quarantine=Quarantine(hold_seconds),
         ledger=Ledger(),
         estimate=lambda _request: estimate,
+        era=era,
     )
 
 
@@ -114,13 +136,20 @@ class Desktop:
         self.own = own
         self.now = 1_000.0
         self.claimed = set()
+        self.refusing = None
+        """What NotSecured says in place of Secured: (reason, retry_in_s)."""
         self.asks, self.emits, self.notes, self.saves, self.ends = [], [], [], [], []
         self.uses = []
+        self.secures, self.books, self.decided, self.kept_before_call = [], [], {}, {}
+
+    @property
+    def moment(self):
+        return At(int(self.now * 1000), self.now)
 
     def feed(self, event):
         queue = [event]
         while queue:
-            for effect in self.engine.handle(queue.pop(0), At(int(self.now * 1000), self.now)):
+            for effect in self.engine.handle(queue.pop(0), self.moment):
                 queue += self._perform(effect)
         return self
 
@@ -138,8 +167,20 @@ class Desktop:
                 self.uses.append(effect)
             case fx.Note():
                 self.notes.append(effect)
-            case fx.Save(state):
-                self.saves.append(state)
+            case fx.Secure(token):
+                self.secures.append(effect)
+                self.kept_before_call = self.engine.state(self.moment)
+                self.saves.append(self.kept_before_call)
+                if self.refusing is not None:
+                    reason, retry_in_s = self.refusing
+                    return [fx.NotSecured(token, reason, "not now", retry_in_s)]
+                return [fx.Secured(token)]
+            case fx.Book():
+                self.books.append(effect)
+            case fx.Decided(ref, result):
+                self.decided[ref] = dict(result)
+            case fx.Save():
+                self.saves.append(self.engine.state(self.moment))
             case fx.End():
                 self.ends.append(effect)
         return []

@@ -210,7 +210,9 @@ def test_usage_is_added_up_and_an_unknown_price_is_not_called_free(desk, block):
 
 def test_what_peers_say_of_an_own_block_is_noted(desk):
     d = desk().feed(fx.Settled("cmb-1", PeerSend("n", "ann", SendState.REFUSED, "rejected")))
-    assert d.noted("settled") == [{"key": "cmb-1", "peer": "ann", "state": "refused", "reason": "rejected"}]
+    (noted,) = d.noted("settled")
+    assert noted["detail"] == "cmb-1 at ann: refused"
+    assert (noted["key"], noted["state"], noted["reason"]) == ("cmb-1", "refused", "rejected")
 
 
 def test_threads_go_on_where_an_earlier_run_left_them(desk, block):

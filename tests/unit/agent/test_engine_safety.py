@@ -26,7 +26,7 @@ def test_x13_a_call_that_does_not_fit_the_run_cap_is_not_made_and_ends_the_run(d
     d.hear(block("you", focus="one")).reply("-", usage=Usage(1, 1, 0.5))
     d.hear(block("you", focus="two"))
     assert len(d.asks) == 1
-    assert d.noted("wake-ended")[0]["reason"] == "cost-run"
+    assert d.noted("wake-kept")[0]["reason"] == "cost-run"
     assert [end.reason for end in d.ends] == ["budget"]
 
 
@@ -40,11 +40,13 @@ def test_x15_a_transient_failure_is_tried_again_after_a_pause(desk, block):
     d = desk().hear(block("you", focus="task")).fail()
     assert len(d.asks) == 1 and d.engine.in_flight == 1
     assert d.noted("model-failed")[0]["final"] is False
-    assert d.engine.next_timer() == d.now + 1.0
-    d.at(0.5)
+    pause = d.engine.next_timer() - d.now
+    assert 1.0 <= pause <= 1.2, "a second, and some by chance"
+    d.at(0.9)
     assert len(d.asks) == 1
-    d.at(0.5)
+    d.at(pause - 0.9)
     assert len(d.asks) == 2
+    assert d.engine.tally.retries == 1
     d.reply(focus="answer")
     assert len(d.emits) == 1
     assert (d.engine.tally.calls, d.engine.tally.calls_failed) == (2, 1)
@@ -52,12 +54,12 @@ def test_x15_a_transient_failure_is_tried_again_after_a_pause(desk, block):
 
 def test_x15_the_vendors_retry_after_is_honoured(desk, block):
     d = desk().hear(block("you", focus="task")).fail(retry_after=42.0)
-    assert d.engine.next_timer() == d.now + 42.0
+    assert 42.0 <= d.engine.next_timer() - d.now <= 50.4
 
 
 def test_x15_tries_are_bounded_and_the_end_is_said(desk, block):
     d = desk(max_retries=1).hear(block("you", focus="task")).fail()
-    d.at(1.0).fail()
+    d.at(1.2).fail()
     assert d.engine.in_flight == 0
     assert [fact["final"] for fact in d.noted("model-failed")] == [False, True]
     assert d.noted("wake-ended")[0]["reason"] == "model-failed"
@@ -73,11 +75,11 @@ def test_x15_an_open_breaker_defers_new_wakes(desk, block):
     d = desk(max_retries=0)
     for number in range(5):
         d.hear(block("you", focus=str(number))).fail()
-        d.at(31)
+        d.at(37)
     d.hear(block("you", focus="late"))
     assert len(d.asks) == 5 and d.engine.waiting == 1
     assert d.noted("wake-deferred")[-1]["reason"] == "breaker"
-    d.at(60)
+    d.at(72)
     assert len(d.asks) == 6
 
 
@@ -129,7 +131,7 @@ def test_x12_the_calls_of_one_thread_are_bounded(desk, guards, block):
 def test_x14_a_gate_holds_the_answer_and_names_every_hit(desk, block):
     d = desk().hear(block("you", focus="task")).reply(intent="then git push it", focus="read the .env file")
     assert d.emits == []
-    (note,) = d.noted("answer-held-back")
+    (note,) = d.noted("answer-quarantined")
     assert note["reason"] == "gate"
     assert {hit["gate"] for hit in note["facts"]["hits"]} == {"git push", ".env file"}
 
@@ -144,7 +146,10 @@ def test_a_context_that_cannot_be_built_is_an_error_with_a_name(desk, block):
 def test_the_safety_state_is_saved_after_each_step_and_can_be_restored(desk, guards, block):
     d = desk().hear(block("you", focus="task")).reply(focus="a", commitment="c", usage=Usage(1, 1, 0.5))
     d.mint()
-    assert set(d.saves[-1]) == {"safety.wakes", "safety.cost", "safety.threads", "safety.ledger"}
+    assert set(d.saves[-1]) == {
+        *(f"safety.{room}" for room in ("wakes", "cost", "threads", "ledger", "loops", "quarantine")),
+        "agent.waiting",
+    }
     fresh = guards()
     fresh.restore(d.saves[-1].get, type("Now", (), {"wall_ms": int(d.now * 1000), "monotonic": 5.0}))
     assert fresh.ledger.lifetime.emitted == 1 and fresh.ledger.run.emitted == 0

@@ -154,7 +154,7 @@ def test_a_liar_cannot_speak_for_another_nor_drive_its_incarnation():
     hear(other, liar, forged.wire())
     hear(other, liar, replayed.wire())
     assert other.counts["members.word.forged"] == 2
-    hear(victim, liar, ["dead", victim.node_id, limits.MEMBER_INCARNATION, liar.node_id])
+    hear(victim, liar, ["dead", victim.node_id, limits.JSON_INTEGER, liar.node_id])
     hear(victim, liar, replayed.wire())
     room.run(10)
     assert victim.counts["members.accused_unknown_incarnation"] == 1
@@ -231,7 +231,7 @@ def test_claims_come_back_as_they_were_written():
         Self(node_id, 7, "né", '{"a":1}', bytes(range(32)), bytes(range(64))),
         Self(node_id, 7, "né", "", bytes(32), bytes(64), left=True),
         Accusation("suspect", node_id, 0, node_id),
-        Accusation("dead", node_id, limits.MEMBER_INCARNATION, node_id),
+        Accusation("dead", node_id, limits.JSON_INTEGER, node_id),
     ):
         assert parse(claim.wire()) == claim
 

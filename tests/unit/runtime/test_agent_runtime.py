@@ -70,6 +70,7 @@ class Store:
     def __init__(self):
         self.blocks, self.states, self.woken, self.broken = [], {}, set(), False
         self.left = []
+        self.full = False
 
     def block(self, key):
         return next((made for made in self.blocks if made.key == key), None)
@@ -93,8 +94,10 @@ class Store:
     def state_get(self, name):
         return self.states.get(name)
 
-    def state_put(self, name, value):
-        self.states[name] = value
+    def state_put(self, values):
+        if self.full:
+            raise StoreError("store: no space left")
+        self.states.update(values)
 
 
 class Brain:
@@ -440,3 +443,21 @@ async def test_a_first_run_wakes_on_nothing_that_came_before_it():
     await agent.start()
     assert notes.of("taken-up") == []
     await agent.close()
+
+
+async def test_x13_nothing_is_spent_while_the_disk_keeps_nothing():
+    mesh, brain, store = Mesh(), Brain({"focus": "late"}), Store()
+    agent = build(mesh, brain, store)
+    notes = Notes(agent)
+    agent.attach()
+    await agent.start()
+    store.full = True
+    mesh.deliver(block(YOU, focus="task"))
+    assert (await notes.wait_for("call-deferred"))["reason"] == "state-not-saved"
+    assert brain.requests == []
+    assert agent.status()["cost"]["reserved_usd"] == 0.0
+    store.full = False
+    agent.stop("asked")
+    assert (await asyncio.wait_for(agent.finished(), 5)).reason == "asked"
+    await agent.close()
+    assert len(store.states["agent.waiting"]) > 100, "the deferred block is found by the next run"

@@ -16,6 +16,9 @@ from covey.safety import (
     CycleGuard,
     Go,
     Ledger,
+    LoopGuard,
+    Moment,
+    Quarantine,
     Reserved,
     Wait,
     WakeAllowed,
@@ -73,7 +76,7 @@ def test_x11_a_restart_keeps_the_budget() -> None:
     budget.take(100.0)
     budget.take(100.0)
     restarted = WakeBudget(2, 3, 9)
-    restarted.restore(budget.export(130.0, 1_000_000), 5.0, 1_020_000)
+    restarted.restore(budget.export(Moment(130.0, 1_000_000)), Moment(5.0, 1_020_000))
     assert restarted.counts(5.0).minute == 2, "50 of 60 seconds have passed"
     assert restarted.counts(15.0).minute == 0
 
@@ -158,12 +161,12 @@ def test_x15_the_breaker_opens_probes_once_and_reopens() -> None:
     other = breaker.attempt(now)
     assert isinstance(other, Wait)
     assert other.reason == "probing"
-    breaker.failure(now + 1)
+    breaker.failure(now + 1, probe=True)
     again = breaker.attempt(now + 2)
     assert isinstance(again, Wait)
     assert (again.reason, again.retry_in_s) == ("open", pytest.approx(59.0))
     assert breaker.attempt(now + 61) == Go(probe=True)
-    breaker.success()
+    breaker.success(probe=True)
     assert breaker.view(now + 61).state is BreakerState.CLOSED
     assert breaker.attempt(now + 61) == Go(probe=False)
 
@@ -194,8 +197,10 @@ def test_the_books_count_what_happened_and_outlive_the_run() -> None:
     ledger.called(Usage(100, 20, 0.25))
     ledger.called(Usage(10, 2, None), assumed_usd=0.5)
     ledger.call_failed(assumed_usd=0.125)
+    ledger.heard()
     ledger.emitted()
     ledger.suppressed()
+    ledger.held()
     expected = {
         "runs": 1,
         "wakes": 1,
@@ -203,8 +208,10 @@ def test_the_books_count_what_happened_and_outlive_the_run() -> None:
         "failed_calls": 1,
         "input_tokens": 110,
         "output_tokens": 22,
+        "heard": 1,
         "emitted": 1,
         "suppressed": 1,
+        "held": 1,
         "cost_usd": 0.25,
         "assumed_usd": 0.625,
     }
@@ -224,10 +231,12 @@ def test_an_unreadable_state_is_an_error_and_changes_nothing(raw: bytes) -> None
     cycle = CycleGuard("n", depth=5, max_hops=9, max_calls=4)
     budget.take(0.0)
     for restore in (
-        lambda: budget.restore(raw, 0.0, 0),
-        lambda: guard.restore(raw, 0.0, 0),
+        lambda: budget.restore(raw, Moment(0.0, 0)),
+        lambda: guard.restore(raw, Moment(0.0, 0)),
         lambda: ledger.restore(raw),
         lambda: cycle.restore(raw),
+        lambda: LoopGuard(4).restore(raw, Moment(0.0, 0)),
+        lambda: Quarantine(60.0).restore(raw, Moment(0.0, 0)),
     ):
         with pytest.raises(StoreError) as caught:
             restore()
@@ -238,7 +247,7 @@ def test_an_unreadable_state_is_an_error_and_changes_nothing(raw: bytes) -> None
 
 def test_a_state_with_wrong_contents_is_an_error_too() -> None:
     budget = WakeBudget(1, 1, 1)
-    good = json.loads(budget.export(0.0, 5))
+    good = json.loads(budget.export(Moment(0.0, 5)))
     for change in (
         {"saved_ms": -1},
         {"saved_ms": True},
@@ -247,8 +256,8 @@ def test_a_state_with_wrong_contents_is_an_error_too() -> None:
         {"version": 2},
     ):
         with pytest.raises(StoreError):
-            budget.restore(json.dumps({**good, **change}).encode(), 0.0, 0)
+            budget.restore(json.dumps({**good, **change}).encode(), Moment(0.0, 0))
     guard = CostGuard(1, 1, 1)
-    money = json.loads(guard.export(0.0, 5))
+    money = json.loads(guard.export(Moment(0.0, 5)))
     with pytest.raises(StoreError, match="pair up"):
-        guard.restore(json.dumps({**money, "ages_s": [1, 2, 3]}).encode(), 0.0, 0)
+        guard.restore(json.dumps({**money, "ages_s": [1, 2, 3]}).encode(), Moment(0.0, 0))

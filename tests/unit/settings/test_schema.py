@@ -31,7 +31,8 @@ def leaves(
 
 def with_value(at: tuple[str, ...], value: Any) -> dict[str, Any]:
     section, name = at
-    return {**BASE, section: {**BASE.get(section, {}), name: value}}
+    beside = {"team": "alpha"} if name.startswith("max_team_") else {}
+    return {**BASE, section: {**BASE.get(section, {}), **beside, name: value}}
 
 
 def complaints(data: dict[str, Any]) -> list[str]:

@@ -18,9 +18,16 @@ def test_x17_a_block_is_marked_once_also_across_a_restart(tmp_path):
 def test_state_is_read_back_as_it_was_put(tmp_path):
     wakes = StoreWakes(open_store(tmp_path / "store.db", NODE))
     assert wakes.state_get("safety.wakes") is None
-    wakes.state_put("safety.wakes", b"one")
-    wakes.state_put("safety.wakes", b"two")
-    assert wakes.state_get("safety.wakes") == b"two"
+    wakes.state_put({"safety.wakes": b"one"})
+    wakes.state_put({"safety.wakes": b"two", "safety.cost": b"three"})
+    assert (wakes.state_get("safety.wakes"), wakes.state_get("safety.cost")) == (b"two", b"three")
+
+
+def test_several_states_are_kept_together_or_not_at_all(tmp_path):
+    wakes = StoreWakes(open_store(tmp_path / "store.db", NODE))
+    with pytest.raises(StoreError):
+        wakes.state_put({"safety.wakes": b"one", "": b"a name that is none"})
+    assert wakes.state_get("safety.wakes") is None
 
 
 def test_what_the_store_refuses_is_said_in_the_products_words(tmp_path):
@@ -30,7 +37,7 @@ def test_what_the_store_refuses_is_said_in_the_products_words(tmp_path):
     for attempt in (
         lambda: wakes.mark_woken(KEY),
         lambda: wakes.state_get("x"),
-        lambda: wakes.state_put("x", b""),
+        lambda: wakes.state_put({"x": b""}),
     ):
         with pytest.raises(StoreError):
             attempt()

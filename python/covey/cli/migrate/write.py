@@ -113,7 +113,7 @@ def ledger(home: Home, name: str, totals: OldTotals) -> None:
 
     def put(wakes: StoreWakes) -> None:
         if wakes.state_get(_LEDGER) is None:
-            wakes.state_put(_LEDGER, ledger_bytes(totals))
+            wakes.state_put({_LEDGER: ledger_bytes(totals)})
 
     clock, entropy = SystemClock(), SystemEntropy()
     home.prepare_peer(name)

@@ -84,7 +84,7 @@ def parse(value: object) -> Claim:
     word, node_id, incarnation = value[:3]
     if not isinstance(node_id, str) or not _NODE_ID.match(node_id):
         raise BadClaimError("node_id")
-    if type(incarnation) is not int or not 0 <= incarnation <= limits.MEMBER_INCARNATION:
+    if type(incarnation) is not int or not 0 <= incarnation <= limits.JSON_INTEGER:
         raise BadClaimError("incarnation")
     if len(value) == 4 and word in ("suspect", "dead"):
         if not isinstance(value[3], str) or not _NODE_ID.match(value[3]):

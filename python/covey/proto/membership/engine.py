@@ -146,7 +146,7 @@ class Membership:
         """Say, signed, that we are here (or leave) in this incarnation."""
         unsigned = Self(
             self._identity.node_id,
-            min(incarnation, limits.MEMBER_INCARNATION),
+            min(incarnation, limits.JSON_INTEGER),
             self._identity.name,
             self._meta,
             self._identity.public_key,

@@ -65,7 +65,7 @@ def read(raw: bytes) -> Frame:
     if set(value) != members:
         raise BadClaimError("members")
     seq, target, claims = value.get("seq", 0), value.get("target", ""), value["claims"]
-    if type(seq) is not int or not 0 <= seq <= limits.MEMBER_SEQUENCE:
+    if type(seq) is not int or not 0 <= seq <= limits.JSON_INTEGER:
         raise BadClaimError("seq")
     if not isinstance(target, str) or (op == "ask" and len(target) != 36):
         raise BadClaimError("target")
