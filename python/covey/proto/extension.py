@@ -90,26 +90,30 @@ class ExtensionHost:
         """Return the raw public key a node is bound to here, present or not; None for one never proved."""
         return self._sessions.key_of(node_id)
 
-    def send(self, node_id: str, frame: bytes, turn: Turn) -> bool:
+    def send(self, node_id: str, frame: bytes, turn: Turn, *, beside: bool = False) -> bool:
         """Seal one control frame for a peer.
 
         Args:
             node_id: Whom.
             frame: A JSON object with a `type` of this extension, within the session's bound.
+            beside: Send it on every path but the one that carries records, which may be dead and not know it.
 
         Returns:
             False where it is not here, does not speak this, or reads too slowly to take more; counted.
         """
         peer = self.peer(node_id)
-        link = peer.active if peer is not None else None
-        session = link.speaking if link is not None and not link.full else None
-        if link is None or session is None:
-            turn.count(f"extensions.{self._name}.unsent")
-            return False
-        session.send_control(frame)
-        self._sessions.touch(link)
-        turn.count(f"extensions.{self._name}.sent")
-        return True
+        links = [] if peer is None or peer.active is None else [peer.active]
+        if beside and peer is not None:
+            links = [link for link in peer.links if link is not peer.active]
+        sent = 0
+        for link in links:
+            session = link.speaking
+            if session is not None and not link.full:
+                session.send_control(frame)
+                self._sessions.touch(link)
+                sent += 1
+        turn.count(f"extensions.{self._name}.{'sent' if sent else 'unsent'}", max(1, sent))
+        return sent > 0
 
     def moved(self, node_id: str, hosts: Container[str], turn: Turn) -> None:
         """Give up connections to addresses that their owner says it has left."""

@@ -6,6 +6,7 @@ import pytest
 
 from covey.proto import effects as fx
 from covey.proto.extension import Extensions
+from covey.proto.turn import Turn
 from tests.unit.proto.virtual import Mesh, identity
 
 
@@ -96,6 +97,18 @@ def test_the_last_session_of_a_peer_ends_its_conversation():
     assert one.seen[-1] == ("left", b.identity.node_id)
     tell(mesh, a, (b.identity.node_id, "anybody?"))
     assert one.seen[-1] == ("sent", False)
+
+
+def test_what_is_sent_beside_goes_on_every_path_but_the_one_that_carries_records():
+    mesh, (_, b), one, _ = two()
+    host, peer = one.host, one.host.peer(b.identity.node_id)
+    frame = json.dumps({"type": "x-covey-echo-back", "text": "x"}).encode()
+    turn = Turn(mesh.now(), bytes(32))
+    assert host.send(b.identity.node_id, frame, turn, beside=True) is False
+    carrying, peer.active = peer.active, None
+    assert host.send(b.identity.node_id, frame, turn) is False
+    assert host.send(b.identity.node_id, frame, turn, beside=True) is True
+    peer.active = carrying
 
 
 def test_what_is_said_to_nobody_is_counted():

@@ -317,6 +317,8 @@ class Membership:
         probe = self._probes.own.get(seq)
         if probe is not None:
             turn.count("members.probes.unanswered")
+            # the path that carries records may be dead and not know it: another one to the same peer may not
+            self._host.send(probe.target, frames.write("probe", seq=seq), turn, beside=True)
             self._ask(probe, turn)
 
     def _ask(self, probe: Probe, turn: Turn) -> None:
