@@ -98,6 +98,14 @@ def test_the_page_names_every_extension():
     assert not any(token.startswith("mesh-room") for token in tokens)
 
 
+def test_every_frame_of_our_own_stands_among_the_frames():
+    said = " ".join(row[0] for row in rows(tree.text(PAGE), "Frames"))
+    bodies = [*tree.named(under=("python/covey/proto/",), suffix=".py").values()]
+    found = {name for body in bodies for name in re.findall(r"\"(x-covey-[a-z-]+)\"", body)}
+    assert {"x-covey-delivery", "x-covey-state"} <= found
+    assert [name for name in sorted(found) if f"`{name}`" not in said] == []
+
+
 def written_receipt() -> bytes:
     """Return the frame the native core writes for one judged record."""
     author = _core.Identity("01997c00-0000-7000-8000-000000000001", "author", b"\x01" * 32)
