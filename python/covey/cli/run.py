@@ -130,6 +130,8 @@ def node_options(settings: Settings, env: Mapping[str, str]) -> NodeOptions:
         lan=mesh.lan,
         host="0.0.0.0" if mesh.lan else "127.0.0.1",
         port=mesh.listen,
+        heartbeat_seconds=mesh.heartbeat_seconds,
+        silence_seconds=mesh.silence_seconds,
         interfaces=mesh.interfaces,
         addresses=tuple((each.host, each.port) for each in mesh.peers),
         address_keys=keys(mesh.peers),

@@ -63,6 +63,7 @@ class NodeOptions:
     `gate` names the owner of a gated room: who comes shows the owner's grant.
     `legacy` lets the room hold stock Node peers: those that dial, and those at `stock_peers`, always dialled.
     `clock_ahead_ms` is how far ahead of our clock a signed time may lie; beyond, a block is refused.
+    `heartbeat_seconds` of silence and a peer is pinged; `silence_seconds`, and its session ends (§5.5).
     `receipts` tells senders what became of their blocks (`x-covey-delivery`).
     """
 
@@ -80,6 +81,8 @@ class NodeOptions:
     pins: Mapping[str, str] = field(default_factory=dict)
     gate: GateOptions | None = None
     receipts: bool = True
+    heartbeat_seconds: float = limits.PING_SECONDS
+    silence_seconds: float = limits.SILENCE_SECONDS
     clock_ahead_ms: int = limits.CLOCK_AHEAD_SECONDS * 1000
     relays: tuple[RelayOptions, ...] = ()
     legacy: bool = False

@@ -48,6 +48,8 @@ class Sessions:
     ) -> None:
         self._identity = identity
         self._room = options.room
+        self._heartbeat_seconds = options.heartbeat_seconds
+        self._silence_seconds = options.silence_seconds
         self.extensions = extensions
         self._offered = (*((TOKEN,) if options.receipts else ()), *extensions.tokens)
         self._intake = intake
@@ -261,19 +263,19 @@ class Sessions:
         if turn.now.monotonic >= link.heard_at + self._patience_seconds(link):
             self.end(link, "silent", turn)
             return
-        if turn.now.monotonic >= link.heard_at + limits.PING_SECONDS:
+        if turn.now.monotonic >= link.heard_at + self._heartbeat_seconds:
             self._ping(link, turn)
-            self._timers.set(("beat", link.id), turn.now.monotonic + limits.PING_SECONDS)
+            self._timers.set(("beat", link.id), turn.now.monotonic + self._heartbeat_seconds)
             return
         if link.rtt.stale(turn.now.monotonic, limits.RTT_SECONDS):
             self._ping(link, turn)  # a busy session is never silent, and its way is worth knowing too
-        self._timers.set(("beat", link.id), link.heard_at + limits.PING_SECONDS)
+        self._timers.set(("beat", link.id), link.heard_at + self._heartbeat_seconds)
 
     def _patience_seconds(self, link: Link) -> float:
         """Return how long a session may be silent: less where another path to the peer carries on at once."""
         peer = self.peers.get(link.node_id) if link.node_id else None
         others = [other for other in peer.links if other.relay != link.relay] if peer else []
-        return limits.FAILOVER_SECONDS if others else limits.SILENCE_SECONDS
+        return min(limits.FAILOVER_SECONDS, self._silence_seconds) if others else self._silence_seconds
 
     def probe(self, link: Link, turn: Turn) -> None:
         """Ask whether the peer still holds this session, and how long it takes to say so."""
@@ -418,7 +420,7 @@ class Sessions:
         self._unproven[link.relay is not None] -= 1
         self._roster.proven(link, node_id)
         self._timers.cancel(("handshake", link.id))
-        self._timers.set(("beat", link.id), turn.now.monotonic + limits.PING_SECONDS)
+        self._timers.set(("beat", link.id), turn.now.monotonic + self._heartbeat_seconds)
 
     def _peer(self, hello: _core.PeerHello) -> Peer:
         peer = self.peers.get(hello.node_id)

@@ -168,6 +168,12 @@ def _check_room(settings: Settings, report: Report) -> None:
         report(
             ("mesh", "room_owner"), "a room that can be owned", f'room = "{mesh.room}"', "name another room"
         )
+    if mesh.silence_seconds <= 2 * mesh.heartbeat_seconds:
+        report(
+            ("mesh", "silence_seconds"),
+            f"more than two heartbeats ({2 * mesh.heartbeat_seconds} s)",
+            str(mesh.silence_seconds),
+        )
     if mesh.room_grant is not None and mesh.room_owner is None:
         report(("mesh", "room_owner"), "the owner's public key beside room_grant", "nothing")
 

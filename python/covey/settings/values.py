@@ -67,6 +67,12 @@ class MeshSettings:
         "addresses to dial, as host:port, or as host:port#<key fingerprint> where one key only may answer",
         default=(),
     )
+    heartbeat_seconds: int = key(
+        Whole(1, 59), "silence after which a peer is asked whether it is still there", default=10
+    )
+    silence_seconds: int = key(
+        Whole(21, 600), "silence after which its session ends, longer than two heartbeats", default=120
+    )
     room_owner: str | None = key(
         Text(1, 60, parse=grammar.public_key),
         "public key of the room's owner; only peers with the owner's grant are let in",

@@ -149,6 +149,19 @@ def test_silence_is_pinged_and_a_dead_peer_is_let_go(mesh: Mesh) -> None:
     assert [news.reason for news in one.told(nw.PeerLeft)] == ["silent"]
 
 
+def test_heartbeat_and_silence_are_the_operators_choice(mesh: Mesh) -> None:
+    one, two = mesh.pair(heartbeat_seconds=2.0, silence_seconds=6.0)
+    mesh.advance(5)
+    assert one.names() == ["peer-2"]
+    assert one.counts["frames.control.pong"] + two.counts["frames.control.pong"] >= 2
+    end = next(iter(two.ends.values()))
+    end.paused = True
+    assert end.other is not None
+    end.other.paused = True
+    mesh.advance(6.5)
+    assert one.counts["sessions.closed.silent"] == 1
+
+
 # --- blocks -----------------------------------------------------------------------------------------
 
 
