@@ -141,7 +141,7 @@ def test_words_that_cannot_be_meant_are_refused(covey: Program, keys: dict[str, 
         ("bless", "owner"),
     ):
         assert covey("authority", *words).code == 2, words
-    assert covey("authority", "grant", "owner", node_id, key, "king").code == 1
+    assert covey("authority", "grant", "owner", node_id, key, "king").code == 2
     beyond = covey("authority", "grant", "member", node_id, key, "admin")
     assert (beyond.code, "no authority in force" in beyond.err) == (1, True)
     nobody = covey("authority", "list", "nobody")

@@ -229,14 +229,15 @@ def test_a_ghost_is_answered_with_where_one_looked_and_who_runs(covey: Program) 
     assert not covey.home.exists(), "asking leaves nothing behind"
     with covey.start("listen", "--json") as listener:
         listener.event("listening")
-        for command in ("status", "stop", "peers", "cost"):
+        for command in ("status", "stop", "peers"):
             ended = covey(command, "ghost")
             assert ended.code == 1
             assert ended.err.endswith("\n  running on this machine: listener\n"), command
-    unknown = covey("recall", "ghost")
-    assert unknown.code == 1
-    assert f"looked at {path} and {covey.home / 'peers' / 'ghost' / 'store.db'}" in unknown.err
-    assert "peers of this machine: listener" in unknown.err
+    for command in ("recall", "cost"):  # what a stopped peer's store answers too
+        unknown = covey(command, "ghost")
+        assert unknown.code == 1
+        assert f"looked at {path} and {covey.home / 'peers' / 'ghost' / 'store.db'}" in unknown.err
+        assert "peers of this machine: listener" in unknown.err
 
 
 def test_a_trace_is_a_tree_from_the_peer_and_from_its_store(covey: Program) -> None:
@@ -447,3 +448,10 @@ def test_colours_are_for_terminals_that_want_them(
     os.close(ours)
     assert (b"\x1b[1m" in shown) == coloured
     assert b"hello" in shown
+
+
+def test_a_terminal_hears_that_its_relay_cannot_be_reached(covey: Program) -> None:
+    with covey.start("listen", "--relay", "ws://127.0.0.1:9") as listener:
+        assert listener.process.stderr is not None
+        heard = [listener.process.stderr.readline() for _ in range(2)]
+        assert any(line.startswith("no relay (127.0.0.1:9): ") for line in heard), heard

@@ -21,6 +21,8 @@ from covey.system.home import Home
 from covey.system.private_file import replace_whole
 
 EXAMPLE: Final = "covey authority grant owner <nodeId> <public key> validator"
+_ROLES: Final = ("admin", "validator", "issuer", "participant")
+"""The roles of the specification (MMP 2.0 update 1, §6.6); an extension's own has a hyphen."""
 _VERBS: Final = ("pin", "grant", "revoke", "endorse", "cosign", "list", "export", "import")
 
 
@@ -92,6 +94,11 @@ def _wish(verb: str, words: list[str], arguments: argparse.Namespace) -> dict[st
         node_id, key = grammar.node_id(words[0]), grammar.public_key(words[1])
     except ValueError as error:
         raise UsageError(f"grant: expected {error}") from error
+    if words[2] not in _ROLES and "-" not in words[2]:
+        raise UsageError(
+            f"grant: no such role: {words[2]}",
+            hint=f"one of {', '.join(_ROLES)}, or an extension's own with a -",
+        )
     return wish | {"node_id": node_id, "key": key, "role": words[2], "scope": arguments.scope}
 
 

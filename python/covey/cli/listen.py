@@ -11,6 +11,7 @@ from covey.cli import mesh_flags, passphrase
 from covey.cli.blocks import event_lines
 from covey.cli.console import Console, printable
 from covey.cli.parser import Parser, whole
+from covey.cli.troubles import Troubles
 from covey.errors import EXIT_OK, NotRunningError, UsageError
 from covey.names import peer_name
 from covey.net.ipc.client import IpcClient
@@ -52,7 +53,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
         opened = passphrase.opened(home, name, arguments.passphrase_file, console.env)
         options = mesh_flags.options(arguments, console.env, outbound_only=False)
-        return start(PeerPlan(home, name, options, opened=opened, attest=arguments.attest), shown)
+        plan = PeerPlan(
+            home, name, options, opened=opened, attest=arguments.attest, sinks=(Troubles(console),)
+        )
+        return start(plan, shown)
     # Ctrl-C is how one stops listening; the peer itself runs on.
     with running, contextlib.suppress(KeyboardInterrupt):
         return _attach(arguments, running, name, shown)

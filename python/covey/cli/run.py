@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from covey.cli import passphrase
 from covey.cli.console import Console, printable
 from covey.cli.parser import Parser, path
+from covey.cli.troubles import Troubles
 from covey.errors import EXIT_OK
 from covey.system.home import Home
 
@@ -44,7 +45,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     model = build(settings, console.env)
     home = Home.resolve(console.env)
     opened = passphrase.opened(home, settings.identity.name, arguments.passphrase_file, console.env)
-    plan = replace(peer_plan(home, settings, console.env), opened=opened)
+    plan = peer_plan(home, settings, console.env)
+    plan = replace(plan, opened=opened, sinks=(*plan.sinks, Troubles(console)))
 
     if plan.options.legacy:
         from covey.proto.legacy import NOTICE

@@ -393,7 +393,7 @@ class Post:
             self._timers.set(_EXPIRY, turn.now.monotonic + wait)
 
     def _kept(self, letter: Letter, turn: Turn) -> str:
-        seconds = max(0, letter.deadline_ms - turn.now.wall_ms) // 1000
+        seconds = max(1, -(-(letter.deadline_ms - turn.now.wall_ms) // 1000))
         while_kept = f"{seconds // 3600} h" if seconds >= 3600 else f"{seconds} s"
         return f"not connected: kept in the outbox for {while_kept}, sent when the peer comes"
 

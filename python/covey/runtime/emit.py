@@ -137,7 +137,9 @@ def addressee(word: str, peers: Sequence[PeerView]) -> str:
         )
     connected = ", ".join(sorted(peer.name for peer in peers)) or "nobody"
     raise NetworkError(
-        f'no connected peer named "{word}"', code="unknown_peer", hint=f"connected: {connected}"
+        f'no connected peer named "{word}"',
+        code="unknown_peer",
+        hint=f"connected: {connected}; one that is away is named by its node id, and gets it when it is back",
     )
 
 
