@@ -146,7 +146,7 @@ def test_a_model_that_obeys_whoever_speaks_can_do_no_more_than_it_may(covey: Pro
 def test_a_call_on_ask_waits_for_a_person_at_the_command_line(covey: Program, tmp_path: Path) -> None:
     def policy(name: str, system: str, user: str) -> Any:
         if "refused this call" not in user and '"wiped"' not in user:
-            return [("mine__wipe", {"path": "/tmp/\x1b[2Jx"})]
+            return [("mine__wipe", {"path": "notes/\x1b[2Jx"})]
         return {"focus": "it was refused" if "refused this call" in user else "it is wiped"}
 
     with FakeModel(policy) as model:

@@ -40,7 +40,7 @@ class ChatModel:
     Args:
         label: `adapter/model`, for logs.
         name: The model's name as the server is asked for it.
-        api_key: The key; servers without keys get a placeholder.
+        api_key: The key; a server that wants none is sent a word that is no key.
         quote: What its calls cost.
         base_url: The API's address, or None for the vendor's own.
         dialect: How to ask.
