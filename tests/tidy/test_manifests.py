@@ -44,7 +44,7 @@ def requirements_without_reason(body: str) -> list[str]:
 
 
 def bounds_without_reason(body: str) -> list[str]:
-    """Return assignments of limits.py that have neither a comment beside or above them nor a text below."""
+    """Return bounds that have neither a comment beside or above them nor a text below."""
     lines = body.splitlines()
     statements = ast.parse(body).body
     found = []
@@ -106,7 +106,9 @@ def test_every_python_dependency_has_a_reason():
 
 
 def test_every_bound_has_a_reason():
-    assert bounds_without_reason(tree.text("python/covey/limits.py")) == []
+    rooms = tree.named(under=("python/covey/limits/",), suffix=".py")
+    assert len(rooms) > 1
+    assert {room: bounds_without_reason(tree.text(room)) for room in rooms} == {room: [] for room in rooms}
 
 
 @pytest.mark.parametrize("name", LOCKS)

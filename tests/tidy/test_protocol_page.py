@@ -23,9 +23,10 @@ def rows(page: str, heading: str) -> list[list[str]]:
 
 
 def constants() -> dict[str, float]:
-    """Return every bound of both limits files."""
+    """Return every bound, native and Python."""
     found = RUST_CONST.findall(tree.text("rust/core/src/limits.rs"))
-    found += PYTHON_CONST.findall(tree.text("python/covey/limits.py"))
+    for room in tree.named(under=("python/covey/limits/",), suffix=".py"):
+        found += PYTHON_CONST.findall(tree.text(room))
     return {name: float(value.replace("_", "")) for name, value in found}
 
 

@@ -1,0 +1,35 @@
+"""Bounds of agents together: membership and messages."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# --- membership ----------------------------------------------------------------------------------------
+MEMBERS: Final = 4_096  # members remembered, and pieces of news about them: some 4 MB with the longest lines
+MEMBER_META_BYTES: Final = 1_024  # one member's line about itself: sixteen of them and more fit any frame
+MEMBER_CLAIMS: Final = 64  # of one frame: 100 KB at the very most, each verified only where it is news
+MEMBER_PIGGYBACK: Final = 8  # of them that ride on a probe: what a period costs stays about 2 KB
+MEMBER_ERRANDS: Final = 256  # probes under way for others: a flood of asks gets nacks
+MEMBER_FORGET_SECONDS: Final = 3_600.0  # who is gone is remembered this long, so that old news stays old
+
+# --- messages between agents ---------------------------------------------------------------------------
+MESSAGE_PAYLOAD_BYTES: Final = 262_144  # as JSON: the bound of one category's text, so it fits a record too
+JSON_INTEGER: Final = 9_007_199_254_740_991  # the largest integer that every JSON reader keeps
+MESSAGE_HOPS: Final = 8  # hand-ons of one message: two more than the widest room of a hundred needs
+MESSAGE_DEPTH: Final = 64  # answers to answers: a chain that long is a loop
+PROFILE_TEXT_CHARS: Final = 1_024  # a role or a persona in a few lines
+PROFILE_CAPABILITIES: Final = 64  # words of one agent: they ride on membership, whose line is 1 KiB
+TOPIC_WORDS: Final = 16  # of one topic: matching walks them
+BUS_HISTORY: Final = 10_000  # messages kept for looking back: some 10 MB of ordinary ones
+BUS_DEAD_LETTERS: Final = 1_000  # messages that reached nobody, kept to be looked at
+BUS_SEEN: Final = 10_000  # ids that are not handled twice
+BUS_INBOX: Final = 1_024  # messages that wait for one coroutine handler
+BUS_BLOCK_SECONDS: Final = 5.0  # the longest a sender waits for a slow subscriber that asked for it
+BUS_NESTING: Final = 32  # sends inside handlers inside sends: beyond, it is a loop
+VOTE_ID_CHARS: Final = 64  # an id, not a text
+VOTE_OPTIONS: Final = 16  # of one vote: people still read them
+VOTE_OPTION_CHARS: Final = 256  # one line each
+VOTE_ELECTORATE: Final = 1_024  # voters: their ballots fit some hundred KB
+AUCTION_BIDS: Final = 1_024  # of one auction; ranking sorts them
+REQUESTS_RUNNING: Final = 256  # answers one agent works on at once; beyond, askers hear that it is busy
+REQUEST_SECONDS: Final = 30.0  # for a reply, where the asker says nothing else
