@@ -38,6 +38,9 @@ IPC_RECALL_BLOCKS: Final = 200  # blocks in one answer: about 200 KB of usual bl
 IPC_OUTBOX_ROWS: Final = 1_000  # sends in one answer: about 400 KB
 IPC_TRACE_DEPTH: Final = 64  # generations in one tree; more than a person reads
 
+# --- metrics -------------------------------------------------------------------------------------------
+METRIC_WORDS: Final = 128  # values of one label: our closed lists are shorter, and a scrape stays under 1 MB
+
 # --- commands ------------------------------------------------------------------------------------------
 WATCH_PEERS: Final = 64  # rows of one live table: more than a screen holds
 WATCH_THREADS: Final = 8  # peers asked at once: each answers in milliseconds, or not at all

@@ -8,6 +8,7 @@ from typing import Any
 
 from covey.ports import Clock, RelayListener
 from covey.proto.relay import server as relay
+from covey.runtime.metrics.page import Page, Words
 
 Logger = Callable[[str, str, Mapping[str, Any]], None]
 
@@ -32,6 +33,7 @@ class RelayHost:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
         self._began = clock.monotonic()
+        self._words = Words()
 
     # --- what the WebSockets say (RelaySink) ------------------------------------------------------
 
@@ -59,18 +61,13 @@ class RelayHost:
 
     def metrics(self) -> str:
         """Return the body of `/metrics`, in Prometheus' text format. It names no client and no channel."""
-        lines = ["# TYPE covey_relay_uptime_seconds gauge"]
-        lines.append(f"covey_relay_uptime_seconds {self._clock.monotonic() - self._began:.3f}")
+        page = Page(self._words)
+        uptime = self._clock.monotonic() - self._began
+        page.gauge("covey_relay_uptime_seconds", "time since the start", round(uptime, 3))
         for name, value in self.engine.gauges().items():
-            lines += [f"# TYPE covey_relay_{name} gauge", f"covey_relay_{name} {value}"]
-        families: dict[str, list[str]] = {}
-        for dotted, count in sorted(self.engine.counters.items()):
-            family, _, label = dotted.partition(".")
-            labels = f'{{kind="{label}"}}' if label else ""
-            families.setdefault(family, []).append(f"covey_relay_{family}_total{labels} {count}")
-        for family, samples in families.items():
-            lines += [f"# TYPE covey_relay_{family}_total counter", *samples]
-        return "\n".join(lines) + "\n"
+            page.gauge(f"covey_relay_{name}", f"now: {name.replace('_', ' ')}", value)
+        page.dotted("covey_relay", "since the start", self.engine.counters)
+        return page.text()
 
     def close(self) -> None:
         """Wait for nothing more."""
