@@ -310,7 +310,7 @@ async def exchange_canaries(
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no /proc: a process's memory cannot be read")
-def test_a_relay_sees_no_text_and_no_data_anywhere(covey: Program, tmp_path: Path) -> None:
+def test_a15_a_relay_sees_no_text_and_no_data_anywhere(covey: Program, tmp_path: Path) -> None:
     texts = {name: f"canary of {name} {hashlib.sha256(name.encode()).hexdigest()}" for name in CAT7}
     data = b"canary of the application " + hashlib.sha256(b"data").hexdigest().encode()
     canaries = [*texts.values(), data.decode()]

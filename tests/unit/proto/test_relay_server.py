@@ -91,7 +91,7 @@ def test_presence_is_told_both_ways():
     assert room.last(1) == {"type": "relay-peer-left", "nodeId": BOB, "name": "bob"}
 
 
-def test_a_payload_is_forwarded_byte_for_byte():
+def test_a14_a_payload_is_forwarded_byte_for_byte_and_only_its_sender_is_added():
     room = two()
     room.send(1, BOB)
     assert (

@@ -200,6 +200,25 @@ def test_a_relay_cannot_put_one_peer_in_anothers_place():
     assert one.counts["handshakes.failed.unexpected_node"] >= 1
 
 
+def test_a15_what_a_relay_changes_or_says_again_is_dropped_and_counted():
+    mesh, one, two_ = two()
+    line = mesh.line(two_)
+    line.kept = []
+    one.emit("once")
+    mesh.settle()
+    (sealed,) = [message for message in line.kept if b'"cmb-encrypted"' in message]
+    before = two_.counts["frames.refused.replay"]
+    line.to_client.extend([sealed] * 3)
+    mesh.settle()
+    assert two_.heard() == ["once"]
+    assert two_.counts["frames.refused.replay"] == before + 3, two_.counts
+    line.bend = True
+    one.emit("bent on the way")
+    mesh.settle()
+    assert two_.heard() == ["once"]
+    assert two_.counts["frames.refused.bad_seal"] == 1
+
+
 def test_a_session_on_which_the_peer_never_speaks_is_given_up():
     mesh, one, two_ = two()
     two_.mute = True

@@ -26,6 +26,10 @@ class Line:
     to_client: deque[bytes] = field(default_factory=deque)
     swap: tuple[str, str] | None = None
     """The relay says that the first of these nodeIds sent what the second did."""
+    kept: list[bytes] | None = None
+    """What the relay handed on, where it keeps it."""
+    bend: bool = False
+    """The relay changes one sign of every sealed record that it hands on."""
 
     def out(self) -> bytes:
         message = self.to_relay.popleft()
@@ -33,6 +37,11 @@ class Line:
 
     def back(self) -> bytes:
         message = self.to_client.popleft()
+        if self.kept is not None:
+            self.kept.append(message)
+        if self.bend and b'"cmb-encrypted"' in message:
+            head, _, tail = message.rpartition(b'"sealed":"')
+            message = head + b'"sealed":"' + (b"B" if tail[:1] == b"A" else b"A") + tail[1:]
         return message.replace(self.swap[1].encode(), self.swap[0].encode(), 1) if self.swap else message
 
 
