@@ -42,6 +42,7 @@ COMMANDS: Final = {
         _command("diary", "write and read an agent's private notes, sealed at rest"),
         _command("node", "say which agents this host runs, signed by each of them"),
         _command("cost", "show what the model calls of a peer, or of a team, cost"),
+        _command("metrics", "print a peer's metrics in Prometheus' text format"),
         _command("gates", "see the answers that a gate holds; approve or deny them"),
         _command("tools", "see what a model may use, and decide the calls that wait for a person"),
         _command("mcp", "be a mesh peer for an IDE's agent, over the Model Context Protocol"),

@@ -17,7 +17,7 @@ from covey.errors import EXIT_FAILED, EXIT_OK, ConfigError, CoveyError, Identity
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from covey.settings import Settings
+    from covey.settings import Settings, StaticPeer
 
 EXAMPLE: Final = "covey dry-run --config agent.toml --probe"
 _COLOURS: Final = {"ok": "green", "warn": "yellow", "FAIL": "red"}
@@ -90,6 +90,8 @@ def checks(settings: Settings, env: Mapping[str, str]) -> Iterator[Check]:
         yield _tools(settings, env)
     if mesh.room_owner is not None:
         yield _gate(settings)
+    if settings.metrics.listen is not None:
+        yield _metrics(settings.metrics.listen)
 
 
 def _tools(settings: Settings, env: Mapping[str, str]) -> Check:
@@ -128,6 +130,15 @@ def _gate(settings: Settings) -> Check:
     if grant.closes_ms <= SystemClock().now_ms():
         return Check("room grant", "FAIL", f"expired {timestamp(grant.closes_ms)}")
     return Check("room grant", "ok", f"for {grant.grantee} until {timestamp(grant.closes_ms)}")
+
+
+def _metrics(listen: StaticPeer) -> Check:
+    """Say where metrics are served, and that beyond this machine anybody may read them."""
+    from ipaddress import ip_address
+
+    if listen.host == "localhost" or ip_address(listen.host).is_loopback:
+        return Check("metrics", "ok", f"http://{listen}/metrics, this machine only")
+    return Check("metrics", "warn", f"(warn) http://{listen}/metrics can be read by whoever reaches it")
 
 
 def key_checks(name: str, file: Path | None, env: Mapping[str, str]) -> Iterator[Check]:

@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from covey.cli.metering import Metering
 from covey.cli.offers import Offers
 from covey.cli.passphrase import needed
 from covey.cli.rooms import Rooms, rooms_of
@@ -65,6 +66,7 @@ class PeerPlan:
     `multicast_after_seconds` spares those that end sooner the loading of zeroconf (a quarter of a second).
     `stock_folder` is where stock Node peers of this machine say that they run; None looks for none.
     `opened_by` says which command runs it: what `covey mcp` opened, another `covey mcp` may open again.
+    `metrics` is where its metrics are served; None serves them on the control socket only.
     `opened` is its identity where the kept one is sealed: a person is asked before the loop runs, not on it.
     """
 
@@ -82,6 +84,7 @@ class PeerPlan:
     attest: bool = False
     stock_folder: Path | None = None
     opened_by: str = "covey"
+    metrics: tuple[str, int] | None = None
 
 
 class Later:
@@ -140,6 +143,7 @@ class OpenPeer:
         self.collision: CollisionError | None = None
         self.offers = offers
         self.rooms = rooms
+        self.metering = Metering(node)
         self.server: IpcServer | None = None
         self._unwatch: Callable[[], None] | None = None
 
@@ -156,8 +160,14 @@ class OpenPeer:
             on_stop,
             agent=lambda: self.agent,
             facts=self._facts,
-            more={"invite": self.offers.handle, **self.sharing.verbs, **self.rooms.verbs},
+            more={
+                "invite": self.offers.handle,
+                **self.sharing.verbs,
+                **self.rooms.verbs,
+                **self.metering.verbs,
+            },
         )
+        self.metering.asks(lambda: control.handle("status", {}))
 
         async def handle(request: Request) -> Mapping[str, Any]:
             return await control.handle(request.cmd, request.arguments)
@@ -165,6 +175,21 @@ class OpenPeer:
         self.server = IpcServer(handle, complain=self._complain, watched=self._watched)
         await self.server.start(self.plan.home.socket_path(self.plan.name))
         return self.server
+
+    @asynccontextmanager
+    async def serving(self, on_stop: Callable[[float | None], None]) -> AsyncIterator[None]:
+        """Keep the control socket open, and the page of metrics where one is wanted.
+
+        Raises:
+            IpcError: The socket cannot be opened.
+            NetworkError: The page's address cannot be bound.
+        """
+        server = await self.serve(on_stop)
+        try:
+            async with self.metering.served(self.plan.metrics, self.log):
+                yield
+        finally:
+            await server.close()
 
     def collide(self, how: str, on_stop: Callable[[float | None], None] | None) -> None:
         """Stop because another process had this identity first; what is under way is finished and kept."""
@@ -192,6 +217,7 @@ class OpenPeer:
             "log_lines_lost": self.log.lost,
             "subscribers": 0 if server is None else server.subscribers,
             "events_dropped": 0 if server is None else server.dropped,
+            "metrics": self.metering.url,
         }
 
     def _watched(self, on: bool) -> None:
@@ -277,7 +303,7 @@ async def open_peer(
         await node.start()
         await stack.enter_async_context(sharing)
         if on_stop is not None:
-            stack.push_async_callback((await peer.serve(on_stop)).close)
+            await stack.enter_async_context(peer.serving(on_stop))
         yield peer
         if peer.collision is not None:
             raise peer.collision

@@ -90,7 +90,7 @@ def peer_plan(home: Home, settings: Settings, env: Mapping[str, str]) -> PeerPla
     from covey.models.factory import key_of
     from covey.system.log import LogFile, Rotation, Scrubber
 
-    logging = settings.logging
+    logging, watched = settings.logging, settings.metrics.listen
     mesh = settings.mesh
     ways = (mesh.relay_proxy or "", env.get(RELAY_PROXY, ""))
     secrets = (
@@ -108,6 +108,7 @@ def peer_plan(home: Home, settings: Settings, env: Mapping[str, str]) -> PeerPla
         sinks=() if logging.file_path is None else (LogFile(logging.file_path, rotation),),
         anchor=anchor(settings),
         attest=mesh.attest,
+        metrics=None if watched is None else (watched.host, watched.port),
         scrubber=Scrubber(secret for secret in secrets if secret),
         stock_folder=Path(env.get("HOME") or Path.home()) / ".sym" / "loopback",
     )
@@ -216,7 +217,7 @@ def join_agent(
         from covey.tools.toolbox import build
 
         tools = build(settings.tools, env)
-    return AgentRuntime(
+    agent = AgentRuntime(
         peer.node,
         model,
         persona=persona(settings, node_id),
@@ -230,6 +231,8 @@ def join_agent(
         ask_seconds=settings.tools.ask_seconds,
         purse=_purse(peer, settings, clock, era),
     )
+    agent.subscribe(peer.metering.take)
+    return agent
 
 
 def _purse(peer: OpenPeer, settings: Settings, clock: Clock, era: str) -> Purse | None:

@@ -67,8 +67,8 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     ]
     rows += [
         (name.replace("_", " "), found[name])
-        for name in ("key", "anchor", "pid", "log", "version")
-        if name in found
+        for name in ("key", "anchor", "pid", "log", "metrics", "version")
+        if found.get(name) is not None
     ]
     if agent is None:
         rows.append(("agent", "none"))

@@ -40,6 +40,9 @@ IPC_TRACE_DEPTH: Final = 64  # generations in one tree; more than a person reads
 
 # --- metrics -------------------------------------------------------------------------------------------
 METRIC_WORDS: Final = 128  # values of one label: our closed lists are shorter, and a scrape stays under 1 MB
+PAGE_REQUEST_BYTES: Final = 8_192  # of a request's head: what every server takes
+PAGE_CONNECTIONS: Final = 16  # requests at once: a scraper or two; more is somebody's mistake
+PAGE_SECONDS: Final = 5.0  # from connection to answer: a scraper gives up after ten
 
 # --- commands ------------------------------------------------------------------------------------------
 WATCH_PEERS: Final = 64  # rows of one live table: more than a screen holds

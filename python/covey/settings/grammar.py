@@ -62,6 +62,18 @@ class StaticPeer:
         return f"{place}#{self.fingerprint}" if self.fingerprint else place
 
 
+def listen_address(text: str) -> StaticPeer:
+    """Return an address to listen on: `localhost` or an IP address of this machine, and a port or 0."""
+    host, _, port = text.strip().rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    numbers = bare == "localhost" or re.fullmatch(r"[0-9a-fA-F:.]+", bare)
+    if not numbers or (":" in bare) == (bare == host) or not re.fullmatch(r"[0-9]{1,5}", port):
+        raise ValueError("an address to listen on, as 127.0.0.1:9464, an IPv6 host in brackets")
+    if int(port) > 65_535:
+        raise ValueError("a port from 0 to 65535")
+    return StaticPeer(_ipv6(bare) if ":" in bare else bare, int(port))
+
+
 def _ipv6(text: str) -> str:
     from ipaddress import IPv6Address
 

@@ -264,6 +264,17 @@ class LoggingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """Where those who watch many peers read this one's figures."""
+
+    listen: StaticPeer | None = key(
+        Text(1, 300, parse=grammar.listen_address),
+        "serve Prometheus metrics at this host:port (127.0.0.1:9464, for instance); port 0 takes a free one",
+        default=None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class TrustSettings:
     """Who gets a session, and whose blocks may wake the agent: here anyone's, elsewhere those named."""
 
@@ -339,6 +350,9 @@ class Settings:
     routing: RoutingSettings = key(Table(RoutingSettings), "to whom it answers", default=RoutingSettings())
     attach: AttachSettings = key(Table(AttachSettings), "what it is attached to", default=AttachSettings())
     logging: LoggingSettings = key(Table(LoggingSettings), "what it writes down", default=LoggingSettings())
+    metrics: MetricsSettings = key(
+        Table(MetricsSettings), "what it shows to those who watch", default=MetricsSettings()
+    )
     scripted: ScriptedSettings = key(
         Table(ScriptedSettings), "rules in place of a model", default=ScriptedSettings()
     )

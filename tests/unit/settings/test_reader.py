@@ -410,3 +410,23 @@ def test_an_open_peer_stays_on_this_machine_unless_it_is_said_twice() -> None:
     assert said.trust.mode == "open"
     assert settings.parse(with_section('[trust]\nmode = "open"')).trust.mode == "open"
     assert settings.parse(MINIMAL).trust.mode == "tofu"
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("127.0.0.1:9464", ("127.0.0.1", 9464)),
+        ("localhost:0", ("localhost", 0)),
+        ("[::1]:9464", ("::1", 9464)),
+    ],
+)
+def test_metrics_are_served_at_an_address_of_this_machine(text: str, read: tuple[str, int]) -> None:
+    listen = settings.parse(with_section(f'[metrics]\nlisten = "{text}"')).metrics.listen
+    assert listen is not None and (listen.host, listen.port) == read
+
+
+@pytest.mark.parametrize(
+    "text", ["9464", "127.0.0.1", "::1:9464", "[127.0.0.1]:1", "example.org:80", "0.0.0.0:65536"]
+)
+def test_what_is_no_address_to_listen_on_is_refused(text: str) -> None:
+    assert only(with_section(f'[metrics]\nlisten = "{text}"')).key == "metrics.listen"

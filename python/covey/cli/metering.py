@@ -1,0 +1,76 @@
+"""The metrics of one open peer: the verb, the page where one is wanted, and what feeds them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from covey.runtime.metrics.meter import Meter
+from covey.runtime.metrics.page import CONTENT_TYPE
+from covey.runtime.metrics.peer import PeerMetrics
+from covey.system.clock import SystemClock
+from covey.system.process import usage
+
+if TYPE_CHECKING:
+    from covey.runtime.agent import Note
+    from covey.runtime.node import Node
+    from covey.system.log import Log
+
+Facts = Mapping[str, Any]
+
+
+class Metering:
+    """What a peer shows to those who watch many.
+
+    Args:
+        node: The peer on the mesh.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self.url: str | None = None
+        self._meter = Meter(SystemClock())
+        self._status: Callable[[], Awaitable[Facts]] | None = None
+        self._metrics = PeerMetrics(
+            self._found, lambda: [member.state for member in node.members()], usage, self._meter
+        )
+        self.verbs: Mapping[str, Callable[[Facts], Awaitable[dict[str, Any]]]] = {
+            "metrics": self._metrics.answer
+        }
+
+    def asks(self, status: Callable[[], Awaitable[Facts]]) -> None:
+        """Take the way to what `status` says."""
+        self._status = status
+
+    def take(self, note: Note) -> None:
+        """Take one line of the agent's record."""
+        self._meter.take(note.level, note.event, note.facts)
+
+    @asynccontextmanager
+    async def served(self, address: tuple[str, int] | None, log: Log) -> AsyncIterator[None]:
+        """Serve the page for as long as the context lasts; without an address serve none.
+
+        Raises:
+            NetworkError: The address cannot be bound.
+        """
+        if address is None:
+            yield
+            return
+        from covey.net.pages import Page, PageServer
+
+        host, port = address
+        page = Page(CONTENT_TYPE, self._metrics.text)
+        server = PageServer({"/metrics": page}, lambda error: log.error("page-failed", reason=error))
+        bound = await server.listen(host, port)
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{bound}/metrics"
+        log.info("metrics-served", url=self.url)
+        try:
+            yield
+        finally:
+            self.url = None
+            await server.stop()
+
+    async def _found(self) -> Facts:
+        if self._status is None:
+            raise RuntimeError("the control socket is not open: nobody can ask yet")
+        return await self._status()
