@@ -105,6 +105,44 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """What a decision rests on beside its numbers.
+
+    `path` is the way to the decision, `kernel` the encoder's id, `anchors` how many blocks it was compared
+    with; `nearest` names for each category that was compared the block it lies nearest to; `lineage` is a
+    parent that memory held; `grounding` says that it reports an outcome and may repeat words (§6.7).
+    """
+
+    path: str
+    kernel: str
+    anchors: int
+    nearest: Mapping[str, str]
+    lineage: str | None
+    grounding: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One kept decision about a block, or its refusal; ids of a refused block are only what it claimed.
+
+    `outcome` is admitted, redundant, rejected or refused; `reason` and `detail` say why it was refused.
+    `thresholds` are the numbers it was decided by; `max_nearest` is the largest distance to a nearest block.
+    """
+
+    key: str
+    at_ms: int
+    node_id: str
+    from_node_id: str
+    outcome: str
+    reason: str | None
+    detail: str
+    judgement: Judgement | None = None
+    basis: Basis | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    max_nearest: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """A durable, verified block handed to the application, exactly once.
 

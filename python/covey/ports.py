@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from covey.model import (
     Block,
+    Decided,
     EmissionResult,
     Equipment,
     LifecycleMove,
@@ -177,6 +178,16 @@ class Memory(Protocol):
 
     def recall(self, query: str, limit: int) -> Sequence[Block]:
         """Return blocks whose text matches, best first."""
+
+
+class Judgements(Protocol):
+    """What this peer decided about blocks, and about which."""
+
+    def decisions(self, key: str, limit: int) -> Sequence[Decided]:
+        """Return what was decided about a block, newest first, while it is kept."""
+
+    def keys_from(self, digits: str) -> Sequence[str]:
+        """Return the keys, of blocks held or turned away, that begin with these hexadecimal digits."""
 
 
 class Outbox(Protocol):

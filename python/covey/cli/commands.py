@@ -34,6 +34,8 @@ COMMANDS: Final = {
         _command("outbox", "show what waits for its peers, for whom and since when"),
         _command("recall", "search what a peer remembers"),
         _command("trace", "show where a block comes from, as a tree"),
+        _command("why", "show why memory took a block, category by category"),
+        _command("why-not", "show why memory did not take a block"),
         _command("peers", "list the peers that a peer is connected to"),
         _command("status", "show how a peer is doing"),
         _command("watch", "see how peers are doing, live"),

@@ -36,6 +36,7 @@ IPC_LEAVE_SECONDS: Final = 1.0  # what is written gets this long to leave when t
 IPC_RECEIPT_SECONDS: Final = 5.0  # default wait for what peers say of a block; on loopback they take 20 ms
 IPC_RECALL_BLOCKS: Final = 200  # blocks in one answer: about 200 KB of usual blocks
 IPC_OUTBOX_ROWS: Final = 1_000  # sends in one answer: about 400 KB
+IPC_WHY_DECISIONS: Final = 16  # decisions shown of one block: one is usual, a forged one has many
 IPC_TRACE_DEPTH: Final = 64  # generations in one tree; more than a person reads
 
 # --- metrics -------------------------------------------------------------------------------------------

@@ -14,10 +14,11 @@ from typing import Any, Protocol
 from covey import __version__, limits
 from covey.errors import CoveyError, IpcError
 from covey.model import CAT7, Proposal
-from covey.ports import Memory, Outbox
+from covey.ports import Judgements, Memory, Outbox
 from covey.runtime import answers
 from covey.runtime.emit import addressee, emit_and_wait, track
 from covey.runtime.node import Node
+from covey.runtime.reasons import why
 
 Arguments = Mapping[str, Any]
 Result = dict[str, Any]
@@ -46,7 +47,7 @@ class AgentView(Protocol):
         ...
 
 
-class PeerMemory(Memory, Outbox, Protocol):
+class PeerMemory(Memory, Judgements, Outbox, Protocol):
     """A peer's store, as a person asks about it."""
 
 
@@ -90,6 +91,7 @@ class Control:
             "recall": self._recall,
             "inbox": self._inbox,
             "trace": self._trace,
+            "why": self._why,
             "cost": self._cost,
             "tools": self._tools,
             "gates": self._gates,
@@ -188,6 +190,10 @@ class Control:
         _only(arguments, "key", "depth")
         depth = int(_number(arguments, "depth", limits.IPC_TRACE_DEPTH, 1, limits.IPC_TRACE_DEPTH))
         return await asyncio.to_thread(answers.trace, self._memory, _text(arguments, "key"), depth)
+
+    async def _why(self, arguments: Arguments) -> Result:
+        _only(arguments, "key")
+        return await asyncio.to_thread(why, self._memory, _text(arguments, "key"))
 
     async def _gates(self, arguments: Arguments) -> Result:
         """List what waits for a person, or take a person's word on it."""

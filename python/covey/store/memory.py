@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from covey import _core
-from covey.model import Block, OutboxEntry, SendState
+from covey.model import (
+    CAT7,
+    Basis,
+    Block,
+    CategoryVerdict,
+    Decided,
+    Decision,
+    Judgement,
+    OutboxEntry,
+    SendState,
+)
 from covey.store.opening import store_error
 
 Read = TypeVar("Read")
@@ -51,6 +62,20 @@ class StoreMemory:
         """Return blocks whose text matches, best first; past 1,000 matches the newest first."""
         return [block_of(row) for row in self._read(lambda: self._store.recall(query, limit)).hits]
 
+    def decisions(self, key: str, limit: int) -> Sequence[Decided]:
+        """Return what was decided about a block, newest first; nothing about what is no content key."""
+        try:
+            rows = self._store.decisions(limit, key=key)
+        except _core.CoreError as error:
+            if error.reason == "invalid_id":
+                return []
+            raise store_error(error) from error
+        return [decided_of(row) for row in rows]
+
+    def keys_from(self, digits: str) -> Sequence[str]:
+        """Return at most 8 keys, of blocks held or turned away, that begin with hexadecimal digits."""
+        return self._read(lambda: self._store.keys_from(digits))
+
     def outbox(self, limit: int, assertion_id: str | None = None) -> Sequence[OutboxEntry]:
         """Return what was addressed to somebody and has not met its end, oldest first; or one block's."""
         rows = self._read(lambda: self._store.mail.sends(limit, assertion_id=assertion_id))
@@ -94,3 +119,31 @@ def block_of(row: _core.StoredRecord) -> Block:
         categories=row.categories,
         proof=row.proof,
     )
+
+
+def decided_of(row: _core.DecisionRow) -> Decided:
+    """Return a kept decision or refusal as a frozen value."""
+    said, basis = row.evaluation, row.basis
+    refused = Decided(
+        row.key, row.at_ms, row.node_id, row.from_node_id, row.kind, row.reason, row.detail or ""
+    )
+    if said is None:
+        return refused
+    verdicts = tuple(
+        CategoryVerdict(each.name, each.verdict, each.drift, each.nearest, each.weight, each.cause)
+        for each in said.categories
+    )
+    decision = Decision(said.decision)
+    return replace(
+        refused,
+        detail=said.explanation,
+        judgement=Judgement(decision, said.total_drift, said.field_drift, said.temporal_drift, verdicts),
+        basis=None if basis is None else _basis_of(basis),
+        thresholds=said.thresholds,
+        max_nearest=said.max_nearest_drift,
+    )
+
+
+def _basis_of(basis: _core.Basis) -> Basis:
+    nearest = {name: key for name, key in zip(CAT7, basis.nearest, strict=True) if key is not None}
+    return Basis(basis.path, basis.kernel, basis.anchors, nearest, basis.lineage, basis.grounding)

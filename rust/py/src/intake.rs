@@ -17,7 +17,7 @@ use crate::batch::{Heard, RecordBatch};
 use crate::errors::mapped;
 use crate::keys::checked;
 use crate::record::{Hearsay, Record};
-use crate::svaf::Evaluation;
+use crate::svaf::{Basis, Evaluation};
 
 /// The one place where a peer's records become outcomes (MMP 2.0 §8.8.5, §9.2). Calls are safe from any thread.
 #[pyclass(frozen, module = "covey._core")]
@@ -316,6 +316,11 @@ impl Outcome {
     #[getter]
     fn evaluation(&self) -> Option<Evaluation> {
         self.inner().evaluation.as_ref().map(|said| Evaluation::wrap(said, &self.batch.gate))
+    }
+    /// What that rests on; None where admission was not asked.
+    #[getter]
+    fn basis(&self) -> Option<Basis> {
+        self.inner().basis.as_deref().map(Basis::wrap)
     }
     fn __repr__(&self) -> String {
         format!("Outcome({}, {})", self.kind(), self.key())

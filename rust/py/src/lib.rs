@@ -47,6 +47,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<intake::OutcomeBatch>()?;
     module.add_class::<intake::Outcome>()?;
     module.add_class::<svaf::Evaluation>()?;
+    module.add_class::<svaf::Basis>()?;
     module.add_class::<svaf::CategoryVerdict>()?;
     module.add_function(wrap_pyfunction!(svaf::encode, module)?)?;
     module.add_function(wrap_pyfunction!(svaf::evaluate, module)?)?;

@@ -221,6 +221,12 @@ impl Store {
         Ok(rows.into_iter().map(DecisionRow::wrap).collect())
     }
 
+    /// Return the content keys that begin with 1 to 64 hexadecimal digits, of blocks held or turned away; at most 8.
+    fn keys_from(&self, py: Python<'_>, digits: &str) -> PyResult<Vec<String>> {
+        let keys = detached(py, || Ok(self.inner.keys_from(digits)?))?;
+        Ok(keys.iter().map(ToString::to_string).collect())
+    }
+
     /// Return inbox rows behind `cursor`, oldest first.
     fn inbox(&self, py: Python<'_>, cursor: i64, limit: usize) -> PyResult<Vec<InboxRow>> {
         let rows = detached(py, || Ok(self.inner.inbox(cursor, limit)?))?;

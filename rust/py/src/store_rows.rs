@@ -5,7 +5,7 @@ use covey_core::svaf::Decision;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
-use crate::svaf::Evaluation;
+use crate::svaf::{Basis, Evaluation};
 
 /// One record as memory holds it, or as the inbox does when memory did not take it.
 #[pyclass(frozen, module = "covey._core")]
@@ -349,6 +349,11 @@ impl DecisionRow {
     #[getter]
     fn evaluation(&self) -> Option<Evaluation> {
         self.inner.judgement.as_ref().map(evaluation)
+    }
+    /// What that rests on; None when it was refused, or decided by an older covey.
+    #[getter]
+    fn basis(&self) -> Option<Basis> {
+        self.inner.basis.as_ref().map(Basis::wrap)
     }
     fn __repr__(&self) -> String {
         format!("DecisionRow({}, {})", self.inner.key, self.inner.kind)

@@ -6,7 +6,7 @@ use covey_core::error::{Reason, Refusal};
 use covey_core::svaf::{self, Anchor, Features, Gate, Thresholds, Verdict};
 use covey_core::text;
 use pyo3::prelude::*;
-use pyo3::types::{PyMapping, PyTuple};
+use pyo3::types::{PyDict, PyMapping, PyTuple};
 
 use crate::errors::{mapped, refused};
 use crate::record::{Record, named, texts};
@@ -107,6 +107,19 @@ impl Evaluation {
             Category::ALL.map(|category| CategoryVerdict { category, inner: self.inner.categories[category.index()] });
         PyTuple::new(py, verdicts)
     }
+    /// The numbers it was decided by, as the profile of `evaluate` names them.
+    #[getter]
+    fn thresholds<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let numbers = self.gate.thresholds();
+        let named = PyDict::new(py);
+        named.set_item("stable", numbers.stable)?;
+        named.set_item("guarded", numbers.guarded)?;
+        named.set_item("temporal_lambda", numbers.temporal_lambda)?;
+        named.set_item("redundancy", numbers.redundancy)?;
+        named.set_item("freshness_seconds", numbers.freshness_seconds)?;
+        named.set_item("decay_floor", numbers.decay_floor)?;
+        Ok(named)
+    }
     /// Why it came out so, in one line.
     #[getter]
     fn explanation(&self) -> String {
@@ -114,6 +127,56 @@ impl Evaluation {
     }
     fn __repr__(&self) -> String {
         format!("Evaluation({}, total drift {:.3})", self.decision(), self.inner.total_drift)
+    }
+}
+
+/// What a decision rests on beside its numbers.
+#[pyclass(frozen, module = "covey._core")]
+pub struct Basis {
+    inner: svaf::Basis,
+}
+
+impl Basis {
+    /// Wrap the grounds of a decision.
+    pub fn wrap(inner: &svaf::Basis) -> Self {
+        Self { inner: inner.clone() }
+    }
+}
+
+#[pymethods]
+impl Basis {
+    /// Which path decided: baseline.
+    #[getter]
+    fn path(&self) -> &'static str {
+        self.inner.path.as_str()
+    }
+    /// Id of the encoder whose vectors were compared.
+    #[getter]
+    fn kernel(&self) -> &str {
+        &self.inner.kernel
+    }
+    /// How many blocks of memory it was compared with.
+    #[getter]
+    fn anchors(&self) -> usize {
+        self.inner.anchors
+    }
+    /// The content key of the block each category lies nearest to, in CAT7 order; None where it was not compared.
+    #[getter]
+    fn nearest(&self) -> Vec<Option<String>> {
+        self.inner.nearest.iter().map(|key| key.map(|key| key.to_string())).collect()
+    }
+    /// A parent the record names that memory held; None when there was none.
+    #[getter]
+    fn lineage(&self) -> Option<String> {
+        self.inner.lineage.map(|key| key.to_string())
+    }
+    /// Whether it reports how something held turned out, so that repeating words counts for nothing (§6.7).
+    #[getter]
+    fn grounding(&self) -> bool {
+        self.inner.grounding
+    }
+    fn __repr__(&self) -> String {
+        format!("Basis({}, {}, {} anchors)", self.path(), self.kernel(), self.anchors())
     }
 }
 

@@ -159,6 +159,7 @@ impl Entry<'_> {
             kind: outcome.kind,
             refusal: outcome.refusal.as_ref(),
             evaluation: outcome.evaluation.as_ref(),
+            basis: outcome.basis.as_deref(),
             gate: &self.batch.gate,
         }
     }

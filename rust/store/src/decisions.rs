@@ -3,12 +3,13 @@
 use covey_core::error::Refusal;
 use covey_core::id::{AssertionId, ContentKey, NodeId};
 use covey_core::intake::Kind;
-use covey_core::svaf::{Evaluation, Gate};
+use covey_core::svaf::{Basis, Evaluation, Gate};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
+use crate::basis;
 use crate::error::{Fault, StoreError, StoreReason};
 use crate::judgement::{Judgement, pack, rebuild};
-use crate::limits::{DECISIONS_KEPT, PAGE_MAX, REFUSALS_KEPT};
+use crate::limits::{DECISIONS_KEPT, KEYS_FOUND_MAX, PAGE_MAX, REFUSALS_KEPT};
 use crate::recall::sql_count;
 use crate::store::Store;
 use crate::times::{read_ms, sql_ms};
@@ -32,6 +33,8 @@ pub struct DecisionRow {
     pub refusal: Option<(String, String)>,
     /// The drifts and per-category verdicts, where it was judged.
     pub judgement: Option<Judgement>,
+    /// What that rests on; none of what an older covey decided.
+    pub basis: Option<Basis>,
 }
 
 /// What is written down about one block.
@@ -44,11 +47,13 @@ pub(crate) struct Judged<'a> {
     pub(crate) kind: Kind,
     pub(crate) refusal: Option<&'a Refusal>,
     pub(crate) evaluation: Option<&'a Evaluation>,
+    pub(crate) basis: Option<&'a Basis>,
     pub(crate) gate: &'a Gate,
 }
 
 const ABOUT: &str = "at_ms, key, assertion, author_node_id, from_node_id";
-const JUDGED: &str = "kind, decision, total_drift, field_drift, temporal_drift, nearest_drift, categories, id";
+const JUDGED: &str = "kind, decision, total_drift, field_drift, temporal_drift, nearest_drift, categories, id,
+  basis";
 
 /// A record names the decision that took it; only the others are found by an index of their own. So a block that
 /// memory takes costs one random page, not two.
@@ -73,6 +78,40 @@ impl Store {
             Ok(found)
         })
     }
+
+    /// Returns the content keys that begin with these hexadecimal digits, of blocks that are held, or were turned away
+    /// and not forgotten yet; sorted, at most [`KEYS_FOUND_MAX`].
+    pub fn keys_from(&self, digits: &str) -> Result<Vec<ContentKey>, StoreError> {
+        let (first, last) = key_span(digits).map_err(|fault| fault.at(self.path()))?;
+        self.read(|view| {
+            let mut statement = view.prepare_cached(
+                "SELECT key FROM (SELECT key FROM records WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT ?3)
+                 UNION SELECT key FROM (SELECT key FROM decisions WHERE linked = 0 AND key BETWEEN ?1 AND ?2 LIMIT ?3)
+                 UNION SELECT key FROM (SELECT key FROM refusals WHERE key BETWEEN ?1 AND ?2 LIMIT ?3)
+                 ORDER BY key LIMIT ?3",
+            )?;
+            let keys = statement.query_map(params![first, last, sql_count(KEYS_FOUND_MAX)], |row| {
+                Ok(ContentKey::from_bytes(row.get(0)?))
+            })?;
+            Ok(keys.collect::<Result<_, _>>()?)
+        })
+    }
+}
+
+/// The least and the greatest key that begin with some hexadecimal digits.
+fn key_span(digits: &str) -> Result<([u8; 32], [u8; 32]), Fault> {
+    let (mut first, mut last) = ([0; 32], [0xff; 32]);
+    let fits = !digits.is_empty() && digits.len() <= 2 * first.len();
+    if !fits || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(Fault::new(StoreReason::Input, "a key begins with 1 to 64 hexadecimal digits"));
+    }
+    for (at, digit) in digits.chars().enumerate() {
+        let value = digit.to_digit(16).and_then(|value| u8::try_from(value).ok()).unwrap_or(0);
+        let (shift, kept) = if at % 2 == 0 { (4, 0x0f) } else { (0, 0xf0) };
+        first[at / 2] = (first[at / 2] & kept) | value << shift;
+        last[at / 2] = (last[at / 2] & kept) | value << shift;
+    }
+    Ok((first, last))
 }
 
 /// Writes one judged block down and returns its place. `linked` says that its record will name that place.
@@ -83,7 +122,7 @@ pub(crate) fn append(transaction: &Transaction<'_>, judged: &Judged<'_>, linked:
     transaction
         .prepare_cached(&format!(
             "INSERT INTO decisions ({ABOUT}, kind, decision, total_drift, field_drift, temporal_drift, nearest_drift,
-               categories, linked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+               categories, linked, basis) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
         ))?
         .execute(params![
             sql_ms(judged.at_ms),
@@ -99,6 +138,7 @@ pub(crate) fn append(transaction: &Transaction<'_>, judged: &Judged<'_>, linked:
             evaluation.max_nearest_drift,
             pack(judged.gate.thresholds(), &evaluation.categories),
             linked,
+            judged.basis.map(basis::pack),
         ])?;
     Ok(transaction.last_insert_rowid())
 }
@@ -162,7 +202,9 @@ fn judged_row(row: &Row<'_>) -> Result<DecisionRow, Fault> {
     let Some(judgement) = rebuild(&word, numbers, &packed) else {
         return Err(Fault::malformed("judgement", row.get::<_, i64>(12)?));
     };
-    Ok(DecisionRow { judgement: Some(judgement), ..about(row, row.get(5)?)? })
+    let packed: Option<Vec<u8>> = row.get(13)?;
+    let basis = packed.as_deref().and_then(basis::unpack);
+    Ok(DecisionRow { judgement: Some(judgement), basis, ..about(row, row.get(5)?)? })
 }
 
 fn refused_row(row: &Row<'_>) -> Result<DecisionRow, Fault> {
@@ -182,5 +224,6 @@ fn about(row: &Row<'_>, kind: String) -> Result<DecisionRow, Fault> {
         kind,
         refusal: None,
         judgement: None,
+        basis: None,
     })
 }

@@ -4,6 +4,7 @@
 //! a refusal names the file and why, and changes nothing; every table has its bound in [`limits`].
 
 mod attest;
+mod basis;
 mod bindings;
 mod commit;
 mod decisions;

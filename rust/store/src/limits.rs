@@ -5,8 +5,11 @@
 /// never waits for it (WAL).
 pub const COMMIT_MAX_ROWS: usize = 4096;
 
-/// Decisions kept, newest first. At about 350 bytes a row this is 35 MB at most.
+/// Decisions kept, newest first. At about 450 bytes a row, and never over 1 KB, this is 45 MB as a rule.
 pub const DECISIONS_KEPT: i64 = 100_000;
+
+/// Keys given for their first digits: more than one is a question back, and a person reads no more than these.
+pub const KEYS_FOUND_MAX: usize = 8;
 
 /// Refusals kept, newest first, apart from the decisions: whoever sends garbage with invented ids must not be able
 /// to push the history of real blocks out.

@@ -13,7 +13,7 @@ pub(crate) const APPLICATION_ID: i32 = 0x636f_7679;
 /// What this build reads and writes.
 pub const SCHEMA_VERSION: i32 = STEPS_COUNT;
 
-const STEPS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+const STEPS: [&str; 5] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
 #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful of steps")]
 const STEPS_COUNT: i32 = STEPS.len() as i32;
 
@@ -214,6 +214,11 @@ CREATE TABLE gaps (
   after_seq INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX gaps_by_place ON gaps (after_seq, id);
+";
+
+/// A decision says what it rests on; those of an older covey do not.
+const VERSION_5: &str = "
+ALTER TABLE decisions ADD COLUMN basis BLOB;
 ";
 
 /// Every table that the current version has; a file that lacks one was changed by something else.

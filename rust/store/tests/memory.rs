@@ -57,6 +57,28 @@ fn what_columns_cannot_say_is_kept_to_the_byte() {
 }
 
 #[test]
+fn a_decision_keeps_what_it_rests_on_and_is_found_by_its_first_digits() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let batch = hear(&mut open_minded(), &[says(ANN, "the parser"), says(ANN, "the parser drops frames")]);
+    store.commit(&[&batch], NOW).unwrap();
+    let (first, second) = (batch.outcomes[0].key(), &batch.outcomes[1]);
+    let rows = store.decisions(10, Some(second.key())).unwrap();
+    let basis = rows[0].basis.as_ref().unwrap();
+    assert_eq!(Some(basis), second.basis.as_deref());
+    assert_eq!(basis.nearest[0], Some(first));
+
+    let digits = first.to_string().trim_start_matches("cmb-").to_owned();
+    for length in [1, 7, 8, 64] {
+        assert!(store.keys_from(&digits[..length]).unwrap().contains(&first), "{length} digits");
+    }
+    assert_eq!(store.keys_from(&digits).unwrap(), [first]);
+    for wrong in ["", "xyz", "cmb-", &"0".repeat(65), "é"] {
+        assert_eq!(store.keys_from(wrong).unwrap_err().reason, StoreReason::Input, "{wrong}");
+    }
+}
+
+#[test]
 fn what_memory_refuses_is_decided_and_not_stored() {
     let folder = Folder::new();
     let store = folder.open();

@@ -27,7 +27,7 @@ use crate::error::{Reason, Refusal};
 use crate::id::{AssertionId, ContentKey, NodeId};
 use crate::identity::PublicKey;
 use crate::record::{Batch, Hearsay, Record, Unverified, Verified};
-use crate::svaf::{Anchor, Decision, Evaluation, Features, Gate};
+use crate::svaf::{Anchor, Basis, Decision, Evaluation, Features, Gate, Path};
 use crate::{limits, signature, text};
 use recent::{Call, Recent, RecentMap, SETTLED};
 
@@ -103,6 +103,13 @@ pub enum SeenId {
     Memory(ContentKey),
     /// By assertion id; a directed record is heard once, also where memory knew its words.
     Directed(AssertionId),
+}
+
+/// What admission said of one record.
+struct Judged {
+    kind: Kind,
+    evaluation: Evaluation,
+    basis: Basis,
 }
 
 #[derive(Debug)]
@@ -273,15 +280,22 @@ impl Intake {
         let directed = record.metadata.to == Some(self.node_id);
         match self.judge(record, may_ground, call) {
             Err(refusal) => refused(heard, refusal),
-            Ok(None) => Outcome { kind: Kind::Duplicate, refusal: None, heard, directed, evaluation: None },
-            Ok(Some((kind, evaluation))) => {
-                Outcome { kind, refusal: None, heard, directed, evaluation: Some(evaluation) }
+            Ok(None) => {
+                Outcome { kind: Kind::Duplicate, refusal: None, heard, directed, evaluation: None, basis: None }
             }
+            Ok(Some(Judged { kind, evaluation, basis })) => Outcome {
+                kind,
+                refusal: None,
+                heard,
+                directed,
+                evaluation: Some(evaluation),
+                basis: Some(Box::new(basis)),
+            },
         }
     }
 
     /// Room, audience, memory of what was judged, age, admission. `None` is a duplicate.
-    fn judge(&mut self, record: &Record, may_ground: bool, call: Call) -> Result<Option<(Kind, Evaluation)>, Refusal> {
+    fn judge(&mut self, record: &Record, may_ground: bool, call: Call) -> Result<Option<Judged>, Refusal> {
         self.check_audience(record)?;
         let metadata = &record.metadata;
         let directed = metadata.to.is_some();
@@ -295,7 +309,7 @@ impl Intake {
         check_time(metadata.created_ms, call.now_ms, directed, self.policy.max_ahead_ms)?;
         let features = Features::of_texts(self.kernel, record.texts());
         let grounds = may_ground && self.grounds(record);
-        let evaluation = self.admission(record, &features, grounds, call.now_ms);
+        let (evaluation, basis) = self.admission(record, &features, grounds, call.now_ms);
         let kind = match evaluation.decision {
             // Memory takes a cognition once; a directed copy of it is heard, and not stored again.
             Decision::Aligned | Decision::Guarded if known => Kind::Redundant,
@@ -313,7 +327,7 @@ impl Intake {
         if admitted {
             self.anchors.push(call, Held { key: metadata.key, features, stored_ms: call.now_ms }, drop);
         }
-        Ok(Some((kind, evaluation)))
+        Ok(Some(Judged { kind, evaluation, basis }))
     }
 
     fn check_audience(&self, record: &Record) -> Result<(), Refusal> {
@@ -330,19 +344,39 @@ impl Intake {
         }
     }
 
-    fn admission(&self, record: &Record, features: &Features<DIMENSIONS>, grounds: bool, now_ms: u64) -> Evaluation {
+    fn admission(
+        &self,
+        record: &Record,
+        features: &Features<DIMENSIONS>,
+        grounding: bool,
+        now_ms: u64,
+    ) -> (Evaluation, Basis) {
         let gate = &self.policy.gate;
-        let anchors: Vec<Anchor<'_, DIMENSIONS>> = self
+        let (keys, anchors): (Vec<ContentKey>, Vec<Anchor<'_, DIMENSIONS>>) = self
             .anchors
             .live()
-            .map(|held| Anchor {
-                features: &held.features,
-                decay: gate.decay(seconds(now_ms.saturating_sub(held.stored_ms))),
-                confidence: 1.0,
+            .map(|held| {
+                let decay = gate.decay(seconds(now_ms.saturating_sub(held.stored_ms)));
+                (held.key, Anchor { features: &held.features, decay, confidence: 1.0 })
             })
-            .collect();
+            .unzip();
         let age = seconds(now_ms.saturating_sub(record.metadata.created_ms));
-        gate.evaluate(features, age, &anchors, grounds)
+        let (evaluation, nearest) = gate.judge(features, age, &anchors, grounding);
+        let basis = Basis {
+            path: Path::Baseline,
+            kernel: self.kernel.id().to_owned(),
+            anchors: anchors.len(),
+            nearest: nearest.map(|place| place.map(|place| keys[place])),
+            lineage: self.held_parent(record),
+            grounding,
+        };
+        (evaluation, basis)
+    }
+
+    /// A parent of the record that memory holds, as far as it remembers; the first of several.
+    fn held_parent(&self, record: &Record) -> Option<ContentKey> {
+        let held = |parent: &&ContentKey| self.seen.get(&SeenId::Memory(**parent)) == Some(true);
+        record.metadata.parents.iter().find(held).copied()
     }
 
     /// Whether a verified record reports how something held here turned out (§6.7): it may repeat its target's words.
@@ -350,7 +384,7 @@ impl Intake {
         let reports = record.text(Category::Commitment);
         record.text(Category::Intent) == "ground"
             && (reports.starts_with("verified:") || reports.starts_with("failed:"))
-            && record.metadata.parents.iter().any(|parent| self.seen.get(&SeenId::Memory(*parent)) == Some(true))
+            && self.held_parent(record).is_some()
     }
 
     fn anchor(&mut self, record: &Record, stored_ms: u64) {
@@ -381,7 +415,7 @@ fn claimed(record: &Unverified) -> Heard {
 
 fn refused(heard: Heard, refusal: Refusal) -> Outcome {
     let directed = false;
-    Outcome { kind: Kind::Refused, refusal: Some(refusal), heard, directed, evaluation: None }
+    Outcome { kind: Kind::Refused, refusal: Some(refusal), heard, directed, evaluation: None, basis: None }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact below 2^53, which every signed time is")]

@@ -7,7 +7,7 @@ use crate::category::{Category, NEUTRAL};
 use crate::error::Refusal;
 use crate::id::{AssertionId, ContentKey, NodeId};
 use crate::record::{Hearsay, Proof, Record, Verified};
-use crate::svaf::{Evaluation, Gate};
+use crate::svaf::{Basis, Evaluation, Gate};
 
 /// The end of one record. The first three were judged by admission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -90,6 +90,8 @@ pub struct Outcome {
     pub directed: bool,
     /// What admission said; present exactly when the record was judged.
     pub evaluation: Option<Evaluation>,
+    /// What that rests on; present with it.
+    pub basis: Option<Box<Basis>>,
 }
 
 impl Outcome {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::category::Weights;
+use crate::category::{COUNT, Weights};
 use crate::identity::SigningKey;
 use crate::record::Draft;
 use crate::svaf::Thresholds;
@@ -98,6 +98,21 @@ fn hear_all(intake: &mut Intake, records: Vec<Unverified>) -> OutcomeBatch {
 
 fn reason(outcome: &Outcome) -> Option<Reason> {
     outcome.refusal.as_ref().map(|refusal| refusal.reason)
+}
+
+#[test]
+fn a_judgement_names_what_it_rests_on() {
+    let mut intake = listening();
+    let first = hear(&mut intake, Said::by(1, "the login page fails").heard());
+    let started = first.basis.clone().unwrap();
+    assert_eq!((started.anchors, started.nearest, started.lineage), (0, [None; COUNT], None));
+    let held = hear(&mut intake, full(1, "robots learn to see").heard());
+    let next = hear(&mut intake, Said::by(1, "the login page fails again").citing(held.key()).heard());
+    let basis = next.basis.unwrap();
+    assert_eq!((basis.path, basis.kernel.as_str(), basis.anchors), (Path::Baseline, "ngram-h32", 2));
+    assert_eq!((basis.nearest[0], basis.lineage), (Some(first.key()), Some(held.key())));
+    let duplicate = hear(&mut intake, Said::by(1, "the login page fails").heard());
+    assert!(duplicate.basis.is_none());
 }
 
 #[test]

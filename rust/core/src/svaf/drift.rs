@@ -29,6 +29,8 @@ pub struct Distance {
     pub drift: f64,
     /// From the nearest single anchor: the basis of redundancy.
     pub nearest: f64,
+    /// Which anchor that is, by its place among those read; of equally near ones the first.
+    pub anchor: usize,
 }
 
 /// Read one category of memory against `incoming`, or `None` when no anchor is comparable.
@@ -39,38 +41,43 @@ pub(super) fn read<const D: usize>(
     anchors: &[Anchor<'_, D>],
 ) -> Option<Distance> {
     debug_assert!(category < COUNT, "a category has an index below seven");
-    let vector = &incoming.vectors[category];
+    let (vector, length) = (&incoming.vectors[category], incoming.lengths[category]);
     let mut positions = [0usize; D];
     let used = nonzero(vector, &mut positions);
-    let mut readout = Readout { sums: [0.0; D], weight: 0.0, nearest: -1.0 };
+    let mut readout = Readout { sums: [0.0; D], weight: 0.0, nearest: -1.0, anchor: 0 };
     let mut groups = anchors.chunks_exact(LANES);
+    let mut place = 0;
     for group in &mut groups {
         let rows = [0, 1, 2, 3].map(|lane| &group[lane].features.vectors[category]);
         let dots = dot_four(vector, &positions[..used], rows);
         for (anchor, dot) in group.iter().zip(dots) {
-            readout.add(anchor, category, alpha, dot, incoming.lengths[category]);
+            readout.add(place, anchor, category, alpha, cosine(dot, length, anchor.features.lengths[category]));
+            place += 1;
         }
     }
     for anchor in groups.remainder() {
         let dot = dot_one(vector, &positions[..used], &anchor.features.vectors[category]);
-        readout.add(anchor, category, alpha, dot, incoming.lengths[category]);
+        readout.add(place, anchor, category, alpha, cosine(dot, length, anchor.features.lengths[category]));
+        place += 1;
     }
-    readout.distance(vector, incoming.lengths[category])
+    readout.distance(vector, length)
 }
 
 struct Readout<const D: usize> {
     sums: [f64; D],
     weight: f64,
     nearest: f64,
+    anchor: usize,
 }
 
 impl<const D: usize> Readout<D> {
-    fn add(&mut self, anchor: &Anchor<'_, D>, category: usize, alpha: f64, dot: f64, length: f64) {
+    fn add(&mut self, place: usize, anchor: &Anchor<'_, D>, category: usize, alpha: f64, similarity: f64) {
         if !anchor.features.present[category] {
             return;
         }
-        let similarity = cosine(dot, length, anchor.features.lengths[category]);
-        self.nearest = self.nearest.max(similarity);
+        if similarity > self.nearest {
+            (self.nearest, self.anchor) = (similarity, place);
+        }
         let weight = alpha * similarity.max(0.0) * anchor.decay * anchor.confidence;
         if weight > 0.0 {
             for (sum, value) in self.sums.iter_mut().zip(&anchor.features.vectors[category]) {
@@ -93,6 +100,7 @@ impl<const D: usize> Readout<D> {
         Some(Distance {
             drift: 1.0 - cosine(dot, length(&fused), incoming_length),
             nearest: 1.0 - self.nearest.max(0.0),
+            anchor: self.anchor,
         })
     }
 }

@@ -107,6 +107,17 @@ impl Gate {
         anchors: &[Anchor<'_, D>],
         grounding: bool,
     ) -> Evaluation {
+        self.judge(incoming, age_seconds, anchors, grounding).0
+    }
+
+    /// As [`Gate::evaluate`], and for each category the place of the anchor it lies nearest to.
+    pub fn judge<const D: usize>(
+        &self,
+        incoming: &Features<D>,
+        age_seconds: f64,
+        anchors: &[Anchor<'_, D>],
+        grounding: bool,
+    ) -> (Evaluation, [Option<usize>; COUNT]) {
         let temporal_drift = 1.0 - (-age_seconds.max(0.0) / self.thresholds.freshness_seconds).exp();
         let distances: [Option<Distance>; COUNT] = std::array::from_fn(|category| {
             let text = incoming.present[category];
@@ -123,7 +134,9 @@ impl Gate {
         let repeats =
             distances.iter().any(Option::is_some) && max_nearest_drift < self.thresholds.redundancy && !grounding;
         let decision = if repeats { Decision::Redundant } else { self.band(total_drift) };
-        Evaluation { decision, total_drift, field_drift, temporal_drift, max_nearest_drift, categories }
+        let evaluation =
+            Evaluation { decision, total_drift, field_drift, temporal_drift, max_nearest_drift, categories };
+        (evaluation, distances.map(|distance| distance.map(|distance| distance.anchor)))
     }
 
     /// Weighted mean drift and largest nearest distance over the comparable categories.

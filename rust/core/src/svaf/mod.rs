@@ -3,6 +3,7 @@
 //!
 //! Rules: pure arithmetic over features that exist. Nothing here reads a clock, keeps state or knows a record.
 
+mod basis;
 mod drift;
 mod explain;
 mod features;
@@ -11,6 +12,7 @@ mod gate;
 mod tests;
 mod verdict;
 
+pub use basis::{Basis, Path};
 pub use drift::{Anchor, Distance};
 pub use features::Features;
 pub(crate) use features::cosine_of;

@@ -180,6 +180,26 @@ fn the_witness_of_the_redundancy_invariant() {
     assert!(evaluation.max_nearest_drift.abs() < f64::EPSILON);
 }
 
+proptest! {
+    /// The anchor that is named is one that lies at the distance that is told.
+    #[test]
+    fn the_nearest_anchor_is_named(incoming in vectors(), held in prop::collection::vec(vectors(), 0..11)) {
+        let incoming = Features::from_vectors(incoming);
+        let held: Vec<_> = held.into_iter().map(Features::from_vectors).collect();
+        let gate = uniform(Thresholds::REFERENCE);
+        let (evaluation, nearest) = gate.judge(&incoming, 0.0, &anchors(&held), false);
+        for (index, (category, place)) in evaluation.categories.iter().zip(nearest).enumerate() {
+            prop_assert_eq!(category.nearest.is_some(), place.is_some());
+            let Some(place) = place else { continue };
+            prop_assert!(held[place].present[index]);
+            let (alone, _) = gate.judge(&incoming, 0.0, &anchors(&held[place..=place]), false);
+            if let Some(nearest) = alone.categories[index].nearest {
+                prop_assert_eq!(category.nearest, Some(nearest));
+            }
+        }
+    }
+}
+
 #[test]
 fn staleness_alone_can_refuse_what_was_welcome() {
     let (x, held) = (only_focus([0.5, 0.866_025_403_784_438_6]), [only_focus([1.0, 0.0])]);
