@@ -7,8 +7,8 @@ A value with a verified record in it can only come from the native core (trust i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
+from enum import Enum, StrEnum
 from typing import Literal
 
 CAT7: tuple[str, ...] = ("focus", "issue", "intent", "motivation", "commitment", "perspective", "mood")
@@ -429,3 +429,34 @@ class ModelRequest:
     temperature: float | None = None
     first_token_seconds: float | None = None
     json_schema: Mapping[str, object] | None = None
+
+
+class SpanKind(Enum):
+    """What a span stands for towards the outside, in OpenTelemetry's words."""
+
+    INTERNAL = "internal"
+    CLIENT = "client"
+    CONSUMER = "consumer"
+    PRODUCER = "producer"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One thing that took time, with the steps it was made of. Instants are nanoseconds since the Unix epoch.
+
+    `heard` and `said` are content keys of the block that came in or went out; whoever shows spans links them.
+    """
+
+    name: str
+    start_ns: int
+    end_ns: int
+    kind: SpanKind = SpanKind.INTERNAL
+    attributes: Mapping[str, str | int | float | bool | tuple[str, ...]] = field(default_factory=dict)
+    error: str | None = None
+    heard: str | None = None
+    said: str | None = None
+    steps: tuple[Span, ...] = ()
+
+    def saying(self, more: Mapping[str, str]) -> Span:
+        """Return the same span with further attributes."""
+        return replace(self, attributes={**self.attributes, **more})

@@ -265,6 +265,7 @@ class AgentEngine:
             decision=delivery.judgement.decision.value if delivery.judgement else None,
             directed=delivery.directed,
             ingested=delivery.ingested,
+            received_ms=delivery.received_ms,
             answers_own=desk.answers_own(block),
             closing=closing,
         )

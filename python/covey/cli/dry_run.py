@@ -90,6 +90,8 @@ def checks(settings: Settings, env: Mapping[str, str]) -> Iterator[Check]:
         yield _tools(settings, env)
     if mesh.room_owner is not None:
         yield _gate(settings)
+    if settings.telemetry.spans:
+        yield _spans(env)
     if settings.metrics.listen is not None:
         yield _metrics(settings.metrics.listen)
 
@@ -139,6 +141,16 @@ def _metrics(listen: StaticPeer) -> Check:
     if listen.host == "localhost" or ip_address(listen.host).is_loopback:
         return Check("metrics", "ok", f"http://{listen}/metrics, this machine only")
     return Check("metrics", "warn", f"(warn) http://{listen}/metrics can be read by whoever reaches it")
+
+
+def _spans(env: Mapping[str, str]) -> Check:
+    """Check that OpenTelemetry is there, and say where its own variables send spans."""
+    from covey.cli.tracing import MISSING, NEXT_STEP, missing
+
+    if missing():
+        return Check("spans", "FAIL", f"{MISSING} — {NEXT_STEP}")
+    base = env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or "http://localhost:4318"
+    return Check("spans", "ok", f"to {env.get('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') or base} (not asked)")
 
 
 def key_checks(name: str, file: Path | None, env: Mapping[str, str]) -> Iterator[Check]:

@@ -20,6 +20,7 @@ from covey.cli.offers import Offers
 from covey.cli.passphrase import needed
 from covey.cli.rooms import Rooms, rooms_of
 from covey.cli.sharing import Sharing
+from covey.cli.tracing import Tracing
 from covey.errors import CollisionError, IdentityError, StoreError
 from covey.net.interfaces import Interfaces
 from covey.net.ipc.server import IpcServer
@@ -67,6 +68,7 @@ class PeerPlan:
     `stock_folder` is where stock Node peers of this machine say that they run; None looks for none.
     `opened_by` says which command runs it: what `covey mcp` opened, another `covey mcp` may open again.
     `metrics` is where its metrics are served; None serves them on the control socket only.
+    `spans` is the model whose wakes are told to OpenTelemetry; None tells nothing.
     `opened` is its identity where the kept one is sealed: a person is asked before the loop runs, not on it.
     """
 
@@ -85,6 +87,7 @@ class PeerPlan:
     stock_folder: Path | None = None
     opened_by: str = "covey"
     metrics: tuple[str, int] | None = None
+    spans: str | None = None
 
 
 class Later:
@@ -143,7 +146,7 @@ class OpenPeer:
         self.collision: CollisionError | None = None
         self.offers = offers
         self.rooms = rooms
-        self.metering = Metering(node)
+        self.metering, self.tracing = Metering(node), Tracing()
         self.server: IpcServer | None = None
         self._unwatch: Callable[[], None] | None = None
 
@@ -186,7 +189,11 @@ class OpenPeer:
         """
         server = await self.serve(on_stop)
         try:
-            async with self.metering.served(self.plan.metrics, self.log):
+            plan, told = self.plan, self.tracing
+            async with (
+                self.metering.served(plan.metrics, self.log),
+                told.exported(plan.name, self.node.node_id, plan.spans, self.log),
+            ):
                 yield
         finally:
             await server.close()

@@ -108,6 +108,7 @@ def peer_plan(home: Home, settings: Settings, env: Mapping[str, str]) -> PeerPla
         sinks=() if logging.file_path is None else (LogFile(logging.file_path, rotation),),
         anchor=anchor(settings),
         attest=mesh.attest,
+        spans=f"{settings.model.adapter}/{settings.model.name}" if settings.telemetry.spans else None,
         metrics=None if watched is None else (watched.host, watched.port),
         scrubber=Scrubber(secret for secret in secrets if secret),
         stock_folder=Path(env.get("HOME") or Path.home()) / ".sym" / "loopback",
@@ -232,6 +233,7 @@ def join_agent(
         purse=_purse(peer, settings, clock, era),
     )
     agent.subscribe(peer.metering.take)
+    agent.subscribe(peer.tracing.take)
     return agent
 
 

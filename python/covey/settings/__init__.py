@@ -22,6 +22,7 @@ from covey.settings.values import (
     RunSettings,
     SafetySettings,
     Settings,
+    TelemetrySettings,
     TrustSettings,
 )
 
@@ -51,6 +52,7 @@ __all__ = [
     "ScriptedSettings",
     "Settings",
     "StaticPeer",
+    "TelemetrySettings",
     "Template",
     "ToolsSettings",
     "TrustSettings",

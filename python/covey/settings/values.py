@@ -275,6 +275,15 @@ class MetricsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TelemetrySettings:
+    """What is told to OpenTelemetry. Where to, its own OTEL_* variables say."""
+
+    spans: bool = key(
+        Flag(), "send a span for each wake and its steps, by OTLP; needs the extra covey[otel]", default=False
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class TrustSettings:
     """Who gets a session, and whose blocks may wake the agent: here anyone's, elsewhere those named."""
 
@@ -352,6 +361,9 @@ class Settings:
     logging: LoggingSettings = key(Table(LoggingSettings), "what it writes down", default=LoggingSettings())
     metrics: MetricsSettings = key(
         Table(MetricsSettings), "what it shows to those who watch", default=MetricsSettings()
+    )
+    telemetry: TelemetrySettings = key(
+        Table(TelemetrySettings), "what it tells OpenTelemetry", default=TelemetrySettings()
     )
     scripted: ScriptedSettings = key(
         Table(ScriptedSettings), "rules in place of a model", default=ScriptedSettings()

@@ -13,25 +13,12 @@ from typing import Any, Final
 from covey import limits
 from covey.ports import Clock
 from covey.runtime.metrics.page import Histogram, Page
+from covey.runtime.spans import WITHOUT_BLOCK
 
 CALL_BOUNDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0, 120.0, 300.0)
 """Seconds of a model call: from a scripted one to the longest that is waited for."""
 ANSWER_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, *CALL_BOUNDS[1:], 600.0)
 """Seconds from a wake to what ends it; a scripted answer takes milliseconds, deferral makes minutes."""
-_ENDS: Final = frozenset(
-    {
-        "wake-ended",
-        "wake-kept",
-        "no-answer",
-        "call-spared",
-        "answer-held-back",
-        "answer-quarantined",
-        "answer-unreadable",
-        "emission-duplicate",
-        "emission-refused",
-    }
-)
-"""The notes that end a wake without a block."""
 
 
 class Meter:
@@ -62,7 +49,7 @@ class Meter:
             since = self._taken(facts["parents"])
             if since:
                 self._answers.observe(self._clock.monotonic() - min(since))
-        elif event in _ENDS:
+        elif event in WITHOUT_BLOCK:
             self._taken(facts.get("keys") or ())
 
     def say(self, page: Page) -> None:
