@@ -16,6 +16,7 @@ from covey import limits
 from covey.api.agent import Agent
 from covey.api.config import peer_settings, proposal
 from covey.api.handlers import Worker
+from covey.api.ledger import Ledger
 from covey.api.state import State
 from covey.cli.environment import current
 from covey.errors import UsageError
@@ -363,6 +364,11 @@ class Peer:
     def state(self) -> State:
         """Return the shared state of its room."""
         return State(self._running().sharing.state)
+
+    @property
+    def ledger(self) -> Ledger:
+        """Return the accounts of its agent in the room."""
+        return Ledger(self._running().sharing.ledger)
 
     def counters(self) -> Mapping[str, int]:
         """Return every counter of the node and of the handlers, by dotted name."""

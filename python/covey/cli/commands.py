@@ -41,6 +41,8 @@ COMMANDS: Final = {
         _command("watch", "see how peers are doing, live"),
         _command("state", "read, write and watch what peers of a room share"),
         _command("syndicate", "say what an agent lets others have of its own state"),
+        _command("ledger", "accounts of a room's agents: who holds what, what moved, caps"),
+        _command("pay", "move an amount from an agent's account to another's"),
         _command("diary", "write and read an agent's private notes, sealed at rest"),
         _command("node", "say which agents this host runs, signed by each of them"),
         _command("cost", "show what the model calls of a peer, or of a team, cost"),

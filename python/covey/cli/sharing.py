@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from covey.proto.state.replicas import StateOptions
 from covey.runtime.diary import DiaryDesk
+from covey.runtime.ledger import Ledger
 from covey.runtime.state import SharedState
 from covey.runtime.syndication import Syndicator
 
@@ -48,10 +49,12 @@ class Sharing:
         )
         self.state = SharedState(identity, believed, writer)
         self.syndicator = Syndicator(identity, self.state, store, clock)
+        self.ledger = Ledger(identity, self.state, store, clock)
         self.plugins: tuple[Plugin, ...] = (self.state,) if stays else ()
         self.verbs: Mapping[str, Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]] = {
             "state": self.state.answer,
             "syndicate": self.syndicator.answer,
+            "ledger": self.ledger.answer,
             "diary": DiaryDesk(store, self.syndicator.refresh).answer,
         }
 

@@ -11,6 +11,7 @@ from covey.limits.agent import *
 from covey.limits.authority import *
 from covey.limits.coordination import *
 from covey.limits.delivery import *
+from covey.limits.economy import *
 from covey.limits.identity import *
 from covey.limits.models import *
 from covey.limits.paths import *

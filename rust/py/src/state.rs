@@ -7,7 +7,7 @@ use covey_core::Refusal;
 use covey_core::clock;
 use covey_core::error::Reason;
 use covey_core::id::NodeId;
-use covey_core::state::{self, BUCKETS, Replica, Value};
+use covey_core::state::{self, BUCKETS, Replica, Row, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMapping};
 
@@ -15,6 +15,9 @@ use crate::clock::VectorClock;
 use crate::errors::mapped;
 use crate::identity::Identity;
 use crate::state_input::{Believed, Keys, writes};
+
+/// By author: granted, spent, and given by author.
+type BudgetRows = BTreeMap<String, (u64, u64, BTreeMap<String, u64>)>;
 
 /// One replica of one shared state: registers, counters and sets that merge to the same bytes in any order.
 #[pyclass(frozen, module = "covey._core")]
@@ -278,6 +281,19 @@ impl StateMap {
         let budget = self.lock().budget(name, mapped(py, NodeId::parse(issuer))?);
         let rights = budget.rights.iter().map(|(author, rights)| (author.to_string(), *rights)).collect();
         Ok((budget.granted, budget.spent, rights))
+    }
+
+    /// Return what each author says of a budget: by author (granted, spent, given by author), which only grow.
+    ///
+    /// Raises:
+    ///     CoreError: invalid_id.
+    fn budget_rows(&self, py: Python<'_>, name: &str, issuer: &str) -> PyResult<BudgetRows> {
+        let rows = self.lock().budget_rows(name, mapped(py, NodeId::parse(issuer))?);
+        let plain = |row: Row| {
+            let given = row.given.iter().map(|(to, amount)| (to.to_string(), *amount)).collect();
+            (row.granted, row.spent, given)
+        };
+        Ok(rows.into_iter().map(|(author, row)| (author.to_string(), plain(row))).collect())
     }
 
     /// Return every budget as (name, issuer), sorted.

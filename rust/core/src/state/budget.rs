@@ -115,6 +115,11 @@ impl Replica {
         budget
     }
 
+    /// What each author says of a budget, by author: what an account is settled against.
+    pub fn budget_rows(&self, name: &str, issuer: NodeId) -> BTreeMap<NodeId, Row> {
+        self.rows(name, issuer).collect()
+    }
+
     /// Every budget that has a row, by name and issuer.
     pub fn budgets(&self) -> Vec<(String, NodeId)> {
         let mut found: Vec<(String, NodeId)> = self
