@@ -228,7 +228,11 @@ class _TcpLink(asyncio.Protocol):
         if self.ending:
             return
         self._said_all = True
-        self.transport.write_eof()
+        try:
+            self.transport.write_eof()
+        except OSError:
+            self.transport.abort()  # the other side has cut it already; its loss is on the way to the sink
+            return
         self.transport.resume_reading()
 
     def stranded(self, hosts: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 
 import pytest
 
@@ -97,6 +98,23 @@ def test_last_words_arrive_although_input_is_unread() -> None:
         await server.stop()
 
     asyncio.run(run())
+
+
+def test_to_close_what_the_other_side_has_reset_unseen_is_no_error() -> None:
+    async def work() -> None:
+        ours, sink = TcpTransport(), Sink()
+        port = await ours.listen(["127.0.0.1"], 0, sink)
+        raw = socket.create_connection(("127.0.0.1", port))
+        link = (await sink.until("opened"))[1]
+        assert isinstance(link, int)
+        ours.reading(link, False)  # so that nobody looks at the connection before we close it
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raw.close()
+        ours.close(link)
+        await sink.until("lost", link)
+        await ours.stop()
+
+    asyncio.run(work())
 
 
 def test_a_peer_that_does_not_read_shows_as_full_and_again_as_relieved() -> None:
