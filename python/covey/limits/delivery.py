@@ -7,8 +7,11 @@ from typing import Final
 # --- admission and sends -------------------------------------------------------------------------------
 STRANGER_RECORDS_PER_SECOND: Final = 32.0  # of a peer neither trusted nor local; reading pauses beyond
 STRANGER_RECORDS_BURST: Final = 128  # at once
-PENDING_RECORDS_HIGH: Final = 8_192  # judged and not yet durable: reading pauses here …
-PENDING_RECORDS_LOW: Final = 2_048  # … and goes on here; about half a second of a busy disk
+ROUND_RECORDS: Final = 256  # of one peer in one round of verification: one batch, so some milliseconds
+ROUND_SECONDS: Final = 0.05  # a round in which nobody waits: below 5,120 a second nobody ever does
+PRESSING_SECONDS: Final = 5.0  # a peer that has had to wait for its turn for this long is shown as pressing …
+CALM_SECONDS: Final = 1.0  # … until it has not had to for this long
+PENDING_RECORDS: Final = 8_192  # judged and not yet durable: half a second of a busy disk; one peer has half
 OUTLET_RECORDS: Final = 8_192  # waiting or without receipt for one peer; beyond, a send is refused
 OUTLET_PRESSED: Final = 4_096  # from here an emission waits for a peer that is still taking records …
 OUTLET_STALLED_SECONDS: Final = 1.0  # … but for none that has taken nothing for this long

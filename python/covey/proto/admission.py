@@ -6,7 +6,7 @@ that the same records are judged again when they come again.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -49,19 +49,20 @@ class Admission:
         self._order: deque[Batch] = deque()
         self._by_token: dict[int, Batch] = {}
         self._records = 0
+        self._of: Counter[str] = Counter()
+        """Records by whose session they came."""
 
     def __len__(self) -> int:
         return len(self._order)
 
-    @property
-    def busy(self) -> bool:
-        """Tell whether the store is so far behind that reading should pause."""
-        return self._records >= limits.PENDING_RECORDS_HIGH
+    def room(self, node_id: str, *, again: bool = False) -> bool:
+        """Tell whether a peer may bring more before the store has caught up; `again`, after it could not.
 
-    @property
-    def relieved(self) -> bool:
-        """Tell whether reading may go on."""
-        return self._records <= limits.PENDING_RECORDS_LOW
+        Nobody may have more on its way than there is still room for. So one peer has half of it at most, two
+        have a third each, and there always is some for the next: who floods makes itself wait, nobody else.
+        """
+        free = limits.PENDING_RECORDS - self._records
+        return self._of[node_id] <= free // 2 if again else self._of[node_id] < free
 
     def judge(
         self,
@@ -81,6 +82,7 @@ class Admission:
         self._order.append(judged)
         self._by_token[token] = judged
         self._records += judged.size
+        self._of[origin.node_id] += judged.size
         if any(counts.get(kind) for kind in _STORED_KINDS):
             turn.add(Store(token, outcomes, turn.now.wall_ms, attend(outcomes, origin)))
         else:
@@ -102,7 +104,7 @@ class Admission:
             return None
         self._intake.rollback(batch.outcomes)
         self._order.remove(batch)
-        self._records -= batch.size
+        self._left(batch)
         for later in self._order:
             later.doubtful = True
         turn.count("store.failed")
@@ -116,6 +118,12 @@ class Admission:
         while self._order and self._order[0].durable:
             batch = self._order.popleft()
             del self._by_token[batch.token]
-            self._records -= batch.size
+            self._left(batch)
             ready.append(batch)
         return ready
+
+    def _left(self, batch: Batch) -> None:
+        self._records -= batch.size
+        self._of[batch.origin.node_id] -= batch.size
+        if not self._of[batch.origin.node_id]:
+            del self._of[batch.origin.node_id]

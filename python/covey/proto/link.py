@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from covey import limits
+from covey.proto.shares import Share
 
 if TYPE_CHECKING:
     from covey import _core
@@ -157,6 +158,8 @@ class Peer:
     links: list[Link] = field(default_factory=list)
     """Open links, in the order they were authenticated."""
     active: Link | None = None
+    share: Share = field(default_factory=Share)
+    """Its part of what is verified here."""
     owed: deque[tuple[int, bytes]] = field(default_factory=deque)
     """Receipt frames not sent yet, with how many records each tells of: the peer reads slowly, or is away."""
     fetched: dict[str, None] = field(default_factory=dict)

@@ -348,6 +348,10 @@ class NodeEngine:
                 self._fetching.left(whom)
                 if whom not in self._sessions.peers:
                     self._mail.numbers.forget(whom)
+            elif what == "turn":
+                self._reception.turn_due(turn)
+            elif what == "calm":
+                self._reception.calm_due(whom, turn)
             elif what == "fetch":
                 self._fetching.due(whom, turn)
             elif what == "relay":

@@ -1,7 +1,8 @@
 """What is received: batches through lane and admission, and what is told once they are durable.
 
-A peer we do not know is read no faster than its lane allows; everyone waits when the store is far behind.
-Waiting means that reading from the connection pauses: nothing is dropped in silence.
+A peer we do not know is read no faster than its lane allows; every peer waits for its turn where more comes
+than can be verified (`shares`), and for the store where that is behind with what it brought. Waiting means
+that reading from the connection pauses: nothing is dropped in silence.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from covey import _core
+from covey import _core, limits
 from covey.proto import effects as fx
 from covey.proto.admission import Admission, Batch
 from covey.proto.inbox import Origin, Trust, news_of
 from covey.proto.legacy import LegacyLine
+from covey.proto.shares import Turns
 from covey.proto.turn import Turn
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class Reception:
         numbers: Numbers,
     ) -> None:
         self._admission = Admission(intake)
+        self._turns = Turns()
         self._sessions = sessions
         self._trust = trust
         self._timers = timers
@@ -69,14 +72,18 @@ class Reception:
 
     def judge(self, link: Link, turn: Turn) -> None:
         """Judge what waits on a link as far as its lane and the store allow; pause reading for the rest."""
-        while link.waiting and not self._admission.busy and self._lane_open(link, turn):
+        node_id = link.node_id or ""
+        peer = self._sessions.peers.get(node_id)
+        while link.waiting and self._admission.room(node_id) and self._may(link, peer, turn):
             batch = link.waiting.popleft()
             if link.lane is not None:
                 link.lane.tokens -= len(batch)
+            if peer is not None:
+                peer.share.credit -= len(batch)
             origin, attend = self._origin(link, turn), self._numbers.attention
             self._admission.judge(link, batch, origin, self._next_token(), turn, attend)
         self._settle(turn)
-        wait = bool(link.waiting) or self._admission.busy
+        wait = bool(link.waiting) or not self._admission.room(node_id)
         if wait:
             self._behind[link.id] = link
         else:
@@ -104,6 +111,27 @@ class Reception:
         link = self._behind.get(link_id)
         if link is not None:
             self.judge(link, turn)
+
+    def turn_due(self, turn: Turn) -> None:
+        """Verify for the peer that has waited longest, once; others are read in between."""
+        peer = self._turns.next()
+        for link in tuple(self._behind.values()) if peer is not None else ():
+            if peer is not None and link.node_id == peer.node_id:
+                self.judge(link, turn)
+        if self._turns:
+            self._timers.set(("turn", ""), turn.now.monotonic)
+
+    def calm_due(self, node_id: str, turn: Turn) -> None:
+        """Let a peer count as pressing no more, where it has not had to wait for a while."""
+        peer = self._sessions.peers.get(node_id)
+        if peer is None:
+            return
+        calm_at = peer.share.waited_at + limits.CALM_SECONDS
+        if turn.now.monotonic < calm_at:
+            self._timers.set(("calm", node_id), calm_at)
+        else:
+            peer.share.pressing = False
+            turn.count("peers.calmed")
 
     def link_lost(self, link_id: int, turn: Turn) -> None:
         """Let go of what a stranger left behind; what a known peer sent before it left is still judged."""
@@ -134,6 +162,23 @@ class Reception:
 
     # --- below ----------------------------------------------------------------------------------
 
+    def _may(self, link: Link, peer: Peer | None, turn: Turn) -> bool:
+        """Tell whether a batch of this link may be verified now; if not, have it looked at again."""
+        if not self._lane_open(link, turn):
+            return False
+        now = turn.now.monotonic
+        if peer is None or self._turns.may(peer, now):
+            return True
+        self._turns.wait(peer)
+        self._timers.set(("turn", ""), now)
+        turn.count("turns.waited")
+        if peer.share.waits(now):
+            turn.count("peers.pressing")
+            detail = "it sends more than its share of what is verified here, and is read in its turn"
+            self.complain(link, "peer-presses", "pressing", detail, turn)
+            self._timers.set(("calm", peer.node_id), now + limits.CALM_SECONDS)
+        return False
+
     def _lane_open(self, link: Link, turn: Turn) -> bool:
         if link.lane is None:
             return True
@@ -154,8 +199,8 @@ class Reception:
     def _go_on(self, turn: Turn) -> None:
         """Tell what is durable, then let the links read on that had to wait for the store."""
         self._settle(turn)
-        if self._admission.relieved:
-            for link in tuple(self._behind.values()):
+        for link in tuple(self._behind.values()):
+            if self._admission.room(link.node_id or "", again=True):
                 self.judge(link, turn)
 
     def _settle(self, turn: Turn) -> None:

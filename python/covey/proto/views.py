@@ -19,7 +19,7 @@ def view_of(peer: Peer, *, trusted: bool, pinned: bool) -> PeerView:
         name=peer.name,
         fingerprint=peer.fingerprint,
         path="+".join(dict.fromkeys(link.path for link in links)),
-        state="away" if active is None else "slow" if active.full else "open",
+        state=_state(peer, active),
         trusted=trusted,
         implementation=peer.implementation,
         address=active.address if active else "",
@@ -27,6 +27,13 @@ def view_of(peer: Peer, *, trusted: bool, pinned: bool) -> PeerView:
         since_ms=peer.since_ms,
         paths=tuple(path_of(link, carries=link is peer.active) for link in links),
     )
+
+
+def _state(peer: Peer, active: Link | None) -> str:
+    """Say how it goes: `slow` reads slower than we write, `pressing` sends more than its share."""
+    if active is None:
+        return "away"
+    return "slow" if active.full else "pressing" if peer.share.pressing else "open"
 
 
 def path_of(link: Link, *, carries: bool) -> PathView:

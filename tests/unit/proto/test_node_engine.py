@@ -488,8 +488,7 @@ def test_a_stranger_is_read_no_faster_than_its_lane_and_nothing_is_lost(
 
 
 def test_reading_pauses_while_the_store_is_behind(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "PENDING_RECORDS_HIGH", 3)
-    monkeypatch.setattr(limits, "PENDING_RECORDS_LOW", 1)
+    monkeypatch.setattr(limits, "PENDING_RECORDS", 5)
     one, two = mesh.pair()
     two.store = "hold"
     for number in range(8):

@@ -118,9 +118,13 @@ class Host:
     def told(self, kind: type[Any]) -> list[Any]:
         return [news for news in self.news if isinstance(news, kind)]
 
+    def told_judged(self) -> list[nw.Judged]:
+        """What was judged here and is durable, in order, but for what was held before."""
+        return [news for news in self.told(nw.Judged) if news.outcome != "duplicate"]
+
     def heard(self) -> list[str]:
         """What was judged here and is durable, in order, whatever admission said."""
-        return [self.mesh.texts[news.key] for news in self.told(nw.Judged) if news.outcome != "duplicate"]
+        return [self.mesh.texts[news.key or ""] for news in self.told_judged()]
 
     def ends_of(self, text: str) -> list[PeerSend]:
         keys = {n.block.key for n in self.told(nw.Emitted) if n.block.categories["focus"] == text}
@@ -295,6 +299,15 @@ class Mesh:
         moved = True
         while moved:
             moved = any([host.step() for host in self.hosts] + [self._deliver(host) for host in self.hosts])
+            moved = moved or any(self._at_once(host) for host in self.hosts)
+
+    def _at_once(self, host: Host) -> bool:
+        """Feed a timer that is due without any time passing, after all that can be read has been."""
+        at = host.engine.next_timer()
+        if at is None or at > self.seconds:
+            return False
+        host.feed(fx.Timer(self.entropy(32)))
+        return True
 
     def advance(self, seconds: float) -> None:
         """Let time pass, timer by timer."""
