@@ -8,6 +8,7 @@ SHELL   := /bin/sh
 VENV    ?= .venv
 PROFILE ?= dev
 ARGS    ?=
+BENCH   ?=
 
 BIN    := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
@@ -57,8 +58,9 @@ bench: $(STAMPS)/run $(STAMPS)/test ## figures of a release build, with ratios a
 	@$(MAKE) --no-print-directory build PROFILE=release
 	cargo bench --workspace --locked --quiet
 	$(BIN)/python -m benches $(ARGS)
-	$(BIN)/python -m benches.loopback
+	$(BIN)/covey bench $(BENCH)
 	$(BIN)/python -m benches.loopback --heard
+	$(BIN)/python -m benches.rivals
 	$(BIN)/python -m benches.startup
 	$(BIN)/python -m benches.wake
 	$(BIN)/python -m benches.wake --tools

@@ -54,3 +54,12 @@ def test_a_wake_is_measured_with_and_without_a_tool():
         answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
         assert answer.returncode == 0, answer.stderr
         assert f"beyond the model, {says}: " in answer.stdout
+
+
+def test_covey_and_its_rivals_are_measured_in_one_run():
+    command = [sys.executable, "-m", "benches.rivals", "--quick"]
+    answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "its signature check alone takes" in answer.stdout
+    for rival in ("asyncio streams", "websockets", "pyzmq", "nats-py", "eclipse-zenoh"):
+        assert f"{rival} " in answer.stdout or f"{rival}: skipped" in answer.stdout

@@ -10,7 +10,7 @@ import pytest
 
 from tests.tidy import tree
 
-LOCKS = ("requirements/run.txt", "requirements/build.txt", "requirements/test.txt", "requirements/bench.txt")
+LOCKS = tuple(f"requirements/{name}.txt" for name in ("run", "build", "test", "bench", "rivals"))
 PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<version>[^\s;\\]+)", re.MULTILINE)
 
 

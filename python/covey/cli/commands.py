@@ -63,6 +63,7 @@ COMMANDS: Final = {
         _command("keygen", "make a peer's identity"),
         _command("fingerprint", "show a peer's identity"),
         _command("conform", "try published vectors and schemas on this build, or on another"),
+        _command("bench", "measure this build on this machine, and against a run of before"),
         _command("migrate", "carry keys, trust, totals and configs over from the Node product"),
         _command("completion", "let a shell complete commands, flags and names of peers"),
         _command("schema", "print the JSON Schema of agent.toml, or write it for editors"),

@@ -64,3 +64,8 @@ CONFORM_LINE_BYTES: Final = 16_777_216  # one line of an adapter: a text of four
 CONFORM_ANSWER_SECONDS: Final = 30.0  # one operation of another implementation, its start included
 CONFORM_SESSIONS: Final = 64  # sessions an adapter keeps open for the kit, which uses two at once
 CONFORM_DETAILS: Final = 20  # failures listed below the table; --json lists all
+
+# --- measuring ---------------------------------------------------------------------------------------
+BENCH_REPORT_BYTES: Final = 16_777_216  # a saved run: sixteen measures of 10,000 samples take 3 MB
+BENCH_MEASURES: Final = 256  # of one saved run: ours has ten, rivals add theirs
+BENCH_SAMPLES: Final = 10_000  # of one measure: ten seconds at a thousand blocks a second

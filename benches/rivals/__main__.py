@@ -1,0 +1,83 @@
+"""`python -m benches.rivals [--quick] [--save FILE]`: covey and the others, in turn, in one run.
+
+Messages of the others are plain bytes; a block of covey is sealed, signed, verified, judged and durable.
+The table therefore also says how much of a block's time on one core the signature check alone is.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from benches.rivals.pairs import RIVALS, Plan, Rival
+from covey.bench import local, mesh, peers, suite
+from covey.bench.report import Report
+from covey.bench.stats import Measure
+
+ROUNDS = 5
+QUICK_SHARE = 100
+"""A quick run sends this many times less."""
+
+
+def one_way(rival: Rival, count: int, rounds: int) -> Measure:
+    """Measure messages a second of one rival."""
+    rates = []
+    for _ in range(rounds):
+        with peers.process(rival.receive, Plan(count)) as receiver:
+            where = peers.answer(receiver)
+            with peers.process(rival.send, Plan(count, where)) as sender:
+                peers.first(receiver, sender)
+                rates.append((count - 1) / peers.answer(receiver))
+    what = "plain messages of 1,024 bytes, one way, two processes on loopback"
+    return Measure(rival.name, what, "messages/s", True, tuple(rates), {"messages": count})
+
+
+def measured(*, quick: bool) -> Iterator[Measure | str]:
+    """Yield each measure, or why there is none."""
+    rounds = 1 if quick else ROUNDS
+    for rival in RIVALS:
+        missing = rival.missing
+        if missing is not None:
+            yield f"{rival.name}: skipped, {missing}"
+            continue
+        yield one_way(rival, rival.count // (QUICK_SHARE if quick else 1), rounds)
+    yield local.verification(10 if quick else 60)
+    yield mesh.throughput(600 if quick else 20_000, rounds)
+
+
+def arithmetic(verification: Measure, throughput: Measure) -> list[str]:
+    """Say what a signature costs of a block."""
+    check, block = 1e6 / verification.median, 1e6 / throughput.median
+    return [
+        f"one block takes {block:.0f} µs of the slower of two processes; its signature check alone takes "
+        f"{check:.0f} µs ({check / block:.0%})",
+        f"without signatures the same rate would need {block - check:.0f} µs a block: "
+        f"{1e6 / max(block - check, 0.1):,.0f} blocks/s",
+    ]
+
+
+def main() -> int:
+    """Measure, print, keep."""
+    parser = argparse.ArgumentParser(description="covey beside what a user might pick instead")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--save", type=Path)
+    arguments = parser.parse_args()
+    found: list[Measure] = []
+    for each in measured(quick=arguments.quick):
+        if isinstance(each, str):
+            print(each)
+            continue
+        found.append(each)
+        low, high = each.interval
+        print(f"{each.name:16} {each.median:>12,.0f} {each.unit:11} ({low:,.0f} to {high:,.0f})  {each.what}")
+    named = {measure.name: measure for measure in found}
+    print("\n".join(arithmetic(named["verification"], named["throughput"])))
+    if arguments.save:
+        report = Report(suite.machine(), tuple(found))
+        arguments.save.write_text(json.dumps(report.as_json(), indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""Measures inside one process: the way in, shared state that is merged, memory that is searched."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import cycle
+from pathlib import Path
+from typing import Final
+
+from covey import core
+from covey._core import Intake, RecordBatch, Store
+from covey.bench import blocks
+from covey.bench.stats import Measure, percentile
+
+BATCH: Final = 256
+NOW_MS: Final = blocks.CREATED_MS + 10_000_000
+QUERIES: Final = (
+    "handshake restart",
+    "grows without bound",
+    "release",
+    "report 17",
+    "nothing says this",
+    "slow disks",
+)
+"""What recall is asked: two words, three, one that a sixth of all blocks hold, a number, none, a place."""
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _intake(window: int) -> Intake:
+    """Return an intake that holds `window` anchors and knows the speaker."""
+    identity = blocks.speaker()
+    intake = Intake(blocks.hearer_id(0), blocks.ROOM, [1.0] * 7, window=window)
+    intake.bind(identity.node_id, identity.public_key)
+    for number in range(window):
+        intake.admit_own(blocks.signed(number, identity), NOW_MS)
+    return intake
+
+
+def admission(window: int, rounds: int) -> Measure:
+    """Blocks a second from JSON to a verdict against `window` anchors, in batches; nothing is stored."""
+    identity, intake = blocks.speaker(), _intake(window)
+    wires = [blocks.signed(50_000 + number, identity).to_json() for number in range(BATCH)]
+    rates = []
+    for _ in range(rounds + 1):
+        began = time.perf_counter()
+        batch = RecordBatch([core.Unverified.parse(wire) for wire in wires])
+        outcomes = intake.evaluate(
+            batch, session_node_id=identity.node_id, now_ms=NOW_MS, entropy=bytes(range(32))
+        )
+        rates.append(BATCH / (time.perf_counter() - began))
+        intake.rollback(outcomes)
+    what = f"one thread: JSON to verdict against {window:,} anchors, {BATCH} in a call, not stored"
+    return Measure(f"admission-{window}", what, "blocks/s", True, tuple(rates[1:]), {"anchors": window})
+
+
+def verification(rounds: int) -> Measure:
+    """Signatures a second under the strict rule, records already parsed: the floor of every admission."""
+    identity = blocks.speaker()
+    wires = [blocks.signed(number, identity).to_json() for number in range(BATCH)]
+    claims = [core.Unverified.parse(wire) for wire in wires]
+    keys = [identity.public_key] * BATCH
+    rates = [BATCH / _timed(lambda: core.verify_batch(claims, keys)) for _ in range(rounds + 1)]
+    what = f"one thread: address and strict signature of parsed records, {BATCH} in a call"
+    return Measure("verification", what, "blocks/s", True, tuple(rates[1:]))
+
+
+def merge(entries: int, rounds: int) -> Measure:
+    """Entries a second merged from wire bytes into shared state that holds them all, flushes verified."""
+    first, second = _author(1), _author(2)
+    keys = {first.node_id: first.public_key, second.node_id: second.public_key}
+    old, new = _filled(first, None, entries, b"a" * 100)
+    snapshot = old.snapshot()
+    _, delta = _filled(second, new, entries, b"b" * 100, over=old)
+    rates = []
+    for _ in range(rounds + 1):
+        state = core.StateMap.restore("bench", first.node_id, snapshot, seed=bytes(16))
+        seconds = _timed(lambda state=state: state.merge(delta, keys=keys, now_ms=NOW_MS))  # type: ignore[misc]  # a default binds the loop's value
+        rates.append(entries / seconds)
+    what = f"one thread: {entries:,} entries overwritten from wire bytes, every flush verified"
+    facts = {"entries": entries, "bytes_an_entry": len(delta) / entries}
+    return Measure(f"merge-{entries}", what, "entries/s", True, tuple(rates[1:]), facts)
+
+
+def _author(number: int) -> core.Identity:
+    return core.Identity(blocks.hearer_id(900 + number), f"author-{number}", bytes([number] * 32))
+
+
+def _filled(
+    author: core.Identity, known: bytes | None, entries: int, value: bytes, over: core.StateMap | None = None
+) -> tuple[core.StateMap, bytes]:
+    """Return a replica in which `author` wrote every entry, and its writes as one delta."""
+    state = core.StateMap("bench", author.node_id, seed=bytes(16))
+    if known is not None:
+        state.merge(known)
+    names = [f"key:{number:08d}" for number in range(entries)]
+    seen = state.seen if over is None else over.seen
+    for start in range(0, entries, 2_048):
+        writes = [("put", name, value) for name in names[start : start + 2_048]]
+        state.commit(writes, now_ms=NOW_MS, identity=author)
+    (delta,) = state.since(seen, max_bytes=1 << 30)
+    return state, delta
+
+
+def recall(held: int, rounds: int) -> Measure:
+    """Time of one search in a memory of `held` blocks, over a fixed mix of queries, ten hits each."""
+    identity = blocks.speaker()
+    with tempfile.TemporaryDirectory(prefix="covey-bench-") as name:
+        store = Store.open(str(Path(name) / "store.db"), node_id=blocks.hearer_id(0))
+        intake = Intake(blocks.hearer_id(0), blocks.ROOM, [1.0] * 7, stable=2.0, guarded=2.0, redundancy=0.0)
+        intake.bind(identity.node_id, identity.public_key)
+        for start in range(0, held, BATCH):
+            numbers = range(start, min(start + BATCH, held))
+            batch = RecordBatch([blocks.signed(number, identity) for number in numbers])
+            outcomes = intake.evaluate(
+                batch, session_node_id=identity.node_id, now_ms=NOW_MS, entropy=bytes(range(32))
+            )
+            store.commit([outcomes], NOW_MS)
+        while store.index():
+            pass
+        asked = cycle(QUERIES)
+        times = []
+        for _ in range(rounds * len(QUERIES)):
+            query = next(asked)
+            times.append(_timed(lambda query=query: store.recall(query, 10)) * 1e6)  # type: ignore[misc]  # as above
+        store.close()
+    facts = {"blocks": held, "p50": percentile(times, 0.5), "p99": percentile(times, 0.99)}
+    what = f"search {held:,} blocks for ten, over {len(QUERIES)} queries in turn"
+    return Measure(f"recall-{held}", what, "µs", False, tuple(times), facts)

@@ -1,0 +1,62 @@
+"""Measures of peers that meet: throughput, age of a block on delivery, fan-out, a relay between them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from covey import limits
+from covey.bench import peers
+from covey.bench.stats import Measure, percentile
+
+
+def _met(
+    count: int, *, hearers: int = 1, pace: float | None = None, ages: bool = False, relayed: bool = False
+) -> tuple[int, float, Sequence[float]]:
+    """Let one peer speak `count` blocks to others; return (blocks admitted, seconds, ages in seconds)."""
+    with tempfile.TemporaryDirectory(prefix="covey-bench-") as name, ExitStack() as stack:
+        folder = Path(name)
+        url = peers.answer(stack.enter_context(peers.process(peers.relay, None))) if relayed else None
+        hearing = peers.Hearing(folder / "hearers", hearers, count, ages, url)
+        heard = stack.enter_context(peers.process(peers.hear, hearing))
+        ports = peers.answer(heard)
+        speaking = peers.Speaking(folder / "speaker", count, ports, pace, url)
+        spoke = stack.enter_context(peers.process(peers.speak, speaking))
+        peers.first(heard, spoke)  # the speaker says something only when it fails
+        admitted, seconds, old = peers.answer(heard)
+        return admitted, seconds, old
+
+
+def throughput(blocks: int, rounds: int) -> Measure:
+    """Blocks a second, sealed, signed, verified, judged and durable, between two processes on loopback."""
+    rates = [admitted / seconds for admitted, seconds, _ in (_met(blocks) for _ in range(rounds))]
+    what = "two processes on loopback: sealed, signed, verified, judged, durable"
+    return Measure("throughput", what, "blocks/s", True, tuple(rates), {"blocks": blocks})
+
+
+def latency(pace: float, seconds: float) -> Measure:
+    """Age of a block when an application in another process is handed it, at a steady pace."""
+    count = int(pace * seconds)
+    _, _, ages = _met(count, pace=pace, ages=True)
+    micros = [age * 1e6 for age in ages][-limits.BENCH_SAMPLES :]
+    facts = {"p50": percentile(micros, 0.5), "p90": percentile(micros, 0.9), "p99": percentile(micros, 0.99)}
+    what = f"from emit to the application of another process, durable, at {pace:,.0f} blocks a second"
+    return Measure("latency", what, "µs", False, tuple(micros), {**facts, "blocks": count})
+
+
+def fanout(blocks: int, hearers: int, rounds: int) -> Measure:
+    """Admissions a second over all hearers of one speaker; the hearers share one process."""
+    runs = [_met(blocks, hearers=hearers) for _ in range(rounds)]
+    what = f"one speaker, {hearers} hearers in one process: admissions of all together"
+    rates = tuple(admitted / seconds for admitted, seconds, _ in runs)
+    return Measure("fan-out", what, "blocks/s", True, rates, {"blocks": blocks, "hearers": hearers})
+
+
+def relayed(blocks: int, rounds: int) -> Measure:
+    """Blocks a second through a relay in a third process; a relay's pace is set by its limits."""
+    runs = [_met(blocks, relayed=True) for _ in range(rounds)]
+    rates = tuple(admitted / seconds for admitted, seconds, _ in runs)
+    what = "two processes through a relay in a third; what a client may send there is bounded"
+    return Measure("relayed", what, "blocks/s", True, rates, {"blocks": blocks})

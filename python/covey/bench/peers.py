@@ -1,0 +1,235 @@
+"""Peers in processes of their own: one that speaks, others that hear, a relay between them.
+
+Each block's first category ends with the speaker's monotonic clock; processes of one machine share it, so
+a hearer knows how old a block is when it gets it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, Final
+
+from covey import core
+from covey.bench import blocks
+from covey.errors import CoveyError
+from covey.model import Minted, Proposal
+from covey.net.tcp import TcpTransport
+from covey.net.websocket import WebSocketClient
+from covey.proto.news import Delivered
+from covey.proto.options import AdmissionOptions, NodeOptions, RelayOptions
+from covey.runtime.node import Node
+from covey.store.node import NodeStore
+from covey.store.opening import open_store
+from covey.system.clock import SystemClock
+from covey.system.entropy import SystemEntropy
+
+IN_FLIGHT: Final = 1_024
+"""Blocks a speaker has begun and not yet made durable."""
+ANSWER_SECONDS: Final = 120.0
+"""A peer of a measurement that says nothing for so long is stuck."""
+_LOOK_SECONDS: Final = 0.002
+_EVERYTHING: Final = AdmissionOptions(stable=2.0, guarded=2.0, redundancy=0.0)
+"""A gate that admits all: each block is judged and each is a row."""
+_MARK: Final = " @"
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What a process of hearers does: how many peers, how many blocks each waits for, what it looks at."""
+
+    folder: Path
+    hearers: int
+    blocks: int
+    ages: bool = False
+    relay: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """What the speaker does: how many blocks, to whom, at what pace (blocks a second; None: no pace)."""
+
+    folder: Path
+    blocks: int
+    ports: tuple[int, ...]
+    pace: float | None = None
+    relay: str | None = None
+
+
+class StuckError(CoveyError):
+    """A measurement did not come to its end."""
+
+    default_code = "bench_stuck"
+
+
+@contextmanager
+def process(work: Callable[..., Coroutine[Any, Any, None]], plan: object) -> Iterator[Connection]:
+    """Run `work(plan, wire)` in a process of its own, and end it; yields our end of the wire."""
+    ours, theirs = multiprocessing.get_context("spawn").Pipe()
+    child = multiprocessing.get_context("spawn").Process(target=_run, args=(work, plan, theirs), daemon=True)
+    child.start()
+    theirs.close()
+    try:
+        yield ours
+    finally:
+        child.terminate()
+        child.join()
+        ours.close()
+
+
+def answer(wire: Connection) -> Any:
+    """Wait for what a process says.
+
+    Raises:
+        StuckError: It says nothing, or has ended.
+    """
+    if not wire.poll(ANSWER_SECONDS):
+        raise StuckError(f"a measured peer said nothing for {ANSWER_SECONDS:.0f} seconds")
+    try:
+        said = wire.recv()
+    except EOFError:
+        raise StuckError("a measured peer ended before its measurement") from None
+    if isinstance(said, Exception):
+        raise StuckError(f"a measured peer failed: {said}")
+    return said
+
+
+def first(expected: Connection, other: Connection) -> None:
+    """Wait until `expected` has something to say.
+
+    Raises:
+        StuckError: The other process spoke or ended first, or both are silent for too long.
+    """
+    ready = wait([expected, other], ANSWER_SECONDS)
+    if expected not in ready:
+        answer(other) if ready else answer(expected)
+
+
+def _run(work: Callable[..., Coroutine[Any, Any, None]], plan: object, wire: Connection) -> None:
+    """Run a peer under uvloop where there is one; what goes wrong is said over the wire."""
+    try:
+        import uvloop
+    except ImportError:
+        runner = asyncio.run
+    else:
+        runner = uvloop.run
+    try:
+        runner(work(plan, wire))
+    except Exception as error:  # the boundary of this process: the caller raises it as StuckError
+        wire.send(RuntimeError(f"{type(error).__name__}: {error}"))
+
+
+def _peer(identity: core.Identity, folder: Path, options: NodeOptions) -> Node:
+    folder.mkdir(parents=True)
+    clock = SystemClock()
+    return Node(
+        identity,
+        options,
+        store=NodeStore(open_store(folder / "store.db", identity.node_id), identity, clock),
+        transport=TcpTransport(),
+        clock=clock,
+        entropy=SystemEntropy(),
+        relays=[WebSocketClient() for _ in options.relays],
+    )
+
+
+def _relays(url: str | None) -> tuple[RelayOptions, ...]:
+    return () if url is None else (RelayOptions(url),)
+
+
+async def hear(plan: Hearing, wire: Connection) -> None:
+    """Listen; send the ports; then (blocks, seconds, ages) once every hearer has admitted its blocks."""
+    trusted = frozenset({blocks.SPEAKER})
+    nodes = []
+    for number in range(plan.hearers):
+        options = NodeOptions(
+            room=blocks.ROOM,
+            admission=_EVERYTHING,
+            trusted=trusted,
+            relays=_relays(plan.relay),
+            outbound_only=plan.relay is not None,
+        )
+        nodes.append(_peer(blocks.hearer(number), plan.folder / str(number), options))
+    ages: list[float] = []
+    if plan.ages:
+        for node in nodes:
+            node.subscribe(lambda news: _aged(news, ages))
+    for node in nodes:
+        await node.start()
+    wire.send(tuple(node.port for node in nodes))
+
+    def admitted() -> list[int]:
+        return [node.counters().get("records.admitted", 0) for node in nodes]
+
+    first, began = 0, 0.0
+    expected = plan.hearers * plan.blocks if plan.ages else 0
+    while min(counts := admitted()) < plan.blocks or len(ages) < expected:
+        if not first and any(counts):
+            first, began = sum(counts), time.perf_counter()
+        await asyncio.sleep(_LOOK_SECONDS)
+    wire.send((plan.hearers * plan.blocks - first, time.perf_counter() - began, ages))
+    await asyncio.Event().wait()  # the caller ends it
+
+
+def _aged(news: object, ages: list[float]) -> None:
+    if isinstance(news, Delivered):
+        focus = news.delivery.block.categories.get("focus", "")
+        ages.append((time.perf_counter_ns() - int(focus.rpartition(_MARK)[2])) / 1e9)
+
+
+async def speak(plan: Speaking, wire: Connection) -> None:
+    """Dial everybody and emit the blocks: many at once, or each at its time."""
+    addresses = tuple(("127.0.0.1", port) for port in plan.ports)
+    options = NodeOptions(
+        room=blocks.ROOM,
+        admission=_EVERYTHING,
+        addresses=addresses if plan.relay is None else (),
+        relays=_relays(plan.relay),
+        outbound_only=plan.relay is not None,
+    )
+    async with _peer(blocks.speaker(), plan.folder, options) as node:
+        if not await node.wait_for_peers(len(plan.ports), ANSWER_SECONDS / 4):
+            wire.send(RuntimeError("the peers did not meet"))
+            return
+        gate = asyncio.Semaphore(IN_FLIGHT)
+
+        async def say(number: int) -> None:
+            async with gate:
+                texts = blocks.categories(number)
+                texts["focus"] += f"{_MARK}{time.perf_counter_ns()}"
+                result = await node.emit(Proposal(texts))
+                if not isinstance(result, Minted):
+                    wire.send(RuntimeError(f"block {number} was not minted: {result}"))
+
+        began = asyncio.get_running_loop().time()
+        async with asyncio.TaskGroup() as group:
+            for number in range(plan.blocks):
+                if plan.pace is not None:
+                    await _until(began + number / plan.pace)
+                group.create_task(say(number))
+        await asyncio.Event().wait()  # the hearers say when it is over
+
+
+async def _until(when: float) -> None:
+    wait = when - asyncio.get_running_loop().time()
+    if wait > 0.0:
+        await asyncio.sleep(wait)
+
+
+async def relay(_: object, wire: Connection) -> None:
+    """Run a relay on loopback, open to all; send its address."""
+    from covey.net.websocket import WebSocketServer
+    from covey.proto.relay.server import Access
+    from covey.runtime.relay import RelayHost
+
+    server = WebSocketServer({})
+    host = RelayHost(Access(open=True), server, SystemClock())
+    port = await server.listen("127.0.0.1", 0, host, None)
+    wire.send(f"ws://127.0.0.1:{port}")
+    await asyncio.Event().wait()

@@ -1,0 +1,91 @@
+"""A run of measures as one JSON document: written, read back strictly, laid beside another."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from covey import limits
+from covey.bench.stats import Change, Measure, compare
+from covey.errors import UsageError
+
+FORMAT: Final = "covey-bench-1"
+_TEXTS: Final = ("name", "what", "unit")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was measured, on what machine, by which build."""
+
+    machine: dict[str, str]
+    measures: tuple[Measure, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the document. Samples are kept, so that a later run can be compared with intervals."""
+        rows = []
+        for measure in self.measures:
+            low, high = measure.interval
+            rows.append({**asdict(measure), "median": measure.median, "low": low, "high": high})
+        return {"format": FORMAT, "machine": self.machine, "measures": rows}
+
+    def against(self, before: Report) -> tuple[Change, ...]:
+        """Say how each measure that both runs have moved."""
+        known = {measure.name: measure for measure in before.measures}
+        same = [m for m in self.measures if m.name in known and known[m.name].unit == m.unit]
+        return tuple(compare(known[measure.name], measure) for measure in same)
+
+
+def read(raw: bytes, where: str) -> Report:
+    """Read a saved run.
+
+    Raises:
+        UsageError: It is none; the message says what is wrong and in which measure.
+    """
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{where}: not JSON: {error}", code="bad_report") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise UsageError(
+            f"{where}: no saved run of covey bench (expected format {FORMAT!r})",
+            code="bad_report",
+            hint="save one with: covey bench --save FILE",
+        )
+    machine, rows = document.get("machine"), document.get("measures")
+    if not isinstance(machine, dict) or not all(isinstance(each, str) for each in machine.values()):
+        raise UsageError(f"{where}: machine: expected an object of texts", code="bad_report")
+    if not isinstance(rows, list) or len(rows) > limits.BENCH_MEASURES:
+        raise UsageError(
+            f"{where}: measures: expected a list of at most {limits.BENCH_MEASURES}", code="bad_report"
+        )
+    return Report(machine, tuple(_measure(row, f"{where}: measures[{n}]") for n, row in enumerate(rows)))
+
+
+def _measure(row: object, where: str) -> Measure:
+    if not isinstance(row, Mapping):
+        raise UsageError(f"{where}: expected an object", code="bad_report")
+    for name in _TEXTS:
+        if not isinstance(row.get(name), str):
+            raise UsageError(f"{where}.{name}: expected a text", code="bad_report")
+    samples, facts = row.get("samples"), row.get("facts", {})
+    if not isinstance(samples, list) or not 1 <= len(samples) <= limits.BENCH_SAMPLES:
+        most = limits.BENCH_SAMPLES
+        raise UsageError(f"{where}.samples: expected 1 to {most} numbers", code="bad_report")
+    if not isinstance(facts, Mapping) or not isinstance(row.get("higher_is_better"), bool):
+        raise UsageError(
+            f"{where}: expected facts as an object, higher_is_better as a truth", code="bad_report"
+        )
+    numbers = [*samples, *facts.values()]
+    if not all(isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n) for n in numbers):
+        raise UsageError(f"{where}: samples and facts: expected finite numbers", code="bad_report")
+    return Measure(
+        row["name"],
+        row["what"],
+        row["unit"],
+        row["higher_is_better"],
+        tuple(float(sample) for sample in samples),
+        {str(name): float(value) for name, value in facts.items()},
+    )

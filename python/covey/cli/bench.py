@@ -1,0 +1,151 @@
+"""`covey bench`: measure this build on this machine, and against a run of before."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from covey import limits
+from covey.cli.console import Console
+from covey.cli.parser import Parser, path
+from covey.errors import EXIT_FAILED, EXIT_OK, CoveyError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from covey.bench.report import Report
+    from covey.bench.stats import Change, Measure
+
+EXAMPLE: Final = "covey bench throughput latency --compare before.json"
+
+
+def configure(parser: Parser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("measures", nargs="*", metavar="MEASURE", help="which; --list names them")
+    parser.add_argument("--list", action="store_true", help="say what can be measured")
+    parser.add_argument("--quick", action="store_true", help="small sizes: does it all run? some 20 s")
+    parser.add_argument("--save", type=path, metavar="FILE", help="keep the run, to compare with later")
+    parser.add_argument("--compare", type=path, metavar="FILE", help="a saved run to lay beside this one")
+    parser.add_argument("--html", type=path, metavar="FILE", help="write a page with plots")
+    parser.add_argument(
+        "--worst",
+        type=_share,
+        metavar="RATIO",
+        help="with --compare: fail when a measure surely fell below this part of before (0.7)",
+    )
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 < value <= 1.0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and up to 1, got {text!r}")
+    return value
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Measure, print, keep, compare."""
+    from covey.bench import suite
+
+    if arguments.list:
+        console.result({"measures": suite.names()}, "\n".join(suite.names()))
+        return EXIT_OK
+    _check_names(arguments.measures, suite.names())
+    if arguments.worst is not None and arguments.compare is None:
+        raise UsageError("--worst: needs --compare FILE")
+    before = _saved(arguments.compare) if arguments.compare else None
+    report = _measured(arguments, console)
+    changes = report.against(before) if before else ()
+    _keep(arguments, report, before, changes)
+    worse = _fallen(changes, arguments.worst)
+    moved = [{**_fields(change), "verdict": change.verdict} for change in changes]
+    console.result({**report.as_json(), "changes": moved}, "\n".join(_change_lines(changes)))
+    for change in worse:
+        console.note(f"{change.name}: {change.ratio:.2f} times before, surely below {arguments.worst:g}")
+    return EXIT_FAILED if worse else EXIT_OK
+
+
+def _fallen(changes: Sequence[Change], worst: float | None) -> list[Change]:
+    """Return what surely fell: the whole interval lies below, and there are samples enough to say so."""
+    if worst is None:
+        return []
+    return [change for change in changes if change.verdict == "worse" and change.high < worst]
+
+
+def _check_names(wanted: Sequence[str], known: Sequence[str]) -> None:
+    from covey.cli.parser import UnknownWord
+
+    for word in wanted:
+        if word not in known:
+            raise UnknownWord("measure", word, known, f"one of {', '.join(known)}")
+
+
+def _measured(arguments: argparse.Namespace, console: Console) -> Report:
+    from covey.bench import suite
+    from covey.bench.report import Report
+
+    measures = []
+    for piece in suite.chosen(arguments.measures):
+        console.remark(f"measuring {piece.name} …")
+        measure = piece.quick() if arguments.quick else piece.full()
+        measures.append(measure)
+        console.say(_line(measure))
+    return Report(suite.machine(), tuple(measures))
+
+
+def _line(measure: Measure) -> str:
+    low, high = measure.interval
+    said = f"{measure.name:15} {measure.median:>12,.0f} {measure.unit:10} ({low:,.0f} to {high:,.0f})"
+    shown = ("p99",)
+    facts = [f"{name} {measure.facts[name]:,.0f}" for name in shown if name in measure.facts]
+    return "  ".join([said, *facts, measure.what])
+
+
+def _change_lines(changes: Sequence[Change]) -> list[str]:
+    if not changes:
+        return ["medians, 95 % intervals of a bootstrap; ratios hold on one machine only"]
+    lines = ["", "against before (over 1 is better):"]
+    for change in changes:
+        span = f"({change.low:.2f} to {change.high:.2f})"
+        lines.append(f"  {change.name:15} {change.ratio:.2f} {span}  {change.verdict}")
+    return lines
+
+
+def _fields(change: Change) -> dict[str, object]:
+    return {"name": change.name, "ratio": change.ratio, "low": change.low, "high": change.high}
+
+
+def _saved(file: Path) -> Report:
+    from covey.bench.report import read
+
+    try:
+        with file.open("rb") as opened:
+            raw = opened.read(limits.BENCH_REPORT_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {(error.strerror or str(error)).lower()}") from error
+    if len(raw) > limits.BENCH_REPORT_BYTES:
+        raise UsageError(f"{file}: longer than {limits.BENCH_REPORT_BYTES} bytes")
+    return read(raw, str(file))
+
+
+def _keep(
+    arguments: argparse.Namespace, report: Report, before: Report | None, changes: Sequence[Change]
+) -> None:
+    import json
+
+    from covey.bench.page import page
+
+    if arguments.save:
+        _write(arguments.save, json.dumps(report.as_json(), indent=1, ensure_ascii=False) + "\n")
+    if arguments.html:
+        _write(arguments.html, page(report, before, changes))
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CoveyError(f"cannot write {file}: {(error.strerror or str(error)).lower()}") from error

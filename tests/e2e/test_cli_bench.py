@@ -1,0 +1,67 @@
+"""`covey bench` on real processes: every measure runs, a run is kept, compared, and shown as a page."""
+
+import json
+
+import pytest
+
+from covey.bench import suite
+from tests.e2e.program import Program
+
+
+@pytest.fixture
+def covey(tmp_path):
+    """Return the program with a home of its own."""
+    return Program(tmp_path / "home")
+
+
+def test_all_of_it_runs_quickly_and_is_kept(covey, tmp_path):
+    kept, shown = tmp_path / "run.json", tmp_path / "run.html"
+    ended = covey("bench", "--quick", "--json", "--save", str(kept), "--html", str(shown))
+    assert (ended.code, ended.err) == (0, "")
+    measures = ended.json["measures"]
+    names = suite.names()
+    assert [row["name"].rstrip("0123456789").rstrip("-") for row in measures] == [
+        name.rstrip("0123456789").rstrip("-") for name in names
+    ]
+    assert all(0.0 < row["low"] <= row["median"] <= row["high"] for row in measures)
+    assert json.loads(kept.read_text())["measures"] == measures
+    page = shown.read_text()
+    assert all(f"<h2>{row['name']}</h2>" in page for row in measures)
+
+
+def test_a_measure_that_surely_fell_fails_the_command(covey, tmp_path):
+    kept = tmp_path / "before.json"
+    assert covey("bench", "--quick", "verification", "--save", str(kept)).code == 0
+    document = json.loads(kept.read_text())
+    document["measures"][0]["samples"] = [1e9, 1.1e9, 1.2e9]
+    kept.write_text(json.dumps(document))
+    words = ("bench", "--quick", "verification", "--compare", str(kept))
+    assert covey(*words).code == 0, "without --worst a comparison only tells"
+    ended = covey(*words, "--worst", "0.5")
+    assert ended.code == 1
+    assert "verification: " in ended.err
+    assert "worse" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["throughputt"], "did you mean throughput?"),
+        (["--worst", "0.5"], "--worst: needs --compare"),
+        (["--worst", "2"], "expected a number above 0 and up to 1"),
+        (["--compare", "nowhere.json"], "cannot read nowhere.json"),
+        (["--compare", "{}"], "no saved run"),
+    ],
+)
+def test_what_is_asked_wrongly_is_said_before_anything_is_measured(covey, tmp_path, words, said):
+    if words[-1] == "{}":
+        other = tmp_path / "other.json"
+        other.write_text("{}")
+        words = ["--compare", str(other)]
+    ended = covey("bench", *words)
+    assert ended.code == 2
+    assert said in ended.err
+
+
+def test_what_can_be_measured_is_listed(covey):
+    assert covey("bench", "--list").out.split() == suite.names()

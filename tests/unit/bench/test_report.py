@@ -1,0 +1,76 @@
+"""A saved run is read strictly, whoever wrote it; its page shows texts and runs none."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from covey import limits
+from covey.bench.page import page
+from covey.bench.report import Report, read
+from covey.bench.stats import Measure
+from covey.errors import UsageError
+
+MEASURE = Measure("work", "some work", "x/s", True, (1.0, 2.0, 3.0), {"size": 7.0})
+REPORT = Report({"covey": "0"}, (MEASURE,))
+
+
+def saved(**changes):
+    return json.dumps({**REPORT.as_json(), **changes}).encode()
+
+
+def test_what_is_saved_is_read_back():
+    assert read(saved(), "run.json") == REPORT
+
+
+ROW = REPORT.as_json()["measures"][0]
+BAD = {
+    "not JSON": b"{",
+    "too deep": b"[" * 100_000,
+    "a list": b"[]",
+    "another format": saved(format="else"),
+    "no machine": saved(machine=3),
+    "machine of numbers": saved(machine={"covey": 1}),
+    "measures no list": saved(measures={}),
+    "too many measures": saved(measures=[ROW] * (limits.BENCH_MEASURES + 1)),
+    "a measure is a text": saved(measures=["work"]),
+    "no name": saved(measures=[{**ROW, "name": None}]),
+    "no samples": saved(measures=[{**ROW, "samples": []}]),
+    "samples of truths": saved(measures=[{**ROW, "samples": [True]}]),
+    "samples without end": saved(measures=[{**ROW, "samples": [float("inf")]}]),
+    "too many samples": saved(measures=[{**ROW, "samples": [1] * (limits.BENCH_SAMPLES + 1)}]),
+    "facts of texts": saved(measures=[{**ROW, "facts": {"size": "7"}}]),
+    "neither better way": saved(measures=[{**ROW, "higher_is_better": 1}]),
+}
+
+
+@pytest.mark.parametrize("raw", BAD.values(), ids=BAD.keys())
+def test_anything_else_is_refused_by_name(raw):
+    with pytest.raises(UsageError, match=r"^run\.json: "):
+        read(raw, "run.json")
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_it_fail_otherwise(raw):
+    with pytest.raises(UsageError):
+        read(raw, "run.json")
+
+
+def test_runs_are_laid_side_by_side_where_they_measure_the_same():
+    other = Report(
+        {}, (Measure("work", "", "x/s", True, (2.0, 4.0, 6.0)), Measure("new", "", "s", False, (1.0,)))
+    )
+    (change,) = other.against(REPORT)
+    assert (change.name, change.ratio) == ("work", 2.0)
+    unit = Report({}, (Measure("work", "", "s", True, (1.0,)),))
+    assert unit.against(REPORT) == ()
+
+
+def test_a_page_escapes_every_text_and_loads_nothing():
+    hostile = "<script>alert(1)</script>\"'"
+    measure = Measure(hostile, hostile, hostile, True, tuple(float(n) for n in range(100)), {hostile: 1.0})
+    shown = page(Report({hostile: hostile}, (measure, MEASURE)), REPORT, ())
+    assert "<script" not in shown
+    assert "http" not in shown.replace("http-equiv", "")
+    assert shown.count("<svg") == 3  # one for each series: two measures now, one of before
