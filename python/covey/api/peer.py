@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from covey.cli.peer import OpenPeer
     from covey.proto.news import News
     from covey.runtime.agent import AgentRuntime
+    from covey.runtime.bus.mesh import MeshBus
     from covey.runtime.emit import Emission
     from covey.settings import Settings
 
@@ -369,6 +370,11 @@ class Peer:
     def ledger(self) -> Ledger:
         """Return the accounts of its agent in the room."""
         return Ledger(self._running().sharing.ledger)
+
+    @property
+    def bus(self) -> MeshBus:
+        """Return the bus: messages to agents here and at other peers, by nickname and topic."""
+        return self._running().fleet.bus
 
     def counters(self) -> Mapping[str, int]:
         """Return every counter of the node and of the handlers, by dotted name."""

@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from covey.cli.fleet import Fleet
 from covey.cli.metering import Metering
 from covey.cli.offers import Offers
 from covey.cli.passphrase import needed
@@ -31,7 +32,6 @@ from covey.net.tcp import TcpTransport
 from covey.proto.news import News, as_dict
 from covey.runtime.inviting import InvitePlugin
 from covey.runtime.ipc import AgentView, Control
-from covey.runtime.members import Members
 from covey.runtime.node import Node
 from covey.runtime.paths import told_paths
 from covey.store import NodeStore, StoreMemory, open_store
@@ -134,6 +134,7 @@ class OpenPeer:
         offers: Offers,
         sharing: Sharing,
         rooms: Rooms,
+        fleet: Fleet,
     ) -> None:
         self.plan = plan
         self.node = node
@@ -147,6 +148,7 @@ class OpenPeer:
         self.offers = offers
         self.rooms = rooms
         self.metering, self.tracing = Metering(node), Tracing()
+        self.fleet = fleet
         self.server: IpcServer | None = None
         self._unwatch: Callable[[], None] | None = None
 
@@ -168,6 +170,7 @@ class OpenPeer:
                 **self.sharing.verbs,
                 **self.rooms.verbs,
                 **self.metering.verbs,
+                **self.fleet.verbs,
             },
         )
         self.metering.asks(lambda: control.handle("status", {}))
@@ -261,16 +264,13 @@ async def open_peer(
     Raises:
         CollisionError: It runs already; or, at the end, another process had this identity first.
         StoreError: A folder, the lock, the log or the store cannot be used.
-        IdentityError: Its identity cannot be used.
-        UsageError: Its key is sealed and was not opened.
-        NetworkError: Its address cannot be bound.
-        IpcError: Its control socket cannot be opened.
+        IdentityError, UsageError: Its identity cannot be used; its key is sealed and was not opened.
+        NetworkError, IpcError: Its address cannot be bound; its control socket cannot be opened.
     """
     home, name = plan.home, plan.name
     async with AsyncExitStack() as stack:
         home.prepare_peer(name)
-        lock = await _lock(plan)
-        stack.callback(lock.release)
+        stack.callback((await _lock(plan)).release)
         clock, entropy = SystemClock(), SystemEntropy()
         log = _log(plan, clock, stack)
         kept = ids.load_or_create(home.identity_path(name), name, clock, entropy)
@@ -283,8 +283,9 @@ async def open_peer(
         stack.callback(writer.close)
         _check_pins(book, store, name)
         options = _trusting(plan.options, book)
-        sharing = Sharing(options, signer, writer, store, clock, stays=on_stop is not None)
-        rooms = rooms_of(plan, signer, writer, store, log)
+        rooms, stays = rooms_of(plan, signer, writer, store, log), on_stop is not None
+        sharing = Sharing(options, signer, writer, store, clock, stays=stays)
+        fleet = Fleet(signer, clock, entropy, log, stays=stays)
         invites, (told, sources) = _invites(plan, log), told_paths(signer.node_id, plan.options.room)
         node = Node(
             signer,
@@ -293,17 +294,19 @@ async def open_peer(
             transport=TcpTransport(),
             discovery=(*_discovery(plan, clock), *sources),
             relays=tuple(map(_dialler, plan.options.relays)),
-            plugins=(invites, *sharing.plugins, *told, *rooms.plugins),
+            plugins=(invites, *sharing.plugins, *told, *rooms.plugins, *fleet.plugins),
             networks=Interfaces(),
             claims=_claims(plan, log, stack),
-            members=Members(signer),
+            members=fleet.members,
             clock=clock,
             entropy=entropy,
             log=log.write,
             collided=lambda how: peer.collide(how, on_stop),
         )
         seal, offers = "clear" if identity is kept else "sealed", Offers(node, invites)
-        peer = OpenPeer(plan, node, store, log, key=seal, offers=offers, sharing=sharing, rooms=rooms)
+        peer = OpenPeer(
+            plan, node, store, log, key=seal, offers=offers, sharing=sharing, rooms=rooms, fleet=fleet
+        )
         if join is not None:
             join(peer)
         stack.push_async_callback(node.stop)

@@ -33,3 +33,16 @@ VOTE_ELECTORATE: Final = 1_024  # voters: their ballots fit some hundred KB
 AUCTION_BIDS: Final = 1_024  # of one auction; ranking sorts them
 REQUESTS_RUNNING: Final = 256  # answers one agent works on at once; beyond, askers hear that it is busy
 REQUEST_SECONDS: Final = 30.0  # for a reply, where the asker says nothing else
+
+# --- messages between peers ----------------------------------------------------------------------------
+BUS_FRAME_BYTES: Final = 327_680  # one message with the largest payload and its envelope
+BUS_WHO_ENTRIES: Final = 64  # names and patterns of one frame: 70 KB with the longest
+BUS_ANNOUNCED: Final = 256  # of one peer: a room of a hundred costs each some 25,000 short words
+BUS_PATTERN_CHARS: Final = 1_040  # sixteen words of 64, and their dots
+BUS_PEER_MESSAGES_PER_SECOND: Final = 500.0  # of one peer, refused beyond: a tenth of what a core handles
+BUS_PEER_MESSAGES_BURST: Final = 2_000  # at once: four seconds' worth, as a round of answers comes
+BUS_BYTES_PER_TOKEN: Final = 16_384  # a large message counts as several: 8 MB a second
+BUS_WAITING: Final = 4_096  # messages whose fate nobody has said yet
+BUS_OUTGOING: Final = 4_096  # messages of other threads on their way to the loop
+BUS_TAKEN_SECONDS: Final = 10.0  # for a peer to say that it took a message; then nobody knows
+BUS_FATES: Final = 10_000  # messages whose fate can still be asked for

@@ -115,6 +115,10 @@ class ExtensionHost:
         turn.count(f"extensions.{self._name}.{'sent' if sent else 'unsent'}", max(1, sent))
         return sent > 0
 
+    def heeds(self, peer: Peer) -> bool:
+        """Tell whether what a peer says may wake agents here: trusted, or on this machine."""
+        return self._sessions.heeds(peer)
+
     def moved(self, node_id: str, hosts: Container[str], turn: Turn) -> None:
         """Give up connections to addresses that their owner says it has left."""
         self._sessions.moved(node_id, hosts, turn)

@@ -93,6 +93,10 @@ class Trust:
         """Tell whether this identity is trusted, by nodeId or by the key it is bound to."""
         return node_id in self._trusted or self._fingerprints.get(node_id) in self._trusted
 
+    def heeds(self, node_id: str, *, loopback: bool) -> bool:
+        """Tell whether what this proven peer says for itself, over a link of now, may wake an agent."""
+        return self._strangers_wake or loopback or self.trusts(node_id)
+
     def wakes(self, author_node_id: str, origin: Origin, key: str) -> bool:
         """Tell whether this author's block may wake an agent."""
         if key in origin.context:

@@ -378,6 +378,12 @@ class Sessions:
                 self._write(link, turn)
         self._dirty.clear()
 
+    def heeds(self, peer: Peer) -> bool:
+        """Tell whether what a proven peer says for itself may wake agents here."""
+        return not peer.claimed and self._trust.heeds(
+            peer.node_id, loopback=any(link.loopback for link in peer.links)
+        )
+
     def views(self) -> list[PeerView]:
         """Return the peers with an open session, by name."""
         shown = [self.view(peer) for peer in self.peers.values() if peer.links]

@@ -133,7 +133,12 @@ class Heard:
 
 
 def node(
-    number: int, *, store: MemoryStore | None = None, discovery: Sequence[Any] = (), **options: Any
+    number: int,
+    *,
+    store: MemoryStore | None = None,
+    discovery: Sequence[Any] = (),
+    plugins: Sequence[Any] = (),
+    **options: Any,
 ) -> Node:
     return Node(
         identity(number),
@@ -141,6 +146,7 @@ def node(
         store=store or MemoryStore(identity(number)),
         transport=TcpTransport(),
         discovery=discovery,
+        plugins=plugins,
         clock=SystemClock(),
         entropy=SystemEntropy(),
     )

@@ -42,8 +42,12 @@ class Past:
         if receipt.message.id in self._seen:
             self._seen[receipt.message.id] = receipt
         if receipt.dead:
-            self.died += 1
-            self._dead.append(DeadLetter(receipt.message, receipt.dead))
+            self.bury(receipt)
+
+    def bury(self, receipt: Receipt) -> None:
+        """Keep a message that reached nobody, and why."""
+        self.died += 1
+        self._dead.append(DeadLetter(receipt.message, receipt.dead))
 
     def receipt(self, message_id: str) -> Receipt | None:
         """Return the receipt of a message sent before, None while it is still being delivered."""

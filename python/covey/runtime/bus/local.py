@@ -19,11 +19,10 @@ from covey.fleet.topics import check_pattern, check_topic, matches
 from covey.ports import Clock, Entropy
 from covey.runtime.bus.history import Past
 from covey.runtime.bus.inbox import AsyncHandler, Inbox, Policy
+from covey.runtime.bus.port import Beyond, Cancel, Handler
 from covey.runtime.bus.turns import Ticket, Turns
-from covey.runtime.bus.values import DeadLetter, History, Receipt
+from covey.runtime.bus.values import DeadLetter, Fate, History, Receipt
 
-Handler = Callable[[Message], None]
-Cancel = Callable[[], None]
 Logger = Callable[[str, str, Mapping[str, Any]], None]
 
 
@@ -46,6 +45,7 @@ class LocalBus:
         entropy: Ids of messages.
         log: Called with level, event word and facts; None keeps silent.
         history: Messages kept for `history()`.
+        beyond: Carries messages to agents elsewhere; None knows of none.
     """
 
     def __init__(
@@ -55,10 +55,12 @@ class LocalBus:
         entropy: Entropy,
         log: Logger | None = None,
         history: int = limits.BUS_HISTORY,
+        beyond: Beyond | None = None,
     ) -> None:
         self._clock = clock
         self._entropy = entropy
         self._log = log
+        self._beyond = beyond
         self._lock = threading.Lock()
         self._turns = Turns(self._lock)
         self._past = Past(history, limits.BUS_DEAD_LETTERS, limits.BUS_SEEN)
@@ -93,6 +95,7 @@ class LocalBus:
         subscriber = self._subscriber(nickname, handler, capacity, policy)
         with self._lock:
             self._named.setdefault(nickname, []).append(subscriber)
+            self._changed()
         return lambda: self._remove(subscriber)
 
     def unregister(self, nickname: str) -> int:
@@ -121,6 +124,7 @@ class LocalBus:
         subscriber.pattern = check_pattern(pattern)
         with self._lock:
             self._topics.append(subscriber)
+            self._changed()
         return lambda: self._remove(subscriber)
 
     # --- sending --------------------------------------------------------------------------------
@@ -171,6 +175,23 @@ class LocalBus:
         """
         return self._deliver(message, None)
 
+    def forward(self, message: Message, sender: str, recipient: str) -> Receipt:
+        """Hand a message on to somebody else: one hop and one step of depth more, its trace and deadline
+        kept.
+
+        Returns:
+            As `send`; past the hop limit it is a dead letter, `too-many-hops`.
+        """
+        if message.hops >= limits.MESSAGE_HOPS or message.depth >= limits.MESSAGE_DEPTH:
+            reason = "too-deep" if message.depth >= limits.MESSAGE_DEPTH else "too-many-hops"
+            receipt = Receipt(message, dead=reason)
+            with self._lock:
+                self._past.bury(receipt)
+            self._say("warn", "bus-dead-letter", reason=reason, recipient=recipient, id=message.id)
+            return receipt
+        made = self.make(sender, recipient, message.type, message.payload, answers=message)
+        return self.send(replace(made, hops=message.hops + 1, deadline_ms=message.deadline_ms))
+
     def publish(self, topic: str, message: Message) -> Receipt:
         """Deliver a message to whoever subscribed to a pattern that its topic matches.
 
@@ -178,6 +199,18 @@ class LocalBus:
             TopicError: The topic is none.
         """
         return self._deliver(message, check_topic(topic))
+
+    def arrive(self, message: Message, topic: str = "") -> Receipt:
+        """Deliver what came from elsewhere: to agents here, and no further.
+
+        Raises:
+            TopicError: The topic is none.
+        """
+        return self._deliver(message, check_topic(topic) if topic else None, came=True)
+
+    def watch(self, listener: Callable[[Fate], None]) -> Cancel:
+        """Call `listener` with what becomes of messages elsewhere: nothing, on a bus of one process."""
+        return lambda: None
 
     # --- looking --------------------------------------------------------------------------------
 
@@ -246,6 +279,7 @@ class LocalBus:
             if not group and not subscriber.pattern:
                 del self._named[subscriber.nickname]
                 self._turns.forget([subscriber.nickname])
+            self._changed()
             if subscriber.inbox is not None:
                 self._counts["dropped"] += subscriber.inbox.dropped
         if subscriber.inbox is not None:
@@ -257,23 +291,35 @@ class LocalBus:
         self._say("warn", "bus-subscriber-too-slow", nickname=subscriber.nickname)
         self._remove(subscriber)
 
-    def _deliver(self, message: Message, topic: tuple[str, ...] | None) -> Receipt:
+    def _changed(self) -> None:
+        """Say elsewhere what is answered to here now; the lock is held."""
+        if self._beyond is not None:
+            patterns = sorted({".".join(each.pattern) for each in self._topics})
+            self._beyond.changed(sorted(self._named), patterns)
+
+    def _deliver(self, message: Message, topic: tuple[str, ...] | None, *, came: bool = False) -> Receipt:
         with self._lock:
             if not self._past.begin(message):
                 self._counts["duplicates"] += 1
                 before = self._past.receipt(message.id)
                 return replace(before or Receipt(message), duplicate=True)
             chosen = self._chosen(message, topic)
-            dead = self._refuses(message, topic, chosen)
+            where = () if came or self._beyond is None else self._beyond.where(message, topic)
+            dead = self._refuses(message, topic, bool(chosen or where), came=came)
+            if where and not dead and self._beyond is not None:  # in the order of the history
+                self._beyond.carry(message, topic, where)
             booked: list[tuple[_Subscriber, Ticket]] = []
             if not dead:
                 booked = [(subscriber, self._turns.book(subscriber.nickname)) for subscriber in chosen]
         receipt = self._run(message, booked) if booked else Receipt(message, dead=dead)
+        if where and not dead:
+            receipt = replace(receipt, carried=len(where), dead="")
         with self._lock:
             self._past.end(receipt)
             self._counts["delivered"] += receipt.delivered
             self._counts["failed"] += receipt.failed
             self._counts["queued"] += receipt.queued
+            self._counts["carried"] += receipt.carried
             self._counts["refused"] += receipt.refused
         if receipt.dead:
             self._say(
@@ -288,13 +334,16 @@ class LocalBus:
             return list(self._named.get(message.recipient, ()))
         return [s for name, group in self._named.items() if name != message.sender for s in group]
 
-    def _refuses(self, message: Message, topic: tuple[str, ...] | None, chosen: list[_Subscriber]) -> str:
-        """Return why a message is a dead letter before anybody sees it, or ""."""
-        if message.deadline_ms and message.deadline_ms < self._clock.now_ms():
+    def _refuses(self, message: Message, topic: tuple[str, ...] | None, anybody: bool, *, came: bool) -> str:
+        """Return why a message is a dead letter before anybody sees it, or "".
+
+        The deadline of one that came is of another clock: whoever carried it has measured its time.
+        """
+        if message.deadline_ms and not came and message.deadline_ms < self._clock.now_ms():
             return "expired"
         if getattr(self._depth, "now", 0) >= limits.BUS_NESTING or message.depth >= limits.MESSAGE_DEPTH:
             return "too-deep"
-        if not chosen:
+        if not anybody:
             return "no-subscriber" if topic is not None else "no-recipient"
         return ""
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from covey import limits
 from covey.fleet.message import Message, MessageType
-from covey.runtime.bus.local import Cancel, LocalBus
-from covey.runtime.bus.values import NoSuchAgentError, RequestFailedError, RequestTimeoutError
+from covey.runtime.bus.port import Bus, Cancel
+from covey.runtime.bus.values import Fate, NoSuchAgentError, RequestFailedError, RequestTimeoutError
 
 Answer = Callable[[Message], Awaitable[Mapping[str, Any]]]
 
@@ -24,7 +24,7 @@ class Requests:
         nickname: Who asks and answers. Registered here; further handlers may be registered beside.
     """
 
-    def __init__(self, bus: LocalBus, nickname: str) -> None:
+    def __init__(self, bus: Bus, nickname: str) -> None:
         self._bus = bus
         self._nickname = nickname
         self._loop = asyncio.get_running_loop()
@@ -34,10 +34,14 @@ class Requests:
         self._answers: Answer | None = None
         self.late = 0
         self._end: Cancel = bus.register(nickname, self._heard)
+        self._unwatch: Cancel = bus.watch(self._lost)
+        self._elsewhere: dict[str, int] = {}
+        """By question: how many peers may still answer it, where nobody here can."""
 
     def close(self) -> None:
         """End the registration; questions that still wait are cancelled, answers under way too."""
         self._end()
+        self._unwatch()
         for future in self._pending.values():
             future.cancel()
         for task in self._running.values():
@@ -56,7 +60,7 @@ class Requests:
             The RESPONSE message.
 
         Raises:
-            NoSuchAgentError: Nobody has that nickname; at once.
+            NoSuchAgentError: Nobody has that nickname; at once, or as soon as its peer says so.
             RequestTimeoutError: No reply in time. The other side hears CANCEL, also when this is cancelled.
             RequestFailedError: The other side answered with an ERROR.
         """
@@ -67,6 +71,8 @@ class Requests:
         self._pending[message.id] = future
         try:
             receipt = self._bus.send(message)
+            if receipt.carried and receipt.carried == receipt.reached:
+                self._elsewhere[message.id] = receipt.carried
             if not receipt.reached:
                 raise NoSuchAgentError(
                     f"request: nobody answers to {recipient!r} ({receipt.dead or 'refused'})",
@@ -85,6 +91,7 @@ class Requests:
                 raise
         finally:
             del self._pending[message.id]
+            self._elsewhere.pop(message.id, None)
         if reply.type == MessageType.ERROR:
             said = str(reply.payload.get("error", "no reason given"))[: limits.PROFILE_TEXT_CHARS]
             raise RequestFailedError(f"request: {recipient!r} answered with an error: {said}")
@@ -97,6 +104,20 @@ class Requests:
         self._bus.send(
             self._bus.make(self._nickname, message.recipient, MessageType.CANCEL, {}, answers=message)
         )
+
+    def _lost(self, fate: Fate) -> None:
+        """Wait no longer for a reply that cannot come: every peer that was asked has turned it away."""
+        future, left = self._pending.get(fate.message_id), self._elsewhere.get(fate.message_id)
+        if future is None or left is None or not fate.lost:
+            return
+        self._elsewhere[fate.message_id] = left - 1
+        if left == 1 and not future.done():
+            future.set_exception(
+                NoSuchAgentError(
+                    f"request: nobody took it ({fate.reason})",
+                    hint="the peer of that agent is gone, busy, or does not listen to this one",
+                )
+            )
 
     async def _heard(self, message: Message) -> None:
         future = self._pending.get(message.in_reply_to)

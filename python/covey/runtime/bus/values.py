@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from covey.errors import CoveyError
 from covey.fleet.message import Message
+from covey.model import SendState
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +14,8 @@ class Receipt:
     """What became of one message.
 
     `delivered` handlers ran to their end, `failed` raised (`errors` says what), `queued` will run on their
-    own loop, `refused` were full or gone. `duplicate`: its id was sent before, nothing ran again. `dead` says
+    own loop, `refused` were full or gone, `carried` are peers it was sent on to (what becomes of it there
+    comes as a `Fate`). `duplicate`: its id was sent before, nothing ran again. `dead` says
     why it reached nobody, or is "".
     """
 
@@ -22,14 +24,35 @@ class Receipt:
     failed: int = 0
     queued: int = 0
     refused: int = 0
+    carried: int = 0
     duplicate: bool = False
     dead: str = ""
     errors: tuple[str, ...] = ()
 
     @property
     def reached(self) -> int:
-        """Return how many handlers took it, or will."""
-        return self.delivered + self.failed + self.queued
+        """Return how many handlers took it, or will, and how many peers it was sent on to."""
+        return self.delivered + self.failed + self.queued + self.carried
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a message at one peer: a state of a send, and a stable word for why.
+
+    `accepted`: on its way. `delivered`: it waits for its handler there. `executed`: its handlers ran.
+    `refused`: nobody took it, `reason` says why. `expired`: its deadline passed first. `unknown`: nobody
+    can say.
+    """
+
+    message_id: str
+    node_id: str
+    state: SendState
+    reason: str = ""
+
+    @property
+    def lost(self) -> bool:
+        """Tell whether that peer will not act on it, as far as anybody knows."""
+        return self.state in (SendState.REFUSED, SendState.EXPIRED, SendState.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,37 @@
+"""What a peer's agents have of each other, put together for one peer: who is there, and the bus."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from covey.runtime.bus.mesh import MeshBus
+from covey.runtime.members import Members
+
+if TYPE_CHECKING:
+    from covey import _core
+    from covey.ports import Clock, Entropy
+    from covey.runtime.plugin import Plugin
+    from covey.system.log import Log
+
+Verb = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
+
+
+class Fleet:
+    """A peer's part in its fleet. The peer of one short command watches members, and carries no messages.
+
+    Args:
+        identity: Who it is.
+        clock: Times.
+        entropy: Ids.
+        log: Its log.
+        stays: False for the peer of one short command.
+    """
+
+    def __init__(
+        self, identity: _core.Identity, clock: Clock, entropy: Entropy, log: Log, *, stays: bool
+    ) -> None:
+        self.members = Members(identity)
+        self.bus = MeshBus(clock=clock, entropy=entropy, log=log.write)
+        self.plugins: tuple[Plugin, ...] = (self.bus,) if stays else ()
+        self.verbs: Mapping[str, Verb] = {}

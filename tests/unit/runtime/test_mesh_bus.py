@@ -1,0 +1,293 @@
+"""The bus over the mesh, on real nodes and sockets: the calls of one process, and what may go wrong."""
+
+import asyncio
+import contextlib
+from contextlib import asynccontextmanager
+
+import pytest
+
+from covey import limits
+from covey.fleet.message import MessageError, MessageType
+from covey.model import SendState
+from covey.runtime.bus.local import LocalBus
+from covey.runtime.bus.mesh import MeshBus
+from covey.runtime.bus.requests import Requests
+from covey.runtime.bus.values import NoSuchAgentError, RequestTimeoutError
+from covey.system.clock import SystemClock
+from covey.system.entropy import SystemEntropy
+from tests.unit.runtime.meshkit import node
+
+SECONDS = 20
+
+
+WAITING: list[asyncio.Event] = []
+
+
+class Stirring(MeshBus):
+    """Says when it has heard something."""
+
+    def perform(self, what):
+        super().perform(what)
+        for event in WAITING:
+            event.set()
+
+
+def make_bus(log=None):
+    return Stirring(clock=SystemClock(), entropy=SystemEntropy(), log=log)
+
+
+@asynccontextmanager
+async def mesh(count, *, logs=None, **options):
+    """Nodes that are all connected, with their buses; what they log lands in `logs`."""
+    take = None if logs is None else lambda *line: logs.append(line)
+    buses = [make_bus(take) for _ in range(count)]
+    nodes = [node(number + 1, plugins=(bus,), **options) for number, bus in enumerate(buses)]
+    try:
+        for each in nodes:
+            await each.start()
+            for other in nodes[: nodes.index(each)]:
+                other.dial("127.0.0.1", each.port)
+                each.dial("127.0.0.1", other.port)
+        for each in nodes:
+            assert await each.wait_for_peers(count - 1, SECONDS)
+        yield nodes, buses
+    finally:
+        for each in nodes:
+            await each.stop()
+
+
+async def until(true, seconds=SECONDS):
+    """Wait until something is so; looked at after everything that a bus hears, and now and then."""
+    WAITING[:] = [event := asyncio.Event()]
+    async with asyncio.timeout(seconds):
+        while not true():
+            event.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(event.wait(), 0.05)
+
+
+def put(queue):
+    return lambda message: queue.put_nowait(message)
+
+
+async def settled(bus, receipt):
+    """Return the fates of a message once every peer has said what became of it."""
+    fates = lambda: bus.fates(receipt.message.id)  # noqa: E731  # read twice below
+    await until(lambda: all(each.state is not SendState.ACCEPTED for each in fates()))
+    return fates()
+
+
+async def test_s02_send_and_broadcast_reach_agents_of_other_peers_with_the_same_calls():
+    async with mesh(3) as (_, (a, b, c)):
+        heard = {name: asyncio.Queue() for name in ("bob", "cid", "ann")}
+        a.register("ann", put(heard["ann"]))
+        b.register("bob", put(heard["bob"]))
+        c.register("cid", put(heard["cid"]))
+        await until(lambda: a.nicknames() == ["ann", "bob", "cid"])
+        receipt = a.send(a.make("ann", "bob", "TASK_REQUEST", {"n": 1}))
+        assert (receipt.carried, receipt.reached, receipt.dead) == (1, 1, "")
+        message = await asyncio.wait_for(heard["bob"].get(), SECONDS)
+        assert message == receipt.message
+        fates = await settled(a, receipt)
+        assert [(each.node_id, each.state) for each in fates] == [
+            (b.origin(message.id) and fates[0].node_id, "executed")
+        ]
+        assert a.send(a.make("ann", "*", "HEARTBEAT")).carried == 2
+        assert (await asyncio.wait_for(heard["bob"].get(), SECONDS)).type == "HEARTBEAT"
+        assert (await asyncio.wait_for(heard["cid"].get(), SECONDS)).type == "HEARTBEAT"
+        assert heard["ann"].empty()
+
+
+async def test_s02_a_recipient_nobody_has_is_a_typed_end_and_one_that_is_gone_becomes_one():
+    async with mesh(2) as (nodes, (a, b)):
+        assert a.send(a.make("ann", "bob", "REQUEST")).dead == "no-recipient"
+        end = b.register("bob", lambda _: None)
+        await until(lambda: "bob" in a.nicknames())
+        end()
+        await until(lambda: "bob" not in a.nicknames())
+        b.register("bob", lambda _: None)
+        await until(lambda: "bob" in a.nicknames())
+        await nodes[1].stop()
+        await until(lambda: "bob" not in a.nicknames())
+        assert [letter.reason for letter in a.dead_letters()] == ["no-recipient"]
+
+
+async def test_s06_topics_with_wildcards_reach_who_subscribed_elsewhere_and_nobody_else():
+    async with mesh(3) as (_, (a, b, c)):
+        weather, other = asyncio.Queue(), []
+        end = b.subscribe("weather.*.rain", put(weather))
+        c.subscribe("news.>", other.append)
+        await until(lambda: sum(len(each.patterns) for each in a.directory()) == 2)
+        receipt = a.publish("weather.north.rain", a.make("ann", "*", "X_RAIN", {"mm": 3}))
+        assert receipt.carried == 1
+        assert (await asyncio.wait_for(weather.get(), SECONDS)).payload == {"mm": 3}
+        assert a.publish("weather.north", a.make("ann", "*", "X_RAIN")).dead == "no-subscriber"
+        end()
+        await until(lambda: sum(len(each.patterns) for each in a.directory()) == 1)
+        assert other == []
+
+
+async def test_s06_a_slow_subscriber_elsewhere_is_bounded_and_its_sender_hears_of_it():
+    async with mesh(2) as (_, (a, b)):
+        holds = asyncio.Event()
+
+        async def slow(_):
+            await holds.wait()
+
+        b.register("slow", slow, capacity=2, policy="block")
+        await until(lambda: "slow" in a.nicknames())
+        receipts = [a.send(a.make("ann", "slow", "REQUEST", {"n": n})) for n in range(6)]
+        states = [(await settled(a, receipt))[0] for receipt in receipts]
+        assert {each.state for each in states} == {"delivered", "refused"}
+        assert {each.reason for each in states if each.state == "refused"} == {"full"}
+        assert len([each for each in states if each.state == "refused"]) >= 3
+        holds.set()
+
+
+async def pair(a, b, answer):
+    asker, server = Requests(a, "ann"), Requests(b, "bob")
+    server.serve(answer)
+    await until(lambda: "bob" in a.nicknames() and "ann" in b.nicknames())
+    return asker, server
+
+
+async def test_s05_s07_a_request_over_the_mesh_gets_its_reply_with_its_correlation():
+    async with mesh(2) as (_, (a, b)):
+
+        async def double(message):
+            return {"n": message.payload["n"] * 2}
+
+        asker, _ = await pair(a, b, double)
+        reply = await asker.ask("bob", {"n": 2}, timeout_seconds=SECONDS)
+        asked = a.history(kind="REQUEST").messages[0]
+        assert (reply.type, reply.payload["n"], reply.depth) == (MessageType.RESPONSE, 4, 1)
+        assert (reply.in_reply_to, reply.correlation_id, reply.trace) == (
+            asked.id,
+            asked.correlation_id,
+            asked.trace,
+        )
+
+
+async def test_s07_a_timeout_and_a_cancellation_cross_the_mesh_and_a_late_reply_is_counted():
+    async with mesh(2) as (_, (a, b)):
+        started, ended = asyncio.Queue(), asyncio.Queue()
+
+        async def slow(message):
+            started.put_nowait(message)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.put_nowait(message)
+
+        asker, _ = await pair(a, b, slow)
+        with pytest.raises(RequestTimeoutError, match="within"):
+            await asker.ask("bob", {}, timeout_seconds=0.1)
+        late = await asyncio.wait_for(started.get(), SECONDS)
+        await asyncio.wait_for(ended.get(), SECONDS)
+        task = asyncio.create_task(asker.ask("bob", {"again": True}, timeout_seconds=60))
+        await asyncio.wait_for(started.get(), SECONDS)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.wait_for(ended.get(), SECONDS)
+        b.send(b.make("bob", "ann", "RESPONSE", {}, answers=late))
+        await until(lambda: asker.late >= 1)
+
+
+async def test_s07_a_request_whose_agent_has_just_gone_fails_before_its_deadline():
+    async with mesh(2) as (_, (a, b)):
+        asker, server = await pair(a, b, None)
+        b._tell, tell = None, b._tell  # its word that bob is gone does not come out yet
+        server.close()
+        b._tell = tell
+        with pytest.raises(NoSuchAgentError, match="no-recipient"):
+            await asker.ask("bob", {}, timeout_seconds=60)
+
+
+async def test_a_reply_goes_back_to_the_peer_that_asked_although_another_has_that_nickname():
+    async with mesh(3) as (_, (a, b, c)):
+        strays = []
+        c.register("ann", strays.append)
+
+        async def answer(_):
+            return {}
+
+        asker, _ = await pair(a, b, answer)
+        await until(lambda: len([each for each in b.directory() if "ann" in each.names]) == 2)
+        await asker.ask("bob", {}, timeout_seconds=SECONDS)
+        sent = b.history(kind="RESPONSE").messages[0]
+        assert len(b.fates(sent.id)) == 1
+        assert strays == []
+        receipt = b.send(b.make("bob", "ann@peer-3", "X_HELLO"))
+        assert (receipt.carried, (await settled(b, receipt))[0].state) == (1, "executed")
+        assert [message.recipient for message in strays] == ["ann"]
+
+
+async def test_nobody_speaks_under_the_nickname_of_an_agent_of_another_peer():
+    logs = []
+    async with mesh(3, logs=logs) as (_, (a, b, c)):
+        heard = []
+        a.register("ann", heard.append)
+        b.register("bob", lambda _: None)
+        await until(lambda: "ann" in c.nicknames() and "bob" in c.nicknames() and "bob" in a.nicknames())
+        (fate,) = await settled(c, c.send(c.make("bob", "ann", "TASK_RESULT", {})))
+        assert (fate.state, fate.reason) == ("refused", "sender-of-another-peer")
+        assert heard == [] and a.counters()["refused-sender-of-another-peer"] == 1
+        assert any(event == "bus-turned-away" for _, event, _ in logs)
+
+
+async def test_a_handler_that_raises_there_is_contained_there_and_said_here():
+    async with mesh(2) as (_, (a, b)):
+        b.register("bob", lambda _: 1 // 0)
+        await until(lambda: "bob" in a.nicknames())
+        (fate,) = await settled(a, a.send(a.make("ann", "bob", "REQUEST")))
+        assert (fate.state, fate.reason) == ("refused", "handler-failed")
+        assert b.counters()["failed"] == 1
+
+
+async def test_messages_from_any_thread_arrive_in_the_order_of_the_history():
+    async with mesh(2) as (_, (a, b)):
+        seen = []
+        b.register("bob", lambda message: seen.append(message.payload["n"]))
+        await until(lambda: "bob" in a.nicknames())
+
+        def post():
+            for n in range(200):
+                a.send(a.make("ann", "bob", "X_N", {"n": n}))
+
+        await asyncio.gather(asyncio.to_thread(post), asyncio.to_thread(post))
+        await until(lambda: len(seen) == 400)
+        assert seen == [message.payload["n"] for message in a.history(kind="X_N").messages]
+
+
+async def test_s23_a_message_is_handed_on_only_so_often_and_the_last_drop_is_said():
+    async with mesh(2) as (_, (a, b)):
+        ends = []
+        a.register("ann", lambda m: ends.append(a.forward(m, "ann", "bob")))
+        b.register("bob", lambda m: ends.append(b.forward(m, "bob", "ann")))
+        await until(lambda: "bob" in a.nicknames() and "ann" in b.nicknames())
+        a.send(a.make("zoe", "bob", "TASK_REQUEST", {"task": 1}))
+        await until(lambda: any(end.dead for end in ends))
+        assert [end.dead for end in ends if end.dead] == ["too-many-hops"]
+        assert len(ends) == limits.MESSAGE_HOPS + 1
+
+
+async def test_what_an_agent_may_be_called_by_is_bounded_and_said_at_once():
+    bus = make_bus()
+    for n in range(limits.BUS_ANNOUNCED):
+        bus.register(f"agent-{n}", lambda _: None)
+    with pytest.raises(MessageError, match="most"):
+        bus.subscribe("a.b", lambda _: None)
+
+
+@pytest.mark.parametrize("make", [make_bus, lambda: LocalBus(clock=SystemClock(), entropy=SystemEntropy())])
+async def test_m08_one_program_runs_on_either_bus(make):
+    bus = make()
+    asker, server = Requests(bus, "ann"), Requests(bus, "bob")
+
+    async def answer(message):
+        return {"echo": dict(message.payload)}
+
+    server.serve(answer)
+    reply = await asker.ask("bob", {"n": 1}, timeout_seconds=SECONDS)
+    assert reply.payload == {"echo": {"n": 1}}
