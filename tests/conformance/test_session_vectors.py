@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from covey import _core
+from covey.proto.mood import frame_of
 
 Read = Callable[[str], Any]
 Json = dict[str, Any]
@@ -114,6 +115,12 @@ def test_published_frames_open_in_their_order(vectors: Read, direction: str) -> 
         "server-to-client": ["1 record", "mood", "cmb-fetch-result"],
     }
     assert heard == expected[direction]
+
+
+def test_a_mood_is_said_in_the_published_bytes(vectors: Read) -> None:
+    (case,) = [each for each in vectors(CONTROL)["cases"] if each["inner"]["type"] == "mood"]
+    said = case["inner"]
+    assert frame_of(said["mood"], said["context"], said["timestamp"]) == case["plaintextUtf8"].encode()
 
 
 def test_a_forbidden_inner_frame_opens_and_is_refused(vectors: Read) -> None:

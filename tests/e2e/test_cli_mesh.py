@@ -455,3 +455,28 @@ def test_a_terminal_hears_that_its_relay_cannot_be_reached(covey: Program) -> No
         assert listener.process.stderr is not None
         heard = [listener.process.stderr.readline() for _ in range(2)]
         assert any(line.startswith("no relay (127.0.0.1:9): ") for line in heard), heard
+
+
+def test_a_mood_reaches_who_is_there_and_is_kept_by_nobody(covey: Program, listener: Running) -> None:
+    with covey.start("listen", "--name", "writer", "--json") as writer:
+        writer.event("peer-joined")
+        told = covey("mood", "writer", "tired", "--context", "the third review", "--json")
+        heard = listener.event("mood-heard")
+        people = covey("mood", "listener", "glad")
+    assert (told.code, told.err) == (0, "")
+    assert [(each["name"], each["state"]) for each in told.json["told"]] == [("listener", "sent")]
+    assert (heard["from_name"], heard["mood"], heard["context"]) == ("writer", "tired", "the third review")
+    assert (people.code, people.out) == (0, "told writer\n")
+    assert covey("recall", "listener", "--json").json["blocks"] == []
+
+
+def test_a_mood_said_wrongly_or_to_nobody_is_answered_in_one_line(covey: Program, listener: Running) -> None:
+    nobody = covey("mood", "listener", "glad")
+    assert nobody.code == 1
+    assert "nobody was told: listener has no session" in nobody.err
+    empty = covey("mood", "listener", " ")
+    assert (empty.code, "a mood is not empty" in empty.err) == (2, True)
+    long = covey("mood", "listener", "m" * 1_025)
+    assert (long.code, "longer than 1,024 characters" in long.err) == (2, True)
+    away = covey("mood", "listner", "glad")
+    assert (away.code, "did you mean listener?" in away.err) == (1, True)

@@ -24,6 +24,7 @@ from covey.model import Block, Delivery, Duplicate, PeerView, SendState
 
 if TYPE_CHECKING:
     from covey.cli.peer import OpenPeer
+    from covey.proto.mood import Told
     from covey.proto.news import News
     from covey.runtime.agent import AgentRuntime
     from covey.runtime.bus.mesh import MeshBus
@@ -275,6 +276,22 @@ class Peer:
         return await self._emit(
             proposal(categories or {}, [block], block.node_id, texts), wait_seconds, until
         )
+
+    async def mood(self, text: str, context: str | None = None) -> Sequence[Told]:
+        """Tell everybody who is there how this peer is; nothing of it is kept, by anybody.
+
+        Args:
+            text: In words, 1,024 characters at most; `neutral` says that there is none.
+            context: What it is about, 4,096 characters at most.
+
+        Returns:
+            Who was told: `sent`, or `unsent` for one that reads too slowly just now. A stock Node peer is not
+            among them: it is never told.
+
+        Raises:
+            UsageError: It is empty or too long. CoveyError: It comes too soon after others.
+        """
+        return (await self._running().rooms.mood.say(text, context)).told
 
     async def ask(
         self, question: str, *, wait_seconds: float = 10.0, answers: int | None = None, **texts: str

@@ -61,6 +61,10 @@ def event_lines(console: Console, event: Mapping[str, Any], now_ms: int) -> Iter
         yield from _emitted(console, event["block"], now_ms)
     elif name == "send-settled":
         yield f"{clock(now_ms)}  {send_line(console, event['send'])}"
+    elif name == "mood-heard":
+        about = f"  {console.style(printable(event['context']), 'dim')}" if event.get("context") else ""
+        mood, who = printable(event["mood"]), printable(event["from_name"])
+        yield f"{clock(now_ms)}  {console.style('mood', 'cyan')}  {who}: {mood}{about}"
     elif name == "gap":
         yield f"{clock(now_ms)}  {_gap(console, event)}"
     elif name == "peer-joined":

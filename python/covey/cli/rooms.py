@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from covey.runtime.attest import AttestPlugin
 from covey.runtime.authority import AuthorityPlugin, Unanchored
+from covey.runtime.mood import MoodPlugin
 from covey.runtime.reading import Reader
 from covey.system import anchor as anchors
 
@@ -26,6 +27,7 @@ Verb = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 class Rooms:
     """Plugins for the node, verbs for the control socket, and who may move blocks."""
 
+    mood: MoodPlugin
     plugins: tuple[Plugin, ...] = ()
     verbs: Mapping[str, Verb] = field(default_factory=dict)
     authority: LifecycleAuthority = field(default_factory=Unanchored)
@@ -49,8 +51,9 @@ def rooms_of(
         IdentityError: agent.toml names another anchor than the pinned one, or a key that is none.
         StoreError: The pinned anchor cannot be read.
     """
-    plugins: list[Plugin] = []
-    verbs: dict[str, Verb] = dict(Reader(native).verbs)
+    mood = MoodPlugin()
+    plugins: list[Plugin] = [mood]
+    verbs: dict[str, Verb] = {**Reader(native).verbs, "mood": mood.handle}
     pin = _pin(plan, log)
     authority = None if pin is None else AuthorityPlugin(identity, pin, store)
     if authority is not None:
@@ -62,8 +65,8 @@ def rooms_of(
         plugins.append(attest)
         verbs["attest"] = attest.handle
     if pin is None or authority is None:
-        return Rooms(tuple(plugins), verbs)
-    return Rooms(tuple(plugins), verbs, authority, f"{len(pin.members)} keys, {pin.threshold} sign")
+        return Rooms(mood, tuple(plugins), verbs)
+    return Rooms(mood, tuple(plugins), verbs, authority, f"{len(pin.members)} keys, {pin.threshold} sign")
 
 
 def _pin(plan: PeerPlan, log: Log) -> _core.AnchorPin | None:

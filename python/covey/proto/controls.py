@@ -9,15 +9,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from covey import limits
-from covey.proto.effects import Notify
 from covey.proto.mailroom import FRAMES
-from covey.proto.news import MoodHeard
 
 if TYPE_CHECKING:
     from covey.proto.extension import Extensions
     from covey.proto.fetching import Fetching
-    from covey.proto.link import Link, Peer
+    from covey.proto.link import Link
     from covey.proto.mailroom import MailRoom
+    from covey.proto.mood import Heard
     from covey.proto.sessions import Sessions
     from covey.proto.turn import Turn
 
@@ -26,12 +25,18 @@ class Controls:
     """Which room answers which control frame."""
 
     def __init__(
-        self, sessions: Sessions, fetching: Fetching, mailroom: MailRoom, extensions: Extensions
+        self,
+        sessions: Sessions,
+        fetching: Fetching,
+        mailroom: MailRoom,
+        extensions: Extensions,
+        moods: Heard,
     ) -> None:
         self._sessions = sessions
         self._mailroom = mailroom
         self._fetching = fetching
         self._extensions = extensions
+        self._moods = moods
 
     def take(self, link: Link, kind: str, frame: bytes, turn: Turn) -> None:
         """Act on one control frame of an open session."""
@@ -47,7 +52,7 @@ class Controls:
         elif kind in FRAMES and peer.receipts:
             self._mailroom.heard(peer, kind, frame, turn)
         elif kind == "mood":
-            _take_mood(peer, frame, turn)
+            self._moods.take(peer, frame, turn)
         elif kind == "cmb-fetch":
             self._fetching.asked(peer, frame, turn)
         elif kind == "cmb-fetch-result":
@@ -63,15 +68,6 @@ def _take_context(link: Link, frame: bytes, turn: Turn) -> None:
         turn.count("frames.refused.cmb-anchors")
         return
     link.context = frozenset(key for key in keys if isinstance(key, str))
-
-
-def _take_mood(peer: Peer, frame: bytes, turn: Turn) -> None:
-    value = json_object(frame)
-    mood = value.get("mood") if value else None
-    if not isinstance(mood, str) or not 0 < len(mood) <= limits.MOOD_CHARS:
-        turn.count("frames.refused.mood")
-        return
-    turn.add(Notify(MoodHeard(peer.node_id, peer.name, mood)))
 
 
 def json_object(frame: bytes) -> dict[str, Any] | None:

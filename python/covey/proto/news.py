@@ -74,6 +74,8 @@ class MoodHeard:
     from_node_id: str
     from_name: str
     mood: str
+    context: str = ""
+    """What it is about, where a frame said so."""
 
 
 @dataclass(frozen=True, slots=True)

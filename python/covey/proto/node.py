@@ -21,6 +21,7 @@ from covey.proto.gate import Gate
 from covey.proto.inbox import Trust, block_of
 from covey.proto.link import Lane
 from covey.proto.mailroom import MailRoom
+from covey.proto.mood import Heard
 from covey.proto.news import Emitted
 from covey.proto.peers import Roster, fingerprint
 from covey.proto.reception import Reception
@@ -81,7 +82,7 @@ class NodeEngine:
         self._extensions.attach(self._sessions, self._timers)
         self._fetching = Fetching(self._sessions, self._timers, options.room)
         self._mail = MailRoom(self._sessions, self._timers, self._trust, options.room)
-        self._controls = Controls(self._sessions, self._fetching, self._mail, self._extensions)
+        self._controls = Controls(self._sessions, self._fetching, self._mail, self._extensions, Heard())
         self._reception = Reception(
             self.intake,
             self._sessions,

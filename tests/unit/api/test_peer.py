@@ -213,3 +213,22 @@ def test_importing_covey_loads_nothing_and_names_everything():
     assert set(covey.__dir__()) >= {"Peer", "Agent", "Block"}
     with pytest.raises(AttributeError, match="no attribute 'Router'"):
         covey.Router  # noqa: B018  # the access is the test
+
+
+def test_a_mood_is_told_to_who_is_there(tmp_path, room):
+    async def main():
+        ann, bob = two(tmp_path, room)
+        async with ann, bob:
+            heard = asyncio.Event()
+            await ann.wait_for_peers(1)
+            bob._running().node.subscribe(
+                lambda news: heard.set() if getattr(news, "mood", None) == "glad" else None
+            )
+            assert [(each.name, each.state) for each in await ann.mood("glad")] == [("bob", "sent")]
+            await asyncio.wait_for(heard.wait(), 10)
+            with pytest.raises(UsageError, match="not empty"):
+                await ann.mood("")
+        with pytest.raises(UsageError, match="does not run"):
+            await ann.mood("glad")
+
+    asyncio.run(main())

@@ -248,7 +248,11 @@ def test_a_delivery_shows_who_what_and_why() -> None:
         ),
         ({"event": "judged", "outcome": "rejected", "directed": True}, None),
         ({"event": "judged", "outcome": "admitted"}, None),
-        ({"event": "mood-heard", "mood": "x"}, None),
+        ({"event": "mood-heard", "from_name": "bob", "mood": "tired"}, "mood  bob: tired"),
+        (
+            {"event": "mood-heard", "from_name": "bob", "mood": "glad", "context": "the release"},
+            "mood  bob: glad  the release",
+        ),
         ({"event": "something-new"}, None),
     ],
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import TypeVar
 
 import pytest
@@ -13,6 +14,7 @@ from covey import _core, limits
 from covey.model import Minted, Proposal, SendState
 from covey.proto import effects as fx
 from covey.proto import news as nw
+from covey.proto.extension import Extension
 from covey.proto.gate import GateOptions
 from covey.proto.legacy import NOTICE
 from covey.proto.node import NodeEngine
@@ -38,9 +40,12 @@ class Room:
         *,
         loopback: bool = True,
         claims: tuple[tuple[str, str], ...] = (),
+        extensions: Sequence[Extension] = (),
         **options: object,
     ) -> None:
-        self.engine = NodeEngine(US, NodeOptions(legacy=True, stock_peers=(ADDRESS,), **options))  # type: ignore[arg-type]  # a test's own options
+        made = NodeOptions(legacy=True, stock_peers=(ADDRESS,), **options)  # type: ignore[arg-type]  # a test's own options
+        self.engine = NodeEngine(US, made, extensions)
+        self.wanted: list[fx.Want] = []
         self.seconds = 1000.0
         self.news: list[nw.News] = []
         self.logs: list[fx.Log] = []
@@ -75,6 +80,8 @@ class Room:
                 self.say(self.stock.take_output())
             case fx.Close():
                 self.closed = True
+            case fx.Want():
+                self.wanted.append(effect)
             case fx.Store(token) | fx.StoreOwn(token):
                 self.feed(fx.Stored((fx.Done(token),)))
             case fx.Notify(news):
