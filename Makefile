@@ -61,6 +61,7 @@ bench: $(STAMPS)/run $(STAMPS)/test ## figures of a release build, with ratios a
 	$(BIN)/covey bench $(BENCH)
 	$(BIN)/python -m benches.loopback --heard
 	$(BIN)/python -m benches.rivals
+	$(BIN)/python -m benches.scale
 	$(BIN)/python -m benches.startup
 	$(BIN)/python -m benches.wake
 	$(BIN)/python -m benches.wake --tools
@@ -69,6 +70,11 @@ bench: $(STAMPS)/run $(STAMPS)/test ## figures of a release build, with ratios a
 wheel: $(STAMPS)/build ## the release wheel, in dist/
 	rm -rf dist
 	$(BIN)/maturin build --release --locked --out dist
+
+.PHONY: wheels
+wheels: $(STAMPS)/build ## every wheel that can be built here, checked, in dist/; the others are named with the reason
+	$(PIP) install --require-hashes -r requirements/wheels.txt
+	PYTHON=$(BIN)/python tools/wheels $(ARGS)
 
 .PHONY: lock
 lock: ## write requirements/*.txt anew (needs uv)

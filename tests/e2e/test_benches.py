@@ -3,7 +3,9 @@
 import subprocess
 import sys
 
-from benches import table
+import pytest
+
+from benches import scale, table
 from tests.tidy import tree
 
 
@@ -54,6 +56,15 @@ def test_a_wake_is_measured_with_and_without_a_tool():
         answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
         assert answer.returncode == 0, answer.stderr
         assert f"beyond the model, {says}: " in answer.stdout
+
+
+def test_costs_are_fitted_and_the_largest_size_is_predicted():
+    command = [sys.executable, "-m", "benches.scale", "--quick"]
+    answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "speaking one block, by peers: " in answer.stdout
+    line = scale.fitted((1, 2, 4), (3.0, 5.0, 9.0))
+    assert (line.fixed, line.each, line.at(10)) == pytest.approx((1.0, 2.0, 21.0))
 
 
 def test_covey_and_its_rivals_are_measured_in_one_run():

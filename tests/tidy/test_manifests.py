@@ -10,7 +10,7 @@ import pytest
 
 from tests.tidy import tree
 
-LOCKS = tuple(f"requirements/{name}.txt" for name in ("run", "build", "test", "bench", "rivals"))
+LOCKS = tuple(f"requirements/{name}.txt" for name in ("run", "build", "test", "bench", "rivals", "wheels"))
 PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<version>[^\s;\\]+)", re.MULTILINE)
 
 
@@ -101,7 +101,7 @@ def test_every_python_dependency_has_a_reason():
     manifest = tree.text("pyproject.toml")
     assert list_items_without_reason(manifest, "dependencies = [") == []
     assert toml_lines_without_reason(manifest, "project.optional-dependencies") == []
-    for name in ("requirements/build.in", "requirements/test.in"):
+    for name in (f"requirements/{each}.in" for each in ("build", "test", "bench", "rivals", "wheels")):
         assert requirements_without_reason(tree.text(name)) == [], name
 
 

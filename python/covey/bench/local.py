@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from covey import core
-from covey._core import Intake, RecordBatch, Store
+from covey._core import Intake, OutcomeBatch, RecordBatch, Store
 from covey.bench import blocks
 from covey.bench.stats import Measure, percentile
 
@@ -33,29 +33,38 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _intake(window: int) -> Intake:
-    """Return an intake that holds `window` anchors and knows the speaker."""
-    identity = blocks.speaker()
-    intake = Intake(blocks.hearer_id(0), blocks.ROOM, [1.0] * 7, window=window)
-    intake.bind(identity.node_id, identity.public_key)
-    for number in range(window):
-        intake.admit_own(blocks.signed(number, identity), NOW_MS)
-    return intake
+class Arrival:
+    """An intake that holds `window` anchors, and a batch of new blocks that arrives again and again."""
+
+    def __init__(self, window: int) -> None:
+        identity = blocks.speaker()
+        self._intake = Intake(blocks.hearer_id(0), blocks.ROOM, [1.0] * 7, window=window)
+        self._intake.bind(identity.node_id, identity.public_key)
+        for number in range(window):
+            self._intake.admit_own(blocks.signed(number, identity), NOW_MS)
+        self._wires = [blocks.signed(50_000 + number, identity).to_json() for number in range(BATCH)]
+
+    def judge(self) -> OutcomeBatch:
+        """Read, verify and judge the batch."""
+        batch = RecordBatch([core.Unverified.parse(wire) for wire in self._wires])
+        return self._intake.evaluate(
+            batch, session_node_id=blocks.SPEAKER, now_ms=NOW_MS, entropy=bytes(range(32))
+        )
+
+    def forget(self, outcomes: OutcomeBatch) -> None:
+        """Take a batch back, so that the next one is new again."""
+        self._intake.rollback(outcomes)
 
 
 def admission(window: int, rounds: int) -> Measure:
     """Blocks a second from JSON to a verdict against `window` anchors, in batches; nothing is stored."""
-    identity, intake = blocks.speaker(), _intake(window)
-    wires = [blocks.signed(50_000 + number, identity).to_json() for number in range(BATCH)]
+    arrival = Arrival(window)
     rates = []
     for _ in range(rounds + 1):
         began = time.perf_counter()
-        batch = RecordBatch([core.Unverified.parse(wire) for wire in wires])
-        outcomes = intake.evaluate(
-            batch, session_node_id=identity.node_id, now_ms=NOW_MS, entropy=bytes(range(32))
-        )
+        outcomes = arrival.judge()
         rates.append(BATCH / (time.perf_counter() - began))
-        intake.rollback(outcomes)
+        arrival.forget(outcomes)
     what = f"one thread: JSON to verdict against {window:,} anchors, {BATCH} in a call, not stored"
     return Measure(f"admission-{window}", what, "blocks/s", True, tuple(rates[1:]), {"anchors": window})
 

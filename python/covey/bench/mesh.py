@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from covey import limits
@@ -12,10 +12,23 @@ from covey.bench import peers
 from covey.bench.stats import Measure, percentile
 
 
-def _met(
+@dataclass(frozen=True, slots=True)
+class Met:
+    """One meeting: what the hearers say, and the CPU seconds of the speaker."""
+
+    heard: peers.Heard
+    spoke_cpu_seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Return admissions a second, of all hearers together."""
+        return self.heard.admitted / self.heard.seconds
+
+
+def meet(
     count: int, *, hearers: int = 1, pace: float | None = None, ages: bool = False, relayed: bool = False
-) -> tuple[int, float, Sequence[float]]:
-    """Let one peer speak `count` blocks to others; return (blocks admitted, seconds, ages in seconds)."""
+) -> Met:
+    """Let one peer speak `count` blocks to others, each side in a process of its own."""
     with tempfile.TemporaryDirectory(prefix="covey-bench-") as name, ExitStack() as stack:
         folder = Path(name)
         url = peers.answer(stack.enter_context(peers.process(peers.relay, None))) if relayed else None
@@ -24,14 +37,13 @@ def _met(
         ports = peers.answer(heard)
         speaking = peers.Speaking(folder / "speaker", count, ports, pace, url)
         spoke = stack.enter_context(peers.process(peers.speak, speaking))
-        peers.first(heard, spoke)  # the speaker says something only when it fails
-        admitted, seconds, old = peers.answer(heard)
-        return admitted, seconds, old
+        cpu_seconds = peers.answer(spoke)
+        return Met(peers.answer(heard), cpu_seconds)
 
 
 def throughput(blocks: int, rounds: int) -> Measure:
     """Blocks a second, sealed, signed, verified, judged and durable, between two processes on loopback."""
-    rates = [admitted / seconds for admitted, seconds, _ in (_met(blocks) for _ in range(rounds))]
+    rates = [meet(blocks).rate for _ in range(rounds)]
     what = "two processes on loopback: sealed, signed, verified, judged, durable"
     return Measure("throughput", what, "blocks/s", True, tuple(rates), {"blocks": blocks})
 
@@ -39,8 +51,7 @@ def throughput(blocks: int, rounds: int) -> Measure:
 def latency(pace: float, seconds: float) -> Measure:
     """Age of a block when an application in another process is handed it, at a steady pace."""
     count = int(pace * seconds)
-    _, _, ages = _met(count, pace=pace, ages=True)
-    micros = [age * 1e6 for age in ages][-limits.BENCH_SAMPLES :]
+    micros = [age * 1e6 for age in meet(count, pace=pace, ages=True).heard.ages][-limits.BENCH_SAMPLES :]
     facts = {"p50": percentile(micros, 0.5), "p90": percentile(micros, 0.9), "p99": percentile(micros, 0.99)}
     what = f"from emit to the application of another process, durable, at {pace:,.0f} blocks a second"
     return Measure("latency", what, "µs", False, tuple(micros), {**facts, "blocks": count})
@@ -48,15 +59,13 @@ def latency(pace: float, seconds: float) -> Measure:
 
 def fanout(blocks: int, hearers: int, rounds: int) -> Measure:
     """Admissions a second over all hearers of one speaker; the hearers share one process."""
-    runs = [_met(blocks, hearers=hearers) for _ in range(rounds)]
     what = f"one speaker, {hearers} hearers in one process: admissions of all together"
-    rates = tuple(admitted / seconds for admitted, seconds, _ in runs)
+    rates = tuple(meet(blocks, hearers=hearers).rate for _ in range(rounds))
     return Measure("fan-out", what, "blocks/s", True, rates, {"blocks": blocks, "hearers": hearers})
 
 
 def relayed(blocks: int, rounds: int) -> Measure:
     """Blocks a second through a relay in a third process; a relay's pace is set by its limits."""
-    runs = [_met(blocks, relayed=True) for _ in range(rounds)]
-    rates = tuple(admitted / seconds for admitted, seconds, _ in runs)
+    rates = tuple(meet(blocks, relayed=True).rate for _ in range(rounds))
     what = "two processes through a relay in a third; what a client may send there is bounded"
     return Measure("relayed", what, "blocks/s", True, rates, {"blocks": blocks})

@@ -62,6 +62,17 @@ class Speaking:
     relay: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What hearers say: blocks admitted by all since the first one, in what wall and CPU time, and how old
+    each block was when an application got it (all in seconds)."""
+
+    admitted: int
+    seconds: float
+    cpu_seconds: float
+    ages: tuple[float, ...]
+
+
 class StuckError(CoveyError):
     """A measurement did not come to its end."""
 
@@ -144,7 +155,7 @@ def _relays(url: str | None) -> tuple[RelayOptions, ...]:
 
 
 async def hear(plan: Hearing, wire: Connection) -> None:
-    """Listen; send the ports; then (blocks, seconds, ages) once every hearer has admitted its blocks."""
+    """Listen; send the ports; then a `Heard` once every hearer has admitted its blocks."""
     trusted = frozenset({blocks.SPEAKER})
     nodes = []
     for number in range(plan.hearers):
@@ -167,13 +178,14 @@ async def hear(plan: Hearing, wire: Connection) -> None:
     def admitted() -> list[int]:
         return [node.counters().get("records.admitted", 0) for node in nodes]
 
-    first, began = 0, 0.0
+    first, began, busy = 0, 0.0, 0.0
     expected = plan.hearers * plan.blocks if plan.ages else 0
     while min(counts := admitted()) < plan.blocks or len(ages) < expected:
         if not first and any(counts):
-            first, began = sum(counts), time.perf_counter()
+            first, began, busy = sum(counts), time.perf_counter(), time.process_time()
         await asyncio.sleep(_LOOK_SECONDS)
-    wire.send((plan.hearers * plan.blocks - first, time.perf_counter() - began, ages))
+    seconds, cpu = time.perf_counter() - began, time.process_time() - busy
+    wire.send(Heard(plan.hearers * plan.blocks - first, seconds, cpu, tuple(ages)))
     await asyncio.Event().wait()  # the caller ends it
 
 
@@ -184,7 +196,7 @@ def _aged(news: object, ages: list[float]) -> None:
 
 
 async def speak(plan: Speaking, wire: Connection) -> None:
-    """Dial everybody and emit the blocks: many at once, or each at its time."""
+    """Dial everybody and emit the blocks, many at once or each at its time; send the CPU seconds it took."""
     addresses = tuple(("127.0.0.1", port) for port in plan.ports)
     options = NodeOptions(
         room=blocks.ROOM,
@@ -207,12 +219,13 @@ async def speak(plan: Speaking, wire: Connection) -> None:
                 if not isinstance(result, Minted):
                     wire.send(RuntimeError(f"block {number} was not minted: {result}"))
 
-        began = asyncio.get_running_loop().time()
+        busy, began = time.process_time(), asyncio.get_running_loop().time()
         async with asyncio.TaskGroup() as group:
             for number in range(plan.blocks):
                 if plan.pace is not None:
                     await _until(began + number / plan.pace)
                 group.create_task(say(number))
+        wire.send(time.process_time() - busy)
         await asyncio.Event().wait()  # the hearers say when it is over
 
 

@@ -1,0 +1,120 @@
+"""What a block costs as peers and anchors grow, and where one core is full: `python -m benches.scale`.
+
+Costs are CPU time, so that other work on the machine does not count. The model has four numbers:
+
+    speaking one block to N peers      mint + N * send
+    hearing one block with A anchors   take + A * compare
+
+They are fitted to the smaller sizes and then have to predict the largest, which is measured too; the
+table says by how much they miss.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from covey.bench import local, mesh
+from covey.bench.local import BATCH
+
+PEERS = (1, 10, 50, 200)
+ANCHORS = (5, 64, 256, 1_000)
+BLOCKS = 2_000
+"""Blocks for one hearer; with more hearers fewer, so that each size admits as many in all."""
+ROUNDS = 40
+"""Batches judged for one number of anchors; the median counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A cost that grows evenly: `fixed + each * size`, in seconds."""
+
+    fixed: float
+    each: float
+
+    def at(self, size: int) -> float:
+        """Return the cost of a size."""
+        return self.fixed + self.each * size
+
+
+def fitted(sizes: Sequence[int], costs: Sequence[float]) -> Line:
+    """Fit a line by least squares of the relative error, so that the small sizes count as much as the large.
+
+    Raises:
+        ValueError: Fewer than two sizes.
+    """
+    if len(set(sizes)) < 2:
+        raise ValueError("a line needs two sizes")
+    weights = [1.0 / (cost * cost) for cost in costs]
+    total = sum(weights)
+    mean_size = sum(w * s for w, s in zip(weights, sizes, strict=True)) / total
+    mean_cost = sum(w * c for w, c in zip(weights, costs, strict=True)) / total
+    spread = sum(w * (s - mean_size) ** 2 for w, s in zip(weights, sizes, strict=True))
+    rows = zip(weights, sizes, costs, strict=True)
+    each = sum(w * (s - mean_size) * (c - mean_cost) for w, s, c in rows) / spread
+    return Line(mean_cost - each * mean_size, each)
+
+
+def spoken(peers: int, blocks: int) -> tuple[float, float]:
+    """Return CPU seconds for one block: of its speaker, and of one hearer."""
+    count = max(40, blocks // peers)
+    met = mesh.meet(count, hearers=peers)
+    return met.spoke_cpu_seconds / count, met.heard.cpu_seconds / met.heard.admitted
+
+
+def judged(anchors: int, rounds: int) -> float:
+    """Return CPU seconds of the native way in for one block, from JSON to verdict."""
+    work = local.Arrival(anchors)
+    costs = []
+    for _ in range(rounds):
+        began = time.process_time()
+        outcomes = work.judge()
+        costs.append((time.process_time() - began) / BATCH)
+        work.forget(outcomes)
+    return sorted(costs)[len(costs) // 2]
+
+
+def told(what: str, sizes: Sequence[int], costs: Sequence[float]) -> tuple[Line, list[str]]:
+    """Fit all sizes but the last and say how the last one compares."""
+    line = fitted(sizes[:-1], costs[:-1])
+    rows = [f"{what}: {line.fixed * 1e6:.1f} µs + {line.each * 1e6:.3f} µs for each"]
+    for size, cost in zip(sizes, costs, strict=True):
+        said = f"  {size:>5}: measured {cost * 1e6:9.1f} µs, the line says {line.at(size) * 1e6:9.1f} µs"
+        rows.append(said + (f" ({line.at(size) / cost - 1:+.0%})" if size == sizes[-1] else ""))
+    return line, rows
+
+
+def full(send: Line, hear: float) -> list[str]:
+    """Say where one core is full."""
+    rows = [f"one core hears {1 / hear:,.0f} blocks a second in all, whoever speaks"]
+    for peers in (10, 50, 200, 1_000):
+        most = 1 / send.at(peers)
+        mutual = 1 / (send.at(peers) + peers * hear)
+        said = f"one alone may speak {most:,.0f} blocks a second; each of all {mutual:,.1f}"
+        rows.append(f"  {peers:>5} peers: {said}")
+    return rows
+
+
+def main() -> int:
+    """Measure, fit, and print the model."""
+    parser = argparse.ArgumentParser(description="cost of a block against peers and anchors")
+    parser.add_argument("--quick", action="store_true", help="small sizes")
+    arguments = parser.parse_args()
+    peers = (1, 3, 6) if arguments.quick else PEERS
+    anchors = (5, 64, 128) if arguments.quick else ANCHORS
+    blocks, rounds = (300, 3) if arguments.quick else (BLOCKS, ROUNDS)
+    costs = [spoken(count, blocks) for count in peers]
+    send, rows = told("speaking one block, by peers", peers, [cost for cost, _ in costs])
+    print("\n".join(rows))
+    hear = costs[0][1]
+    last = f"{costs[-1][1] * 1e6:.1f} µs with {peers[-1]} hearers in a process"
+    print(f"hearing one block, durable: {hear * 1e6:.1f} µs with 1, {last}")
+    _, rows = told("native way in, by anchors", anchors, [judged(count, rounds) for count in anchors])
+    print("\n".join(rows))
+    print("\n".join(full(send, hear)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""What is promised of a wheel is looked for in it; each promise has a wheel that breaks it."""
+
+import json
+import zipfile
+
+import pytest
+
+from tools import check_wheels
+
+GOOD = {
+    "covey/py.typed": "",
+    "covey/_core.pyi": "",
+    "covey-0.dist-info/licenses/LICENSE": "x",
+    "covey-0.dist-info/sboms/covey.json": json.dumps({"components": [{"name": "sha2"}]}),
+}
+NAME = "covey-0-cp311-abi3-manylinux_2_17_x86_64.whl"
+
+
+def made(folder, files, name=NAME, padding=0):
+    path = folder / name
+    with zipfile.ZipFile(path, "w") as archive:
+        for each, text in files.items():
+            archive.writestr(each, text)
+        archive.writestr("covey/_core.abi3.so", bytes(padding))
+    return path
+
+
+def test_a_good_wheel_has_no_problem(tmp_path):
+    assert check_wheels.problems(made(tmp_path, GOOD)) == []
+
+
+@pytest.mark.parametrize("missing", GOOD)
+def test_what_it_must_carry_is_missed(tmp_path, missing):
+    wheel = made(tmp_path, {name: text for name, text in GOOD.items() if name != missing})
+    assert len(check_wheels.problems(wheel)) == 1
+
+
+def test_a_heavy_wheel_an_empty_list_and_a_name_without_an_age_are_problems(tmp_path):
+    assert "6,000,000" in check_wheels.problems(made(tmp_path, GOOD, padding=6_000_000))[0]
+    empty = {**GOOD, "covey-0.dist-info/sboms/covey.json": "{}"}
+    assert "linked" in check_wheels.problems(made(tmp_path, empty))[0]
+    plain = made(tmp_path, GOOD, name="covey-0-cp311-abi3-linux_x86_64.whl")
+    assert "platform" in check_wheels.problems(plain)[0]
+
+
+def test_a_folder_without_wheels_fails(tmp_path, capsys):
+    assert check_wheels.main([str(tmp_path)]) == 1
+    assert capsys.readouterr().out == "no wheel was built\n"

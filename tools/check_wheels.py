@@ -1,0 +1,82 @@
+"""`python -m tools.check_wheels dist`: hold every wheel of a folder to what is promised of wheels.
+
+Each is small, is typed, carries its licence and a list of what is linked into it (SBOM), and names the oldest
+platform it runs on. The one for this machine is installed with `--no-index` and started.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+BYTES = 6_000_000
+"""A wheel's most: it must reach small machines over slow lines."""
+PLATFORMS = ("manylinux_2_17_", "manylinux2014_", "musllinux_1_2_", "macosx_")
+TYPED = ("covey/py.typed", "covey/_core.pyi")
+
+
+def problems(wheel: Path) -> list[str]:
+    """Return what is wrong with one wheel."""
+    found = []
+    if wheel.stat().st_size >= BYTES:
+        found.append(f"{wheel.stat().st_size:,} bytes, at most {BYTES:,} are promised")
+    if not any(platform in wheel.name for platform in PLATFORMS):
+        found.append("its name promises no platform by age")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        found += [f"carries no {name}" for name in TYPED if name not in names]
+        if not any(name.endswith("/LICENSE") for name in names):
+            found.append("carries no licence")
+        lists = [name for name in names if "/sboms/" in name and name.endswith(".json")]
+        if not any(json.loads(archive.read(name)).get("components") for name in lists):
+            found.append("carries no list of what is linked into it")
+    return found
+
+
+def runs_here(wheel: Path) -> bool:
+    """Say whether this interpreter would install it."""
+    tags = subprocess.run(
+        [sys.executable, "-m", "pip", "debug", "--verbose"], capture_output=True, text=True, check=True
+    ).stdout.split()
+    python, abi, platforms = wheel.stem.split("-")[-3:]
+    return any(f"{python}-{abi}-{platform}" in tags for platform in platforms.split("."))
+
+
+def tried(wheel: Path) -> str:
+    """Install a wheel with no index, from a folder of all it needs, and start it; return its version."""
+    with tempfile.TemporaryDirectory(prefix="covey-wheel-") as name:
+        house, env = Path(name) / "house", Path(name) / "env"
+        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        locked = "requirements/run.txt"
+        subprocess.run([*pip, "download", "--require-hashes", "-r", locked, "-d", str(house)], check=True)
+        subprocess.run([sys.executable, "-m", "venv", str(env)], check=True)
+        inside = [str(env / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*inside, "install", "--no-index", "--find-links", str(house), str(wheel)], check=True)
+        said = subprocess.run(
+            [str(env / "bin" / "covey"), "--version"], check=True, capture_output=True, text=True
+        )
+        return said.stdout.strip()
+
+
+def main(arguments: list[str]) -> int:
+    """Check every wheel of the folder; print a line for each."""
+    wheels = sorted(Path(arguments[0]).glob("*.whl"))
+    failed = not wheels
+    for wheel in wheels:
+        found = problems(wheel)
+        failed = failed or bool(found)
+        said = "; ".join(found) or f"{wheel.stat().st_size / 1e6:.1f} MB"
+        if not found and runs_here(wheel):
+            said += f"; installed without an index: {tried(wheel)}"
+        print(f"{wheel.name}: {said}")
+    if not wheels:
+        print("no wheel was built")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
