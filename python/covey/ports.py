@@ -93,6 +93,25 @@ class Sealer(Protocol):
         """Open what was sealed at that time; None where it was changed, or belongs to another key."""
 
 
+class ChannelKeys(Protocol):
+    """The cryptography of channels, in the hands of one agent."""
+
+    def fresh(self) -> bytes:
+        """Return a new key (32 random bytes)."""
+
+    def wrap(self, text: bytes, public_key: bytes) -> bytes | None:
+        """Seal a text to the agent with this public key; None where nothing can be sealed to it."""
+
+    def unwrap(self, box: bytes) -> bytes | None:
+        """Open what was sealed to this agent; None where it was not, or was changed."""
+
+    def seal(self, key: bytes, text: bytes, about: bytes) -> bytes:
+        """Seal a text under a key, bound to what it is about."""
+
+    def open(self, key: bytes, sealed: bytes, about: bytes) -> bytes | None:
+        """Open it; None where the key, the text or what it is about is another."""
+
+
 class AgentStore(Protocol):
     """What one agent keeps for itself. Calls block, are durable when they return, and raise CoreError."""
 

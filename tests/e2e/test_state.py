@@ -67,6 +67,13 @@ def listening(covey: Program, name: str) -> Running:
     return running
 
 
+def met(covey: Program, *names: str) -> None:
+    """Wait until each of these peers is connected to all others; news of that may come before it listens."""
+    for name in names:
+        while len(covey("peers", name, "--json").json["peers"]) < len(names) - 1:
+            pass
+
+
 def eventually(covey: Program, peer: str, name: str, value: object) -> float:
     """Wait, change by change, until a value is readable; return how long it took."""
     began = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from tests.e2e.program import Program
-from tests.e2e.test_state import listening
+from tests.e2e.test_state import listening, met
 
 
 def holds(covey: Program, peer: str, scope: str, name: str, value: object) -> None:
@@ -22,9 +22,7 @@ def holds(covey: Program, peer: str, scope: str, name: str, value: object) -> No
 def test_a24_an_agents_policy_is_its_own_and_what_left_is_written_down(covey: Program) -> None:
     with ExitStack() as stack:
         running = {name: stack.enter_context(listening(covey, name)) for name in ("ann", "bob", "eve")}
-        for name in running:
-            for _ in range(2):
-                running[name].event("peer-joined")
+        met(covey, *running)
         for name in ("ann", "bob"):
             kept = covey("syndicate", "keep", name, "session", "task", f'{{"of": "{name}", "key": 1}}')
             assert kept.code == 0, kept.err

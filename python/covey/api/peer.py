@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from covey import limits
 from covey.api.agent import Agent
+from covey.api.channels import Channels
 from covey.api.config import peer_settings, proposal
 from covey.api.handlers import Worker
 from covey.api.ledger import Ledger
@@ -382,6 +383,11 @@ class Peer:
     def state(self) -> State:
         """Return the shared state of its room."""
         return State(self._running().sharing.state)
+
+    @property
+    def channels(self) -> Channels:
+        """Return the channels of its agent in the room."""
+        return Channels(self._running().sharing.channels)
 
     @property
     def ledger(self) -> Ledger:

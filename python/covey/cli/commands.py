@@ -42,6 +42,7 @@ COMMANDS: Final = {
         _command("watch", "see how peers are doing, live"),
         _command("state", "read, write and watch what peers of a room share"),
         _command("syndicate", "say what an agent lets others have of its own state"),
+        _command("channel", "named conversations whose keys only their members have"),
         _command("ledger", "accounts of a room's agents: who holds what, what moved, caps"),
         _command("pay", "move an amount from an agent's account to another's"),
         _command("diary", "write and read an agent's private notes, sealed at rest"),

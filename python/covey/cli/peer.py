@@ -37,6 +37,7 @@ from covey.runtime.paths import told_paths
 from covey.store import NodeStore, StoreMemory, open_store
 from covey.system import identity as ids
 from covey.system import trust as books
+from covey.system.channel_seal import ChannelSeal
 from covey.system.claims import ClaimKeeper
 from covey.system.clock import SystemClock
 from covey.system.entropy import SystemEntropy
@@ -150,7 +151,7 @@ class OpenPeer:
         self.metering, self.tracing = Metering(node), Tracing()
         self.fleet = fleet
         self.server: IpcServer | None = None
-        self._unwatch: Callable[[], None] | None = None
+        self._unwatch: tuple[Callable[[], None], ...] = ()
 
     async def serve(self, on_stop: Callable[[float | None], None]) -> IpcServer:
         """Open the control socket, and return it.
@@ -232,12 +233,12 @@ class OpenPeer:
 
     def _watched(self, on: bool) -> None:
         """Listen to the node only while somebody listens to us: building news costs time for each block."""
-        if on and self._unwatch is None:
-            news, state = self.node.subscribe(self._on_news), self.sharing.state.watch(self.publish)
-            self._unwatch = lambda: (news(), state())[0]
-        elif not on and self._unwatch is not None:
-            self._unwatch()
-            self._unwatch = None
+        if on and not self._unwatch:
+            self._unwatch = (self.node.subscribe(self._on_news), *self.sharing.watch(self.publish))
+        elif not on:
+            for end in self._unwatch:
+                end()
+            self._unwatch = ()
 
     def _on_news(self, news: News) -> None:
         self.publish(as_dict(news))
@@ -275,7 +276,7 @@ async def open_peer(
         log = _log(plan, clock, stack)
         kept = ids.load_or_create(home.identity_path(name), name, clock, entropy)
         identity = _able_to_sign(kept, plan.opened)
-        signer = ids.native(identity)
+        signer, keys = ids.native(identity), ChannelSeal(identity, entropy)
         _claim(plan, identity.node_id, log, stack)
         book = books.load(home.trust_path(name))
         store = open_store(home.store_path(name), identity.node_id)
@@ -284,7 +285,7 @@ async def open_peer(
         _check_pins(book, store, name)
         options = _trusting(plan.options, book)
         rooms, stays = rooms_of(plan, signer, writer, store, log), on_stop is not None
-        sharing = Sharing(options, signer, writer, store, clock, stays=stays)
+        sharing = Sharing(options, signer, writer, store, clock, entropy, keys, stays=stays)
         fleet = Fleet(signer, clock, entropy, log, stays=stays)
         invites, (told, sources) = _invites(plan, log), told_paths(signer.node_id, plan.options.room)
         node = Node(

@@ -7,6 +7,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from covey.proto.state.replicas import StateOptions
+from covey.runtime.channel_desk import ChannelDesk
+from covey.runtime.channels import Channels
 from covey.runtime.diary import DiaryDesk
 from covey.runtime.ledger import Ledger
 from covey.runtime.state import SharedState
@@ -14,7 +16,7 @@ from covey.runtime.syndication import Syndicator
 
 if TYPE_CHECKING:
     from covey import _core
-    from covey.ports import Clock
+    from covey.ports import ChannelKeys, Clock, Entropy
     from covey.proto.options import NodeOptions
     from covey.runtime.plugin import Plugin
     from covey.store import NodeStore
@@ -29,6 +31,8 @@ class Sharing:
         writer: Its store's writer; `store` is the same store.
         store: See `writer`.
         clock: Wall time.
+        entropy: Randomness for identifiers.
+        keys: What its agent seals and opens channels with.
         stays: False for the peer of one short command.
     """
 
@@ -39,6 +43,8 @@ class Sharing:
         writer: NodeStore,
         store: _core.Store,
         clock: Clock,
+        entropy: Entropy,
+        keys: ChannelKeys,
         *,
         stays: bool,
     ) -> None:
@@ -50,21 +56,31 @@ class Sharing:
         self.state = SharedState(identity, believed, writer)
         self.syndicator = Syndicator(identity, self.state, store, clock)
         self.ledger = Ledger(identity, self.state, store, clock)
+        self.channels = Channels(identity, keys, self.state, clock, entropy)
         self.plugins: tuple[Plugin, ...] = (self.state,) if stays else ()
         self.verbs: Mapping[str, Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]] = {
             "state": self.state.answer,
             "syndicate": self.syndicator.answer,
             "ledger": self.ledger.answer,
+            "channel": ChannelDesk(self.channels).answer,
             "diary": DiaryDesk(store, self.syndicator.refresh).answer,
         }
+
+    def watch(
+        self, watcher: Callable[[Mapping[str, Any]], None]
+    ) -> tuple[Callable[[], None], Callable[[], None]]:
+        """Call `watcher` with changes of shared state and messages of channels; return the ways to end it."""
+        return self.state.watch(watcher), self.channels.watch(watcher)
 
     async def __aenter__(self) -> Self:
         if self.plugins:
             await self.syndicator.start()
+            await self.channels.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.plugins:
+            await self.channels.stop()
             await self.syndicator.stop()

@@ -59,6 +59,7 @@ class SharedState:
         self._watchers: list[Watcher] = []
         self.on_left: Callable[[wants.Left], None] | None = None
         """Gets what left of this peer's own agent."""
+        self._served: dict[str, frozenset[str]] = {}
         self._background: set[asyncio.Task[None]] = set()
 
     # --- what a program does ----------------------------------------------------------------------
@@ -119,10 +120,16 @@ class SharedState:
             raise UsageError(f"no shared state of this name here: {scope or self.room}", code="state_scope")
         return held.map
 
-    def tell(self, what: wants.Serve) -> None:
-        """Say to the engine which scopes of the own agent may be spoken of."""
+    def serve(self, whose: str, scopes: frozenset[str]) -> None:
+        """Say which scopes of the own agent may be spoken of, as far as one room decides it.
+
+        Args:
+            whose: Who decides: `syndication`, `channels`.
+            scopes: All that it lets out; what another room lets out stays as it is.
+        """
+        self._served[whose] = scopes
         if self._tell is not None:
-            self._tell(what)
+            self._tell(wants.Serve(frozenset().union(*self._served.values())))
 
     def present(self) -> list[tuple[str, str, str]]:
         """Return the peers that are here and share state: (nodeId, name, author)."""

@@ -82,7 +82,7 @@ class Syndicator:
 
     async def stop(self) -> None:
         """Write down what left, then end."""
-        self._state.tell(wants.Serve(frozenset()))  # the engine says what left up to now
+        self._state.serve(_POLICY, frozenset())  # the engine says what left up to now
         if self._writer is not None:
             await self._audits.join()
             self._writer.cancel()
@@ -207,7 +207,7 @@ class Syndicator:
         async with self._lock:
             # What is no longer allowed is muted before anything else happens.
             still = policy.scopes(self._state.author) & self._policy.scopes(self._state.author)
-            self._state.tell(wants.Serve(still))
+            self._state.serve(_POLICY, still)
             await asyncio.to_thread(self._store.state_put, _POLICY, policy.to_json())
             self._policy, self._trouble = policy, ""
             await self._apply(policy)
@@ -222,7 +222,7 @@ class Syndicator:
             holds = {} if held is None else _registers(held.map)
             for piece in flushes(changes(holds, should)):
                 await self._state.write(piece, scope)
-        self._state.tell(wants.Serve(policy.scopes(author)))
+        self._state.serve(_POLICY, policy.scopes(author))
 
     def _on_left(self, left: wants.Left) -> None:
         if self._audits.full():
