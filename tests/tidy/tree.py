@@ -28,7 +28,7 @@ def tracked() -> tuple[str, ...]:
 
 
 def _made(parts: tuple[str, ...]) -> bool:
-    return any(part in MADE or (part.startswith(".") and part != ".ci") for part in parts)
+    return any(part in MADE or (part.startswith(".") and part not in (".ci", ".github")) for part in parts)
 
 
 @cache
