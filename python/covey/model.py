@@ -220,6 +220,15 @@ EmissionResult = Minted | Duplicate | EmissionRefused
 
 
 @dataclass(frozen=True, slots=True)
+class Payload:
+    """Application bytes that a record authenticates (MMP 2.0 §8.8.3); `schema` is an absolute URI or ""."""
+
+    media_type: str
+    schema: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """What an application wants to put on the mesh, before it is a record."""
 
@@ -228,6 +237,7 @@ class Proposal:
     to: str | None = None
     within_seconds: float | None = None
     """A directed block that its peer has not confirmed by then is expired; None is a day."""
+    application: Payload | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from covey.runtime.bus.mesh import MeshBus
 from covey.runtime.members import Members
+from covey.store.messages import StoreMessages
 
 if TYPE_CHECKING:
     from covey import _core
     from covey.ports import Clock, Entropy
+    from covey.runtime.node import Node
     from covey.runtime.plugin import Plugin
     from covey.system.log import Log
 
@@ -22,6 +24,7 @@ class Fleet:
 
     Args:
         identity: Who it is.
+        store: Its store.
         clock: Times.
         entropy: Ids.
         log: Its log.
@@ -29,9 +32,21 @@ class Fleet:
     """
 
     def __init__(
-        self, identity: _core.Identity, clock: Clock, entropy: Entropy, log: Log, *, stays: bool
+        self,
+        identity: _core.Identity,
+        store: _core.Store,
+        clock: Clock,
+        entropy: Entropy,
+        log: Log,
+        *,
+        stays: bool,
     ) -> None:
         self.members = Members(identity)
         self.bus = MeshBus(clock=clock, entropy=entropy, log=log.write)
         self.plugins: tuple[Plugin, ...] = (self.bus,) if stays else ()
+        self._unread = StoreMessages(store)
         self.verbs: Mapping[str, Verb] = {}
+
+    def attach(self, node: Node) -> None:
+        """Take the node that carries what this says; called before it starts."""
+        self.bus.attach(node, self._unread)

@@ -150,6 +150,7 @@ class OpenPeer:
         self.rooms = rooms
         self.metering, self.tracing = Metering(node), Tracing()
         self.fleet = fleet
+        fleet.attach(node)
         self.server: IpcServer | None = None
         self._unwatch: tuple[Callable[[], None], ...] = ()
 
@@ -286,7 +287,7 @@ async def open_peer(
         options = _trusting(plan.options, book)
         rooms, stays = rooms_of(plan, signer, writer, store, log), on_stop is not None
         sharing = Sharing(options, signer, writer, store, clock, entropy, keys, stays=stays)
-        fleet = Fleet(signer, clock, entropy, log, stays=stays)
+        fleet = Fleet(signer, store, clock, entropy, log, stays=stays)
         invites, (told, sources) = _invites(plan, log), told_paths(signer.node_id, plan.options.room)
         node = Node(
             signer,

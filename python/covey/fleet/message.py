@@ -63,6 +63,10 @@ class MessageType(StrEnum):
     CANCEL = "CANCEL"
 
 
+PROVABLE: Final = frozenset({MessageType.TASK_RESULT, MessageType.TASK_AUCTION, MessageType.CONSENSUS_VOTE})
+"""Types that travel as signed records where the sender says nothing else: somebody may have to prove them."""
+
+
 class MessageError(ValueError):
     """A message that cannot be made or read; its text says which member, and what was expected."""
 

@@ -45,4 +45,6 @@ BUS_BYTES_PER_TOKEN: Final = 16_384  # a large message counts as several: 8 MB a
 BUS_WAITING: Final = 4_096  # messages whose fate nobody has said yet
 BUS_OUTGOING: Final = 4_096  # messages of other threads on their way to the loop
 BUS_TAKEN_SECONDS: Final = 10.0  # for a peer to say that it took a message; then nobody knows
+BUS_HELD: Final = 1_024  # signed messages that wait for their agent: the inbox holds them anyway
+BUS_PROOF_BYTES: Final = 16_777_216  # of signed messages kept to be shown: some ten thousand ordinary ones
 BUS_FATES: Final = 10_000  # messages whose fate can still be asked for

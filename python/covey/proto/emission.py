@@ -58,6 +58,7 @@ def mint(
         )
     if proposal.to == identity.node_id:
         return EmissionRefused("to_self", "a block cannot be directed to its own author")
+    carried = proposal.application
     try:
         draft = _core.Draft(
             texts,
@@ -67,6 +68,9 @@ def mint(
             room=room,
             to=proposal.to,
             parents=tuple(dict.fromkeys(proposal.parents)),
+            application=None
+            if carried is None
+            else _core.Application(carried.media_type, carried.schema, carried.data),
         )
         return _core.sign(draft, identity)
     except _core.CoreError as error:

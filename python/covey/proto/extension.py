@@ -63,6 +63,24 @@ class Judging(Protocol):
         """Take note of a batch that is durable, as it was judged; not of what stock peers claim."""
 
 
+@runtime_checkable
+class Addressed(Protocol):
+    """What an extension has besides, if directed records with application bytes of its schemas are its own.
+
+    Attributes:
+        schemas: Those schemas.
+    """
+
+    schemas: frozenset[str]
+
+    def addressed(self, record: _core.Record, turn: Turn, *, wakes: bool, expires_ms: int | None) -> None:
+        """Take a durable, verified record that is addressed here, once; nobody else is told of it.
+
+        `wakes` says whether its author may wake an agent here; after `expires_ms` (wall milliseconds) it
+        should not be acted on.
+        """
+
+
 class ExtensionHost:
     """What an extension may do: see who speaks it, send, set deadlines, ask its shell."""
 
@@ -162,6 +180,9 @@ class Extensions:
             raise ValueError("two extensions claim one name or one frame type")
         self._hosts: dict[str, ExtensionHost] = {}
         self._judging = tuple(each for each in self._all if isinstance(each, Judging))
+        self._schemas = {
+            schema: each for each in self._all if isinstance(each, Addressed) for schema in each.schemas
+        }
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -201,6 +222,11 @@ class Extensions:
         """Tell those that asked for it what admission decided."""
         for each in self._judging:
             each.judged(outcomes, turn)
+
+    def addressed(self, record: _core.Record) -> Addressed | None:
+        """Return whose a directed record is; None for an application's like any other."""
+        carried = record.application if self._schemas else None
+        return None if carried is None else self._schemas.get(carried.schema)
 
     def due(self, what: str, whom: str, turn: Turn) -> bool:
         """Act on a deadline, where it is an extension's."""

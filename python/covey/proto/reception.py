@@ -7,7 +7,7 @@ that reading from the connection pauses: nothing is dropped in silence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from covey import _core, limits
@@ -219,8 +219,11 @@ class Reception:
         for index in outcomes.refused:
             self._refused(batch, outcomes[index], turn)
         numbered = self._numbers.settled(outcomes, node_id, turn, doubtful=batch.doubtful)
+        taken = self._addressed(batch, numbered, turn)
         if self.watched:
             for index in range(batch.size):
+                if index in taken:
+                    continue
                 told = news_of(
                     outcomes[index],
                     batch.origin,
@@ -238,6 +241,27 @@ class Reception:
         parents = outcomes.missing_parents()
         if parents:
             self._fetching.parents(peer, parents, turn)
+
+    def _addressed(
+        self, batch: Batch, numbered: Mapping[int, tuple[int, int | None]], turn: Turn
+    ) -> frozenset[int]:
+        """Hand the extensions what is theirs of what was addressed here; return which it was."""
+        taken = []
+        if batch.origin.claimed is not None:
+            return frozenset()
+        for index, _, _ in batch.outcomes.addressed():
+            outcome = batch.outcomes[index]
+            record = outcome.record
+            if record is None or not outcome.directed:
+                continue
+            extension = self._sessions.extensions.addressed(record)
+            if extension is None:
+                continue
+            taken.append(index)
+            if outcome.deliver and index not in batch.held:
+                wakes = self._trust.wakes(record.node_id, batch.origin, record.key)
+                extension.addressed(record, turn, wakes=wakes, expires_ms=numbered.get(index, (0, None))[1])
+        return frozenset(taken)
 
     def _refused(self, batch: Batch, outcome: _core.Outcome, turn: Turn) -> None:
         """Count a record that did not verify; a peer whose own signature is bad has broken its session."""

@@ -3,6 +3,7 @@
 use covey_core::Refusal;
 use covey_core::id::{AssertionId, ContentKey, NodeId};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::errors::mapped;
 use crate::store::{Store, detached};
@@ -123,6 +124,14 @@ impl StoreMail {
     fn unfinished(&self, py: Python<'_>, since_ms: u64, limit: usize) -> PyResult<Vec<InboxRow>> {
         let rows = detached(py, || Ok(self.store.get().inner.unfinished(since_ms, limit)?))?;
         Ok(rows.into_iter().map(InboxRow::wrap).collect())
+    }
+
+    /// Return messages between agents that no agent has come to, oldest first: (author, the record as JSON, when it
+    /// expires or None). Verify a record before it is believed.
+    fn messages(&self, py: Python<'_>, limit: usize) -> PyResult<Vec<(String, Py<PyBytes>, Option<u64>)>> {
+        let rows = detached(py, || Ok(self.store.get().inner.messages(limit)?))?;
+        let bytes = |json: String| PyBytes::new(py, json.as_bytes()).unbind();
+        Ok(rows.into_iter().map(|row| (row.node_id.to_string(), bytes(row.json), row.expires_ms)).collect())
     }
 
     fn __repr__(&self) -> String {

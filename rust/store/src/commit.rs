@@ -87,7 +87,9 @@ impl Entry<'_> {
     fn write_judged(&self, transaction: &Transaction<'_>, report: &mut CommitReport) -> Result<(), Fault> {
         let outcome = self.outcome;
         let admitted = outcome.kind == Kind::Admitted;
-        seen::append(transaction, SeenId::Memory(outcome.key()), admitted)?;
+        if !outcome.said().is_some_and(|(record, _)| record.is_message()) {
+            seen::append(transaction, SeenId::Memory(outcome.key()), admitted)?;
+        }
         if outcome.directed {
             seen::append(transaction, SeenId::Directed(outcome.assertion_id()), admitted)?;
         }

@@ -48,4 +48,4 @@ pub use sends::{OutboxPage, Said, SendRow};
 pub use shared::SharedRow;
 pub use stats::Stats;
 pub use store::Store;
-pub use streams::{Ending, GapRow, StreamIn};
+pub use streams::{Ending, GapRow, MessageRow, StreamIn};

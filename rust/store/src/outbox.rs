@@ -92,8 +92,11 @@ impl Store {
         if !own.recipients.is_empty() {
             check_room_left(transaction, own.recipients.len())?;
         }
-        let fresh = !records::holds(transaction, metadata.key)?;
-        if fresh {
+        // A message between agents is no cognition: the outbox alone keeps it.
+        let message = record.is_message();
+        let fresh = message || !records::holds(transaction, metadata.key)?;
+        let remembered = fresh && !message;
+        if remembered {
             let arrived = Arrived { stored_ms: now_ms, own: true, proof: Proof::Signature, decision: None };
             records::insert(transaction, record, arrived)?;
             seen::append(transaction, SeenId::Memory(metadata.key), true)?;
@@ -101,7 +104,7 @@ impl Store {
         let deadline_ms = own.deadline_ms.unwrap_or(now_ms.saturating_add(OUTBOX_WAIT_MS));
         let mut numbers = Vec::new();
         for recipient in own.recipients {
-            numbers.extend(queue(transaction, record, *recipient, fresh, (now_ms, deadline_ms))?);
+            numbers.extend(queue(transaction, record, *recipient, remembered, (now_ms, deadline_ms))?);
         }
         Ok(Put { fresh, numbers })
     }
@@ -143,7 +146,7 @@ fn queue(
     transaction: &Transaction<'_>,
     record: &Record,
     recipient: NodeId,
-    fresh: bool,
+    remembered: bool,
     (now_ms, deadline_ms): (u64, u64),
 ) -> Result<Option<u64>, Fault> {
     let metadata = &record.metadata;
@@ -156,7 +159,7 @@ fn queue(
     }
     let number = next_number(transaction, &node_id)?;
     // Memory keeps a content once; another assertion of it is kept here, whole.
-    let evidence = if fresh { None } else { Some(evidence::json_of(record)?) };
+    let evidence = if remembered { None } else { Some(evidence::json_of(record)?) };
     transaction
         .prepare_cached(
             "INSERT INTO outbox (assertion, key, node_id, queued_ms, deadline_ms, number, evidence)

@@ -5,11 +5,15 @@ use covey_core::id::{AssertionId, NodeId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{Fault, StoreError, StoreReason};
+use crate::evidence;
 use crate::inbox::{self, InboxRow};
 use crate::limits::{GAPS_KEPT, PAGE_MAX, REASON_MAX_BYTES, STREAMS_MAX};
 use crate::recall::sql_count;
 use crate::store::Store;
 use crate::times::{read_ms, sql_ms};
+
+/// How a message between agents shows in a record's canonical JSON: inside a text its quotes would be escaped.
+const MESSAGE_MARK: &str = "\"schema\":\"urn:covey:message:1\"";
 
 /// The words an application's end of a block may have.
 const ENDS: [&str; 3] = ["executed", "unexecuted", "expired"];
@@ -44,6 +48,17 @@ pub struct GapRow {
     pub at_ms: u64,
     /// The newest inbox row when it was found.
     pub after_seq: i64,
+}
+
+/// A message between agents as the inbox holds it. A disk is not a signature: verify it before it is believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageRow {
+    /// Its author.
+    pub node_id: NodeId,
+    /// The record's canonical JSON.
+    pub json: String,
+    /// After this it should not be acted on any more.
+    pub expires_ms: Option<u64>,
 }
 
 /// What is known here of a block that was addressed to this peer: how the application ended it, and why.
@@ -181,16 +196,39 @@ impl Store {
         })
     }
 
+    /// Returns messages between agents, of authors who may wake one, that no agent has come to; oldest first.
+    pub fn messages(&self, limit: usize) -> Result<Vec<MessageRow>, StoreError> {
+        self.read(|view| {
+            let mut statement = view.prepare_cached(
+                "SELECT seq, evidence, expires_ms FROM inbox
+                 WHERE directed = 1 AND wakes = 1 AND finished IS NULL AND evidence IS NOT NULL
+                   AND instr(evidence, ?1) > 0
+                 ORDER BY seq LIMIT ?2",
+            )?;
+            let mut rows = statement.query(params![MESSAGE_MARK, sql_count(limit.min(PAGE_MAX))])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                let (seq, json): (i64, String) = (row.get(0)?, row.get(1)?);
+                let record = evidence::parse(&json).ok_or_else(|| Fault::malformed("message", seq))?;
+                let expires: Option<i64> = row.get(2)?;
+                let expires_ms = expires.map(|_| read_ms(row, 2)).transpose()?;
+                found.push(MessageRow { node_id: record.metadata.author, json, expires_ms });
+            }
+            Ok(found)
+        })
+    }
+
     /// Returns the inbox rows, received from then on, that an agent may still have to act on: those that may wake it,
-    /// or are addressed to it, have not met their end and have woken nobody. Oldest first, and the newest of them.
+    /// or are addressed to it and no message between agents, have not met their end and have woken nobody. Oldest first, and the newest of them.
     pub fn unfinished(&self, since_ms: u64, limit: usize) -> Result<Vec<InboxRow>, StoreError> {
         self.read(|view| {
             let mut found = inbox::select(
                 view,
-                "WHERE i.received_ms >= ?1 AND i.finished IS NULL AND (i.directed = 1 OR (i.wakes = 1
+                "WHERE i.received_ms >= ?1 AND i.finished IS NULL
+                   AND (i.evidence IS NULL OR instr(i.evidence, ?3) = 0) AND (i.directed = 1 OR (i.wakes = 1
                    AND NOT EXISTS (SELECT 1 FROM woken w WHERE w.key = i.key)))
                  ORDER BY i.seq DESC LIMIT ?2",
-                params![sql_ms(since_ms), sql_count(limit.min(PAGE_MAX))],
+                params![sql_ms(since_ms), sql_count(limit.min(PAGE_MAX)), MESSAGE_MARK],
             )?;
             found.reverse();
             Ok(found)

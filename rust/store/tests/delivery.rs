@@ -199,3 +199,32 @@ fn an_agent_finds_what_it_must_still_act_on() {
     store.finish(id_of(&asked), "unexecuted", Some("stranger")).unwrap();
     assert_eq!(open(0), [key_of(&waking)]);
 }
+
+#[test]
+fn a_message_between_agents_is_kept_in_box_and_outbox_and_nowhere_else() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let message =
+        |who: u8, to: u8| record(who, &Words { focus: "a result", to: Some(to), message: true, ..Words::default() });
+    let own = message(ME, ANN);
+    assert_eq!(queue(&store, &own, ANN), [1]);
+    let mut intake = open_minded();
+    let heard =
+        [message(ANN, ME), message(BOB, ME), record(ANN, &Words { focus: "a task", to: Some(ME), ..Words::default() })];
+    let batch = hear(&mut intake, &heard);
+    let attention = Attention { wakers: BTreeSet::from([node(ANN)]), ..Attention::default() };
+    store.commit_attended(&[(&batch, Some(&attention))], NOW).unwrap();
+    store.close().unwrap();
+
+    let store = folder.open();
+    assert_eq!(store.outbox_page(node(ANN), 0, 10).unwrap().rows[0].json, own.record().to_json());
+    assert!(store.record(key_of(&own)).unwrap().is_none() && store.record(key_of(&heard[0])).unwrap().is_none());
+    assert_eq!(store.load_into(&mut open_minded()).unwrap(), 1, "the task alone is an anchor");
+    let unread = store.messages(10).unwrap();
+    assert_eq!(unread.iter().map(|row| row.json.as_bytes()).collect::<Vec<_>>(), [heard[0].record().to_json()]);
+    assert_eq!(unread[0].node_id, node(ANN), "who may wake nobody is not handed to an agent");
+    let open: Vec<_> = store.unfinished(0, 10).unwrap().iter().map(|row| row.record.key).collect();
+    assert_eq!(open, [key_of(&heard[2])]);
+    store.finish(id_of(&heard[0]), "executed", None).unwrap();
+    assert!(store.messages(10).unwrap().is_empty());
+}

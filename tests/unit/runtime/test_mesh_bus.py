@@ -6,16 +6,18 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from covey import limits
+from covey import _core, limits
 from covey.fleet.message import MessageError, MessageType
 from covey.model import SendState
+from covey.proto import news as nw
 from covey.runtime.bus.local import LocalBus
 from covey.runtime.bus.mesh import MeshBus
 from covey.runtime.bus.requests import Requests
 from covey.runtime.bus.values import NoSuchAgentError, RequestTimeoutError
+from covey.store.messages import StoreMessages
 from covey.system.clock import SystemClock
 from covey.system.entropy import SystemEntropy
-from tests.unit.runtime.meshkit import node
+from tests.unit.runtime.meshkit import MemoryStore, identity, node
 
 SECONDS = 20
 
@@ -42,6 +44,8 @@ async def mesh(count, *, logs=None, **options):
     take = None if logs is None else lambda *line: logs.append(line)
     buses = [make_bus(take) for _ in range(count)]
     nodes = [node(number + 1, plugins=(bus,), **options) for number, bus in enumerate(buses)]
+    for each, bus in zip(nodes, buses, strict=True):
+        bus.attach(each)
     try:
         for each in nodes:
             await each.start()
@@ -230,7 +234,7 @@ async def test_nobody_speaks_under_the_nickname_of_an_agent_of_another_peer():
         a.register("ann", heard.append)
         b.register("bob", lambda _: None)
         await until(lambda: "ann" in c.nicknames() and "bob" in c.nicknames() and "bob" in a.nicknames())
-        (fate,) = await settled(c, c.send(c.make("bob", "ann", "TASK_RESULT", {})))
+        (fate,) = await settled(c, c.send(c.make("bob", "ann", "X_LIE", {})))
         assert (fate.state, fate.reason) == ("refused", "sender-of-another-peer")
         assert heard == [] and a.counters()["refused-sender-of-another-peer"] == 1
         assert any(event == "bus-turned-away" for _, event, _ in logs)
@@ -291,3 +295,96 @@ async def test_m08_one_program_runs_on_either_bus(make):
     server.serve(answer)
     reply = await asker.ask("bob", {"n": 1}, timeout_seconds=SECONDS)
     assert reply.payload == {"echo": {"n": 1}}
+
+
+async def test_s05_what_must_be_provable_is_a_signed_record_that_memory_does_not_take():
+    async with mesh(2) as (nodes, (a, b)):
+        heard = asyncio.Queue()
+        b.register("bob", heard.put)
+        await until(lambda: "bob" in a.nicknames())
+        receipt = a.send(a.make("ann", "bob", "TASK_RESULT", {"sum": 42}))
+        message = await asyncio.wait_for(heard.get(), SECONDS)
+        assert message == receipt.message
+        await until(lambda: a.fates(message.id)[0].state is SendState.EXECUTED)
+        proof = b.proof(message.id)
+        record = _core.verify(_core.Unverified.parse(proof.proof), nodes[0].identity.public_key)
+        assert (record.node_id, record.to) == (nodes[0].node_id, nodes[1].node_id)
+        assert b'"sum":42' in record.application.data
+        assert a.proof(message.id) is None, "a frame, or an own message, proves nothing"
+        with pytest.raises(_core.CoreError):
+            _core.verify(_core.Unverified.parse(proof.proof), nodes[1].identity.public_key)
+        for each in nodes:
+            assert each.status()["anchors"] == 0
+        receipt = a.send(a.make("ann", "bob", "TASK_RESULT", {"sum": 43}), proof=False)
+        await asyncio.wait_for(heard.get(), SECONDS)
+        assert b.proof(receipt.message.id) is None
+
+
+async def test_s20_a_signed_message_is_delivered_once_and_no_application_sees_its_record():
+    async with mesh(2) as (nodes, (a, b)):
+        seen, news = [], []
+        nodes[1].subscribe(news.append)
+        b.register("bob", seen.append)
+        await until(lambda: "bob" in a.nicknames())
+        receipt = a.send(a.make("ann", "bob", "X_ONCE", {}), proof=True)
+        again = [a.send(receipt.message, proof=True) for _ in range(4)]
+        await until(lambda: a.fates(receipt.message.id)[0].state is SendState.EXECUTED)
+        assert all(each.duplicate for each in again)
+        assert len(seen) == 1
+        assert not [each for each in news if isinstance(each, nw.Delivered)]
+
+
+async def test_a_signed_message_waits_for_its_agent_and_a_failed_handler_is_said():
+    async with mesh(2) as (nodes, (a, b)):
+        end = b.register("bob", lambda _: None)
+        await until(lambda: "bob" in a.nicknames())
+        end()
+        receipt = a.send(a.make("ann", f"bob@{nodes[1].node_id}", "X_LATER", {}), proof=True)
+        await until(lambda: a.fates(receipt.message.id)[0].state is SendState.DELIVERED)
+
+        async def fails(_):
+            raise ValueError
+
+        b.register("bob", fails)
+        await until(lambda: a.fates(receipt.message.id)[0].reason == "handler-failed")
+
+
+async def test_who_may_wake_nobody_here_is_not_heard_and_hears_so():
+    async with mesh(2) as (nodes, (a, b)):
+        heard = []
+        b.register("bob", heard.append)
+        await until(lambda: "bob" in a.nicknames())
+        nodes[1]._engine._trust.heeds = lambda *_, **__: False
+        nodes[1]._engine._trust.wakes = lambda *_: False
+        (frame,) = await settled(a, a.send(a.make("ann", "bob", "X_ONE")))
+        assert (frame.state, frame.reason) == ("refused", "stranger")
+        receipt = a.send(a.make("ann", "bob", "X_TWO"), proof=True)
+        await until(lambda: a.fates(receipt.message.id)[0].reason == "stranger")
+        assert heard == [] and nodes[1].counters()["bus.refused.stranger"] == 2
+
+
+async def test_a_signed_message_that_no_agent_had_come_to_is_there_after_a_restart():
+    one, two = make_bus(), make_bus()
+    store = MemoryStore(identity(2))
+    a, b = node(1, plugins=(one,)), node(2, plugins=(two,), store=store)
+    one.attach(a)
+    two.attach(b, StoreMessages(store.db))
+    store.db.bind(a.node_id, a.identity.public_key, "peer-1", 0)
+    async with a:
+        async with b:
+            a.dial("127.0.0.1", b.port)
+            b.dial("127.0.0.1", a.port)
+            assert await a.wait_for_peers(1, SECONDS)
+            sent = [one.make("ann", f"bob@{b.node_id}", "X_WORK", {"n": n}) for n in range(3)]
+            for message in sent:
+                one.send(message, proof=True)
+            await until(lambda: all(one.fates(m.id)[0].state is SendState.DELIVERED for m in sent))
+        again, seen = make_bus(), []
+        third = node(2, plugins=(again,), store=store)
+        again.attach(third, StoreMessages(store.db))
+        again.register("bob", lambda message: seen.append(message.payload["n"]))
+        async with third:
+            await until(lambda: len(seen) == 3)
+            assert seen == [0, 1, 2]
+            assert again.proof(sent[0].id).node_id == a.node_id
+            await until(lambda: store.db.mail.messages(10) == [])

@@ -15,6 +15,7 @@ from covey.proto.bus import frames, words
 from covey.proto.link import Lane
 
 if TYPE_CHECKING:
+    from covey import _core
     from covey.proto.extension import ExtensionHost
     from covey.proto.link import Peer
     from covey.proto.turn import Turn
@@ -43,6 +44,7 @@ class BusEngine:
         self.name = "bus"
         self.token: str | None = frames.TOKEN
         self.frames = frozenset({frames.FRAME_TYPE})
+        self.schemas = frozenset({words.SCHEMA})
         self._host: ExtensionHost
         self._there: dict[str, _There] = {}
         self._own = words.Announce((), ())
@@ -92,6 +94,15 @@ class BusEngine:
             self._sent(peer, there, read, turn)
         else:
             self._who(peer, there, read, turn)
+
+    def addressed(self, record: _core.Record, turn: Turn, *, wakes: bool, expires_ms: int | None) -> None:
+        """Hand on a message that came as a signed record; budgets are the records' own."""
+        if wakes:
+            turn.count("bus.heard.records")
+            self._host.want(words.Proven(record, expires_ms), turn)
+            return
+        turn.count("bus.refused.stranger")
+        self._host.want(words.Unheeded(record.assertion_id), turn)
 
     def due(self, whom: str, turn: Turn) -> None:
         """Give up what nobody answered in time."""

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from covey import _core
+
+SCHEMA: Final = "urn:covey:message:1"
+"""The application schema of a directed record that is a message; the core keeps these out of memory."""
 
 # --- the shell tells the engine ---------------------------------------------------------------------------
 
@@ -66,6 +72,21 @@ class Heard:
     seq: int
     topic: str
     message: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A message as a directed record: verified, durable, delivered once; past `expires_ms` it is too late."""
+
+    record: _core.Record
+    expires_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unheeded:
+    """A message as a directed record, of somebody who may wake nobody here."""
+
+    assertion_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class Inbox:
         policy: What to do when they are that many.
         block_seconds: The longest a sender waits under `block`; on the loop's own thread it never waits.
         failed: Told of every exception of the handler.
+        done: Told of every message that is over, and whether its handler ran to its end.
         gone: Called once when the subscriber is let go.
     """
 
@@ -39,6 +40,7 @@ class Inbox:
         policy: Policy,
         block_seconds: float,
         failed: Failed,
+        done: Callable[[Message, bool], None],
         gone: Callable[[], None],
     ) -> None:
         self._handler = handler
@@ -46,6 +48,7 @@ class Inbox:
         self._policy = policy
         self._block_seconds = block_seconds
         self._failed = failed
+        self._done = done
         self._gone = gone
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
@@ -73,15 +76,17 @@ class Inbox:
             if self._closed:
                 return
             self._closed = True
-            self.dropped += len(self._waiting)
-            self._waiting.clear()
             self._room.notify_all()
+            lost = self._drop_all()
+        for message in lost:
+            self._done(message, False)
         self._loop.call_soon_threadsafe(self._task.cancel)
 
     def _make_room(self) -> bool:
         if self._policy == "drop-oldest":
-            self._waiting.popleft()
+            lost = self._waiting.popleft()
             self.dropped += 1
+            self._loop.call_soon_threadsafe(self._done, lost, False)
             return True
         if self._policy == "block" and threading.get_ident() != self._thread:
             return self._room.wait_for(
@@ -90,11 +95,17 @@ class Inbox:
         self.dropped += 1
         if self._policy == "disconnect":
             self._closed = True
-            self.dropped += len(self._waiting)
-            self._waiting.clear()
+            for message in self._drop_all():
+                self._loop.call_soon_threadsafe(self._done, message, False)
             self._loop.call_soon_threadsafe(self._task.cancel)
             self._gone()
         return False
+
+    def _drop_all(self) -> list[Message]:
+        lost = list(self._waiting)
+        self.dropped += len(lost)
+        self._waiting.clear()
+        return lost
 
     async def _run(self) -> None:
         while True:
@@ -105,6 +116,9 @@ class Inbox:
                     await self._handler(message)
                 except Exception as error:  # contained: told, counted, and the next message is handled
                     self._failed(message, error)
+                    self._done(message, False)
+                else:
+                    self._done(message, True)
 
     def _take(self) -> Message | None:
         with self._room:

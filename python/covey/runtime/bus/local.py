@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from covey import limits
-from covey.fleet.message import EVERYBODY, Message, MessageError, is_nickname
+from covey.fleet.message import EVERYBODY, PROVABLE, Message, MessageError, is_nickname
 from covey.fleet.topics import check_pattern, check_topic, matches
 from covey.ports import Clock, Entropy
 from covey.runtime.bus.history import Past
@@ -167,15 +167,15 @@ class LocalBus:
             deadline_ms=now + int(ttl_seconds * 1000) if ttl_seconds is not None else 0,
         )
 
-    def send(self, message: Message) -> Receipt:
+    def send(self, message: Message, *, proof: bool | None = None) -> Receipt:
         """Deliver a message; when this returns, its synchronous handlers have run, in this thread.
 
         Returns:
             Who took it. One whose id was sent before runs nothing again: the receipt of then, as `duplicate`.
         """
-        return self._deliver(message, None)
+        return self._deliver(message, None, proof=proof)
 
-    def forward(self, message: Message, sender: str, recipient: str) -> Receipt:
+    def forward(self, message: Message, sender: str, recipient: str, *, proof: bool | None = None) -> Receipt:
         """Hand a message on to somebody else: one hop and one step of depth more, its trace and deadline
         kept.
 
@@ -190,15 +190,26 @@ class LocalBus:
             self._say("warn", "bus-dead-letter", reason=reason, recipient=recipient, id=message.id)
             return receipt
         made = self.make(sender, recipient, message.type, message.payload, answers=message)
-        return self.send(replace(made, hops=message.hops + 1, deadline_ms=message.deadline_ms))
+        made = replace(made, hops=message.hops + 1, deadline_ms=message.deadline_ms)
+        return self.send(made, proof=proof)
 
-    def publish(self, topic: str, message: Message) -> Receipt:
+    def publish(self, topic: str, message: Message, *, proof: bool | None = None) -> Receipt:
         """Deliver a message to whoever subscribed to a pattern that its topic matches.
 
         Raises:
             TopicError: The topic is none.
         """
-        return self._deliver(message, check_topic(topic))
+        return self._deliver(message, check_topic(topic), proof=proof)
+
+    def answers(self, message: Message, topic: str = "") -> bool:
+        """Tell whether anybody here would get a message.
+
+        Raises:
+            TopicError: The topic is none.
+        """
+        words = check_topic(topic) if topic else None
+        with self._lock:
+            return bool(self._chosen(message, words))
 
     def arrive(self, message: Message, topic: str = "") -> Receipt:
         """Deliver what came from elsewhere: to agents here, and no further.
@@ -265,6 +276,7 @@ class LocalBus:
             policy=policy,
             block_seconds=limits.BUS_BLOCK_SECONDS,
             failed=lambda message, error: self._failed(subscriber, message, error),
+            done=self._done,
             gone=lambda: self._let_go(subscriber),
         )
         return subscriber
@@ -297,17 +309,25 @@ class LocalBus:
             patterns = sorted({".".join(each.pattern) for each in self._topics})
             self._beyond.changed(sorted(self._named), patterns)
 
-    def _deliver(self, message: Message, topic: tuple[str, ...] | None, *, came: bool = False) -> Receipt:
+    def _deliver(
+        self,
+        message: Message,
+        topic: tuple[str, ...] | None,
+        *,
+        came: bool = False,
+        proof: bool | None = None,
+    ) -> Receipt:
+        proof = message.type in PROVABLE if proof is None else proof
         with self._lock:
             if not self._past.begin(message):
                 self._counts["duplicates"] += 1
                 before = self._past.receipt(message.id)
                 return replace(before or Receipt(message), duplicate=True)
             chosen = self._chosen(message, topic)
-            where = () if came or self._beyond is None else self._beyond.where(message, topic)
+            where = () if came or self._beyond is None else self._beyond.where(message, topic, proof=proof)
             dead = self._refuses(message, topic, bool(chosen or where), came=came)
             if where and not dead and self._beyond is not None:  # in the order of the history
-                self._beyond.carry(message, topic, where)
+                self._beyond.carry(message, topic, where, proof=proof)
             booked: list[tuple[_Subscriber, Ticket]] = []
             if not dead:
                 booked = [(subscriber, self._turns.book(subscriber.nickname)) for subscriber in chosen]
@@ -384,6 +404,10 @@ class LocalBus:
         if subscriber.inbox is not None:
             with self._lock:
                 self._counts["failed"] += 1
+
+    def _done(self, message: Message, ended: bool) -> None:
+        if self._beyond is not None:
+            self._beyond.handled(message, ended)
 
     def _say(self, level: str, event: str, **facts: Any) -> None:
         if self._log is not None:

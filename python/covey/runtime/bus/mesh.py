@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from covey import limits
@@ -25,7 +26,8 @@ from covey.proto.bus.engine import BusEngine
 from covey.runtime.bus.inbox import AsyncHandler, Policy
 from covey.runtime.bus.local import LocalBus, Logger
 from covey.runtime.bus.port import Cancel, Handler
-from covey.runtime.bus.values import DeadLetter, Fate, History, Receipt
+from covey.runtime.bus.signed import Mailer, Records, Signed, Unread
+from covey.runtime.bus.values import Fate, Receipt
 
 if TYPE_CHECKING:
     from covey.ports import Clock, Entropy
@@ -33,8 +35,25 @@ if TYPE_CHECKING:
     from covey.runtime.plugin import Tell
 
 
-class MeshBus:
-    """Messages between agents of this peer and of all others it is connected to.
+_NODE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class _Parcel:
+    """A message on its way to the loop."""
+
+    message: Message
+    topic: str
+    node_ids: tuple[str, ...]
+    proof: bool
+
+
+class MeshBus(LocalBus):
+    """Messages between agents of this peer and of all others it is connected to: a local bus, and further.
+
+    `send` with `proof` sends each peer a signed record: durable on both sides, delivered once, also to a
+    `nickname@nodeId` that is away. Without it a frame goes, now or never; unsaid, the message's type decides.
+    What becomes of a message at each peer comes to `watch`, and can be asked with `fates`.
 
     Args:
         clock: Times of messages, and whether a deadline has passed.
@@ -52,16 +71,17 @@ class MeshBus:
         history: int = limits.BUS_HISTORY,
     ) -> None:
         self.extension: Extension = BusEngine()
-        self._local = LocalBus(clock=clock, entropy=entropy, log=log, history=history, beyond=self)
-        self._log = log
-        self._lock = threading.Lock()
+        super().__init__(clock=clock, entropy=entropy, log=log, history=history, beyond=self)
+        self._records: Records | None = None
+        self._unread: Unread | None = None
+        self._guard = threading.Lock()
         self._directory = Directory()
         self._origins: OrderedDict[str, tuple[str, str]] = OrderedDict()
         """By message id: the peer it came from, and its sender's nickname."""
         self._fates: OrderedDict[str, dict[str, Fate]] = OrderedDict()
         self._watchers: list[Callable[[Fate], None]] = []
-        self._counts: Counter[str] = Counter()
-        self._outgoing: deque[words.Carry] = deque()
+        self._tallies: Counter[str] = Counter()
+        self._outgoing: deque[_Parcel] = deque()
         self._announced: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._scheduled = False
         self._news = asyncio.Event()
@@ -88,11 +108,7 @@ class MeshBus:
             MessageError: The nickname cannot be addressed, or there are too many to announce.
         """
         self._check_room()
-        return self._local.register(nickname, handler, capacity=capacity, policy=policy)
-
-    def unregister(self, nickname: str) -> int:
-        """End every registration of a nickname here; return how many there were."""
-        return self._local.unregister(nickname)
+        return super().register(nickname, handler, capacity=capacity, policy=policy)
 
     def subscribe(
         self,
@@ -110,58 +126,15 @@ class MeshBus:
             MessageError: There are too many to announce.
         """
         self._check_room()
-        return self._local.subscribe(pattern, handler, nickname=nickname, capacity=capacity, policy=policy)
-
-    def make(
-        self,
-        sender: str,
-        recipient: str,
-        kind: str,
-        payload: Mapping[str, Any] | None = None,
-        *,
-        answers: Message | None = None,
-        ttl_seconds: float | None = None,
-    ) -> Message:
-        """Make a message, with an id and the time of now.
-
-        Raises:
-            MessageError: Anything in it is not as `Message` describes.
-        """
-        return self._local.make(sender, recipient, kind, payload, answers=answers, ttl_seconds=ttl_seconds)
-
-    def send(self, message: Message) -> Receipt:
-        """Deliver a message to its recipient's handlers here, and to the peers that have one of that name.
-
-        Returns:
-            Who took it here, and how many peers it was `carried` to; what becomes of it there comes to
-            `watch`, and can be asked with `fates`.
-        """
-        return self._local.send(message)
-
-    def forward(self, message: Message, sender: str, recipient: str) -> Receipt:
-        """Hand a message on to somebody else: one hop and one step of depth more, its trace and deadline
-        kept.
-
-        Returns:
-            As `send`; past the hop limit it is a dead letter, `too-many-hops`.
-        """
-        return self._local.forward(message, sender, recipient)
-
-    def publish(self, topic: str, message: Message) -> Receipt:
-        """Deliver a message to whoever subscribed, here and elsewhere, to a pattern that its topic matches.
-
-        Raises:
-            TopicError: The topic is none.
-        """
-        return self._local.publish(topic, message)
+        return super().subscribe(pattern, handler, nickname=nickname, capacity=capacity, policy=policy)
 
     def watch(self, listener: Callable[[Fate], None]) -> Cancel:
         """Call `listener` with what becomes of messages at other peers, on the loop's thread."""
-        with self._lock:
+        with self._guard:
             self._watchers.append(listener)
 
         def end() -> None:
-            with self._lock:
+            with self._guard:
                 if listener in self._watchers:
                     self._watchers.remove(listener)
 
@@ -169,35 +142,27 @@ class MeshBus:
 
     def fates(self, message_id: str) -> tuple[Fate, ...]:
         """Return what is known of a message at each peer it was carried to."""
-        with self._lock:
+        with self._guard:
             return tuple(self._fates.get(message_id, {}).values())
+
+    def proof(self, message_id: str) -> Signed | None:
+        """Return a message that came as a signed record, with that record; None for any other, or later.
+
+        Whoever knows the key of its `node_id` can check it with `covey.core.verify`.
+        """
+        return None if self._records is None else self._records.proof(message_id)
 
     def origin(self, message_id: str) -> str | None:
         """Return the peer whose session brought a message, proven by it; None for one of agents here."""
-        with self._lock:
+        with self._guard:
             found = self._origins.get(message_id)
         return None if found is None else found[0]
 
-    def history(
-        self,
-        *,
-        sender: str | None = None,
-        recipient: str | None = None,
-        kind: str | None = None,
-        limit: int | None = None,
-    ) -> History:
-        """Return the newest messages sent or heard here that meet every condition given."""
-        return self._local.history(sender=sender, recipient=recipient, kind=kind, limit=limit)
-
-    def dead_letters(self) -> tuple[DeadLetter, ...]:
-        """Return the newest messages that reached nobody, and why."""
-        return self._local.dead_letters()
-
     def nicknames(self) -> list[str]:
         """Return whom a message can be sent to now, here or elsewhere."""
-        with self._lock:
+        with self._guard:
             there = self._directory.names()
-        return sorted(there.union(self._local.nicknames()))
+        return sorted(there.union(super().nicknames()))
 
     async def wait_for(self, nickname: str, timeout_seconds: float = 10.0) -> bool:
         """Wait until a message can be sent to that nickname; False when the time runs out first."""
@@ -212,33 +177,36 @@ class MeshBus:
 
     def directory(self) -> list[Entry]:
         """Return every peer with what its agents answer to."""
-        with self._lock:
+        with self._guard:
             return self._directory.all()
 
     def counters(self) -> dict[str, int]:
         """Return what was sent, delivered, carried, failed, dropped and refused so far."""
-        with self._lock:
-            counts = Counter(self._counts)
-        counts.update(self._local.counters())
+        with self._guard:
+            counts = Counter(self._tallies)
+        counts.update(super().counters())
         return dict(sorted(counts.items()))
 
     # --- what the local bus asks (Beyond), its lock held ----------------------------------------------
 
-    def where(self, message: Message, topic: tuple[str, ...] | None) -> Sequence[str]:
+    def where(self, message: Message, topic: tuple[str, ...] | None, *, proof: bool) -> Sequence[str]:
         """Return the peers a message should go to."""
-        with self._lock:
+        with self._guard:
             if topic is not None:
                 return self._directory.listeners(topic)
             origin = self._origins.get(message.in_reply_to)
             if origin is not None and origin[1] == message.recipient:
-                return [origin[0]] if self._directory.get(origin[0]) is not None else []
-            return self._directory.recipients(message.recipient)
+                return [origin[0]] if proof or self._directory.get(origin[0]) is not None else []
+            found = self._directory.recipients(message.recipient)
+            away = message.recipient.rpartition("@")[2]
+            return [away] if not found and proof and _NODE_ID.match(away) else found
 
-    def carry(self, message: Message, topic: tuple[str, ...] | None, where: Sequence[str]) -> None:
+    def carry(
+        self, message: Message, topic: tuple[str, ...] | None, where: Sequence[str], *, proof: bool
+    ) -> None:
         """Send a message to these peers, on the loop's next turn."""
-        body = json.dumps(message.to_dict(), ensure_ascii=False, separators=(",", ":")).encode()
-        wish = words.Carry(message.id, tuple(where), ".".join(topic or ()), body)
-        with self._lock:
+        wish = _Parcel(message, ".".join(topic or ()), tuple(where), proof)
+        with self._guard:
             self._note(message.id, [Fate(message.id, each, SendState.ACCEPTED) for each in where])
             full = len(self._outgoing) >= limits.BUS_OUTGOING
             if not full:
@@ -247,48 +215,73 @@ class MeshBus:
         if full:
             self._soon(lambda: self._all_lost(wish, "busy"))
             return
-        self._say("info", "bus-sent", message, peers=list(where), topic=wish.topic)
+        self._tell_log("info", "bus-sent", message, peers=list(where), topic=wish.topic)
 
     def changed(self, names: Sequence[str], patterns: Sequence[str]) -> None:
         """Announce what the agents here answer to, on the loop's next turn."""
-        with self._lock:
+        with self._guard:
             self._announced = (tuple(names), tuple(patterns))
             self._schedule()
 
+    def handled(self, message: Message, ended: bool) -> None:
+        """Take note that a coroutine handler is over with a message, on the loop's next turn."""
+        records = self._records
+        if records is not None:
+            self._soon(lambda: records.handled(message.id, failed=not ended))
+
     # --- what the node asks (Plugin) ------------------------------------------------------------------
 
+    def attach(self, mailer: Mailer, unread: Unread | None = None) -> None:
+        """Take what sends and ends signed records, and where those lie that no agent has come to."""
+        self._records = Records(mailer, self._clock, self._fate)
+        self._unread = unread
+
     async def start(self, tell: Tell) -> None:
-        """Begin to carry."""
-        with self._lock:
+        """Begin to carry; what no agent had come to when this peer stopped waits for its agent again.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        with self._guard:
             self._loop, self._tell = asyncio.get_running_loop(), tell
             self._scheduled = False
             self._schedule()
+        if self._unread is not None:
+            found, broken = await asyncio.to_thread(self._unread.unread, limits.BUS_HELD)
+            self._tallies["unreadable-at-start"] += broken
+            for record, expires_ms in found:
+                self._proven(words.Proven(record, expires_ms))
 
     def perform(self, what: object) -> None:
         """Do what the engine wants."""
         match what:
             case words.Heard():
                 self._heard(what)
+            case words.Proven():
+                self._proven(what)
+            case words.Unheeded():
+                if self._records is not None:
+                    self._records.refuse(what.assertion_id, "stranger")
             case words.Fate():
                 self._fate(Fate(what.token, what.node_id, SendState(what.state), what.reason))
             case words.Known():
-                with self._lock:
+                with self._guard:
                     bad = self._directory.learn(what.node_id, what.peer, what.names, what.patterns)
-                    self._counts["announced-unreadable"] += bad
+                    self._tallies["announced-unreadable"] += bad
                 self._news.set()
             case words.Gone():
-                with self._lock:
+                with self._guard:
                     self._directory.drop(what.node_id)
 
     async def stop(self) -> None:
         """Carry nothing more."""
-        with self._lock:
+        with self._guard:
             self._tell = self._loop = None
 
     # --- below ----------------------------------------------------------------------------------------
 
     def _check_room(self) -> None:
-        with self._lock:
+        with self._guard:
             names, patterns = self._announced
         if len(names) + len(patterns) >= limits.BUS_ANNOUNCED:
             raise MessageError(
@@ -302,14 +295,14 @@ class MeshBus:
             self._loop.call_soon_threadsafe(self._flush)
 
     def _soon(self, call: Callable[[], None]) -> None:
-        with self._lock:
+        with self._guard:
             loop = self._loop
         if loop is not None:
             loop.call_soon_threadsafe(call)
 
     def _flush(self) -> None:
         """Say what is announced, then what is to be carried, in order."""
-        with self._lock:
+        with self._guard:
             self._scheduled = False
             tell, announced = self._tell, self._announced
             wishes = list(self._outgoing)
@@ -319,56 +312,109 @@ class MeshBus:
         self._news.set()
         tell(words.Announce(*announced))
         for wish in wishes:
-            tell(wish)
+            if wish.proof and self._records is not None:
+                self._records.send(wish.message, wish.topic, wish.node_ids)
+            elif wish.proof:
+                self._all_lost(wish, "no-records")
+            else:
+                body = json.dumps(wish.message.to_dict(), ensure_ascii=False, separators=(",", ":"))
+                tell(words.Carry(wish.message.id, wish.node_ids, wish.topic, body.encode()))
+        self._take_up()
 
     def _heard(self, heard: words.Heard) -> None:
-        state, reason = self._deliver(heard)
+        state, reason = self._let_in(heard)
         if self._tell is not None:
             self._tell(words.Answer(heard.node_id, heard.seq, state, reason))
 
-    def _deliver(self, heard: words.Heard) -> tuple[str, str]:
+    def _let_in(self, heard: words.Heard) -> tuple[str, str]:
         """Deliver what a peer sent to agents here; return what to tell it of that."""
+        node_id, message = heard.node_id, None
         try:
-            message = Message.from_dict(heard.message)
-            if self._impersonates(heard.node_id, message.sender):
-                return self._turned_away(message, heard, "sender-of-another-peer")
-            nickname, at, _ = message.recipient.rpartition("@")
-            if at and message.recipient not in self._local.nicknames():
-                message = replace(message, recipient=nickname)
-            with self._lock:
-                self._origins.setdefault(message.id, (heard.node_id, message.sender))
-                if len(self._origins) > limits.BUS_SEEN:
-                    self._origins.popitem(last=False)
-            self._say("info", "bus-heard", message, peer=heard.node_id, topic=heard.topic)
-            receipt = self._local.arrive(message, heard.topic)
+            message = self._addressed(Message.from_dict(heard.message))
+            if self._impersonates(node_id, message.sender):
+                return self._turned_away(message, node_id, "sender-of-another-peer")
+            receipt = self._arrive(message, heard.topic, node_id)
         except (MessageError, TopicError) as error:
-            return self._turned_away(None, heard, "unreadable", str(error))
+            return self._turned_away(message, node_id, "unreadable", str(error))
         if receipt.dead:
-            return self._turned_away(message, heard, receipt.dead)
+            return self._turned_away(message, node_id, receipt.dead)
         if receipt.queued:
             return "delivered", ""
         return ("executed", "") if receipt.delivered or receipt.duplicate else ("refused", "handler-failed")
 
+    def _addressed(self, message: Message) -> Message:
+        """Return a message to `nickname@peer` as one to that nickname."""
+        nickname, at, _ = message.recipient.rpartition("@")
+        if not at or message.recipient in super().nicknames():
+            return message
+        return replace(message, recipient=nickname)
+
+    def _arrive(self, message: Message, topic: str, node_id: str) -> Receipt:
+        with self._guard:
+            self._origins.setdefault(message.id, (node_id, message.sender))
+            if len(self._origins) > limits.BUS_SEEN:
+                self._origins.popitem(last=False)
+        self._tell_log("info", "bus-heard", message, peer=node_id, topic=topic)
+        return self.arrive(message, topic)
+
+    def _proven(self, proven: words.Proven) -> None:
+        """Take a message that came as a signed record."""
+        if self._records is None or (signed := self._records.read(proven)) is None:
+            return
+        try:
+            signed = replace(signed, message=self._addressed(signed.message))
+            answered = self.answers(signed.message, signed.topic)
+        except (MessageError, TopicError) as error:
+            self._refuse(signed, "unreadable", str(error))
+            return
+        if self._impersonates(signed.node_id, signed.message.sender):
+            self._refuse(signed, "sender-of-another-peer")
+        elif answered:
+            self._run_signed(signed)
+        elif not self._records.hold(signed):
+            self._refuse(signed, "full")
+
+    def _take_up(self) -> None:
+        """Deliver the signed messages whose agent has come."""
+        if self._records is not None:
+            for signed in self._records.take(lambda each: self.answers(each.message, each.topic)):
+                self._run_signed(signed)
+
+    def _run_signed(self, signed: Signed) -> None:
+        receipt = self._arrive(signed.message, signed.topic, signed.node_id)
+        if self._records is None:
+            return
+        if receipt.dead:
+            self._refuse(signed, receipt.dead)
+            return
+        waiting = 0 if receipt.duplicate else receipt.queued
+        self._records.begun(signed, waiting, receipt.failed if not receipt.delivered else 0)
+
+    def _refuse(self, signed: Signed, why: str, detail: str = "") -> None:
+        self._turned_away(signed.message, signed.node_id, why, detail)
+        if self._records is not None:
+            self._records.refuse(signed.assertion_id, why)
+
     def _impersonates(self, node_id: str, sender: str) -> bool:
         """Tell whether a nickname is an agent's of another peer, or of this one, and not of that peer."""
-        with self._lock:
+        with self._guard:
             has = self._directory.has(sender)
-        return node_id not in has and (bool(has) or sender in self._local.nicknames())
+        return node_id not in has and (bool(has) or sender in super().nicknames())
 
     def _turned_away(
-        self, message: Message | None, heard: words.Heard, why: str, detail: str = ""
+        self, message: Message | None, node_id: str, why: str, detail: str = ""
     ) -> tuple[str, str]:
-        with self._lock:
-            self._counts[f"refused-{why}"] += 1
-        self._say("warn", "bus-turned-away", message, peer=heard.node_id, reason=why, detail=detail)
+        with self._guard:
+            self._tallies[f"refused-{why}"] += 1
+        self._tell_log("warn", "bus-turned-away", message, peer=node_id, reason=why, detail=detail)
         return "refused", why
 
-    def _all_lost(self, wish: words.Carry, why: str) -> None:
+    def _all_lost(self, wish: _Parcel, why: str) -> None:
         for node_id in wish.node_ids:
-            self._fate(Fate(wish.token, node_id, SendState.REFUSED, why))
+            self._fate(Fate(wish.message.id, node_id, SendState.REFUSED, why))
 
     def _fate(self, fate: Fate) -> None:
-        with self._lock:
+        with self._guard:
             self._note(fate.message_id, [fate])
             watchers = tuple(self._watchers)
         if fate.lost and self._log is not None:
@@ -378,8 +424,8 @@ class MeshBus:
             try:
                 watcher(fate)
             except Exception as error:  # a watcher's fault must not stop the peer
-                with self._lock:
-                    self._counts["watchers-failed"] += 1
+                with self._guard:
+                    self._tallies["watchers-failed"] += 1
                 if self._log is not None:
                     self._log("error", "bus-watcher-failed", {"error": repr(error)})
 
@@ -388,11 +434,11 @@ class MeshBus:
         known = self._fates.setdefault(message_id, {})
         for fate in fates:
             known[fate.node_id] = fate
-            self._counts[f"at-peers-{fate.state}"] += fate.state is not SendState.ACCEPTED
+            self._tallies[f"at-peers-{fate.state}"] += fate.state is not SendState.ACCEPTED
         if len(self._fates) > limits.BUS_FATES:
             self._fates.popitem(last=False)
 
-    def _say(self, level: str, event: str, message: Message | None, **facts: Any) -> None:
+    def _tell_log(self, level: str, event: str, message: Message | None, **facts: Any) -> None:
         if self._log is None:
             return
         about: dict[str, Any] = {}

@@ -57,15 +57,19 @@ class Bus(Protocol):
         """Make a message, with an id and the time of now."""
         ...
 
-    def send(self, message: Message) -> Receipt:
-        """Deliver a message to its recipient, or to everybody but its sender."""
+    def send(self, message: Message, *, proof: bool | None = None) -> Receipt:
+        """Deliver a message to its recipient, or to everybody but its sender.
+
+        With `proof` it goes to other peers as a signed record, without it as a frame; None leaves it to the
+        message's type (`fleet.message.PROVABLE`). In one process both are the same.
+        """
         ...
 
-    def forward(self, message: Message, sender: str, recipient: str) -> Receipt:
+    def forward(self, message: Message, sender: str, recipient: str, *, proof: bool | None = None) -> Receipt:
         """Hand a message on to somebody else: one hop and one step of depth more."""
         ...
 
-    def publish(self, topic: str, message: Message) -> Receipt:
+    def publish(self, topic: str, message: Message, *, proof: bool | None = None) -> Receipt:
         """Deliver a message to whoever subscribed to a pattern that its topic matches."""
         ...
 
@@ -100,12 +104,17 @@ class Bus(Protocol):
 class Beyond(Protocol):
     """What a local bus asks of whatever carries messages further. Called with the bus's lock held."""
 
-    def where(self, message: Message, topic: tuple[str, ...] | None) -> Sequence[str]:
+    def where(self, message: Message, topic: tuple[str, ...] | None, *, proof: bool) -> Sequence[str]:
         """Return the peers a message should go to, besides the agents here."""
         ...
 
-    def carry(self, message: Message, topic: tuple[str, ...] | None, where: Sequence[str]) -> None:
+    def carry(
+        self, message: Message, topic: tuple[str, ...] | None, where: Sequence[str], *, proof: bool
+    ) -> None:
         """Send a message to these peers, soon: never at once, the lock is held."""
+
+    def handled(self, message: Message, ended: bool) -> None:
+        """Take note that a coroutine handler is over with a message; called without the lock."""
 
     def changed(self, names: Sequence[str], patterns: Sequence[str]) -> None:
         """Take note of what the agents here answer to now."""

@@ -211,8 +211,11 @@ impl Intake {
     /// Take in a block of one's own, once it is stored: it counts as judged and becomes an anchor.
     ///
     /// Returns false when memory holds the same cognition already. One's own block is taken also where a peer's, in the
-    /// same words, was turned away.
+    /// same words, was turned away. A message between agents is no cognition: it leaves no trace here.
     pub fn admit_own(&mut self, record: &Verified, now_ms: u64) -> bool {
+        if record.record().is_message() {
+            return true;
+        }
         let id = SeenId::Memory(record.record().metadata.key);
         if self.seen.get(&id) == Some(true) {
             return false;
@@ -301,6 +304,7 @@ impl Intake {
         let directed = metadata.to.is_some();
         let memory = SeenId::Memory(metadata.key);
         let assertion = SeenId::Directed(metadata.assertion_id);
+        let message = record.is_message();
         let known = self.seen.get(&memory).is_some();
         let repeated = if directed { self.seen.get(&assertion).is_some() } else { known };
         if repeated || metadata.author == self.node_id {
@@ -311,14 +315,15 @@ impl Intake {
         let grounds = may_ground && self.grounds(record);
         let (evaluation, basis) = self.admission(record, &features, grounds, call.now_ms);
         let kind = match evaluation.decision {
-            // Memory takes a cognition once; a directed copy of it is heard, and not stored again.
-            Decision::Aligned | Decision::Guarded if known => Kind::Redundant,
+            // Memory takes a cognition once; a directed copy of it is heard, and not stored again. A message between
+            // agents is heard, too, and never becomes memory.
+            Decision::Aligned | Decision::Guarded if known || message => Kind::Redundant,
             Decision::Aligned | Decision::Guarded => Kind::Admitted,
             Decision::Redundant => Kind::Redundant,
             Decision::Rejected => Kind::Rejected,
         };
         let admitted = kind == Kind::Admitted;
-        if !known {
+        if !known && !message {
             self.seen.insert(call, memory, admitted);
         }
         if directed {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::category::{COUNT, Weights};
 use crate::identity::SigningKey;
-use crate::record::Draft;
+use crate::record::{Application, Draft, MESSAGE_SCHEMA};
 use crate::svaf::Thresholds;
 use proptest::prelude::*;
 
@@ -34,12 +34,13 @@ pub(super) struct Said {
     parents: Vec<ContentKey>,
     created_ms: u64,
     room: &'static str,
+    application: Option<Application>,
 }
 
 impl Said {
     pub(super) fn by(author: u8, focus: &str) -> Self {
         let texts = vec![(Category::Focus, focus.to_owned())];
-        Self { author, texts, to: None, parents: Vec::new(), created_ms: NOW, room: ROOM }
+        Self { author, texts, to: None, parents: Vec::new(), created_ms: NOW, room: ROOM, application: None }
     }
 
     pub(super) fn with(mut self, category: Category, text: &str) -> Self {
@@ -74,6 +75,9 @@ impl Said {
         draft.descend(&self.parents).unwrap();
         if let Some(to) = self.to {
             draft.to(node(to));
+        }
+        if let Some(application) = &self.application {
+            draft.carry(application.clone());
         }
         draft
     }
@@ -197,6 +201,23 @@ fn a_directed_block_is_heard_whatever_admission_says_and_once() {
     far.created_ms += 1;
     let later = hear(&mut intake, far.heard());
     assert!(later.deliver() && later.kind != Kind::Admitted);
+    assert_eq!(intake.anchors().count(), 1);
+}
+
+#[test]
+fn a_message_between_agents_is_heard_and_leaves_memory_as_it_was() {
+    let mut intake = listening();
+    let mut message = Said::by(1, "the login page fails").to(0);
+    message.application = Some(Application::new("application/json", MESSAGE_SCHEMA, b"{}".to_vec()).unwrap());
+    let heard = hear(&mut intake, message.heard());
+    assert!(heard.evaluation.as_ref().is_some_and(crate::svaf::Evaluation::accepted), "memory would take the words");
+    assert_eq!((heard.kind, heard.directed, heard.deliver()), (Kind::Redundant, true, true));
+    assert_eq!(hear(&mut intake, message.heard()).kind, Kind::Duplicate);
+    assert_eq!(intake.anchors().count(), 0);
+    // The same words, said to be remembered: nothing stands in their way.
+    assert_eq!(hear(&mut intake, Said::by(1, "the login page fails").heard()).kind, Kind::Admitted);
+    let own = Said { application: message.application, ..Said::by(0, "go on").to(1) }.signed();
+    assert!(intake.admit_own(&own, NOW));
     assert_eq!(intake.anchors().count(), 1);
 }
 

@@ -68,7 +68,16 @@ pub struct Record {
     pub metadata: Metadata,
 }
 
+/// The schema of the application section that makes a directed record a message between agents. Memory never takes one.
+pub const MESSAGE_SCHEMA: &str = "urn:covey:message:1";
+
 impl Record {
+    /// Whether it is a message between agents: directed, and its application section says so.
+    pub fn is_message(&self) -> bool {
+        let application = self.metadata.application.as_ref();
+        self.metadata.to.is_some() && application.is_some_and(|held| held.schema() == MESSAGE_SCHEMA)
+    }
+
     /// The text of one category.
     pub fn text(&self, category: Category) -> &str {
         &self.categories[category.index()].text

@@ -8,7 +8,7 @@ use covey_core::category::{Category, Weights};
 use covey_core::id::{ContentKey, NodeId};
 use covey_core::identity::SigningKey;
 use covey_core::intake::{Intake, OutcomeBatch, Policy};
-use covey_core::record::{Batch, Draft, Record, Unverified, Verified};
+use covey_core::record::{Application, Batch, Draft, MESSAGE_SCHEMA, Record, Unverified, Verified};
 use covey_core::signature::sign;
 use covey_core::svaf::{Gate, Thresholds};
 use covey_store::Store;
@@ -68,6 +68,7 @@ pub struct Said<'a> {
     pub category_parents: &'a [ContentKey],
     pub room: Option<&'a str>,
     pub mood: &'a str,
+    pub message: bool,
 }
 
 pub fn record(who: u8, said: &Said<'_>) -> Verified {
@@ -78,6 +79,9 @@ pub fn record(who: u8, said: &Said<'_>) -> Verified {
     draft.descend_category(Category::Issue, said.category_parents).unwrap();
     if let Some(to) = said.to {
         draft.to(node(to));
+    }
+    if said.message {
+        draft.carry(Application::new("application/json", MESSAGE_SCHEMA, b"{}".to_vec()).unwrap());
     }
     sign(draft, &key(who)).unwrap()
 }
