@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from covey.runtime.agent import AgentRuntime
     from covey.runtime.bus.mesh import MeshBus
     from covey.runtime.emit import Emission
+    from covey.runtime.registry import Registry
     from covey.settings import Settings
 
 OnBlock = TypeVar("OnBlock", bound=Callable[[Block], Awaitable[object]])
@@ -398,6 +399,11 @@ class Peer:
     def bus(self) -> MeshBus:
         """Return the bus: messages to agents here and at other peers, by nickname and topic."""
         return self._running().fleet.bus
+
+    @property
+    def capabilities(self) -> Registry:
+        """Return who can do what: announce what agents here can do, find who can elsewhere."""
+        return self._running().fleet.registry
 
     def counters(self) -> Mapping[str, int]:
         """Return every counter of the node and of the handlers, by dotted name."""

@@ -39,6 +39,7 @@ COMMANDS: Final = {
         _command("why-not", "show why memory did not take a block"),
         _command("peers", "list the peers that a peer is connected to"),
         _command("status", "show how a peer is doing"),
+        _command("capabilities", "show who in the room can do what, and how busy they are"),
         _command("watch", "see how peers are doing, live"),
         _command("state", "read, write and watch what peers of a room share"),
         _command("syndicate", "say what an agent lets others have of its own state"),

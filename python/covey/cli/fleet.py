@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from covey.runtime.bus.mesh import MeshBus
 from covey.runtime.members import Members
+from covey.runtime.registry import Registry
 from covey.store.messages import StoreMessages
 
 if TYPE_CHECKING:
@@ -45,8 +46,10 @@ class Fleet:
         self.bus = MeshBus(clock=clock, entropy=entropy, log=log.write)
         self.plugins: tuple[Plugin, ...] = (self.bus,) if stays else ()
         self._unread = StoreMessages(store)
-        self.verbs: Mapping[str, Verb] = {}
+        self.registry = Registry(identity, self.members, clock)
+        self.verbs: Mapping[str, Verb] = {"capabilities": self.registry.answer}
 
     def attach(self, node: Node) -> None:
         """Take the node that carries what this says; called before it starts."""
         self.bus.attach(node, self._unread)
+        self.registry.attach(node)

@@ -132,6 +132,10 @@ class NodeEngine:
         """Return the peers with an open session."""
         return self._sessions.views()
 
+    def heeds(self, node_id: str) -> bool:
+        """Tell whether a node may wake agents here."""
+        return self._sessions.heeds_node(node_id)
+
     def pressed(self, monotonic: float) -> bool:
         """Tell whether an emission should wait a moment: a peer that is taking records has a long queue."""
         peers = self._sessions.peers.values()

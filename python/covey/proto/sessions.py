@@ -378,6 +378,13 @@ class Sessions:
                 self._write(link, turn)
         self._dirty.clear()
 
+    def heeds_node(self, node_id: str) -> bool:
+        """Tell whether a node may wake agents here: by its session, or where it is away by its name."""
+        peer = self.peers.get(node_id)
+        if peer is not None and peer.links:
+            return self.heeds(peer)
+        return self._trust.heeds(node_id, loopback=False)
+
     def heeds(self, peer: Peer) -> bool:
         """Tell whether what a proven peer says for itself may wake agents here."""
         return not peer.claimed and self._trust.heeds(

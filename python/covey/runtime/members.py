@@ -24,10 +24,13 @@ class Members:
         self._engine = Membership(identity)
         self.extension: Extension = self._engine
         self._tell: Tell | None = None
+        self._meta: str | None = None
 
     async def start(self, tell: Tell) -> None:
         """Nothing is restored: who is there is asked anew."""
         self._tell = tell
+        if self._meta is not None:
+            tell(Say(self._meta))
 
     def perform(self, what: object) -> None:
         """Membership wants nothing of its shell."""
@@ -40,6 +43,7 @@ class Members:
 
     def say(self, meta: str) -> None:
         """Tell every member this line of JSON about us from now on; at most `MEMBER_META_BYTES`."""
+        self._meta = meta
         if self._tell is not None:
             self._tell(Say(meta))
 

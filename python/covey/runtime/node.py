@@ -247,6 +247,10 @@ class Node:
         """Return the peers with an open session, by name."""
         return self._engine.peers()
 
+    def heeds(self, node_id: str) -> bool:
+        """Tell whether a node may wake agents here: a trusted one, or one of this machine."""
+        return self._engine.heeds(node_id)
+
     def heard_of(self) -> Sequence[Heard]:
         """Return who peers say is elsewhere, and who said so: hints, nothing more."""
         told = (plugin for plugin in self._plugins.values() if isinstance(plugin, GossipPlugin))

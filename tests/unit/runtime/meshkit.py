@@ -138,6 +138,7 @@ def node(
     store: MemoryStore | None = None,
     discovery: Sequence[Any] = (),
     plugins: Sequence[Any] = (),
+    members: Any = None,
     **options: Any,
 ) -> Node:
     return Node(
@@ -147,6 +148,7 @@ def node(
         transport=TcpTransport(),
         discovery=discovery,
         plugins=plugins,
+        members=members,
         clock=SystemClock(),
         entropy=SystemEntropy(),
     )
