@@ -136,7 +136,7 @@ class Book:
         try:
             rows = json.loads(data)["accounts"]
             return Book({Unit(row["unit"], row["issuer"]): _account(row) for row in rows})
-        except (ValueError, TypeError, KeyError, UsageError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError, UsageError) as error:
             raise LedgerError(f"the kept book is not readable: {error}", code="ledger_unreadable") from error
 
 

@@ -112,7 +112,7 @@ class Policy:
             found = json.loads(data)
             rules = [{**each, "without": tuple(each["without"])} for each in found["rules"]]
             return Policy(tuple(Rule(**rule) for rule in rules))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise UsageError(f"policy: not readable: {error}") from error
 
 

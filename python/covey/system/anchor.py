@@ -7,20 +7,19 @@ an unpinned peer; it is private, and replaced whole. Another anchor takes its pl
 from __future__ import annotations
 
 import base64
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from covey.errors import IdentityError, StoreError
+from covey.errors import IdentityError
 from covey.limits import ANCHOR_MEMBERS
 from covey.settings import grammar
-from covey.system.private_file import replace_whole
+from covey.system.json_book import JsonBook
 
 if TYPE_CHECKING:
     from covey import _core
 
-_VERSION: Final = 1
 _FILE_BYTES: Final = 16_384  # sixteen members of 120 characters
 
 
@@ -72,19 +71,7 @@ def load(path: Path) -> Anchor | None:
     Raises:
         StoreError: It cannot be read, or is not whole.
     """
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_FILE_BYTES + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
-    try:
-        return _decode(raw)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise StoreError(
-            f"{path} is damaged: {error}", hint="restore it, or move it away and pin again"
-        ) from error
+    return _FILE.load(path, None)
 
 
 def save(path: Path, anchor: Anchor) -> None:
@@ -93,11 +80,7 @@ def save(path: Path, anchor: Anchor) -> None:
     Raises:
         StoreError: It cannot be written; what was there is still there.
     """
-    content = {"version": _VERSION, "threshold": anchor.threshold, "members": list(anchor.members)}
-    try:
-        replace_whole(path, json.dumps(content, indent=2).encode() + b"\n")
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+    _FILE.save(path, {"threshold": anchor.threshold, "members": list(anchor.members)})
 
 
 def settle(path: Path, wanted: Anchor | None, name: str) -> tuple[Anchor | None, bool]:
@@ -126,12 +109,15 @@ def settle(path: Path, wanted: Anchor | None, name: str) -> tuple[Anchor | None,
     )
 
 
-def _decode(raw: bytes) -> Anchor:
-    if len(raw) > _FILE_BYTES:
-        raise ValueError(f"more than {_FILE_BYTES} bytes")
-    members: Any = json.loads(raw)
-    if not isinstance(members, dict) or members.keys() != {"version", "threshold", "members"}:
-        raise ValueError("expected the members version, threshold and members")
-    if members["version"] != _VERSION or type(members["threshold"]) is not int:
-        raise ValueError(f"version: expected {_VERSION}, and a threshold")
-    return Anchor.of(tuple(members["members"]), members["threshold"])
+def _decode(found: Mapping[str, Any]) -> Anchor | None:
+    members, threshold = found["members"], found["threshold"]
+    if type(threshold) is not int or not isinstance(members, list):
+        raise ValueError("expected a threshold and a list of members")
+    if not all(isinstance(member, str) for member in members):
+        raise ValueError("members: expected texts")
+    return Anchor.of(tuple(members), threshold)
+
+
+_FILE: Final[JsonBook[Anchor | None]] = JsonBook(
+    frozenset({"threshold", "members"}), _FILE_BYTES, _decode, "restore it, or move it away and pin again"
+)

@@ -7,8 +7,7 @@ restart. A file that cannot be read is an error, never an empty list; it is priv
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +16,8 @@ from typing import Any, Final
 from covey.errors import StoreError
 from covey.limits import CLAIMS, PEER_NAME_BYTES
 from covey.settings import grammar
-from covey.system.private_file import replace_whole
+from covey.system.json_book import JsonBook
 
-_VERSION: Final = 1
 _FILE_BYTES: Final = 2_097_152  # 4,096 entries of a nodeId, a fingerprint, a name of 64 bytes and a time
 _MEMBERS: Final = {"nodeId", "fingerprint", "name", "sinceMs"}
 
@@ -70,20 +68,7 @@ def load(path: Path) -> ClaimBook:
     Raises:
         StoreError: It cannot be read, or is not whole.
     """
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_FILE_BYTES + 1)
-    except FileNotFoundError:
-        return ClaimBook()
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
-    try:
-        return _decode(raw)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise StoreError(
-            f"{path} is damaged: {error}",
-            hint="restore it, or move it away: changed keys of stock peers are then not noticed once",
-        ) from error
+    return _FILE.load(path, ClaimBook())
 
 
 def save(path: Path, book: ClaimBook) -> None:
@@ -96,11 +81,7 @@ def save(path: Path, book: ClaimBook) -> None:
         {"nodeId": e.node_id, "fingerprint": e.fingerprint, "name": e.name, "sinceMs": e.since_ms}
         for e in book.entries
     ]
-    content = json.dumps({"version": _VERSION, "claimed": claimed}, indent=2, ensure_ascii=False)
-    try:
-        replace_whole(path, content.encode() + b"\n")
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+    _FILE.save(path, {"claimed": claimed})
 
 
 class ClaimKeeper:
@@ -144,14 +125,7 @@ class ClaimKeeper:
             self._trouble(error.message)
 
 
-def _decode(raw: bytes) -> ClaimBook:
-    if len(raw) > _FILE_BYTES:
-        raise ValueError(f"more than {_FILE_BYTES} bytes")
-    members: Any = json.loads(raw)
-    if not isinstance(members, dict) or members.keys() != {"version", "claimed"}:
-        raise ValueError("expected the members version and claimed")
-    if members["version"] != _VERSION:
-        raise ValueError(f"version: expected {_VERSION}")
+def _decode(members: Mapping[str, Any]) -> ClaimBook:
     claims = [_claim(each) for each in members["claimed"]]
     if len(claims) > CLAIMS or len({claim.node_id for claim in claims}) != len(claims):
         raise ValueError(f"expected at most {CLAIMS} claims, one for each nodeId")
@@ -170,3 +144,11 @@ def _claim(each: Any) -> Claim:
     ):
         raise ValueError("expected a name of at most 64 bytes and a time")
     return Claim(grammar.node_id(each["nodeId"]), grammar.fingerprint(each["fingerprint"]), name, since)
+
+
+_FILE: Final = JsonBook(
+    frozenset({"claimed"}),
+    _FILE_BYTES,
+    _decode,
+    "restore it, or move it away: changed keys of stock peers are then not noticed once",
+)

@@ -6,21 +6,19 @@ invite that was given only the digest of its id is kept, so the file invites nob
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from covey.errors import StoreError
 from covey.limits import INVITE_GUESTS, INVITES, INVITES_BYTES
 from covey.proto.inviting import Given, Restored, Taken, with_given
 from covey.settings import grammar
 from covey.system import trust as books
-from covey.system.private_file import replace_whole
+from covey.system.json_book import JsonBook
 from covey.system.trust import Trusted
 
-_VERSION: Final = 1
 _ID: Final = re.compile(r"[0-9a-f]{32}\Z")
 
 
@@ -37,19 +35,7 @@ class InviteFile:
         Raises:
             StoreError: It cannot be read, or is not whole.
         """
-        try:
-            with self.path.open("rb") as file:
-                raw = file.read(INVITES_BYTES + 1)
-        except FileNotFoundError:
-            return Restored()
-        except OSError as error:
-            raise StoreError(f"cannot read {self.path}: {error.strerror or error}") from error
-        try:
-            return _decode(raw)
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise StoreError(
-                f"{self.path} is damaged: {error}", hint="move it away: invites that were given end with it"
-            ) from error
+        return _FILE.load(self.path, Restored())
 
     def save(self, kept: Restored) -> None:
         """Write the file whole; its folder exists and is private.
@@ -65,11 +51,7 @@ class InviteFile:
             {"id": t.invite_id, "nodeId": t.node_id, "fingerprint": t.fingerprint, "expiresMs": t.expires_ms}
             for t in kept.taken
         ]
-        content = json.dumps({"version": _VERSION, "given": given, "taken": taken}, indent=2)
-        try:
-            replace_whole(self.path, content.encode() + b"\n")
-        except OSError as error:
-            raise StoreError(f"cannot write {self.path}: {error.strerror or error}") from error
+        _FILE.save(self.path, {"given": given, "taken": taken})
 
     def offer(self, given: Given, now_ms: int) -> None:
         """Keep one more invite that was given; those that have ended are forgotten.
@@ -102,14 +84,7 @@ class InviteFile:
             books.save(self.trust_path, book.with_entry(Trusted(node_id, now_ms, fingerprint, note)))
 
 
-def _decode(raw: bytes) -> Restored:
-    if len(raw) > INVITES_BYTES:
-        raise ValueError(f"more than {INVITES_BYTES} bytes")
-    members: Any = json.loads(raw)
-    if not isinstance(members, dict) or members.keys() != {"version", "given", "taken"}:
-        raise ValueError("expected the members version, given and taken")
-    if members["version"] != _VERSION:
-        raise ValueError(f"version: expected {_VERSION}")
+def _decode(members: Mapping[str, Any]) -> Restored:
     given, taken = members["given"], members["taken"]
     if len(given) > INVITES or len(taken) > INVITES:
         raise ValueError(f"expected at most {INVITES} invites")
@@ -136,3 +111,11 @@ def _time(each: dict[str, Any]) -> int:
     if type(time) is not int or time < 0:
         raise ValueError("expiresMs: expected a time")
     return time
+
+
+_FILE: Final = JsonBook(
+    frozenset({"given", "taken"}),
+    INVITES_BYTES,
+    _decode,
+    "move it away: invites that were given end with it",
+)

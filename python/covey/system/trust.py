@@ -6,7 +6,6 @@ names the one key a nodeId may prove. What agent.toml says comes on top.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +14,8 @@ from typing import Any, Final
 from covey.errors import StoreError
 from covey.limits import TRUST_ENTRIES
 from covey.settings import grammar
-from covey.system.private_file import replace_whole
+from covey.system.json_book import JsonBook
 
-_VERSION: Final = 1
 _FILE_BYTES: Final = 4_194_304  # 4,096 entries of 80 characters with notes of 200
 _NOTE_CHARS: Final = 200
 
@@ -77,19 +75,7 @@ def load(path: Path) -> TrustBook:
     Raises:
         StoreError: It cannot be read, or is not whole.
     """
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_FILE_BYTES + 1)
-    except FileNotFoundError:
-        return TrustBook()
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
-    try:
-        return _decode(raw)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise StoreError(
-            f"{path} is damaged: {error}", hint="restore it, or move it away and trust again"
-        ) from error
+    return _FILE.load(path, TrustBook())
 
 
 def save(path: Path, book: TrustBook) -> None:
@@ -107,21 +93,10 @@ def save(path: Path, book: TrustBook) -> None:
         }
         for entry in book.entries
     ]
-    content = json.dumps({"version": _VERSION, "trusted": listed}, indent=2, ensure_ascii=False)
-    try:
-        replace_whole(path, content.encode() + b"\n")
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+    _FILE.save(path, {"trusted": listed})
 
 
-def _decode(raw: bytes) -> TrustBook:
-    if len(raw) > _FILE_BYTES:
-        raise ValueError(f"more than {_FILE_BYTES} bytes")
-    members: Any = json.loads(raw)
-    if not isinstance(members, dict) or members.keys() != {"version", "trusted"}:
-        raise ValueError("expected the members version and trusted")
-    if members["version"] != _VERSION:
-        raise ValueError(f"version: expected {_VERSION}")
+def _decode(members: Mapping[str, Any]) -> TrustBook:
     book = TrustBook()
     for each in members["trusted"]:
         book = book.with_entry(_entry(each))
@@ -138,3 +113,8 @@ def _entry(each: Any) -> Trusted:
     if each["fingerprint"] is None:
         return Trusted(identity, since, None, note)
     return Trusted(grammar.node_id(identity), since, grammar.fingerprint(each["fingerprint"]), note)
+
+
+_FILE: Final = JsonBook(
+    frozenset({"trusted"}), _FILE_BYTES, _decode, "restore it, or move it away and trust again"
+)
