@@ -10,7 +10,9 @@ import pytest
 
 from tests.tidy import tree
 
-LOCKS = tuple(f"requirements/{name}.txt" for name in ("run", "build", "test", "bench", "rivals", "wheels"))
+LOCKS = tuple(
+    f"requirements/{name}.txt" for name in ("run", "build", "test", "bench", "rivals", "wheels", "fuzz")
+)
 PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<version>[^\s;\\]+)", re.MULTILINE)
 
 
