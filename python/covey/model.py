@@ -20,6 +20,18 @@ TrustMode = Literal["tofu", "strict", "open"]
 LifecycleMove = Literal["validate", "dismiss", "canonise"]
 """What authority can do with a block that another peer authored (MMP 2.0 §6.5)."""
 
+Lifecycle = Literal["observed", "remixed", "validated", "canonical", "dismissed", "archived"]
+"""How far understanding of a block has come (MMP 2.0 §6.4)."""
+
+LIFECYCLES: tuple[Lifecycle, ...] = (
+    "observed",
+    "remixed",
+    "validated",
+    "canonical",
+    "dismissed",
+    "archived",
+)
+
 Reach = Literal["none", "validated", "canonical"]
 """How far somebody's authority may move a block (MMP 2.0 §3.5)."""
 
@@ -75,6 +87,8 @@ class Block:
     categories: Mapping[str, str]
     proof: str = "signature"
     """What stands behind it: its author's signature, or `legacy`: a stock peer said so (SECURITY.md)."""
+    lifecycle: Lifecycle = "observed"
+    """How far understanding of it had come when it was read."""
 
     def said(self) -> dict[str, str]:
         """Return only the categories that say something, in CAT7 order."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from covey.hindsight import Feedback, Found, Search
 from covey.model import (
     Block,
     Decided,
@@ -197,6 +198,22 @@ class Memory(Protocol):
 
     def recall(self, query: str, limit: int) -> Sequence[Block]:
         """Return blocks whose text matches, best first."""
+
+    def feedback_for_own(self, limit: int, room: str) -> Sequence[Feedback]:
+        """Return what others say of this peer's own blocks of a room, the last stored first."""
+
+
+class Archive(Protocol):
+    """Memory as a person looks through it."""
+
+    def find(self, search: Search, limit: int) -> Found:
+        """Return what matches everything that is asked for; the newest first, or the best."""
+
+    def feedback_of(self, key: str, limit: int) -> Sequence[Feedback]:
+        """Return what is said of one block, the last stored first."""
+
+    def children(self, key: str) -> Sequence[str]:
+        """Return the keys of held blocks that descend from this one directly."""
 
 
 class Judgements(Protocol):

@@ -86,6 +86,9 @@ class World:
     def block(self, key):
         return self.blocks.get(key)
 
+    def feedback_for_own(self, limit, room):
+        return []
+
     def recent(self, limit, *, own=None, room=None):
         return [b for b in self.blocks.values() if own is None or (b.node_id == "me") == own][-limit:]
 

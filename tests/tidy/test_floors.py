@@ -12,6 +12,7 @@ FLOORS: dict[str, int] = {
     "core": 0,
     # 1: values
     "errors": 1,
+    "hindsight": 1,
     "model": 1,
     "limits": 1,
     "names": 1,

@@ -20,6 +20,10 @@ _COLOURS: Final = {
     "accepted": "cyan",
     "expired": "red",
     "unknown": "yellow",
+    "validated": "green",
+    "canonical": "green",
+    "dismissed": "red",
+    "archived": "dim",
 }
 _NAME_WIDTH: Final = max(len(name) for name in CAT7)
 
@@ -45,7 +49,9 @@ def block_lines(console: Console, block: Mapping[str, Any]) -> Iterator[str]:
     """Yield a stored block: who, when, key, then what it says."""
     who = console.style(printable(str(block["author"])), "bold")
     to = f" to {block['to']}" if block.get("to") else ""
-    yield f"{clock(block['created_ms'])}  {who}{to}  {console.style(block['key'], 'dim')}"
+    stands = block.get("lifecycle", "observed")
+    mark = "" if stands == "observed" else f"  {console.style(stands, _COLOURS.get(stands, 'cyan'))}"
+    yield f"{clock(block['created_ms'])}  {who}{to}  {console.style(block['key'], 'dim')}{mark}"
     for name, text in block["said"].items():
         yield f"  {name:<{_NAME_WIDTH}}  {printable(text)}"
 

@@ -34,6 +34,7 @@ COMMANDS: Final = {
         _command("mood", "tell the room how a peer is; nobody keeps it"),
         _command("outbox", "show what waits for its peers, for whom and since when"),
         _command("recall", "search what a peer remembers"),
+        _command("memory", "see what a peer's memory is made of; forget, archive, export and import it"),
         _command("trace", "show where a block comes from, as a tree"),
         _command("why", "show why memory took a block, category by category"),
         _command("why-not", "show why memory did not take a block"),

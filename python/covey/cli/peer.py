@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from covey.cli.fleet import Fleet
@@ -32,6 +32,7 @@ from covey.net.tcp import TcpTransport
 from covey.proto.news import News, as_dict
 from covey.runtime.inviting import InvitePlugin
 from covey.runtime.ipc import AgentView, Control
+from covey.runtime.memory_book import Keeping
 from covey.runtime.node import Node
 from covey.runtime.paths import told_paths
 from covey.store import NodeStore, StoreMemory, open_store
@@ -89,6 +90,7 @@ class PeerPlan:
     opened_by: str = "covey"
     metrics: tuple[str, int] | None = None
     spans: str | None = None
+    keeping: Keeping = field(default_factory=Keeping)
 
 
 class Later:

@@ -106,7 +106,7 @@ def saved_state(home: Home, name: str, *states: str) -> dict[str, bytes | None]:
         NotRunningError: There is no peer of that name.
         StoreError: The store cannot be opened.
     """
-    _known(home, name)
+    known(home, name)
     from covey.cli.peer import stored
     from covey.store import StoreWakes
 
@@ -116,14 +116,14 @@ def saved_state(home: Home, name: str, *states: str) -> dict[str, bytes | None]:
 
 
 def _read_offline(home: Home, name: str, read: Callable[[Memory], dict[str, Any]]) -> dict[str, Any]:
-    _known(home, name)
+    known(home, name)
     from covey.cli.peer import stored_memory
 
     with stored_memory(home, name) as memory:
         return read(memory)
 
 
-def _known(home: Home, name: str) -> None:
+def known(home: Home, name: str) -> None:
     """Refuse a name of which there is neither a running peer nor a store."""
     if not home.store_path(name).exists():
         known = home.peers()

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from covey.runtime.attest import AttestPlugin
 from covey.runtime.authority import AuthorityPlugin, Unanchored
+from covey.runtime.memory import MemoryPlugin
 from covey.runtime.mood import MoodPlugin
 from covey.runtime.reading import Reader
+from covey.store.memory import feedback_as
 from covey.system import anchor as anchors
+from covey.system.clock import SystemClock
 
 if TYPE_CHECKING:
     from covey import _core
@@ -64,6 +67,19 @@ def rooms_of(
         attest = AttestPlugin(identity, plan.options.room, store, native, role=role)
         plugins.append(attest)
         verbs["attest"] = attest.handle
+    may: LifecycleAuthority = authority or Unanchored()
+    memory = MemoryPlugin(
+        identity,
+        store,
+        native,
+        may,
+        plan.keeping,
+        clock=SystemClock(),
+        log=log.write,
+        as_feedback=feedback_as,
+    )
+    plugins.append(memory)
+    verbs.update(memory.verbs)
     if pin is None or authority is None:
         return Rooms(mood, tuple(plugins), verbs)
     return Rooms(mood, tuple(plugins), verbs, authority, f"{len(pin.members)} keys, {pin.threshold} sign")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from covey.proto.gate import GateOptions
     from covey.proto.options import NodeOptions
     from covey.runtime.agent import AgentRuntime, Note, RunEnd
+    from covey.runtime.memory_book import Keeping
     from covey.settings import Settings
     from covey.system.anchor import Anchor
 
@@ -112,7 +113,16 @@ def peer_plan(home: Home, settings: Settings, env: Mapping[str, str]) -> PeerPla
         metrics=None if watched is None else (watched.host, watched.port),
         scrubber=Scrubber(secret for secret in secrets if secret),
         stock_folder=Path(env.get("HOME") or Path.home()) / ".sym" / "loopback",
+        keeping=keeping(settings),
     )
+
+
+def keeping(settings: Settings) -> Keeping:
+    """Return how long memory keeps what, as agent.toml says it."""
+    from covey.runtime.memory_book import Keeping
+
+    memory = settings.memory
+    return Keeping(memory.retention_days or None, memory.archive_after_days or None)
 
 
 def anchor(settings: Settings) -> Anchor | None:

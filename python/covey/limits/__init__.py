@@ -14,6 +14,7 @@ from covey.limits.coordination import *
 from covey.limits.delivery import *
 from covey.limits.economy import *
 from covey.limits.identity import *
+from covey.limits.memory import *
 from covey.limits.models import *
 from covey.limits.paths import *
 from covey.limits.relay import *

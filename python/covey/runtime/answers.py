@@ -5,15 +5,16 @@ Rules: reads only what it is handed; nothing here waits, sends or knows who asks
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from covey import limits
 from covey.errors import IpcError
+from covey.hindsight import Search
 from covey.memory.lineage import ancestors
-from covey.model import Block, Duplicate, EmissionRefused, Minted, said
-from covey.ports import Memory, Outbox
+from covey.model import CAT7, LIFECYCLES, Block, Duplicate, EmissionRefused, Minted, said
+from covey.ports import Archive, Memory, Outbox
 from covey.runtime.emit import Emission
 
 if TYPE_CHECKING:
@@ -97,6 +98,47 @@ def recalled(memory: Memory, query: str, limit: int) -> list[Result]:
     return [block_as_dict(block) for block in blocks]
 
 
+def found(archive: Archive, search: Search, limit: int) -> Result:
+    """Return what matches everything that is asked for; `capped` says that only the newest were looked at."""
+    hits = archive.find(search, limit)
+    return {"blocks": [block_as_dict(block) for block in hits.blocks], "capped": hits.capped}
+
+
+def search_of(arguments: Mapping[str, Any]) -> Search:
+    """Read what to look for.
+
+    Raises:
+        IpcError: It names the argument that is wrong.
+    """
+    asked: dict[str, Any] = {}
+    for name, kind in _SEARCHED.items():
+        value = arguments.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise IpcError(f"{name}: expected {kind.__name__}", code="invalid_argument")
+        asked[name] = value
+    for name, known in (("category", CAT7), ("lifecycle", LIFECYCLES)):
+        if asked.get(name, known[0]) not in known:
+            raise IpcError(f"{name}: expected one of {', '.join(known)}", code="invalid_argument")
+    return Search(**asked)
+
+
+_SEARCHED: Final[dict[str, type]] = {
+    "text": str,
+    "category": str,
+    "author": str,
+    "label": str,
+    "own": bool,
+    "room": str,
+    "from_ms": int,
+    "to_ms": int,
+    "lifecycle": str,
+    "below": str,
+    "above": str,
+}
+
+
 def trace(memory: Memory, key: str, depth: int) -> Result:
     """Return a block and its ancestors, nearest first, with what is missing.
 
@@ -129,6 +171,7 @@ def block_as_dict(block: Block | StoredRecord) -> Result:
         "parents": list(block.parents),
         "said": said(block.categories),
         "proof": block.proof,
+        "lifecycle": block.lifecycle,
     }
 
 

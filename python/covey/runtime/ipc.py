@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from covey import __version__, limits
 from covey.errors import CoveyError, IpcError
 from covey.model import CAT7, Proposal
-from covey.ports import Judgements, Memory, Outbox
+from covey.ports import Archive, Judgements, Memory, Outbox
 from covey.runtime import answers
 from covey.runtime.emit import addressee, emit_and_wait, track
 from covey.runtime.node import Node
@@ -47,7 +47,7 @@ class AgentView(Protocol):
         ...
 
 
-class PeerMemory(Memory, Judgements, Outbox, Protocol):
+class PeerMemory(Memory, Archive, Judgements, Outbox, Protocol):
     """A peer's store, as a person asks about it."""
 
 
@@ -163,9 +163,15 @@ class Control:
         return answers.emission_as_dict(await emit_and_wait(self._node, proposal, wait_seconds))
 
     async def _recall(self, arguments: Arguments) -> Result:
-        _only(arguments, "query", "limit")
-        query = _text(arguments, "query") if "query" in arguments else ""
+        """Return what matches words, or everything that `search` asks for."""
+        _only(arguments, "query", "limit", "search")
         limit = int(_number(arguments, "limit", 10, 1, limits.IPC_RECALL_BLOCKS))
+        asked = arguments.get("search")
+        if asked is not None:
+            if not isinstance(asked, dict):
+                raise _wrong("search: expected an object")
+            return await asyncio.to_thread(answers.found, self._memory, answers.search_of(asked), limit)
+        query = _text(arguments, "query") if "query" in arguments else ""
         return {"blocks": await asyncio.to_thread(answers.recalled, self._memory, query, limit)}
 
     async def _inbox(self, arguments: Arguments) -> Result:

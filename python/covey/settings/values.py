@@ -160,6 +160,22 @@ class ContextSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MemorySettings:
+    """How long the peer remembers what nobody stands behind."""
+
+    retention_days: float = key(
+        Real(0, limits.MEMORY_DAYS),
+        "days after which a block is forgotten that is neither validated nor needed; 0 is never",
+        default=0.0,
+    )
+    archive_after_days: float = key(
+        Real(0, limits.MEMORY_DAYS),
+        "days without an answer after which a block is archived, the Canon excepted; 0 is never",
+        default=limits.ARCHIVE_AFTER_DAYS,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetSettings:
     """How often the peer may wake and what it may spend."""
 
@@ -354,6 +370,7 @@ class Settings:
     context: ContextSettings = key(
         Table(ContextSettings), "what it shows its model", default=ContextSettings()
     )
+    memory: MemorySettings = key(Table(MemorySettings), "how long it remembers", default=MemorySettings())
     budget: BudgetSettings = key(Table(BudgetSettings), "what it may use up", default=BudgetSettings())
     safety: SafetySettings = key(Table(SafetySettings), "what holds it back", default=SafetySettings())
     routing: RoutingSettings = key(Table(RoutingSettings), "to whom it answers", default=RoutingSettings())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import TypeVar
+from dataclasses import asdict, replace
+from typing import TypeVar, cast
 
 from covey import _core
+from covey.hindsight import Feedback, Found, Search
 from covey.model import (
     CAT7,
     Basis,
@@ -15,6 +16,7 @@ from covey.model import (
     Decided,
     Decision,
     Judgement,
+    Lifecycle,
     OutboxEntry,
     SendState,
 )
@@ -76,6 +78,30 @@ class StoreMemory:
         """Return at most 8 keys, of blocks held or turned away, that begin with hexadecimal digits."""
         return self._read(lambda: self._store.keys_from(digits))
 
+    def find(self, search: Search, limit: int) -> Found:
+        """Return what matches everything that is asked for; the newest first, or the best.
+
+        Raises:
+            StoreError: Also for what is no key, nodeId, category or state of a block.
+        """
+        asked = asdict(search)
+        text = asked.pop("text")
+        found = self._read(lambda: self._store.memory.find(text, limit, **asked))
+        return Found(tuple(block_of(row) for row in found.hits), found.capped)
+
+    def feedback_of(self, key: str, limit: int) -> Sequence[Feedback]:
+        """Return what is said of one block, the last stored first."""
+        return [feedback_as(row) for row in self._read(lambda: self._store.memory.feedback_of(key, limit))]
+
+    def feedback_for_own(self, limit: int, room: str) -> Sequence[Feedback]:
+        """Return what others say of this peer's own blocks of a room, the last stored first."""
+        rows = self._read(lambda: self._store.memory.feedback_for_own(room, limit))
+        return [feedback_as(row) for row in rows]
+
+    def children(self, key: str) -> Sequence[str]:
+        """Return the keys of held blocks that descend from this one directly."""
+        return self._read(lambda: self._store.children(key))
+
     def outbox(self, limit: int, assertion_id: str | None = None) -> Sequence[OutboxEntry]:
         """Return what was addressed to somebody and has not met its end, oldest first; or one block's."""
         rows = self._read(lambda: self._store.mail.sends(limit, assertion_id=assertion_id))
@@ -118,6 +144,21 @@ def block_of(row: _core.StoredRecord) -> Block:
         parents=row.parents,
         categories=row.categories,
         proof=row.proof,
+        lifecycle=cast("Lifecycle", row.lifecycle),
+    )
+
+
+def feedback_as(row: _core.FeedbackRow) -> Feedback:
+    """Return a stored word about a block."""
+    return Feedback(
+        seq=row.seq,
+        key=row.key,
+        assertion_id=row.assertion_id,
+        node_id=row.node_id,
+        stored_ms=row.stored_ms,
+        kind=row.kind,
+        target=row.target,
+        words=row.words,
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_new(path: Path, content: bytes) -> None:
@@ -28,6 +30,31 @@ def create_whole(path: Path, content: bytes) -> None:
     try:
         write_new(temporary, content)
         os.link(temporary, path)  # unlike a rename, this fails where a file exists
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+    sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def growing(path: Path) -> Iterator[BinaryIO]:
+    """Write a private file piece by piece; it must not exist, and has its name only once it is whole.
+
+    Raises:
+        FileExistsError: There is one; it was not touched.
+    """
+    if path.exists():
+        raise FileExistsError(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(
+        temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+    )
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        os.link(temporary, path)
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()

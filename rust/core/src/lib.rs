@@ -13,6 +13,7 @@ pub mod category;
 pub mod clock;
 pub mod encoder;
 pub mod error;
+pub mod feedback;
 pub mod frame;
 pub mod grant;
 pub mod handshake;

@@ -20,6 +20,7 @@ mod state;
 mod state_input;
 mod store;
 mod store_delivery;
+mod store_memory;
 mod store_rows;
 mod svaf;
 mod tether;
@@ -57,6 +58,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<outlet::Settled>()?;
     module.add_function(wrap_pyfunction!(outlet::read_receipts, module)?)?;
     module.add_class::<store_delivery::StoreMail>()?;
+    module.add_class::<store_memory::StoreShelf>()?;
+    module.add_class::<store_memory::FeedbackRow>()?;
     module.add_class::<store_delivery::Attention>()?;
     module.add_class::<store_delivery::SendRow>()?;
     module.add_class::<store_delivery::OutboxPage>()?;

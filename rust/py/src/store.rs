@@ -13,6 +13,7 @@ use crate::errors::{core_error, refused};
 use crate::intake::{Intake, OutcomeBatch};
 use crate::record::Record;
 use crate::store_delivery::{Attention, StoreMail};
+use crate::store_memory::StoreShelf;
 use crate::store_rows::{CommitReport, DecisionRow, InboxRow, OutboxRow, RecallResult, StoredRecord};
 
 /// (node_id, public_key, name, first_seen_ms).
@@ -257,6 +258,12 @@ impl Store {
     #[getter]
     fn mail(slf: Py<Self>) -> StoreMail {
         StoreMail { store: slf }
+    }
+
+    /// What it keeps of blocks over time.
+    #[getter]
+    fn memory(slf: Py<Self>) -> StoreShelf {
+        StoreShelf { store: slf }
     }
 
     /// Return every binding as (node_id, public_key, name, first_seen_ms), oldest first.

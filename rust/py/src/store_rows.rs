@@ -69,7 +69,7 @@ impl StoredRecord {
         }
         Ok(texts)
     }
-    /// observed, or remixed once a stored record names it as a parent.
+    /// observed, remixed, validated, canonical, dismissed or archived.
     #[getter]
     fn lifecycle(&self) -> &'static str {
         self.inner.lifecycle.as_str()

@@ -120,3 +120,14 @@ pub const ATTEST_WITNESSES_KEPT: i64 = 16_384;
 pub const ATTEST_EVIDENCE_MAX: i64 = 1_024;
 /// Bytes of one frame: its longest members, names included, stay under 2 KiB.
 pub const ATTEST_FRAME_MAX_BYTES: usize = 4_096;
+
+/// Records that one call archives, forgets, or carries out: a few milliseconds of the writer.
+pub const MEMORY_SLICE: i64 = 512;
+/// Steps of blocks that authority made, newest kept: at 150 bytes a row 15 MB.
+pub const MOVES_KEPT: i64 = 100_000;
+/// Newest words about blocks that are looked through for those about own ones.
+pub const FEEDBACK_LOOKED: i64 = 1_000;
+/// Rows a filtered recall looks at, newest first, before it says that it was capped: about 20 ms of random pages.
+pub const FIND_LOOKED: i64 = 2_000;
+/// Blocks of one lineage that a recall follows.
+pub const FIND_LINEAGE: i64 = 1_000;

@@ -5,6 +5,7 @@ use covey_core::record::Record;
 use rusqlite::{Transaction, params};
 
 use crate::error::{Fault, StoreError};
+use crate::lifecycle;
 use crate::limits::PAGE_MAX;
 use crate::recall::sql_count;
 use crate::store::Store;
@@ -58,16 +59,14 @@ pub(crate) fn has_child(transaction: &Transaction<'_>, key: ContentKey) -> Resul
         .query_row(params![key.as_bytes(), RECORD_LEVEL], |row| row.get(0))?)
 }
 
-/// Writes a new record's edges, and moves held parents on to "remixed" (MMP 2.0 §6.5).
-pub(crate) fn insert(transaction: &Transaction<'_>, child: i64, record: &Record) -> Result<(), Fault> {
+/// Writes a new record's edges, and moves held parents on (MMP 2.0 §6.5).
+pub(crate) fn insert(transaction: &Transaction<'_>, child: i64, record: &Record, stored_ms: u64) -> Result<(), Fault> {
     for ParentEdge { parent, levels } in edges(record) {
         transaction
             .prepare_cached("INSERT INTO lineage (child, parent, levels) VALUES (?1, ?2, ?3)")?
             .execute(params![child, parent.as_bytes(), levels])?;
         if levels & RECORD_LEVEL != 0 {
-            transaction
-                .prepare_cached("UPDATE records SET lifecycle = 'remixed' WHERE key = ?1 AND lifecycle = 'observed'")?
-                .execute([parent.as_bytes()])?;
+            lifecycle::named(transaction, parent, stored_ms)?;
         }
     }
     Ok(())

@@ -84,7 +84,7 @@ fn newest(view: &Connection, limit: usize) -> Result<Vec<i64>, Fault> {
 }
 
 /// Splits a query into quoted words, so that nothing in it is read as the index's own query language.
-fn terms(query: &str) -> Vec<String> {
+pub(crate) fn terms(query: &str) -> Vec<String> {
     let mut end = query.len().min(RECALL_MAX_BYTES);
     while !query.is_char_boundary(end) {
         end -= 1;

@@ -8,35 +8,14 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::error::{Fault, StoreError};
 use crate::evidence::{self, COLUMN_COUNT, COLUMNS};
+use crate::feedback;
 use crate::judgement::decision_of;
+use crate::lifecycle::Lifecycle;
 use crate::limits::PAGE_MAX;
 use crate::lineage;
 use crate::recall::sql_count;
 use crate::store::Store;
 use crate::times::{read_ms, sql_ms};
-
-/// How far understanding of a record has come (MMP 2.0 §6.5). Later words come with authority.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lifecycle {
-    /// Held; nothing built on it yet.
-    Observed,
-    /// A stored record names it as a parent.
-    Remixed,
-}
-
-impl Lifecycle {
-    /// Returns the specification's word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Observed => "observed",
-            Self::Remixed => "remixed",
-        }
-    }
-
-    fn parse(word: &str) -> Option<Self> {
-        [Self::Observed, Self::Remixed].into_iter().find(|lifecycle| lifecycle.as_str() == word)
-    }
-}
 
 /// One record as memory holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,9 +163,9 @@ pub(crate) fn insert(transaction: &Transaction<'_>, record: &Record, arrived: Ar
         .prepare_cached(
             "INSERT INTO records (key, assertion, signature, author_node_id, author, created_ms, room, to_node_id,
                parents, focus, issue, intent, motivation, commitment, perspective, mood, evidence,
-               stored_ms, own, decision, decision_id, lifecycle, proof)
+               stored_ms, own, decision, decision_id, lifecycle, proof, active_ms)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-               ?22, ?23)",
+               ?22, ?23, ?18)",
         )?
         .execute(params![
             metadata.key.as_bytes(),
@@ -213,7 +192,10 @@ pub(crate) fn insert(transaction: &Transaction<'_>, record: &Record, arrived: Ar
             lifecycle.as_str(),
             arrived.proof.as_str(),
         ])?;
-    lineage::insert(transaction, transaction.last_insert_rowid(), record)
+    let id = transaction.last_insert_rowid();
+    lineage::insert(transaction, id, record, arrived.stored_ms)?;
+    // What a stock peer says of a block is hearsay, and moves nothing.
+    if arrived.proof == Proof::Signature { feedback::insert(transaction, id, record) } else { Ok(()) }
 }
 
 /// Reads a record by its place in the table.

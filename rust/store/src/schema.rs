@@ -13,7 +13,7 @@ pub(crate) const APPLICATION_ID: i32 = 0x636f_7679;
 /// What this build reads and writes.
 pub const SCHEMA_VERSION: i32 = STEPS_COUNT;
 
-const STEPS: [&str; 5] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
+const STEPS: [&str; 6] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6];
 #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful of steps")]
 const STEPS_COUNT: i32 = STEPS.len() as i32;
 
@@ -221,19 +221,52 @@ const VERSION_5: &str = "
 ALTER TABLE decisions ADD COLUMN basis BLOB;
 ";
 
+/// Blocks have a lifecycle with a clock, are found by time and by state, and what they say of others is found by whom
+/// they speak of. What an older covey stored is read once for that, by the form that the core reads.
+const VERSION_6: &str = "
+ALTER TABLE records ADD COLUMN active_ms INTEGER NOT NULL DEFAULT 0;
+UPDATE records SET active_ms = stored_ms;
+CREATE INDEX records_by_activity ON records (lifecycle, active_ms);
+CREATE INDEX records_by_time ON records (stored_ms);
+
+CREATE TABLE feedback (
+  child INTEGER NOT NULL, target BLOB NOT NULL, kind TEXT NOT NULL, PRIMARY KEY (child, target)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX feedback_by_target ON feedback (target, child);
+INSERT INTO feedback (child, target, kind)
+  SELECT r.id, l.parent, CASE WHEN r.commitment GLOB 'verified:*' THEN 'verified' ELSE 'failed' END
+  FROM records r JOIN lineage l ON l.child = r.id AND l.levels >= 128
+  WHERE r.proof = 'signature' AND r.intent = 'ground'
+    AND (r.commitment GLOB 'verified:*' OR r.commitment GLOB 'failed:*');
+
+CREATE TABLE moves (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  at_ms INTEGER NOT NULL,
+  key BLOB NOT NULL,
+  moved_from TEXT NOT NULL,
+  moved_to TEXT NOT NULL,
+  by_node_id TEXT NOT NULL,
+  because BLOB NOT NULL
+) STRICT;
+CREATE INDEX moves_by_key ON moves (key, id);
+INSERT INTO meta (name, value) VALUES ('feedback_upto', 0);
+";
+
 /// Every table that the current version has; a file that lacks one was changed by something else.
-const EXPECTED: [&str; 21] = [
+const EXPECTED: [&str; 23] = [
     "attest",
     "audit",
     "authority",
     "bindings",
     "decisions",
     "diary",
+    "feedback",
     "gaps",
     "inbox",
     "kept",
     "lineage",
     "meta",
+    "moves",
     "outbox",
     "recall",
     "records",

@@ -104,6 +104,9 @@ class FakeMemory:
     def block(self, wanted: str) -> Block | None:
         return self.blocks.get(wanted)
 
+    def feedback_for_own(self, limit, room):
+        return []
+
     def recent(self, limit: int, *, own: bool | None = None, room: str | None = None) -> Sequence[Block]:
         return list(self.blocks.values())[::-1][:limit]
 

@@ -1,0 +1,20 @@
+"""Bounds of memory over time: lifecycle, feedback, retention, and carrying it away."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FEEDBACK_SLICE: Final = 256  # words about blocks that are acted upon at once
+FEEDBACK_SHOWN: Final = 4  # of them in one question to a model: a word of authority, not a history
+FEEDBACK_WORDS: Final = 64  # words about one block that are weighed, and blocks below it that are asked
+GROUNDED_BLOCKS: Final = 256  # blocks below one that are looked at for an outcome
+STEPS_SHOWN: Final = 64  # steps of authority that `memory about` lists
+MEMORY_FIRST_SECONDS: Final = 60.0  # after a start: peers that live as long as a command never keep house
+MEMORY_EVERY_SECONDS: Final = 21_600.0  # four times a day; days are what retention is counted in
+ARCHIVE_AFTER_DAYS: Final = 30.0  # MMP 2.0 §19: archiveAfterSeconds
+MEMORY_DAYS: Final = 36_500.0  # a hundred years are for ever
+CARRY_PAGE: Final = 256  # records of one page of an export over the control socket
+CARRY_PAGE_BYTES: Final = 400_000  # and their bytes: one line of the socket holds a MiB, escaped
+CARRY_LINE_BYTES: Final = 1_600_000  # one record of the wire's largest size, escaped, and its frame
+CARRY_AUTHORS: Final = 65_536  # as many keys as a store binds
+"""Keys of authors in one file."""
