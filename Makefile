@@ -84,6 +84,14 @@ lock: ## write requirements/*.txt anew (needs uv)
 commands-page: $(STAMPS)/run ## write docs/commands.md anew, from the commands' own parsers
 	PYTHONPATH=python $(BIN)/python -m tools.commands_page
 
+.PHONY: settings-page
+settings-page: $(STAMPS)/run ## write docs/configuration.md anew, from the schema of agent.toml
+	PYTHONPATH=python $(BIN)/python -m tools.settings_page
+
+.PHONY: docs
+docs: $(STAMPS)/docs ## the documentation as a site, in target/site; a broken link is an error
+	PYTHONPATH=. $(BIN)/mkdocs build --strict --quiet --config-file mkdocs.yml --site-dir target/site
+
 .PHONY: clean
 clean: ## remove everything that make made
 	rm -rf $(VENV) target dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
@@ -107,6 +115,10 @@ $(STAMPS)/build: requirements/build.txt $(STAMPS)/venv
 $(STAMPS)/test: requirements/test.txt $(STAMPS)/run
 	@echo "installing what the tests need"
 	@$(PIP) install --require-hashes -r requirements/test.txt
+	@touch $@
+
+$(STAMPS)/docs: requirements/docs.txt $(STAMPS)/venv
+	@$(PIP) install --require-hashes -r requirements/docs.txt
 	@touch $@
 
 $(NATIVE): $(RUST) pyproject.toml $(STAMPS)/build $(STAMPS)/run

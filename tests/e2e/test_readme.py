@@ -105,9 +105,12 @@ def test_every_make_target_that_is_named_exists(page):
     assert named <= targets
 
 
-def test_the_python_of_the_readme_runs(tmp_path):
-    for body in blocks("python"):
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+@pytest.mark.parametrize("page", ["README.md", "docs/cookbook.md"])
+def test_the_python_of_a_page_runs(page, tmp_path):
+    assert blocks("python", page=page)
+    for body in blocks("python", page=page):
+        home = {"COVEY_HOME": str(tmp_path / "home")}
+        environment = {**os.environ, **home, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         answer = subprocess.run(
             [sys.executable, "-c", body],
             cwd=tmp_path,
@@ -117,7 +120,6 @@ def test_the_python_of_the_readme_runs(tmp_path):
             timeout=60,
         )
         assert answer.returncode == 0, answer.stderr
-    assert blocks("python")
 
 
 def test_the_configuration_of_the_readme_is_valid():

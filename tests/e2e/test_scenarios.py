@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import re
-import shlex
 import time
 from pathlib import Path
 
-from covey.cli.commands import COMMANDS
-from covey.cli.parser import Parser
 from tests.e2e.program import ROOM, Program
 from tests.tidy import tree
 
 SCENARIOS = tree.ROOT / "examples/scenarios"
-RUNBOOK = "docs/cross-host.md"
 MODEL = re.compile(r"\[model\]\n.*?\n\n", re.DOTALL)
 ANSWERS = {
     "writer": ("observer", "a draft of the function", ""),
@@ -100,16 +95,3 @@ def test_the_runbook_for_two_hosts_does_what_it_promises(covey: Program, tmp_pat
                 assert program("stop", name).code == 0
                 assert process.process.wait(20) == 0
                 assert time.monotonic() - began < 5
-
-
-def test_every_command_of_the_runbook_and_of_the_scenarios_can_be_read() -> None:
-    said = []
-    for page in (RUNBOOK, "examples/scenarios/README.md", "docs/operations.md"):
-        for body in re.findall(r"```sh\n(.*?)```", tree.text(page), re.DOTALL):
-            said += [shlex.split(line, comments=True)[1:] for line in body.splitlines() if line]
-    assert len(said) > 15
-    for name, *words in said:
-        module = importlib.import_module(COMMANDS[name].module)
-        parser = Parser(name, "", module.EXAMPLE)
-        module.configure(parser)
-        assert parser.read(words) is not None, (name, words)

@@ -11,7 +11,8 @@ import pytest
 from tests.tidy import tree
 
 LOCKS = tuple(
-    f"requirements/{name}.txt" for name in ("run", "build", "test", "bench", "rivals", "wheels", "fuzz")
+    f"requirements/{name}.txt"
+    for name in ("run", "build", "test", "bench", "rivals", "wheels", "fuzz", "docs")
 )
 PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<version>[^\s;\\]+)", re.MULTILINE)
 
@@ -103,7 +104,9 @@ def test_every_python_dependency_has_a_reason():
     manifest = tree.text("pyproject.toml")
     assert list_items_without_reason(manifest, "dependencies = [") == []
     assert toml_lines_without_reason(manifest, "project.optional-dependencies") == []
-    for name in (f"requirements/{each}.in" for each in ("build", "test", "bench", "rivals", "wheels")):
+    for name in (
+        f"requirements/{each}.in" for each in ("build", "test", "bench", "rivals", "wheels", "docs")
+    ):
         assert requirements_without_reason(tree.text(name)) == [], name
 
 
