@@ -168,7 +168,7 @@ class Cable:
                 sink.sendall(data)
 
 
-def test_a_cut_cable_fails_over_to_the_relay_and_nobody_leaves(covey: Program, tmp_path: Path) -> None:
+def test_a04_a_cut_cable_fails_over_to_the_relay_and_nobody_leaves(covey: Program, tmp_path: Path) -> None:
     with relay(covey) as (_, url), two(tmp_path, url) as (one, other):
         cable = Cable(other.events("ready")[0]["port"])
         one.say(f"dial {cable.port}")

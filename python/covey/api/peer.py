@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from covey import limits
 from covey.api.agent import Agent
-from covey.api.channels import Channels
 from covey.api.config import peer_settings, proposal
 from covey.api.handlers import Worker
-from covey.api.ledger import Ledger
-from covey.api.state import State
+from covey.api.rooms import Rooms
 from covey.cli.environment import current
 from covey.errors import UsageError
 from covey.model import Block, Delivery, Duplicate, PeerView, SendState
@@ -38,7 +36,7 @@ OnDelivery = TypeVar("OnDelivery", bound=Callable[[Delivery], Awaitable[object]]
 OnTrouble = TypeVar("OnTrouble", bound=Callable[[str, str], object])
 
 
-class Peer:
+class Peer(Rooms):
     """One peer on the mesh, for as long as its context lasts.
 
     Args:
@@ -140,6 +138,7 @@ class Peer:
             await asyncio.gather(*(worker.stop(drain) for worker in self._workers))
         finally:
             self._workers.clear()
+            self._close_rooms()
             self._peer = self._runtime = None
             if stack is not None:
                 await stack.aclose()
@@ -379,21 +378,6 @@ class Peer:
     async def block(self, key: str) -> Block | None:
         """Return the remembered block with this key, or None."""
         return await asyncio.to_thread(self._running().memory.block, key)
-
-    @property
-    def state(self) -> State:
-        """Return the shared state of its room."""
-        return State(self._running().sharing.state)
-
-    @property
-    def channels(self) -> Channels:
-        """Return the channels of its agent in the room."""
-        return Channels(self._running().sharing.channels)
-
-    @property
-    def ledger(self) -> Ledger:
-        """Return the accounts of its agent in the room."""
-        return Ledger(self._running().sharing.ledger)
 
     @property
     def bus(self) -> MeshBus:

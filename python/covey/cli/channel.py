@@ -119,7 +119,8 @@ def _read(found: Mapping[str, Any]) -> Iterator[str]:
 def _said(message: Mapping[str, Any]) -> str:
     value = message["value"]
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return printable(f"{timestamp(message['at_ms'])}  {message['name'] or message['author']}: {text}")
+    over = f" (over {message['over']})" if message["over"] else ""
+    return printable(f"{timestamp(message['at_ms'])}  {message['name'] or message['author']}{over}: {text}")
 
 
 def _sent(found: Mapping[str, Any]) -> Iterator[str]:

@@ -53,6 +53,7 @@ COMMANDS: Final = {
         _command("metrics", "print a peer's metrics in Prometheus' text format"),
         _command("gates", "see the answers that a gate holds; approve or deny them"),
         _command("tools", "see what a model may use, and decide the calls that wait for a person"),
+        _command("packs", "see what agents of the room say they can do, and who has a capability"),
         _command("mcp", "be a mesh peer for an IDE's agent, over the Model Context Protocol"),
         _command("logs", "read a peer's log, from its end or as it grows"),
         _command("stop", "let a peer finish and end"),

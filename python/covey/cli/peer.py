@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from covey import _core
+    from covey.fleet.packs import Pack
     from covey.net.ipc.codec import Request
     from covey.ports import Discovery, Memory, RelayDialler
     from covey.proto.effects import Advert, Hint
@@ -88,6 +89,7 @@ class PeerPlan:
     attest: bool = False
     stock_folder: Path | None = None
     opened_by: str = "covey"
+    packs: tuple[Pack, ...] = ()
     metrics: tuple[str, int] | None = None
     spans: str | None = None
     keeping: Keeping = field(default_factory=Keeping)
@@ -288,7 +290,7 @@ async def open_peer(
         _check_pins(book, store, name)
         options = _trusting(plan.options, book)
         rooms, stays = rooms_of(plan, signer, writer, store, log), on_stop is not None
-        sharing = Sharing(options, signer, writer, store, clock, entropy, keys, stays=stays)
+        sharing = Sharing(options, signer, writer, store, clock, entropy, keys, plan.packs, stays=stays)
         fleet = Fleet(signer, store, clock, entropy, log, stays=stays)
         invites, (told, sources) = _invites(plan, log), told_paths(signer.node_id, plan.options.room)
         node = Node(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from covey.cli.loop import Stop
     from covey.cli.peer import OpenPeer, PeerPlan
+    from covey.fleet.packs import Pack
     from covey.ports import Clock, Purse
     from covey.proto.gate import GateOptions
     from covey.proto.options import NodeOptions
@@ -109,6 +110,7 @@ def peer_plan(home: Home, settings: Settings, env: Mapping[str, str]) -> PeerPla
         sinks=() if logging.file_path is None else (LogFile(logging.file_path, rotation),),
         anchor=anchor(settings),
         attest=mesh.attest,
+        packs=packs(settings),
         spans=f"{settings.model.adapter}/{settings.model.name}" if settings.telemetry.spans else None,
         metrics=None if watched is None else (watched.host, watched.port),
         scrubber=Scrubber(secret for secret in secrets if secret),
@@ -123,6 +125,14 @@ def keeping(settings: Settings) -> Keeping:
 
     memory = settings.memory
     return Keeping(memory.retention_days or None, memory.archive_after_days or None)
+
+
+def packs(settings: Settings) -> tuple[Pack, ...]:
+    """Return the tool packs that agent.toml names."""
+    from covey.fleet.packs import Pack
+
+    found = settings.tools.packs.items()
+    return tuple(Pack(name, pack.capabilities, pack.about) for name, pack in found)
 
 
 def anchor(settings: Settings) -> Anchor | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,11 +11,13 @@ from covey.runtime.channel_desk import ChannelDesk
 from covey.runtime.channels import Channels
 from covey.runtime.diary import DiaryDesk
 from covey.runtime.ledger import Ledger
+from covey.runtime.packs import Packs
 from covey.runtime.state import SharedState
 from covey.runtime.syndication import Syndicator
 
 if TYPE_CHECKING:
     from covey import _core
+    from covey.fleet.packs import Pack
     from covey.ports import ChannelKeys, Clock, Entropy
     from covey.proto.options import NodeOptions
     from covey.runtime.plugin import Plugin
@@ -33,6 +35,7 @@ class Sharing:
         clock: Wall time.
         entropy: Randomness for identifiers.
         keys: What its agent seals and opens channels with.
+        packs: What its agent says it can do.
         stays: False for the peer of one short command.
     """
 
@@ -45,6 +48,7 @@ class Sharing:
         clock: Clock,
         entropy: Entropy,
         keys: ChannelKeys,
+        packs: Sequence[Pack] = (),
         *,
         stays: bool,
     ) -> None:
@@ -57,11 +61,13 @@ class Sharing:
         self.syndicator = Syndicator(identity, self.state, store, clock)
         self.ledger = Ledger(identity, self.state, store, clock)
         self.channels = Channels(identity, keys, self.state, clock, entropy)
+        self.packs = Packs(identity, self.state, packs)
         self.plugins: tuple[Plugin, ...] = (self.state,) if stays else ()
         self.verbs: Mapping[str, Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]] = {
             "state": self.state.answer,
             "syndicate": self.syndicator.answer,
             "ledger": self.ledger.answer,
+            "packs": self.packs.answer,
             "channel": ChannelDesk(self.channels).answer,
             "diary": DiaryDesk(store, self.syndicator.refresh).answer,
         }
@@ -76,6 +82,7 @@ class Sharing:
         if self.plugins:
             await self.syndicator.start()
             await self.channels.start()
+            await self.packs.start()
         return self
 
     async def __aexit__(

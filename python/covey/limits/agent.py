@@ -75,6 +75,11 @@ API_DRAIN_SECONDS: Final = 5.0  # what handlers hold may still be finished when 
 # --- tools ---------------------------------------------------------------------------------------------
 TOOLS: Final = 64  # offered to a model: vendors advise some 20, and each costs tokens in every question
 TOOL_SOURCES: Final = 16  # MCP servers of one peer, and Python files: each server is a process or connection
+PACKS: Final = 16  # tool packs of one agent: names that others still read
+PACK_CAPABILITIES: Final = 64  # of one pack: as many as a model takes tools
+PACK_ABOUT_CHARS: Final = 200  # one line about a pack
+PACKS_LOOK_SECONDS: Final = 0.25  # between two looks whether somebody who can do it has come
+PACKS_LISTED: Final = 1_000  # in one answer: of sixty agents at their most
 TOOL_NAME_CHARS: Final = 64  # of an offered name: what the vendors' APIs take
 TOOL_DESCRIPTION_CHARS: Final = 2_000  # of a tool's own words about itself; longer ones are cut
 TOOL_SCHEMA_BYTES: Final = 8_192  # of a tool's input schema; a larger one is not offered

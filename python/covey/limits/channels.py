@@ -12,6 +12,7 @@ CHANNEL_OUT: Final = 256  # agents that a topic does not take again; the oldest 
 CHANNEL_NAME_CHARS: Final = 64  # what people call it
 CHANNEL_MESSAGE_BYTES: Final = 32_768  # one message: some pages of text
 CHANNEL_MESSAGES: Final = 1_000  # of one author in one channel; the oldest are deleted as new ones come
+CHANNEL_OVER: Final = 4_096  # messages of which it is remembered over whom they came
 CHANNEL_LISTED: Final = 200  # messages in one answer unless more are asked for
 CHANNEL_LISTED_MOST: Final = 1_000  # and at the most
 CHANNEL_ANSWER_BYTES: Final = (

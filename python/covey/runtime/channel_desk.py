@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from covey import limits
 from covey.errors import UsageError
-from covey.runtime.channels import shown
 
 if TYPE_CHECKING:
     from covey.runtime.channels import Channels
@@ -50,7 +49,7 @@ class ChannelDesk:
             change = channels.add if op == "add" else channels.remove
             return self._view(await change(word, str(arguments.get("member") or "")))
         if op == "send":
-            return shown(await channels.send(word, arguments.get("value")), channels.names())
+            return channels.shown(await channels.send(word, arguments.get("value")))
         if op == "read":
             return await self._read(word, arguments.get("limit") or limits.CHANNEL_LISTED)
         if op in ("join", "leave", "close"):
@@ -61,8 +60,9 @@ class ChannelDesk:
     async def _read(self, word: str, limit: object) -> dict[str, Any]:
         if not isinstance(limit, int) or not 1 <= limit <= limits.CHANNEL_LISTED_MOST:
             raise UsageError(f"limit: expected 1 to {limits.CHANNEL_LISTED_MOST}")
-        names = self._channels.names()
-        said = [shown(each, names) for each in await asyncio.to_thread(self._channels.read, word, limit)]
+        said = [
+            self._channels.shown(each) for each in await asyncio.to_thread(self._channels.read, word, limit)
+        ]
         size = 0
         for place, each in enumerate(reversed(said)):
             size += len(json.dumps(each, ensure_ascii=False).encode())

@@ -71,6 +71,10 @@ class Channels:
         self._lock = asyncio.Lock()
         self._watchers: list[Watcher] = []
         self._told: dict[tuple[ChannelId, str], set[int]] = {}
+        self._via: dict[str, str | None] = {}
+        """By whose scope it is: the peer that brought what changed there last."""
+        self._over: dict[tuple[ChannelId, str, int], str] = {}
+        """What came over another peer than its author's: which."""
         self._touched: set[ChannelId] | None = set()
         """Channels that something changed in since they were looked at; None: any may have."""
         self._looking: asyncio.Task[None] | None = None
@@ -270,6 +274,19 @@ class Channels:
         """Return what the authors that are here are called."""
         return {**{author: name for _, name, author in self._state.present()}, self._author: self._name}
 
+    def shown(self, message: Message) -> dict[str, Any]:
+        """Return a message as plain values; `over` is who brought it, where its author's peer did not."""
+        return {
+            "id": message.channel.id,
+            "owner": message.channel.owner,
+            "author": message.author,
+            "name": self.names().get(message.author),
+            "number": message.number,
+            "at_ms": message.at_ms,
+            "value": message.value,
+            "over": self._over.get((message.channel, message.author, message.number)),
+        }
+
     # --- within ------------------------------------------------------------------------------------
 
     def _scopes(self) -> Scopes:
@@ -355,6 +372,7 @@ class Channels:
         scope = read_scope(event["scope"], "")
         if scope is None or scope.label != CLASS:
             return
+        self._via[scope.owner] = event["over"]
         found = [place(each["name"]) for each in event["changed"]]
         if not found or self._touched is None:
             self._touched = None
@@ -388,12 +406,23 @@ class Channels:
             if each.message not in self._told.get((channel.at, author), ()):
                 message = self._reader.opened(channel, author, each, scopes[author])
                 found += [] if message is None else [message]
+        for message in found:
+            self._note(message)
         for author, numbers in here.items():
             self._told[channel.at, author] = numbers
         return sorted(found, key=lambda each: (each.at_ms, each.author, each.number))
 
+    def _note(self, message: Message) -> None:
+        """Remember over whom a message came, where that is not its author's own peer."""
+        via = self._via.get(message.author)
+        brought = [(name, author) for node, name, author in self._state.present() if node == via]
+        if brought and brought[0][1] != message.author:
+            while len(self._over) >= limits.CHANNEL_OVER:
+                del self._over[next(iter(self._over))]
+            self._over[message.channel, message.author, message.number] = brought[0][0]
+
     def _tell(self, message: Message, channel: Channel) -> None:
-        event = {"event": "channel", **shown(message, self.names()), "channel": channel.last.name}
+        event = {"event": "channel", **self.shown(message), "channel": channel.last.name}
         for watcher in tuple(self._watchers):
             watcher(event)
 
@@ -436,19 +465,6 @@ def _stands(word: bytes, author: str, channel: Channel) -> bool:
         return False
     since = (epoch for number, epoch in channel.epochs.items() if number >= int(word))
     return all(author in epoch.members for epoch in since)
-
-
-def shown(message: Message, names: Mapping[str, str]) -> dict[str, Any]:
-    """Return a message as plain values."""
-    return {
-        "id": message.channel.id,
-        "owner": message.channel.owner,
-        "author": message.author,
-        "name": names.get(message.author),
-        "number": message.number,
-        "at_ms": message.at_ms,
-        "value": message.value,
-    }
 
 
 def places_of(state: _core.StateMap | None) -> bool:

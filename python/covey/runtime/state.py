@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from covey.runtime.plugin import Tell
 
 Watcher = Callable[[Mapping[str, Any]], None]
-"""Gets what changed: scope, and the names where one delta did it; none where that was much."""
+"""Gets what changed: scope, who brought it (`over`), and the names where one delta did it; else none."""
 
 
 class StateError(CoveyError):
@@ -288,7 +288,7 @@ class SharedState:
         if len(named) > limits.STATE_CHANGED_NAMES:
             named = []
         names = [{"kind": kind, "name": name} for kind, name in named]
-        event = {"event": "state", "scope": changed.scope, "changed": names}
+        event = {"event": "state", "scope": changed.scope, "changed": names, "over": changed.over}
         for watcher in tuple(self._watchers):
             watcher(event)
 

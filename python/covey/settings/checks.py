@@ -128,6 +128,9 @@ def _check_tools(settings: Settings, report: Report) -> None:
                 report(("tools", kind, name), "a name of up to 24 small letters, digits and hyphens", name)
             if kind == "python" and name in tools.mcp:
                 report(("tools", kind, name), "a name that no MCP server has", name)
+    for name in tools.packs:
+        if not _SOURCE.match(name):
+            report(("tools", "packs", name), "a name of up to 24 small letters, digits and hyphens", name)
     for name, server in tools.mcp.items():
         at = ("tools", "mcp", name)
         if bool(server.command) == (server.url is not None):

@@ -16,6 +16,7 @@ _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,63}\Z")
 _NODE_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _PUBLIC_KEY = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}\Z")
+_CAPABILITY = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -231,6 +232,13 @@ def variable_name(text: str) -> str:
     """Return the name of an environment variable."""
     if not _VARIABLE.match(text):
         raise ValueError("the name of an environment variable, not a value")
+    return text
+
+
+def capability(text: str) -> str:
+    """Return a word that others find an agent by."""
+    if not _CAPABILITY.match(text):
+        raise ValueError("small letters, digits, '.', '_' and '-', for example translate.de")
     return text
 
 

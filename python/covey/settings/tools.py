@@ -13,6 +13,10 @@
     file = "weather.py"
     permissions = { forecast = "allow" }
 
+    [tools.packs.languages]                             # what the room is told this agent can do
+    about = "translations, reviewed"
+    capabilities = ["translate.de", "translate.fr"]
+
 A tool that is not named under `permissions` is denied: the model never hears of it. The model knows each as
 `<source>__<tool>`.
 
@@ -98,6 +102,17 @@ class PythonToolsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PackSettings:
+    """One tool pack: what this agent says it can do, under a name that others find."""
+
+    capabilities: tuple[str, ...] = key(
+        ListOf(Text(1, 64, parse=grammar.capability), limits.PACK_CAPABILITIES),
+        "words that others find it by, for example translate.de",
+    )
+    about: str = key(Text(0, limits.PACK_ABOUT_CHARS), "one line for people", default="")
+
+
+@dataclass(frozen=True, slots=True)
 class ToolsSettings:
     """What the model may use while it thinks."""
 
@@ -121,6 +136,11 @@ class ToolsSettings:
     python: Mapping[str, PythonToolsSettings] = key(
         MapOf(Table(PythonToolsSettings), limits.TOOL_SOURCES),
         "Python functions, by a short name",
+        factory=lambda: MappingProxyType({}),
+    )
+    packs: Mapping[str, PackSettings] = key(
+        MapOf(Table(PackSettings), limits.PACKS),
+        "tool packs that this agent has, by name; the room sees them",
         factory=lambda: MappingProxyType({}),
     )
 

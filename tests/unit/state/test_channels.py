@@ -80,7 +80,7 @@ class Room:
     def _tell(self, scope, delta):
         named = [{"kind": kind, "name": name} for kind, name in self.held(scope).touched(delta)]
         for watcher in list(self.watchers):
-            watcher({"event": "state", "scope": scope, "changed": named})
+            watcher({"event": "state", "scope": scope, "changed": named, "over": None})
 
 
 class Agent:

@@ -195,7 +195,7 @@ class StateSync:
         if report.applied or held.map.seen != before:
             held.changed()
             self._disk.append(held, [(wants.DELTA, said.delta)], turn)
-            self._host.want(wants.Changed(held.scope.name, said.delta), turn)
+            self._host.want(wants.Changed(held.scope.name, said.delta, peer), turn)
             self._soon(turn)
             if said.push and report.applied:
                 self._tell.push(held, said.delta, said.keys, peer, turn)
@@ -227,7 +227,7 @@ class StateSync:
         held.told.clear()
         held.rows = limits.STATE_ROWS  # a snapshot of what is now here goes to disk, whatever lay there
         self._disk.append(held, [], turn)
-        self._host.want(wants.Changed(held.scope.name, None), turn)
+        self._host.want(wants.Changed(held.scope.name, None, peer), turn)
         self._tell.digest(held, peer, turn, answer=True)
 
     # --- what the shell says ---------------------------------------------------------------------

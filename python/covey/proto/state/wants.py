@@ -102,7 +102,9 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Something of a scope changed; `delta` is what did it, where one delta did."""
+    """Something of a scope changed; `delta` is what did it, where one delta did; `over` is who brought it."""
 
     scope: str
     delta: bytes | None
+    over: str | None = None
+    """A nodeId; None for what was written here."""
