@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from covey.runtime.bus.mesh import MeshBus
+from covey.runtime.converge import Converge
 from covey.runtime.members import Members
 from covey.runtime.registry import Registry
 from covey.store.messages import StoreMessages
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from covey.ports import Clock, Entropy
     from covey.runtime.node import Node
     from covey.runtime.plugin import Plugin
+    from covey.runtime.state import SharedState
     from covey.system.log import Log
 
 Verb = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
@@ -29,6 +31,7 @@ class Fleet:
         clock: Times.
         entropy: Ids.
         log: Its log.
+        state: What it shares.
         stays: False for the peer of one short command.
     """
 
@@ -39,6 +42,7 @@ class Fleet:
         clock: Clock,
         entropy: Entropy,
         log: Log,
+        state: SharedState,
         *,
         stays: bool,
     ) -> None:
@@ -47,7 +51,11 @@ class Fleet:
         self.plugins: tuple[Plugin, ...] = (self.bus,) if stays else ()
         self._unread = StoreMessages(store)
         self.registry = Registry(identity, self.members, clock)
-        self.verbs: Mapping[str, Verb] = {"capabilities": self.registry.answer}
+        self.converge = Converge(state, clock, log.write)
+        self.verbs: Mapping[str, Verb] = {
+            "capabilities": self.registry.answer,
+            "converge": self.converge.answer,
+        }
 
     def attach(self, node: Node) -> None:
         """Take the node that carries what this says; called before it starts."""

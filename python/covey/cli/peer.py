@@ -202,6 +202,7 @@ class OpenPeer:
             async with (
                 self.metering.served(plan.metrics, self.log),
                 told.exported(plan.name, self.node.node_id, plan.spans, self.log),
+                self.fleet.converge.watched(self.publish),
             ):
                 yield
         finally:
@@ -291,7 +292,7 @@ async def open_peer(
         options = _trusting(plan.options, book)
         rooms, stays = rooms_of(plan, signer, writer, store, log), on_stop is not None
         sharing = Sharing(options, signer, writer, store, clock, entropy, keys, plan.packs, stays=stays)
-        fleet = Fleet(signer, store, clock, entropy, log, stays=stays)
+        fleet = Fleet(signer, store, clock, entropy, log, sharing.state, stays=stays)
         invites, (told, sources) = _invites(plan, log), told_paths(signer.node_id, plan.options.room)
         node = Node(
             signer,

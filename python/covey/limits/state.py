@@ -61,3 +61,5 @@ STATE_CHANGED_NAMES: Final = 256  # named in one event of a change; beyond, it s
 STATE_LISTED_ELEMENTS: Final = 2_000  # of a set in one answer: a megabyte of the longest
 STATE_LISTED: Final = 10_000  # registers in one answer of the control socket; more are read by prefix
 STATE_WRITES: Final = 1_024  # of applications, not durable yet; further ones are refused
+CONVERGE_LOOK_SECONDS: Final = 5.0  # between two looks at who differs: a few hash comparisons
+CONVERGE_ALARM_SECONDS: Final = 60.0  # a peer that is here and differs that long: idle gossip comes by twice
