@@ -1,14 +1,15 @@
-"""`covey trace`: show where a block comes from, as a tree; from a running peer, or its store."""
+"""`covey trace`: show where a block comes from, or what a message led to, as a tree; running or not."""
 
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from covey.cli.blocks import short_key
 from covey.cli.console import Console, printable
-from covey.cli.parser import Parser, whole
+from covey.cli.parser import Parser, path, whole
 from covey.cli.reach import ask_or_read
 from covey.errors import UsageError
 from covey.limits import IPC_TRACE_DEPTH
@@ -16,21 +17,40 @@ from covey.system.home import Home
 
 EXAMPLE: Final = "covey trace writer cmb-5e41… --mermaid"
 
+_MESSAGE: Final = re.compile(r"[0-9a-f]{8,64}")
+"""How a message's id or trace begins; a block's key has its own prefix."""
+
 
 def configure(parser: Parser) -> None:
     """Declare the arguments."""
     parser.add_argument("peer", help="whose memory")
-    parser.add_argument("key", help="the block's content key (cmb-…)")
+    parser.add_argument("key", help="the block's content key (cmb-…), or a message's id or trace")
     parser.add_argument(
         "--depth", type=whole(1, IPC_TRACE_DEPTH), default=20, metavar="N", help="generations (default 20)"
     )
     parser.add_argument("--dot", action="store_true", help="as a graph for Graphviz: … --dot | dot -Tsvg")
     parser.add_argument("--mermaid", action="store_true", help="as a graph for Mermaid, as Markdown shows it")
+    parser.add_argument(
+        "--log",
+        type=path,
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="for a message: the log of a peer elsewhere, beside those here (may be given several times)",
+    )
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Ask the peer, or read its store when it does not run."""
+    """Ask the peer, or read its store when it does not run; for a message, read every log."""
     key, depth = arguments.key, arguments.depth
+    if _MESSAGE.fullmatch(key):
+        from covey.cli.message_trace import show
+
+        if arguments.dot or arguments.mermaid:
+            raise UsageError("--dot and --mermaid draw blocks; a message has --json")
+        return show(Home.resolve(console.env), console, arguments.peer, key, arguments.log)
+    if arguments.log:
+        raise UsageError("--log is for messages; a block's lineage is in its peer's store")
     if arguments.dot + arguments.mermaid + arguments.json > 1:
         raise UsageError("one form at a time: --dot, --mermaid or --json")
 

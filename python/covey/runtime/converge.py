@@ -42,25 +42,27 @@ class Converge:
         self._state = state
         self._clock = clock
         self._log = log
+        self._publish: Publish = lambda _: None
         self._follows = Convergence(int(after_seconds * 1000))
 
     @asynccontextmanager
     async def watched(self, publish: Publish) -> AsyncIterator[None]:
         """Look every few seconds, and say alarms to the log and to who listens on the control socket."""
-        task = asyncio.get_running_loop().create_task(self._watch(publish))
+        self._publish = publish
+        task = asyncio.get_running_loop().create_task(self._watch())
         try:
             yield
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def look(self, publish: Publish = lambda _: None) -> list[Lag]:
+    def look(self) -> list[Lag]:
         """Return how every peer stands now; new alarms are said."""
         found, fresh = self._follows.look(self._state.status()["scopes"], self._clock.now_ms())
         for lag in fresh:
             facts = asdict(lag)
             self._log("warn", "state-not-converging", facts)
-            publish({"event": "state-not-converging", **facts})
+            self._publish({"event": "state-not-converging", **facts})
         return found
 
     async def answer(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,7 +84,7 @@ class Converge:
             ],
         }
 
-    async def _watch(self, publish: Publish) -> None:
+    async def _watch(self) -> None:
         while True:
-            self.look(publish)
+            self.look()
             await asyncio.sleep(limits.CONVERGE_LOOK_SECONDS)

@@ -1,4 +1,4 @@
-"""Whether shared state converges: per scope and peer, how it stands, since when it differs, and when to worry.
+"""Whether shared state converges: per scope and peer, how it stands, since when it differs, when to worry.
 
 Rules: pure; what stands and what time it is comes in. Peers that are away differ, and are no alarm: they
 catch up when they come. One that is here, and differs for longer than the bound, is one alarm, once.
@@ -55,10 +55,7 @@ class Convergence:
         Returns:
             All, and of them those whose alarm is new.
         """
-        found: list[Lag] = []
-        for scope in scopes:
-            for peer in scope["peers"]:
-                found.append(self._lag(str(scope["scope"]), peer, now_ms))
+        found = [self._lag(str(scope["scope"]), peer, now_ms) for scope in scopes for peer in scope["peers"]]
         seen = {(each.scope, each.node_id) for each in found}
         self._since = {place: at for place, at in self._since.items() if place in seen}
         alarmed = {(each.scope, each.node_id) for each in found if each.alarm}

@@ -388,3 +388,38 @@ async def test_a_signed_message_that_no_agent_had_come_to_is_there_after_a_resta
             assert seen == [0, 1, 2]
             assert again.proof(sent[0].id).node_id == a.node_id
             await until(lambda: store.db.mail.messages(10) == [])
+
+
+async def test_s23_the_same_going_round_in_fresh_messages_is_stopped_counted_and_told():
+    logs = []
+    async with mesh(2, logs=logs) as (_, (a, b)):
+        a.register("ann", lambda m: a.send(a.make("ann", "bob", m.type, m.payload)))
+        b.register("bob", lambda m: b.send(b.make("bob", "ann", m.type, m.payload)))
+        await until(lambda: "bob" in a.nicknames() and "ann" in b.nicknames())
+        a.send(a.make("ann", "bob", "X_NOTE", {"text": "who takes the build"}))
+        await until(lambda: a.counters().get("refused-chain") or b.counters().get("refused-chain"))
+        sent = len(a.history(kind="X_NOTE").messages)
+        assert sent <= 2 * limits.CHAIN_ROUNDS + 3
+        assert [event for _, event, _ in logs if event == "bus-chain"] == ["bus-chain"]
+
+
+async def test_s22_every_hop_is_logged_with_its_trace_and_lines_are_bounded():
+    logs = []
+    async with mesh(2, logs=logs) as (_, (a, b)):
+
+        async def answer(_):
+            return {"ok": True}
+
+        asker, _ = await pair(a, b, answer)
+        await asker.ask("bob", {}, timeout_seconds=SECONDS)
+        asked = a.history(kind="REQUEST").messages[0]
+        told = [(event, facts["type"]) for _, event, facts in logs if facts.get("trace") == asked.id]
+        assert told == [
+            ("bus-sent", "REQUEST"),
+            ("bus-heard", "REQUEST"),
+            ("bus-sent", "RESPONSE"),
+            ("bus-heard", "RESPONSE"),
+        ]
+        for n in range(limits.BUS_LOGGED_BURST + 100):
+            a.send(a.make("ann", "ann", "X_N", {"n": n}))
+        assert a.counters()["unlogged"] > 0

@@ -341,7 +341,9 @@ class LocalBus:
             self._counts["queued"] += receipt.queued
             self._counts["carried"] += receipt.carried
             self._counts["refused"] += receipt.refused
-        if receipt.dead:
+        if self._beyond is not None:
+            self._beyond.settled(receipt, came=came)
+        elif receipt.dead:
             self._say(
                 "info", "bus-dead-letter", reason=receipt.dead, recipient=message.recipient, id=message.id
             )

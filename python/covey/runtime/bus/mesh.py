@@ -17,12 +17,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from covey import limits
+from covey.fleet.chain import ContentChain
 from covey.fleet.directory import Directory, Entry
 from covey.fleet.message import Message, MessageError
 from covey.fleet.topics import TopicError
 from covey.model import SendState
 from covey.proto.bus import words
 from covey.proto.bus.engine import BusEngine
+from covey.proto.link import Lane
 from covey.runtime.bus.inbox import AsyncHandler, Policy
 from covey.runtime.bus.local import LocalBus, Logger
 from covey.runtime.bus.port import Cancel, Handler
@@ -84,6 +86,8 @@ class MeshBus(LocalBus):
         self._outgoing: deque[_Parcel] = deque()
         self._announced: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._scheduled = False
+        self._chain = ContentChain()
+        self._lines = Lane(limits.BUS_LOGGED_PER_SECOND, limits.BUS_LOGGED_BURST)
         self._news = asyncio.Event()
         """Set by every change of who answers to what."""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -208,6 +212,7 @@ class MeshBus(LocalBus):
         wish = _Parcel(message, ".".join(topic or ()), tuple(where), proof)
         with self._guard:
             self._note(message.id, [Fate(message.id, each, SendState.ACCEPTED) for each in where])
+            self._chain.sent(message, self._clock.monotonic())
             full = len(self._outgoing) >= limits.BUS_OUTGOING
             if not full:
                 self._outgoing.append(wish)
@@ -222,6 +227,14 @@ class MeshBus(LocalBus):
         with self._guard:
             self._announced = (tuple(names), tuple(patterns))
             self._schedule()
+
+    def settled(self, receipt: Receipt, *, came: bool) -> None:
+        """Leave a line of what became of a message here, so that its trace has no hole."""
+        if receipt.dead:
+            self._tell_log("info", "bus-dead-letter", receipt.message, reason=receipt.dead)
+        elif not came and receipt.reached > receipt.carried:
+            facts = {"delivered": receipt.delivered, "failed": receipt.failed, "queued": receipt.queued}
+            self._tell_log("info", "bus-delivered", receipt.message, **facts)
 
     def handled(self, message: Message, ended: bool) -> None:
         """Take note that a coroutine handler is over with a message, on the loop's next turn."""
@@ -331,8 +344,8 @@ class MeshBus(LocalBus):
         node_id, message = heard.node_id, None
         try:
             message = self._addressed(Message.from_dict(heard.message))
-            if self._impersonates(node_id, message.sender):
-                return self._turned_away(message, node_id, "sender-of-another-peer")
+            if wrong := self._wrong(node_id, message):
+                return self._turned_away(message, node_id, wrong)
             receipt = self._arrive(message, heard.topic, node_id)
         except (MessageError, TopicError) as error:
             return self._turned_away(message, node_id, "unreadable", str(error))
@@ -354,7 +367,9 @@ class MeshBus(LocalBus):
             self._origins.setdefault(message.id, (node_id, message.sender))
             if len(self._origins) > limits.BUS_SEEN:
                 self._origins.popitem(last=False)
-        self._tell_log("info", "bus-heard", message, peer=node_id, topic=topic)
+            entry = self._directory.get(node_id)
+        name = "" if entry is None else entry.peer
+        self._tell_log("info", "bus-heard", message, peer=node_id, topic=topic, name=name)
         return self.arrive(message, topic)
 
     def _proven(self, proven: words.Proven) -> None:
@@ -367,8 +382,8 @@ class MeshBus(LocalBus):
         except (MessageError, TopicError) as error:
             self._refuse(signed, "unreadable", str(error))
             return
-        if self._impersonates(signed.node_id, signed.message.sender):
-            self._refuse(signed, "sender-of-another-peer")
+        if wrong := self._wrong(signed.node_id, signed.message):
+            self._refuse(signed, wrong)
         elif answered:
             self._run_signed(signed)
         elif not self._records.hold(signed):
@@ -395,11 +410,16 @@ class MeshBus(LocalBus):
         if self._records is not None:
             self._records.refuse(signed.assertion_id, why)
 
-    def _impersonates(self, node_id: str, sender: str) -> bool:
-        """Tell whether a nickname is an agent's of another peer, or of this one, and not of that peer."""
+    def _wrong(self, node_id: str, message: Message) -> str:
+        """Return why a peer's message is not let in: an agent of others speaks, or it goes round; or ""."""
         with self._guard:
-            has = self._directory.has(sender)
-        return node_id not in has and (bool(has) or sender in super().nicknames())
+            has = self._directory.has(message.sender)
+            rounds = self._chain.heard(message, self._clock.monotonic())
+        if node_id not in has and (has or message.sender in super().nicknames()):
+            return "sender-of-another-peer"
+        if rounds:
+            self._tell_log("warn", "bus-chain", message, peer=node_id, reason=f"{rounds} rounds")
+        return "chain" if rounds else ""
 
     def _turned_away(
         self, message: Message | None, node_id: str, why: str, detail: str = ""
@@ -441,6 +461,13 @@ class MeshBus(LocalBus):
     def _tell_log(self, level: str, event: str, message: Message | None, **facts: Any) -> None:
         if self._log is None:
             return
+        with self._guard:
+            self._lines.refill(self._clock.monotonic())
+            self._lines.tokens -= 1.0
+            if self._lines.tokens < 0.0:
+                self._lines.tokens = 0.0
+                self._tallies["unlogged"] += 1
+                return
         about: dict[str, Any] = {}
         if message is not None:
             about = {

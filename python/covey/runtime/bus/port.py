@@ -113,6 +113,9 @@ class Beyond(Protocol):
     ) -> None:
         """Send a message to these peers, soon: never at once, the lock is held."""
 
+    def settled(self, receipt: Receipt, *, came: bool) -> None:
+        """Take note of what became of a message here; `came` from elsewhere. Called without the lock."""
+
     def handled(self, message: Message, ended: bool) -> None:
         """Take note that a coroutine handler is over with a message; called without the lock."""
 
