@@ -13,11 +13,13 @@ EXAMPLES = sorted(tree.named(under=("examples/",), suffix=".py"))
 SAYS = {
     "examples/home_and_office.py": ["home:", "office:", "same:"],
     "examples/librarian/books.py": ["find:", "lend:"],
+    "examples/research_team.py": ["killed:", "lost:", "lineage:", "lineage:", "lineage:", "ended:"],
     "examples/sign_and_verify.py": ["signed:", "verified:", "refused:"],
     "examples/two_peers.py": ["bob", "ann", "ann"],
 }
 """What each example's lines begin with, in order."""
 HOME_AND_OFFICE = "examples/home_and_office.py"
+RESEARCH_TEAM = "examples/research_team.py"
 
 
 def test_every_example_is_expected_to_say_something():
@@ -42,7 +44,7 @@ def ran(name, tmp_path):
     return answer.stdout
 
 
-@pytest.mark.parametrize("name", sorted(SAYS.keys() - {HOME_AND_OFFICE}))
+@pytest.mark.parametrize("name", sorted(SAYS.keys() - {HOME_AND_OFFICE, RESEARCH_TEAM}))
 def test_an_example_runs(name, tmp_path):
     said(name, ran(name, tmp_path))
 
@@ -54,6 +56,18 @@ def test_a05_home_and_office_end_with_the_same_document(tmp_path):
     assert home.partition(": ")[2] == office.partition(": ")[2]
     assert {"goal", "deadline"} == json.loads(home.partition(": ")[2]).keys()
     assert same == "same: True"
+
+
+def test_a06_a_team_ends_its_task_although_a_member_is_killed_midway(tmp_path):
+    answer = ran(RESEARCH_TEAM, tmp_path)
+    said(RESEARCH_TEAM, answer)
+    killed, lost, *lineage, ended = (line.partition(": ")[2] for line in answer.splitlines())
+    assert lost == f"{killed.partition(',')[0]}: lost"
+    steps = [line.split(": ")[:2] for line in lineage]
+    assert [does for _, does in steps] == ["research", "implement", "review"]
+    assert {"lead", "reviewer"} < {who for who, _ in steps} and killed.partition(",")[0] not in dict(steps)
+    assert [line.endswith("on 1 of 1") for line in lineage] == [False, True, True]
+    assert ended == "3 steps"
 
 
 def said(name, text):

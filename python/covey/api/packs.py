@@ -97,7 +97,8 @@ class Packs:
             timeout_seconds: The longest wait, for such an agent to be here too.
 
         Raises:
-            CoveyError: Nobody here has it (`no_capability`), it failed there, or there was no answer in time.
+            CoveyError: Nobody here has it (`no_capability`), it failed there, whoever was asked is gone
+                (`lost`), or there was no answer in time.
         """
         chosen = await self._chosen(capability, at, timeout_seconds)
         node_id, nickname = str(chosen["node_id"]), _nickname(str(chosen["node_id"]))
@@ -105,7 +106,8 @@ class Packs:
         try:
             await self._bus.wait_for(nickname, timeout_seconds)
             asked = {"capability": capability, "arguments": arguments}
-            reply = await self._asking().ask(nickname, asked, timeout_seconds=timeout_seconds)
+            question = self._asking().ask(nickname, asked, timeout_seconds=timeout_seconds)
+            reply = await self._unless_lost(asyncio.ensure_future(question), node_id, chosen["name"])
         finally:
             self._busy[node_id] -= 1
         origin = self._bus.origin(reply.id) or self._node_id
@@ -126,6 +128,19 @@ class Packs:
         if self._requests is not None:
             self._registry.withdraw(_nickname(self._node_id))
             self._requests.close()
+
+    async def _unless_lost(self, question: asyncio.Future[Message], node_id: str, name: str) -> Message:
+        """Wait for a reply for as long as the peer that was asked is here, or may come back."""
+        gone = 0
+        try:
+            while not question.done():
+                await asyncio.wait([question], timeout=limits.PACKS_LOOK_SECONDS)
+                gone = 0 if node_id in self._shell.here() else gone + 1
+                if gone >= limits.PACKS_LOST_LOOKS and not question.done():
+                    raise CoveyError(f"{name} is gone, and took the task with it", code="lost")
+        finally:
+            question.cancel()
+        return question.result()
 
     async def _chosen(self, capability: str, at: str | None, timeout_seconds: float) -> Mapping[str, Any]:
         try:

@@ -79,6 +79,7 @@ PACKS: Final = 16  # tool packs of one agent: names that others still read
 PACK_CAPABILITIES: Final = 64  # of one pack: as many as a model takes tools
 PACK_ABOUT_CHARS: Final = 200  # one line about a pack
 PACKS_LOOK_SECONDS: Final = 0.25  # between two looks whether somebody who can do it has come
+PACKS_LOST_LOOKS: Final = 8  # in a row without the peer that was asked: two seconds, as long as a break takes
 PACKS_LISTED: Final = 1_000  # in one answer: of sixty agents at their most
 TOOL_NAME_CHARS: Final = 64  # of an offered name: what the vendors' APIs take
 TOOL_DESCRIPTION_CHARS: Final = 2_000  # of a tool's own words about itself; longer ones are cut

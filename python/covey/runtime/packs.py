@@ -79,6 +79,10 @@ class Packs:
                 )
         return found[: limits.PACKS_LISTED]
 
+    def here(self) -> set[str]:
+        """Return the nodeIds of the peers that can be asked now, this one among them."""
+        return {self._identity.node_id, *(node for node, _, _ in self._state.present())}
+
     async def changed(self) -> None:
         """Wait until something of a pack changes, or a moment: who is here changes too."""
         news = asyncio.Event()
