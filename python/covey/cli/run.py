@@ -89,6 +89,7 @@ def peer_plan(home: Home, settings: Settings, env: Mapping[str, str]) -> PeerPla
     from covey.cli.mesh_flags import RELAY_PROXY, RELAY_TOKEN
     from covey.cli.passphrase import CURRENT
     from covey.cli.peer import PeerPlan
+    from covey.cli.tracing import header_values
     from covey.models.factory import key_of
     from covey.system.log import LogFile, Rotation, Scrubber
 
@@ -98,6 +99,7 @@ def peer_plan(home: Home, settings: Settings, env: Mapping[str, str]) -> PeerPla
     secrets = (
         *(key_of(settings.model, env), mesh.relay_token, env.get(RELAY_TOKEN), env.get(CURRENT)),
         *(urlsplit(way).password for way in ways),
+        *header_values(env),
         *(env.get(server.token_env or "") for server in settings.tools.mcp.values()),
     )
     rotation = Rotation(logging.max_file_size, logging.keep)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +27,12 @@ def missing() -> bool:
     from importlib.util import find_spec
 
     return find_spec(PACKAGE) is None or find_spec(f"{PACKAGE}.sdk") is None
+
+
+def header_values(env: Mapping[str, str]) -> list[str]:
+    """Return what the SDK's headers hold: keys of a collector, which no log may show."""
+    said = [env.get(name, "") for name in ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")]
+    return [pair.partition("=")[2].strip() for each in said for pair in each.split(",") if "=" in pair]
 
 
 class Tracing:
@@ -65,8 +72,19 @@ def _open(peer: str, node_id: str, log: Log) -> OtelSpans:
     from covey.system.otel import OtelSpans
 
     try:
-        return OtelSpans(peer, node_id, lambda said: log.warn("spans-trouble", reason=said))
+        return OtelSpans(peer, node_id, _on_loop(lambda said: log.warn("spans-trouble", reason=said)))
     except ValueError as error:
         raise CoveyError(
             f"OpenTelemetry cannot start: {error}", hint="look at the OTEL_* variables"
         ) from error
+
+
+def _on_loop(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what brings the words of the SDK's own thread to the loop's: the log belongs to that one."""
+    loop = asyncio.get_running_loop()
+
+    def later(said: str) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody reads on
+            loop.call_soon_threadsafe(tell, said)
+
+    return later

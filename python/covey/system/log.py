@@ -26,8 +26,11 @@ _SECRET_NAME: Final = re.compile(
 )
 _SECRET_TEXT: Final = re.compile(
     r"\bsk-[A-Za-z0-9_-]{8,}"  # Anthropic, OpenAI and their imitators
-    r"|(?i:\bbearer\s+)[A-Za-z0-9._~+/=-]{8,}"
-    r"|(?i:\b[a-z_]*(?:api_?key|token|secret|password)[\"']?\s*[=:]\s*[\"']?)[^\s\"',;]{8,}"
+    r"|\b(?:gh[pousr]_|github_pat_|glpat-|hf_|xox[abposr]-|AKIA|ASIA|AIza)[A-Za-z0-9_-]{12,}"  # other vendors
+    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"  # a JSON web token
+    r"|-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----(?s:.*?)(?:-----END (?:[A-Z]+ )*PRIVATE KEY-----|\Z)"
+    r"|(?i:\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}"
+    r"|(?i:\b[a-z_]*(?:api_?key|token|secret|password|passphrase)[\"']?\s*[=:]\s*[\"']?)[^\s\"',;]{8,}"
     r"|://[^/\s:@]+:[^/\s@]+@"  # user and password in a URL
 )
 _DEPTH: Final = 16

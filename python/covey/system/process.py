@@ -1,13 +1,15 @@
-"""What this process uses of the machine, by Prometheus' names; what a system does not tell is left out."""
+"""What this process uses, by Prometheus' own names; what a system does not tell is left out."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import sys
 from pathlib import Path
 
 _SELF = Path("/proc/self")
+_SYSTEM = Path("/proc/stat")
 
 
 def usage() -> dict[str, float]:
@@ -17,16 +19,23 @@ def usage() -> dict[str, float]:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY:
         found["process_max_fds"] = soft
-    try:
-        pages = int((_SELF / "statm").read_text(encoding="ascii").split()[1])
-        ticks = int((_SELF / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
-        boot = Path("/proc/stat").read_text(encoding="ascii").partition("\nbtime ")[2].split()[0]
-        found["process_resident_memory_bytes"] = pages * os.sysconf("SC_PAGE_SIZE")
-        began = int(boot) + ticks / os.sysconf("SC_CLK_TCK")
-        found["process_start_time_seconds"] = round(began, 2)
+    # No /proc (macOS): the largest size so far is the nearest that is told.
+    found["process_resident_memory_bytes"] = spent.ru_maxrss * (1 if sys.platform == "darwin" else 1_024)
+    # Each by itself: a hardened unit (ProcSubset=pid) shows a process its own folder and nothing else.
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        found["process_resident_memory_bytes"] = _resident_bytes()
+    with contextlib.suppress(OSError):
         found["process_open_fds"] = sum(1 for _ in (_SELF / "fd").iterdir())
-    except (OSError, ValueError, IndexError):
-        # No /proc (macOS, a hardened container): the largest size so far is the nearest that is told.
-        unit = 1 if sys.platform == "darwin" else 1_024
-        found["process_resident_memory_bytes"] = spent.ru_maxrss * unit
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        found["process_start_time_seconds"] = round(_start_seconds(), 2)
     return found
+
+
+def _resident_bytes() -> int:
+    return int((_SELF / "statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _start_seconds() -> float:
+    ticks = int((_SELF / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
+    boot = _SYSTEM.read_text(encoding="ascii").partition("\nbtime ")[2].split()[0]
+    return int(boot) + ticks / os.sysconf("SC_CLK_TCK")

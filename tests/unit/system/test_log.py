@@ -56,6 +56,14 @@ def test_what_is_less_important_than_the_level_is_not_written() -> None:
         "OPENAI_API_KEY=abcdefghijkl",
         '{"api_key": "abcdefghijkl"}',
         "https://user:abcdefghijkl@host/v1",
+        "Authorization: Basic abcdefghijkl==",
+        "COVEY_PASSPHRASE=abcdefghijkl",
+        "relay_token: 'abcdefghijkl'",
+        "pushed with ghp_abcdefghijkl0123",
+        "refused AKIAabcdefghijkl",
+        "cookie eyJhbGciOiJ.abcdefghijkl.abcdefghijkl",
+        "-----BEGIN RSA " + "PRIVATE KEY-----\nabcdefghijkl\n-----END RSA PRIVATE KEY-----",
+        "-----BEGIN " + "PRIVATE KEY-----\nabcdefghijkl, cut off",
     ],
 )
 def test_what_looks_like_a_secret_is_scrubbed_from_text(text: str) -> None:
@@ -128,7 +136,12 @@ def test_a_known_secret_is_in_no_line_however_it_is_hidden(secret: str, place: o
     assert secret not in every_text(json.loads(lines[0])["data"])
 
 
-@given(st.from_regex(r"(sk-(ant-api03|proj)-|Bearer )[A-Za-z0-9_-]{16,40}", fullmatch=True), PLACES)
+KEYS = st.from_regex(
+    r"(sk-(ant-api03|proj)-|Bearer |ghp_|hf_|AKIA)[A-Za-z0-9_-]{16,40}", fullmatch=True
+) | st.from_regex(r"eyJ[A-Za-z0-9_-]{8,20}\.[A-Za-z0-9_-]{8,20}\.[A-Za-z0-9_-]{8,20}", fullmatch=True)
+
+
+@given(KEYS, PLACES)
 def test_what_looks_like_a_key_is_in_no_line_however_it_is_hidden(secret: str, place: object) -> None:
     lines: list[str] = []
     log_to(lines).info("evt", found=hidden(secret, place))
