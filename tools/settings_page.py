@@ -25,6 +25,19 @@ ADAPTERS_HEAD = """## Adapters
 
 | `model.adapter` | its model, if the file says none | key from | longest wait for an answer |
 |---|---|---|---|"""
+ENVIRONMENT = {
+    "COVEY_HOME": "where everything is kept; `~/.covey`, if not said",
+    "COVEY_PASSPHRASE": "opens a sealed key; `--passphrase-file` goes before it",
+    "COVEY_NEW_PASSPHRASE": "the new one, for `covey keygen --reseal`",
+    "COVEY_RELAY_TOKEN": "opens a channel at the relays; goes before `mesh.relay_token`",
+    "COVEY_RELAY_PROXY": "HTTP proxy on the way to the relays; goes before `mesh.relay_proxy`",
+    "COVEY_RELAY_TOKENS": "of `covey relay`: `channel:token,…` in the place of `--tokens`",
+    "OLLAMA_HOST": "where Ollama is, in its own form; `model.base_url` goes before it",
+    "XDG_RUNTIME_DIR": "where locks lie that all homes of a user share, and sockets whose path is too long",
+    "NO_COLOR": "any value: no colours on the terminal",
+    "OTEL_*": "OpenTelemetry's own, where `telemetry.spans` is on",
+}
+"""Variables that covey reads beside the keys of vendors, which the table of adapters names."""
 WIDE = 60
 """Characters of a list of words beyond which it is cut: the schema has all."""
 
@@ -40,6 +53,8 @@ def page() -> str:
         for facts in settings.ADAPTERS.values()
     ]
     parts.append("\n".join([ADAPTERS_HEAD, *rows]))
+    rows = [f"| `{name}` | {about} |" for name, about in ENVIRONMENT.items()]
+    parts.append("\n".join(["## Environment", "", "| variable | what it is for |", "|---|---|", *rows]))
     return "\n\n".join(parts) + "\n"
 
 

@@ -60,6 +60,12 @@ def test_every_key_of_the_schema_is_on_the_page() -> None:
     assert "| `max_cost_usd_per_day` | number from 0 to 1,000,000 | `10.0` | USD in any day |" in page
 
 
+def test_every_variable_that_is_read_is_on_the_page() -> None:
+    read = {name for body in tree.package().values() for name in re.findall(r'"(COVEY_[A-Z_]+)"', body)}
+    assert "COVEY_HOME" in read
+    assert read <= settings_page.ENVIRONMENT.keys()
+
+
 def test_every_page_has_its_place_on_the_site_and_every_place_its_page() -> None:
     named = pages(load(tree.text("mkdocs.yml"))["nav"])
     there = {name.removeprefix("docs/") for name in tree.tracked() if name.startswith("docs/")}
