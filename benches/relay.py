@@ -53,12 +53,24 @@ async def broadcast_seconds(clients: list[ClientConnection]) -> float:
     return time.perf_counter() - began
 
 
+def tokens_for(count: int) -> str:
+    """Return COVEY_RELAY_TOKENS for that many clients."""
+    return ",".join(f"channel-{index}:token-{index}" for index in range((count - 1) // CHANNEL + 1))
+
+
+async def filled(url: str, count: int) -> list[ClientConnection]:
+    """Return that many clients, each in its place, in the order of their channels."""
+    gate = asyncio.Semaphore(AT_ONCE)
+    return list(
+        await asyncio.gather(*(join(url, f"token-{index // CHANNEL}", gate) for index in range(count)))
+    )
+
+
 async def measure(count: int) -> None:
     """Start the relay, fill it, print what it holds."""
-    tokens = ",".join(f"channel-{index}:token-{index}" for index in range((count - 1) // CHANNEL + 1))
     relay = subprocess.Popen(  # noqa: ASYNC220 (nothing else runs on this loop yet)
         [sys.executable, "-m", "covey", "relay", "--listen", "127.0.0.1:0", "--json"],
-        env={**os.environ, "COVEY_RELAY_TOKENS": tokens},
+        env={**os.environ, "COVEY_RELAY_TOKENS": tokens_for(count)},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -66,10 +78,8 @@ async def measure(count: int) -> None:
         assert relay.stdout is not None
         url = json.loads(relay.stdout.readline())["url"]
         empty = resident_bytes(relay.pid)
-        gate = asyncio.Semaphore(AT_ONCE)
         began = time.perf_counter()
-        joining = (join(url, f"token-{index // CHANNEL}", gate) for index in range(count))
-        clients = list(await asyncio.gather(*joining))
+        clients = await filled(url, count)
         took = time.perf_counter() - began
         full = resident_bytes(relay.pid)
         print(f"{count} clients in {took:.1f} s: {empty / 1e6:.0f} MB before, {full / 1e6:.0f} MB after,")

@@ -320,9 +320,16 @@ class RelaySink(Protocol):
     def gone(self, conn: int) -> None:
         """Take note of the end of a connection."""
 
+    def refused(self) -> None:
+        """Take note of a connection that was cut: too many are no WebSockets yet."""
+
 
 class RelayListener(Protocol):
     """A relay's WebSockets, by connection number."""
+
+    @property
+    def half_open(self) -> int:
+        """Return how many connections are no WebSockets yet."""
 
     def say(self, conn: int, message: bytes) -> None:
         """Send a text message, in order; never blocks."""

@@ -218,6 +218,24 @@ def test_what_is_not_safe_is_refused(covey: Program, words: list[str], says: str
     assert says in ended.err
 
 
+def test_a_flood_of_connections_that_say_nothing_is_bounded_counted_and_in_nobodys_way(
+    covey: Program,
+) -> None:
+    with relay(covey) as (_, url), contextlib.ExitStack() as stack:
+        port = int(url.rpartition(":")[2])
+        try:
+            for _ in range(limits.RELAY_HALF_OPEN + 100):
+                stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+        except OSError as error:
+            pytest.skip(f"this machine gives a process too few open files: {error}")
+        asyncio.run(exchange(url))
+        shown = page(url, "/metrics")
+    told = dict(line.rsplit(" ", 1) for line in shown.splitlines() if not line.startswith("#"))
+    assert 0 < int(told["covey_relay_half_open"]) <= limits.RELAY_HALF_OPEN
+    refused = [int(count) for name, count in told.items() if "refused" in name and "half_open" in name]
+    assert refused and refused[0] >= 100, shown
+
+
 def test_a_token_file_is_read_strictly(covey: Program, tmp_path: Path) -> None:
     tokens = tmp_path / "tokens.txt"
     for text, says in (
@@ -227,6 +245,23 @@ def test_a_token_file_is_read_strictly(covey: Program, tmp_path: Path) -> None:
         ("o/e secret-a\n", "line 1: a channel has"),
     ):
         tokens.write_text(text)
+        tokens.chmod(0o600)
         ended = covey("relay", "--tokens", str(tokens))
         assert (ended.code, says in ended.err, "secret-a" in ended.err) == (2, True, False), ended.err
     assert covey("relay", "--open", COVEY_RELAY_TOKENS="a:b").code == 2
+
+
+def test_a_token_file_that_others_can_read_is_refused_with_the_way_to_mend_it(
+    covey: Program, tmp_path: Path
+) -> None:
+    tokens = tmp_path / "tokens.txt"
+    tokens.write_text("team secret-a\n")
+    for mode in (0o644, 0o640, 0o604, 0o620):
+        tokens.chmod(mode)
+        ended = covey("relay", "--tokens", str(tokens))
+        assert (ended.code, "secret-a" in ended.err) == (2, False)
+        assert f"can be read by others: mode {mode:04o}" in ended.err
+        assert f"chmod 600 {tokens}" in ended.err
+    tokens.chmod(0o600)
+    with relay(covey, "--tokens", str(tokens)) as (running, _):
+        assert running.process.poll() is None

@@ -34,15 +34,15 @@ class Stop:
         return self.reason or ""
 
 
-def run(work: Callable[[Stop], Coroutine[Any, Any, int]]) -> int:
-    """Run `work` on a new event loop and return its exit code.
+def run(work: Callable[[Stop], Coroutine[Any, Any, int]], *, plain: bool = False) -> int:
+    """Run `work` on a new event loop and return its exit code; `plain` for asyncio's own loop.
 
     The first SIGINT, SIGTERM or SIGHUP asks `work` to stop, whoever else has asked already; the second ends
     the process at once with 128 and its number (130, 143, 129), whatever the loop is busy with.
     """
     signals = _Signals()
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=None if plain else _loop_factory()) as runner:
             return runner.run(_with_signals(work, signals))
     finally:
         signals.release()

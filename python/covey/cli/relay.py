@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -87,9 +89,16 @@ def _access(arguments: argparse.Namespace, env: Mapping[str, str], *, loopback: 
 def _text(file: Path) -> str:
     try:
         with file.open("rb") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
             raw = opened.read(limits.RELAY_TOKENS_BYTES + 1)
     except OSError as error:
         raise UsageError(f"cannot read {file}: {(error.strerror or str(error)).lower()}") from error
+    if stat.S_ISREG(mode) and stat.S_IMODE(mode) & 0o077:
+        raise UsageError(
+            f"the tokens in {file} can be read by others: mode {stat.S_IMODE(mode):04o}",
+            code="tokens_too_open",
+            hint=f"if nobody else has seen them: chmod 600 {file}",
+        )
     if len(raw) > limits.RELAY_TOKENS_BYTES:
         raise UsageError(f"{file}: longer than {limits.RELAY_TOKENS_BYTES} bytes")
     try:
@@ -151,4 +160,5 @@ def _serve(host: str, port: int, access: Access, tls: ssl.SSLContext | None, con
             relay.close()
         return EXIT_OK
 
-    return loop.run(work)
+    # uvloop reads before TLS could begin on a socket that is already accepted (net/half_open)
+    return loop.run(work, plain=tls is not None)

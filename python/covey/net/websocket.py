@@ -24,6 +24,7 @@ from websockets.http11 import Request, Response
 
 from covey import limits
 from covey.errors import NetworkError
+from covey.net.half_open import Arriving, HalfOpen
 
 if TYPE_CHECKING:
     from covey.ports import RelayClientSink, RelaySink
@@ -79,6 +80,12 @@ class WebSocketServer:
         self._server: Server | None = None
         self._conns: dict[int, _Conn] = {}
         self._next = 1
+        self._half_open: HalfOpen | None = None
+
+    @property
+    def half_open(self) -> int:
+        """Return how many connections are no WebSockets yet."""
+        return 0 if self._half_open is None else len(self._half_open)
 
     async def listen(self, host: str, port: int, sink: RelaySink, tls: ssl.SSLContext | None) -> int:
         """Accept connections on `host:port` (0: any free port); return the bound port.
@@ -86,6 +93,13 @@ class WebSocketServer:
         Raises:
             NetworkError: The address cannot be bound; it says which and why.
         """
+
+        gate = self._half_open = HalfOpen(sink.refused)
+
+        class Counted(Arriving):
+            """A connection of this listener."""
+
+        Counted.gate, Counted.tls = gate, tls
 
         async def serve_one(connection: ServerConnection) -> None:
             await self._serve(connection, sink)
@@ -95,7 +109,7 @@ class WebSocketServer:
                 serve_one,
                 host,
                 port,
-                ssl=tls,
+                create_connection=Counted,
                 compression=None,
                 process_request=self._page,
                 server_header=None,
@@ -136,6 +150,8 @@ class WebSocketServer:
         """Stop listening, and close every connection with 1001."""
         if self._server is not None:
             self._server.close(close_connections=True)
+            if self._half_open is not None:
+                self._half_open.close()
             await self._server.wait_closed()
             self._server = None
 
@@ -151,6 +167,8 @@ class WebSocketServer:
         conn = _Conn(self._next, connection, sink)
         self._next += 1
         self._conns[conn.id] = conn
+        if self._half_open is not None:
+            self._half_open.leave(connection)
         sink.opened(conn.id, _address(connection))
         try:
             await conn.read()

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from covey import limits
 from covey.ports import Clock, RelayListener
+from covey.proto.link import Lane
 from covey.proto.relay import server as relay
 from covey.runtime.metrics.page import Page, Words
 
@@ -32,6 +34,7 @@ class RelayHost:
         self._log = log
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
+        self._refusals = Lane(limits.CLOSED_LOGS_PER_SECOND, 1)
         self._began = clock.monotonic()
         self._words = Words()
 
@@ -53,6 +56,17 @@ class RelayHost:
         """Take note of the end of a connection."""
         self._feed(relay.Gone(conn))
 
+    def refused(self) -> None:
+        """Count a connection that was cut before it was a WebSocket; a flood of them is said, and seldom."""
+        self.engine.counters["connections.refused.half_open"] += 1
+        now = self._clock.monotonic()
+        self._refusals.refill(now)
+        if self._refusals.wait_seconds() > 0.0 or self._log is None:
+            return
+        self._refusals.tokens -= 1.0
+        count = self.engine.counters["connections.refused.half_open"]
+        self._log("warn", "too-many-half-open", {"most": limits.RELAY_HALF_OPEN, "refused_so_far": count})
+
     # --- what it shows ----------------------------------------------------------------------------
 
     def health(self) -> str:
@@ -64,7 +78,8 @@ class RelayHost:
         page = Page(self._words)
         uptime = self._clock.monotonic() - self._began
         page.gauge("covey_relay_uptime_seconds", "time since the start", round(uptime, 3))
-        for name, value in self.engine.gauges().items():
+        gauges = {**self.engine.gauges(), "half_open": self._listener.half_open}
+        for name, value in gauges.items():
             page.gauge(f"covey_relay_{name}", f"now: {name.replace('_', ' ')}", value)
         page.dotted("covey_relay", "since the start", self.engine.counters)
         return page.text()

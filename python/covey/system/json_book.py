@@ -50,7 +50,8 @@ class JsonBook(Generic[Book]):
             raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
         try:
             return self.decode(self._checked(raw))
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        # AttributeError: the rules of the grammar are for texts, and a member may be anything
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise StoreError(f"{path} is damaged: {error}", hint=self.hint) from error
 
     def save(self, path: Path, members: Mapping[str, Any]) -> None:

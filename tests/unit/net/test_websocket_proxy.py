@@ -67,6 +67,9 @@ class Relay:
     def gone(self, conn: int) -> None:
         pass
 
+    def refused(self) -> None:
+        raise AssertionError("nobody floods it")
+
 
 @dataclass
 class Client:

@@ -113,10 +113,15 @@ class _Clock:
         return "one"
 
 
+class _Listener:
+    half_open = 3
+
+
 def test_a_relay_speaks_through_the_same_page() -> None:
-    relay = RelayHost(Access(open=True), listener=object(), clock=_Clock())
+    relay = RelayHost(Access(open=True), listener=_Listener(), clock=_Clock())
     relay.engine.counters.update({"messages.forwarded": 4, "undelivered.bob is away": 1})
     shown = relay.metrics()
     assert "# TYPE covey_relay_uptime_seconds gauge\ncovey_relay_uptime_seconds 0\n" in shown
     assert 'covey_relay_messages_total{kind="forwarded"} 4\n' in shown
+    assert "covey_relay_half_open 3\n" in shown
     assert 'covey_relay_undelivered_total{kind="other"} 1\n' in shown

@@ -62,15 +62,26 @@ def test_what_cannot_be_read_or_written_is_an_error(tmp_path: Path) -> None:
 
 
 def test_every_book_refuses_lists_of_something_else_by_name(tmp_path: Path) -> None:
-    """A person edits files: found by fuzzing, an anchor's member that is a number ended in a traceback."""
-    written = {
-        "anchor.json": {"version": 1, "threshold": 1, "members": [1]},
-        "claims.json": {"version": 1, "claimed": [1]},
-        "invites.json": {"version": 1, "given": [1], "taken": []},
-        "trust.json": {"version": 1, "trusted": [1]},
-    }
-    for name, content in written.items():
-        (tmp_path / name).write_text(json.dumps(content))
+    """A person edits files: found by fuzzing, a member or guest that is a number was a traceback."""
+    mark, trusted = "a" * 64, {"sinceMs": 1, "fingerprint": None, "note": ""}
+    given = {"digest": mark, "expiresMs": 5, "once": True, "guests": [0]}
+    for entries in ((1, 1, 1), (claim_of(5), given, {**trusted, "identity": 5})):
+        written = {
+            "anchor.json": {"version": 1, "threshold": 1, "members": [1]},
+            "claims.json": {"version": 1, "claimed": [entries[0]]},
+            "invites.json": {"version": 1, "given": [entries[1]], "taken": []},
+            "trust.json": {"version": 1, "trusted": [entries[2]]},
+        }
+        for name, content in written.items():
+            (tmp_path / name).write_text(json.dumps(content))
+        all_are_damaged(tmp_path)
+
+
+def claim_of(node_id: object) -> dict[str, object]:
+    return {"nodeId": node_id, "fingerprint": "a" * 64, "name": "x", "sinceMs": 1}
+
+
+def all_are_damaged(tmp_path: Path) -> None:
     invites = InviteFile(tmp_path / "invites.json", tmp_path / "trust.json")
     loads = {
         "anchor.json": lambda: anchor.load(tmp_path / "anchor.json"),
