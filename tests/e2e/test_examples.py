@@ -15,11 +15,13 @@ SAYS = {
     "examples/librarian/books.py": ["find:", "lend:"],
     "examples/research_team.py": ["killed:", "lost:", "lineage:", "lineage:", "lineage:", "ended:"],
     "examples/sign_and_verify.py": ["signed:", "verified:", "refused:"],
+    "examples/takeover.py": ["declared:", "killed:", "goes", "has:", "refused:", "given"],
     "examples/two_peers.py": ["bob", "ann", "ann"],
 }
 """What each example's lines begin with, in order."""
 HOME_AND_OFFICE = "examples/home_and_office.py"
 RESEARCH_TEAM = "examples/research_team.py"
+TAKEOVER = "examples/takeover.py"
 
 
 def test_every_example_is_expected_to_say_something():
@@ -44,7 +46,7 @@ def ran(name, tmp_path):
     return answer.stdout
 
 
-@pytest.mark.parametrize("name", sorted(SAYS.keys() - {HOME_AND_OFFICE, RESEARCH_TEAM}))
+@pytest.mark.parametrize("name", sorted(SAYS.keys() - {HOME_AND_OFFICE, RESEARCH_TEAM, TAKEOVER}))
 def test_an_example_runs(name, tmp_path):
     said(name, ran(name, tmp_path))
 
@@ -68,6 +70,17 @@ def test_a06_a_team_ends_its_task_although_a_member_is_killed_midway(tmp_path):
     assert {"lead", "reviewer"} < {who for who, _ in steps} and killed.partition(",")[0] not in dict(steps)
     assert [line.endswith("on 1 of 1") for line in lineage] == [False, True, True]
     assert ended == "3 steps"
+
+
+def test_a07_the_takeover_of_a_killed_node_is_an_example(tmp_path):
+    answer = ran(TAKEOVER, tmp_path)
+    said(TAKEOVER, answer)
+    declared, _, goes_on, has, refused, back = answer.splitlines()
+    assert declared == "declared: first, second; 2 of 3 decide"
+    assert goes_on == "goes on: first, since epoch 2; lost: 0"
+    assert has == "has: [('chapter', 'three')]"
+    assert refused == "refused: fenced"
+    assert back == "given back: [('chapter', 'four')]"
 
 
 def said(name, text):

@@ -49,6 +49,8 @@ COMMANDS: Final = {
         _command("pay", "move an amount from an agent's account to another's"),
         _command("diary", "write and read an agent's private notes, sealed at rest"),
         _command("node", "say which agents this host runs, signed by each of them"),
+        _command("continuity", "say who goes on with an agent when its node is gone"),
+        _command("agent", "move an agent to another node; say whose agents this one takes"),
         _command("cost", "show what the model calls of a peer, or of a team, cost"),
         _command("metrics", "print a peer's metrics in Prometheus' text format"),
         _command("gates", "see the answers that a gate holds; approve or deny them"),

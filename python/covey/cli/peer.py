@@ -147,6 +147,7 @@ class OpenPeer:
         self.memory = StoreMemory(store, node.node_id)
         self.log = log
         self.sharing = sharing
+        sharing.keeper.attach(fleet.members.state_of, self.publish)
         self._key = key
         self.agent: AgentView | None = None
         self.collision: CollisionError | None = None
@@ -291,7 +292,7 @@ async def open_peer(
         _check_pins(book, store, name)
         options = _trusting(plan.options, book)
         rooms, stays = rooms_of(plan, signer, writer, store, log), on_stop is not None
-        sharing = Sharing(options, signer, writer, store, clock, entropy, keys, plan.packs, stays=stays)
+        sharing = Sharing(options, signer, writer, store, clock, entropy, keys, plan, stays=stays)
         fleet = Fleet(signer, store, clock, entropy, log, sharing.state, stays=stays)
         invites, (told, sources) = _invites(plan, log), told_paths(signer.node_id, plan.options.room)
         node = Node(

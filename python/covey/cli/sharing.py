@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import platform
+import shutil
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from covey import __version__
 from covey.proto.state.replicas import StateOptions
 from covey.runtime.channel_desk import ChannelDesk
 from covey.runtime.channels import Channels
+from covey.runtime.continuity import Keeper
+from covey.runtime.continuity_desk import ContinuityDesk
 from covey.runtime.diary import DiaryDesk
 from covey.runtime.ledger import Ledger
 from covey.runtime.packs import Packs
@@ -17,7 +23,7 @@ from covey.runtime.syndication import Syndicator
 
 if TYPE_CHECKING:
     from covey import _core
-    from covey.fleet.packs import Pack
+    from covey.cli.peer import PeerPlan
     from covey.ports import ChannelKeys, Clock, Entropy
     from covey.proto.options import NodeOptions
     from covey.runtime.plugin import Plugin
@@ -35,7 +41,7 @@ class Sharing:
         clock: Wall time.
         entropy: Randomness for identifiers.
         keys: What its agent seals and opens channels with.
-        packs: What its agent says it can do.
+        plan: What its agent says it can do, and the home that needs space for agents that are taken in.
         stays: False for the peer of one short command.
     """
 
@@ -48,7 +54,7 @@ class Sharing:
         clock: Clock,
         entropy: Entropy,
         keys: ChannelKeys,
-        packs: Sequence[Pack] = (),
+        plan: PeerPlan,
         *,
         stays: bool,
     ) -> None:
@@ -61,14 +67,26 @@ class Sharing:
         self.syndicator = Syndicator(identity, self.state, store, clock)
         self.ledger = Ledger(identity, self.state, store, clock)
         self.channels = Channels(identity, keys, self.state, clock, entropy)
-        self.packs = Packs(identity, self.state, packs)
-        self.plugins: tuple[Plugin, ...] = (self.state,) if stays else ()
+        self.packs = Packs(identity, self.state, plan.packs)
+        self.keeper = Keeper(
+            identity,
+            options.room,
+            self.state,
+            self.syndicator,
+            store,
+            clock,
+            facts=lambda: node_facts(plan.home.path),
+        )
+        desk = ContinuityDesk(self.keeper)
+        self.plugins: tuple[Plugin, ...] = (self.state, self.keeper) if stays else ()
         self.verbs: Mapping[str, Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]] = {
             "state": self.state.answer,
             "syndicate": self.syndicator.answer,
             "ledger": self.ledger.answer,
             "packs": self.packs.answer,
             "channel": ChannelDesk(self.channels).answer,
+            "continuity": desk.continuity,
+            "agent": desk.agent,
             "diary": DiaryDesk(store, self.syndicator.refresh).answer,
         }
 
@@ -83,6 +101,7 @@ class Sharing:
             await self.syndicator.start()
             await self.channels.start()
             await self.packs.start()
+            self.keeper.begin()
         return self
 
     async def __aexit__(
@@ -91,3 +110,13 @@ class Sharing:
         if self.plugins:
             await self.channels.stop()
             await self.syndicator.stop()
+
+
+def node_facts(folder: Path) -> Mapping[str, str | int]:
+    """Return what this node says of itself to whom it may take an agent from: version, system, free space."""
+    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        free = 0  # an offer is then refused for want of space
+    return {"version": __version__, "system": system, "free_bytes": free}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from covey.limits.agent import *
 from covey.limits.authority import *
 from covey.limits.channels import *
+from covey.limits.continuity import *
 from covey.limits.coordination import *
 from covey.limits.delivery import *
 from covey.limits.economy import *

@@ -47,6 +47,11 @@ class Members:
         if self._tell is not None:
             self._tell(Say(meta))
 
+    def state_of(self, node_id: str) -> str | None:
+        """Return what is held of one member: alive, suspect, dead, left; None where nothing is."""
+        member = self._engine.members.get(node_id)
+        return None if member is None else member.state
+
     def view(self, monotonic: float) -> list[MemberView]:
         """Return every remembered member, by nodeId."""
         return self._engine.view(monotonic)

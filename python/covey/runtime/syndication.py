@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -17,6 +17,7 @@ from covey import _core, limits
 from covey.errors import CoveyError, StoreError, UsageError
 from covey.proto.state import wants
 from covey.proto.state.scopes import ANYBODY, agent_scope, read_scope
+from covey.runtime.state import StateError
 from covey.state.syndication import (
     CLASSES,
     DiaryFacts,
@@ -60,6 +61,8 @@ class Syndicator:
         self._writer: asyncio.Task[None] | None = None
         self._lost = 0
         state.on_left = self._on_left
+        self.guard: Callable[[str], str] = lambda _: ""
+        """Says why a class may not be written now; empty where it may."""
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -111,15 +114,47 @@ class Syndicator:
             CoveyError: It cannot be written.
         """
         kept = checked(label, name, value)
+        self._check(label)
         now_ms = self._clock.now_ms()
         await asyncio.to_thread(self._store.kept_put, kept.label, kept.name, kept.value, now_ms)
         await self.refresh()
 
     async def forget(self, label: str, name: str) -> bool:
         """Forget an entry, here and where it was shared; say whether there was one."""
+        self._check(label)
         gone = await asyncio.to_thread(self._store.kept_delete, label, name)
         await self.refresh()
         return gone
+
+    async def arrange(self, allowed: Sequence[Rule], denied: Sequence[tuple[str, str]]) -> None:
+        """Make several rules at once, and end others; those that stand already are left as they are.
+
+        Raises:
+            CoveyError: They do not fit, or cannot be written.
+        """
+        policy = self._policy
+        for label, to in denied:
+            policy = policy.deny(label, to)
+        held = {(rule.label, rule.to) for rule in policy.rules if not rule.retracted}
+        for rule in allowed:
+            policy = policy if (rule.label, rule.to) in held else policy.allow(rule)
+        if policy != self._policy:
+            await self._change(policy)
+
+    async def replace(self, label: str, entries: Mapping[str, bytes]) -> None:
+        """Let a class hold exactly these entries (JSON bytes by name), whatever it held.
+
+        Raises:
+            CoreError: The store refuses.
+        """
+        now_ms = self._clock.now_ms()
+        held = {row[1]: row[2] for row in await asyncio.to_thread(self._store.kept) if row[0] == label}
+        for name in held.keys() - entries.keys():
+            await asyncio.to_thread(self._store.kept_delete, label, name)
+        for name, value in entries.items():
+            if held.get(name) != value:
+                await asyncio.to_thread(self._store.kept_put, label, name, value, now_ms)
+        await self.refresh()
 
     async def refresh(self) -> None:
         """Let the scopes hold what is kept now, under the policy as it stands."""
@@ -223,6 +258,16 @@ class Syndicator:
             for piece in flushes(changes(holds, should)):
                 await self._state.write(piece, scope)
         self._state.serve(_POLICY, policy.scopes(author))
+
+    def _check(self, label: str) -> None:
+        """Refuse a write of an agent that another peer holds.
+
+        Raises:
+            StateError: It says who.
+        """
+        reason = self.guard(label)
+        if reason:
+            raise StateError(f"{label}: not written: {reason}", code="fenced", hint="covey continuity status")
 
     def _on_left(self, left: wants.Left) -> None:
         if self._audits.full():

@@ -20,6 +20,8 @@ from covey.proto.state.scopes import ANYBODY, agent_scope
 DIARY: Final = "diary"
 CLASSES: Final = ("memory:<layer>", "ontology", "session", DIARY)
 _LAYER: Final = re.compile(r"memory:[a-z0-9][a-z0-9._-]{0,63}")
+_AS: Final = re.compile(r"as:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:")
+"""What the classes of an agent begin with, where another peer goes on with it."""
 _AUTHOR: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -118,7 +120,13 @@ class Policy:
 
 def is_shareable(label: str) -> bool:
     """Tell whether a class can be shared at all."""
-    return label in ("ontology", "session", DIARY) or _LAYER.fullmatch(label) is not None
+    plain = plain_class(label)
+    return plain in ("ontology", "session") or label == DIARY or _LAYER.fullmatch(plain) is not None
+
+
+def plain_class(label: str) -> str:
+    """Return a class without the agent it is held for, where it is another's."""
+    return _AS.sub("", label, count=1)
 
 
 def checked(label: str, name: str, value: object) -> Kept:
@@ -133,7 +141,7 @@ def checked(label: str, name: str, value: object) -> Kept:
         )
     if not 1 <= len(name.encode()) <= limits.STATE_NAME_BYTES:
         raise UsageError(f"name: expected 1 to {limits.STATE_NAME_BYTES} bytes")
-    if label == "ontology" and not _is_fact(value):
+    if plain_class(label) == "ontology" and not _is_fact(value):
         raise UsageError('ontology: expected {"value": …, "evidence": [references as text]}')
     try:
         data = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

@@ -52,6 +52,10 @@ class Disk:
         """Return how many writes of applications wait."""
         return len(self._owed)
 
+    def settled(self, held: Held) -> bool:
+        """Tell whether everything of a scope is durable."""
+        return held.number <= self._durable
+
     def append(self, held: Held, rows: list[tuple[int, bytes]], turn: Turn) -> int:
         """Want rows of one scope written; where too many lie there already, a snapshot in their place.
 

@@ -12,7 +12,7 @@ from covey.proto.state.held import Held
 from covey.proto.state.scopes import ANYBODY, Scope, read_scope, room_scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from covey.proto.turn import Turn
 
@@ -44,6 +44,8 @@ class Replicas:
         """Scopes whose rows could not be read, and why: nothing is written there until somebody looks."""
         self.served: frozenset[str] = frozenset()
         """The scopes of this peer's own agent that may be spoken of: none until its policy says so."""
+        self.fence: Callable[[Scope], bool] = lambda _: False
+        """Tells which scopes are not spoken of: somebody else holds the agent whose state they are."""
         self.keys = _core.AuthorKeys()
         self.keys.add(identity.public_key)
         self._options = options

@@ -13,8 +13,8 @@ from typing import Final
 
 ANYBODY: Final = "*"
 _AUTHOR: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_AGENT: Final = re.compile(rf"agent:({_AUTHOR}):({_AUTHOR}|\*):([a-z0-9][a-z0-9._:-]{{0,95}})")
-_CLASS: Final = re.compile(r"[a-z0-9][a-z0-9._:-]{0,95}")
+_AGENT: Final = re.compile(rf"agent:({_AUTHOR}):({_AUTHOR}|\*):([a-z0-9][a-z0-9._:-]{{0,127}})")
+_CLASS: Final = re.compile(r"[a-z0-9][a-z0-9._:-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def agent_scope(owner: str, to: str, label: str) -> Scope:
     """
     name = f"agent:{owner}:{to}:{label}"
     if _AGENT.fullmatch(name) is None:
-        raise ValueError(f"class: expected a-z, 0-9, '.', '_', ':', '-', at most 96, got {label!r}")
+        raise ValueError(f"class: expected a-z, 0-9, '.', '_', ':', '-', at most 128, got {label!r}")
     return Scope(name, owner, to, label)
 
 

@@ -114,6 +114,8 @@ class StateSync:
         held = self.replicas.offered(said.scope, peer.node_id, turn)
         if held is None or not self._tell.between(held, peer.node_id):
             turn.count("state.dropped.scope")
+            if held is not None and self.replicas.fence(held.scope) and isinstance(said, wire.Delta):
+                self.refusals.add(said.scope, peer.node_id, "fenced", "another holds this agent now", turn)
             return
         try:
             self._hear[type(said)](held, peer.node_id, said, turn)
@@ -148,6 +150,13 @@ class StateSync:
     def held(self, scope: str) -> Held | None:
         """Return a scope that is here, or None."""
         return self.replicas.scopes.get(scope)
+
+    def settled(self, scope: str) -> int | None:
+        """Return how many of its owner's operations a scope has, all durable; None while some are not."""
+        held = self.held(scope)
+        if held is None:
+            return 0
+        return held.map.seen.count(held.scope.owner) if self._disk.settled(held) else None
 
     def present(self) -> list[tuple[str, str, str]]:
         """Return who is here and speaks of shared state: (nodeId, name, author)."""

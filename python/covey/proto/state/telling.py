@@ -40,7 +40,7 @@ class Telling:
     def between(self, held: Held, node_id: str) -> bool:
         """Tell whether a peer and this one may speak of a scope."""
         author, own = self._authors.get(node_id), self._replicas.author
-        if author is None or not held.scope.between(own, author):
+        if author is None or not held.scope.between(own, author) or self._replicas.fence(held.scope):
             return False
         return held.scope.owner != own or held.scope.name in self._replicas.served
 
