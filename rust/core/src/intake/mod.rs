@@ -27,8 +27,9 @@ use crate::error::{Reason, Refusal};
 use crate::id::{AssertionId, ContentKey, NodeId};
 use crate::identity::PublicKey;
 use crate::record::{Batch, Hearsay, Record, Unverified, Verified};
+use crate::signature::{self, Familiar};
 use crate::svaf::{Anchor, Basis, Decision, Evaluation, Features, Gate, Path};
-use crate::{limits, signature, text};
+use crate::{limits, text};
 use recent::{Call, Recent, RecentMap, SETTLED};
 
 /// What an intake decides by, and how much it remembers.
@@ -126,7 +127,9 @@ pub struct Intake {
     room: String,
     policy: Policy,
     kernel: Kernel,
-    bindings: HashMap<NodeId, PublicKey>,
+    bindings: HashMap<NodeId, Familiar>,
+    /// Tables of multiples that bound keys hold.
+    tables: usize,
     /// What was judged, and whether memory holds it.
     seen: RecentMap<SeenId, bool>,
     anchors: Recent<Held>,
@@ -143,6 +146,7 @@ impl Intake {
             room: room.to_owned(),
             kernel: Kernel::NgramH32,
             bindings: HashMap::new(),
+            tables: 0,
             seen: RecentMap::new(policy.seen_capacity, 2 * limits::ROLLBACK_SPAN),
             anchors: Recent::new(policy.window, limits::ROLLBACK_SPAN),
             calls: SETTLED,
@@ -154,11 +158,11 @@ impl Intake {
     /// blocks are known when they come back.
     pub fn bind(&mut self, node_id: NodeId, key: PublicKey) -> Binding {
         match self.bindings.get(&node_id) {
-            Some(bound) if *bound == key => Binding::Known,
+            Some(bound) if *bound.key() == key => Binding::Known,
             Some(_) => Binding::Conflict,
             None if self.bindings.len() >= limits::MAX_BINDINGS => Binding::Full,
             None => {
-                self.bindings.insert(node_id, key);
+                self.bindings.insert(node_id, Familiar::new(key));
                 Binding::Bound
             }
         }
@@ -254,7 +258,7 @@ impl Intake {
 
     /// The key a node is bound to, if it is.
     pub fn bound(&self, node_id: NodeId) -> Option<&PublicKey> {
-        self.bindings.get(&node_id)
+        self.bindings.get(&node_id).map(Familiar::key)
     }
 
     /// What this intake decides by.
@@ -264,12 +268,16 @@ impl Intake {
 
     fn hear(&mut self, record: Unverified, call: Call) -> Outcome {
         let author = record.claimed().metadata.author;
-        let Some(key) = self.bindings.get(&author) else {
+        let Some(key) = self.bindings.get_mut(&author) else {
             let refusal = Refusal::new(Reason::AuthorUnknown, format!("author: no key is bound to {author}"));
             return refused(claimed(&record), refusal);
         };
-        let verified = match signature::verify(record, key) {
-            Ok(verified) => Arc::new(verified),
+        let (had, may_keep) = (key.has_table(), self.tables < limits::KEY_TABLES);
+        let verified = match signature::verify_familiar(record, key, may_keep) {
+            Ok(verified) => {
+                self.tables += usize::from(key.has_table() && !had);
+                Arc::new(verified)
+            }
             Err(failed) => {
                 let (record, refusal) = *failed;
                 return refused(claimed(&record), refusal);

@@ -1,9 +1,11 @@
 //! Signing and verifying records: the payload of mmp-sig-v2.0, assertion ids, and one rule of validity
 //! (MMP 2.0 §8.8.4, §8.8.5; strict Ed25519 of update 1, §18.3.2).
 
+mod familiar;
 mod payload;
 mod strict;
 
+pub use familiar::Familiar;
 pub use payload::{application_commitment, category_parents_commitment, payload};
 pub use strict::verify_bytes;
 
@@ -43,6 +45,19 @@ pub fn verify(record: Unverified, author: &PublicKey) -> Result<Verified, Failed
     }
 }
 
+/// Verify a record under the key of an author who is heard often (`Familiar`), by the same rule.
+///
+/// `may_keep` says whether there is room for a table of that key.
+pub fn verify_familiar(record: Unverified, author: &mut Familiar, may_keep: bool) -> Result<Verified, Failed> {
+    let claimed = record.claimed();
+    let judged = check_addresses(claimed)
+        .and_then(|payload| author.verify_bytes(&payload, &claimed.metadata.signature, may_keep));
+    match judged {
+        Ok(()) => Ok(Verified::attest(record.into_record())),
+        Err(refusal) => Err(Box::new((record, refusal))),
+    }
+}
+
 /// Verify many records, each under its own key, in one call.
 ///
 /// Each is judged by the single rule. A combined equation accepts the same set only if every R is also
@@ -55,6 +70,11 @@ pub fn verify_batch<'k>(
 }
 
 fn check(record: &Record, author: &PublicKey) -> Result<(), Refusal> {
+    verify_bytes(&check_addresses(record)?, &record.metadata.signature, author)
+}
+
+/// Check that every address is that of its content; return the payload that is signed.
+fn check_addresses(record: &Record) -> Result<Vec<u8>, Refusal> {
     let keys = address::category_keys(record.texts());
     for (entry, key) in record.categories.iter().zip(keys) {
         if entry.key != key {
@@ -71,7 +91,7 @@ fn check(record: &Record, author: &PublicKey) -> Result<(), Refusal> {
             "metadata.assertionId: not the digest of the signed payload",
         ));
     }
-    verify_bytes(&payload, &record.metadata.signature, author)
+    Ok(payload)
 }
 
 fn assertion_id(payload: &[u8]) -> AssertionId {

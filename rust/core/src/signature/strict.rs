@@ -8,11 +8,33 @@ use sha2::{Digest as _, Sha512};
 use crate::error::{Reason, Refusal};
 use crate::identity::PublicKey;
 
+/// How `[S]B - [k]A` is computed; what comes out is the same point whichever way.
+pub(super) trait Recompute {
+    /// Return `[response]B - [challenge]A`.
+    fn commitment(&self, challenge: &Scalar, response: &Scalar) -> EdwardsPoint;
+}
+
+impl Recompute for PublicKey {
+    fn commitment(&self, challenge: &Scalar, response: &Scalar) -> EdwardsPoint {
+        EdwardsPoint::vartime_double_scalar_mul_basepoint(challenge, &-self.point(), response)
+    }
+}
+
 /// Verify a signature over bytes that carry their domain tag.
+pub fn verify_bytes(message: &[u8], signature: &[u8; 64], author: &PublicKey) -> Result<(), Refusal> {
+    check(message, signature, author, author)
+}
+
+/// Apply the rule, whichever way the arithmetic goes.
 ///
 /// R is recomputed as `[S]B - [k]A` and its encoding compared. `A` and `B` have prime order, so what is
 /// recomputed has too, and its encoding is canonical: equal bytes prove both for the R that was sent.
-pub fn verify_bytes(message: &[u8], signature: &[u8; 64], author: &PublicKey) -> Result<(), Refusal> {
+pub(super) fn check(
+    message: &[u8],
+    signature: &[u8; 64],
+    author: &PublicKey,
+    arithmetic: &impl Recompute,
+) -> Result<(), Refusal> {
     let refuse = |detail: &str| Err(Refusal::new(Reason::BadSignature, format!("signature: {detail}")));
     let (commitment, response) = signature.split_at(32);
     let Some(response) = scalar(response) else {
@@ -20,7 +42,7 @@ pub fn verify_bytes(message: &[u8], signature: &[u8; 64], author: &PublicKey) ->
     };
     let challenge =
         Scalar::from_hash(Sha512::new().chain_update(commitment).chain_update(author.as_bytes()).chain_update(message));
-    let recomputed = EdwardsPoint::vartime_double_scalar_mul_basepoint(&challenge, &-author.point(), &response);
+    let recomputed = arithmetic.commitment(&challenge, &response);
     if recomputed.is_identity() {
         return refuse("R is the identity");
     }
