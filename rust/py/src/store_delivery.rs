@@ -15,6 +15,9 @@ type Said = (String, String, Option<String>, bool);
 type Ending = (String, Option<String>, Option<String>);
 
 /// What a store knows of sends and of what was addressed to this peer: `Store.mail`.
+/// A message that waits for its agent: its author, the record as JSON, when it expires.
+type Waiting = (String, Py<PyBytes>, Option<u64>);
+
 #[pyclass(frozen, module = "covey._core")]
 pub struct StoreMail {
     /// Whose mail it is.
@@ -128,7 +131,7 @@ impl StoreMail {
 
     /// Return messages between agents that no agent has come to, oldest first: (author, the record as JSON, when it
     /// expires or None). Verify a record before it is believed.
-    fn messages(&self, py: Python<'_>, limit: usize) -> PyResult<Vec<(String, Py<PyBytes>, Option<u64>)>> {
+    fn messages(&self, py: Python<'_>, limit: usize) -> PyResult<Vec<Waiting>> {
         let rows = detached(py, || Ok(self.store.get().inner.messages(limit)?))?;
         let bytes = |json: String| PyBytes::new(py, json.as_bytes()).unbind();
         Ok(rows.into_iter().map(|row| (row.node_id.to_string(), bytes(row.json), row.expires_ms)).collect())
