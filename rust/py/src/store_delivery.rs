@@ -14,10 +14,10 @@ type Said = (String, String, Option<String>, bool);
 /// (assertion id, executed or unexecuted or expired or None, why).
 type Ending = (String, Option<String>, Option<String>);
 
-/// What a store knows of sends and of what was addressed to this peer: `Store.mail`.
 /// A message that waits for its agent: its author, the record as JSON, when it expires.
 type Waiting = (String, Py<PyBytes>, Option<u64>);
 
+/// What a store knows of sends and of what was addressed to this peer: `Store.mail`.
 #[pyclass(frozen, module = "covey._core")]
 pub struct StoreMail {
     /// Whose mail it is.
