@@ -32,6 +32,9 @@ LIFECYCLES: tuple[Lifecycle, ...] = (
     "archived",
 )
 
+Fresh = Literal["model", "tool", "outcome", "person", "application"]
+"""Where a remix has something new from: all of these come from outside the mesh (MMP 2.0 §15.7)."""
+
 Reach = Literal["none", "validated", "canonical"]
 """How far somebody's authority may move a block (MMP 2.0 §3.5)."""
 
@@ -213,6 +216,8 @@ class Minted:
 
     block: Block
     sends: tuple[PeerSend, ...]
+    severed: str | None = None
+    """The root it left so far that it is one itself now and names no parents (MMP 2.0 §15.8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +257,8 @@ class Proposal:
     within_seconds: float | None = None
     """A directed block that its peer has not confirmed by then is expired; None is a day."""
     application: Payload | None = None
+    fresh: Fresh | None = None
+    """What is new in it, beside own observations: where it comes from (MMP 2.0 §15.7)."""
 
 
 @dataclass(frozen=True, slots=True)

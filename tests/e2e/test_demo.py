@@ -236,7 +236,7 @@ STRANGE = {
     ("block", "decision", "why"),
     [
         (STRANGE, "rejected", "too far from what it knows"),
-        ({"focus": DEFAULT_TASK.upper()}, "redundant", "too close to a block it holds"),
+        ({"focus": DEFAULT_TASK.upper() + "!"}, "redundant", "too close to a block it holds"),
     ],
     ids=["rejected", "redundant"],
 )

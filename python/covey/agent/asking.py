@@ -17,7 +17,7 @@ from covey.agent.prompt import ANSWER_SCHEMA, EMIT_TOOL, Standing
 from covey.agent.releasing import hold_for_a_person
 from covey.agent.reply import Answer, Silent, Uses, read
 from covey.agent.routes import route
-from covey.model import ModelReply, ModelRequest, Proposal, Round, ToolSpec, WakeFacts
+from covey.model import Fresh, ModelReply, ModelRequest, Proposal, Round, ToolSpec, WakeFacts
 
 if TYPE_CHECKING:
     from covey.proto.effects import Now
@@ -219,7 +219,9 @@ def _next_round(desk: Desk, wake: Wake, ended: Round, now: Now) -> None:
 def _propose(desk: Desk, wake: Wake, answer: Answer, now: Now) -> None:
     if answer.ignored:
         desk.note("info", "answer-part-ignored", parts=list(answer.ignored))
-    proposal = Proposal(answer.categories, wake.keys, _addressee(desk, wake))
+    # A model's own output is an observation of this agent's, as a tool's result is (MMP 2.0 §15.7).
+    fresh: Fresh = "tool" if wake.hands.calls else "model"
+    proposal = Proposal(answer.categories, wake.keys, _addressee(desk, wake), fresh=fresh)
     objection = desk.guards.objection(wake.token, proposal, desk.threads.block)
     if objection is None:
         desk.want(fx.Emit(wake.token, proposal))

@@ -56,4 +56,5 @@ def proposal(
     if not any(text not in ("", NEUTRAL) for text in whole.values()):
         raise UsageError("nothing is said", hint="give at least one category, e.g. focus=…")
     keys = tuple(str(getattr(parent, "key", parent)) for parent in parents)
-    return Proposal({name: whole.get(name, NEUTRAL) for name in CAT7 if name in whole}, keys, to)
+    said = {name: whole.get(name, NEUTRAL) for name in CAT7 if name in whole}
+    return Proposal(said, keys, to, fresh="application")

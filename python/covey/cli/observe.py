@@ -185,6 +185,7 @@ def _through_running(
     asked: dict[str, object] = {
         "categories": dict(categories),
         "parents": arguments.parent,
+        "fresh": "person",
         "wait_seconds": 0 if arguments.wait else arguments.timeout,
     }
     if to is not None:
@@ -232,7 +233,8 @@ def _by_itself(
             await meet(peer.node, arguments.timeout, saying.to, grace)
             patience.cancel()
             to = None if saying.to is None else addressee(saying.to, peer.node.peers())
-            proposal = Proposal(dict(saying.categories), tuple(arguments.parent), to, arguments.deadline)
+            parents = tuple(arguments.parent)
+            proposal = Proposal(dict(saying.categories), parents, to, arguments.deadline, fresh="person")
             emission = await emit_and_wait(
                 peer.node,
                 proposal,

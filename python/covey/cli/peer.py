@@ -30,6 +30,7 @@ from covey.net.registry import RegistryDiscovery
 from covey.net.stock import StockRegistry
 from covey.net.tcp import TcpTransport
 from covey.proto.news import News, as_dict
+from covey.runtime.gatekeeper import Gatekeeper
 from covey.runtime.inviting import InvitePlugin
 from covey.runtime.ipc import AgentView, Control
 from covey.runtime.memory_book import Keeping
@@ -286,10 +287,9 @@ async def open_peer(
         signer, keys = ids.native(identity), ChannelSeal(identity, entropy)
         _claim(plan, identity.node_id, log, stack)
         book = books.load(home.trust_path(name))
-        store = open_store(home.store_path(name), identity.node_id)
+        store = _store(plan, identity.node_id, book)
         writer = NodeStore(store, signer, clock, lambda reason, detail: _trouble(log, reason, detail))
         stack.callback(writer.close)
-        _check_pins(book, store, name)
         options = _trusting(plan.options, book)
         rooms, stays = rooms_of(plan, signer, writer, store, log), on_stop is not None
         sharing = Sharing(options, signer, writer, store, clock, entropy, keys, plan, stays=stays)
@@ -310,6 +310,7 @@ async def open_peer(
             entropy=entropy,
             log=log.write,
             collided=lambda how: peer.collide(how, on_stop),
+            gatekeeper=_gatekeeper(signer, options, store, log),
         )
         seal, offers = "clear" if identity is kept else "sealed", Offers(node, invites)
         peer = OpenPeer(
@@ -359,6 +360,27 @@ def stored(home: Home, name: str) -> Iterator[tuple[_core.Store, str]]:
             store.close()
     finally:
         lock.release()
+
+
+def _gatekeeper(signer: _core.Identity, options: NodeOptions, store: _core.Store, log: Log) -> Gatekeeper:
+    memory = StoreMemory(store, signer.node_id)
+    return Gatekeeper(signer, options, memory, clock=SystemClock(), log=log.write)
+
+
+def _store(plan: PeerPlan, node_id: str, book: TrustBook) -> _core.Store:
+    """Open the store, and hold it against the pins.
+
+    Raises:
+        StoreError: It cannot be opened.
+        IdentityError: It knows another key than the one that is pinned.
+    """
+    store = open_store(plan.home.store_path(plan.name), node_id)
+    try:
+        _check_pins(book, store, plan.name)
+    except IdentityError:
+        store.close()
+        raise
+    return store
 
 
 def _discovery(plan: PeerPlan, clock: SystemClock) -> tuple[Discovery, ...]:

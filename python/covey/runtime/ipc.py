@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any, Protocol, cast, get_args
 
 from covey import __version__, limits
 from covey.errors import CoveyError, IpcError
-from covey.model import CAT7, Proposal
+from covey.model import CAT7, Fresh, Proposal
 from covey.ports import Archive, Judgements, Memory, Outbox
 from covey.runtime import answers
 from covey.runtime.emit import addressee, emit_and_wait, track
@@ -134,11 +134,11 @@ class Control:
         }
 
     async def _observe(self, arguments: Arguments) -> Result:
-        _only(arguments, "categories", "parents", "wait_seconds")
+        _only(arguments, "categories", "parents", "wait_seconds", "fresh")
         return await self._emit(arguments, None)
 
     async def _send(self, arguments: Arguments) -> Result:
-        _only(arguments, "categories", "parents", "wait_seconds", "within_seconds", "to")
+        _only(arguments, "categories", "parents", "wait_seconds", "within_seconds", "to", "fresh")
         return await self._emit(arguments, addressee(_text(arguments, "to"), self._node.peers()))
 
     async def _track(self, arguments: Arguments) -> Result:
@@ -159,7 +159,7 @@ class Control:
         within = None
         if "within_seconds" in arguments:
             within = _number(arguments, "within_seconds", 0, 0.001, limits.OUTBOX_SECONDS)
-        proposal = Proposal(_categories(arguments), _parents(arguments), to, within)
+        proposal = Proposal(_categories(arguments), _parents(arguments), to, within, fresh=_fresh(arguments))
         return answers.emission_as_dict(await emit_and_wait(self._node, proposal, wait_seconds))
 
     async def _recall(self, arguments: Arguments) -> Result:
@@ -277,6 +277,14 @@ def _categories(arguments: Arguments) -> dict[str, str]:
     if unknown:
         raise _wrong(f"categories: unknown: {', '.join(unknown)[:64]}")
     return dict(value)
+
+
+def _fresh(arguments: Arguments) -> Fresh:
+    """Return what is new in a block: a program of this user says it, unless it says otherwise."""
+    value = arguments.get("fresh", "application")
+    if value not in get_args(Fresh):
+        raise _wrong(f"fresh: expected one of {', '.join(get_args(Fresh))}")
+    return cast("Fresh", value)
 
 
 def _parents(arguments: Arguments) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from covey import limits
-from covey.model import EmissionResult, PeerView, Proposal
+from covey.model import EmissionRefused, EmissionResult, PeerView, Proposal
 from covey.ports import (
     BlockStore,
     ClaimMemory,
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from covey.proto.gossip import Heard
     from covey.proto.membership.views import MemberView
     from covey.proto.news import News
+    from covey.runtime.gatekeeper import Gatekeeper
 
 Listener = Callable[["News"], None]
 Logger = Callable[[str, str, Mapping[str, Any]], None]
@@ -68,6 +69,7 @@ class Node:
         entropy: The system's secure randomness.
         log: Called with level, event word and facts; None keeps silent.
         collided: Called when another process turns out to have this identity, and to have had it first.
+        gatekeeper: Judges what is about to be said of others' blocks; None lets everything out.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Node:
         entropy: Entropy,
         log: Logger | None = None,
         collided: Callable[[str], None] = lambda _: None,
+        gatekeeper: Gatekeeper | None = None,
     ) -> None:
         self.identity = identity
         self.options = options
@@ -112,6 +115,7 @@ class Node:
         self._entropy = entropy
         self._log = log
         self._collided = collided
+        self._gatekeeper = gatekeeper
         self._counters: Counter[str] = Counter()
         self._listeners: list[Listener] = []
         self._queue: deque[fx.Event] = deque()
@@ -206,11 +210,21 @@ class Node:
             `Minted` once the block is durable and handed to every open session (each with its state);
             `Duplicate` when the same cognition is already held; `EmissionRefused` with the reason otherwise.
         """
-        if self._loop is None:
+        if self._gatekeeper is None:
+            return await self._mint(proposal)
+        cleared = self._gatekeeper.judge(proposal)
+        if isinstance(cleared, EmissionRefused):
+            self._count(fx.Count(f"emissions.refused.{cleared.reason}"))
+            return cleared
+        return self._gatekeeper.ended(cleared, await self._mint(cleared.proposal))
+
+    async def _mint(self, proposal: Proposal) -> EmissionResult:
+        loop = self._loop
+        if loop is None:
             raise RuntimeError("the node is not running: call start() first")
         await self._room_to_send()
         self._tokens += 1
-        future: asyncio.Future[EmissionResult] = self._loop.create_future()
+        future: asyncio.Future[EmissionResult] = loop.create_future()
         self._replies[self._tokens] = future
         self._feed(fx.Emit(self._tokens, proposal))
         return await future

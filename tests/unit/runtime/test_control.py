@@ -232,8 +232,8 @@ def test_observe_emits_for_the_room_and_send_for_one_peer() -> None:
     ask(control(node), "observe", categories={"focus": "x"}, parents=[key(3)], wait_seconds=0)
     ask(control(node), "send", categories={"focus": "x"}, to="bob", wait_seconds=0)
     assert node.proposals == [
-        Proposal({"focus": "x"}, (key(3),), None),
-        Proposal({"focus": "x"}, (), BOB),
+        Proposal({"focus": "x"}, (key(3),), None, fresh="application"),
+        Proposal({"focus": "x"}, (), BOB, fresh="application"),
     ]
 
 
