@@ -37,6 +37,10 @@ def test_x26_a_peers_metrics_over_its_socket_and_over_http(covey: Program, tmp_p
         with urllib.request.urlopen(url, timeout=20) as answer:
             assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
             served = answer.read().decode()
+        with urllib.request.urlopen(url.removesuffix("metrics"), timeout=20) as answer:
+            assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+            seen = answer.read().decode()
+        assert "<h1>echo</h1>" in seen and "<td>scripted/rules</td>" in seen
         printed = covey("metrics").out
         assert covey("metrics", "echo", "--json").json["text"].startswith("# HELP covey_build_info")
     for text in (served, printed):

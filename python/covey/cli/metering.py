@@ -57,10 +57,15 @@ class Metering:
             yield
             return
         from covey.net.pages import Page, PageServer
+        from covey.net.tcp import is_loopback
+        from covey.runtime.metrics import view
 
         host, port = address
-        page = Page(CONTENT_TYPE, self._metrics.text)
-        server = PageServer({"/metrics": page}, lambda error: log.error("page-failed", reason=error))
+        pages = {"/metrics": Page(CONTENT_TYPE, self._metrics.text)}
+        if host == "localhost" or is_loopback(host):
+            # It names peers and says why they were not answered: for this machine's own people only.
+            pages["/"] = Page(view.CONTENT_TYPE, self._view)
+        server = PageServer(pages, lambda error: log.error("page-failed", reason=error))
         bound = await server.listen(host, port)
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{bound}/metrics"
         log.info("metrics-served", url=self.url)
@@ -69,6 +74,11 @@ class Metering:
         finally:
             self.url = None
             await server.stop()
+
+    async def _view(self) -> str:
+        from covey.runtime.metrics import view
+
+        return view.page(await self._found())
 
     async def _found(self) -> Facts:
         if self._status is None:

@@ -20,6 +20,8 @@ from covey.net.tcp import is_loopback
 
 _REQUEST: Final = re.compile(rb"(GET|HEAD) (/[!-~]*) HTTP/1\.[01]\r\n")
 _HOST: Final = re.compile(rb"\r\n[Hh][Oo][Ss][Tt]:[ \t]*([!-~]*)[ \t]*(?=\r\n)")
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+"""What a page may do in a browser: be looked at."""
 _WORDS: Final = {
     200: "OK",
     400: "Bad Request",
@@ -131,7 +133,8 @@ class PageServer:
         head = (
             f"HTTP/1.1 {status} {_WORDS[status]}\r\nContent-Type: {content_type}\r\n"
             f"Content-Length: {len(raw)}\r\nCache-Control: no-store\r\n"
-            "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
+            f"X-Content-Type-Options: nosniff\r\nContent-Security-Policy: {_POLICY}\r\n"
+            "Referrer-Policy: no-referrer\r\nConnection: close\r\n\r\n"
         )
         return head.encode() + (b"" if bare else raw)
 

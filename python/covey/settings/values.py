@@ -285,7 +285,7 @@ class MetricsSettings:
 
     listen: StaticPeer | None = key(
         Text(1, 300, parse=grammar.listen_address),
-        "serve Prometheus metrics at this host:port (127.0.0.1:9464, for instance); port 0 takes a free one",
+        "serve Prometheus metrics here (127.0.0.1:9464, say), on loopback a page too; port 0 takes any",
         default=None,
     )
 
