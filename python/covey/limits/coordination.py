@@ -9,6 +9,7 @@ MEMBERS: Final = 4_096  # members remembered, and pieces of news about them: som
 MEMBER_META_BYTES: Final = 1_024  # one member's line about itself: sixteen of them and more fit any frame
 MEMBER_CLAIMS: Final = 64  # of one frame: 100 KB at the very most, each verified only where it is news
 MEMBER_PIGGYBACK: Final = 8  # of them that ride on a probe: what a period costs stays about 2 KB
+MEMBER_PUSHES: Final = 128  # peers that hear a new word at once: 130 KB of the longest, once a second
 MEMBER_ERRANDS: Final = 256  # probes under way for others: a flood of asks gets nacks
 MEMBER_FORGET_SECONDS: Final = 3_600.0  # who is gone is remembered this long, so that old news stays old
 
@@ -21,6 +22,7 @@ PROFILE_TEXT_CHARS: Final = 1_024  # a role or a persona in a few lines
 PROFILE_CAPABILITIES: Final = 64  # words of one agent: they ride on membership, whose line is 1 KiB
 CAPABILITY_CAPACITY: Final = 10_000  # tasks one agent takes at once: past any real one, and it fits the line
 CAPABILITY_SAY_SECONDS: Final = 1.0  # between two words on one's load: membership's own period
+NAME_VALUE_BYTES: Final = 196_608  # of one value that a name resolves to: it fits a message with its escapes
 TOPIC_WORDS: Final = 16  # of one topic: matching walks them
 BUS_HISTORY: Final = 10_000  # messages kept for looking back: some 10 MB of ordinary ones
 BUS_DEAD_LETTERS: Final = 1_000  # messages that reached nobody, kept to be looked at

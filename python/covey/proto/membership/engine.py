@@ -90,6 +90,7 @@ class Membership:
                 return
             self._meta = what.meta
             self._speak(self._incarnation + 1, turn)
+            self._push(turn)
         elif isinstance(what, views.Leave):
             self._leaving = True
             self._speak(self._incarnation, turn, left=True)
@@ -157,6 +158,12 @@ class Membership:
         self._own = replace(unsigned, signature=signature)
         self._gossip.add(self._own)
         turn.count("members.spoken")
+
+    def _push(self, turn: Turn) -> None:
+        """Tell our new word to whoever has a session at once: gossip brings it to everybody else."""
+        frame = frames.write("news", [self._own] if self._own is not None else [])
+        for peer in self._host.peers()[: limits.MEMBER_PUSHES]:
+            self._host.send(peer.node_id, frame, turn)
 
     def _signed(self, said: Self) -> bool:
         peer = self._host.peer(said.node_id)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from covey import limits
 from covey.fleet.message import Message, MessageType
@@ -14,6 +14,15 @@ from covey.runtime.bus.port import Bus, Cancel
 from covey.runtime.bus.values import Fate, NoSuchAgentError, RequestFailedError, RequestTimeoutError
 
 Answer = Callable[[Message], Awaitable[Mapping[str, Any]]]
+_REPLIES: Final = {
+    MessageType.REQUEST: MessageType.RESPONSE,
+    MessageType.IDENTITY_REQUEST: MessageType.IDENTITY_RESPONSE,
+    MessageType.PREDICT_REQUEST: MessageType.PREDICT_RESPONSE,
+    MessageType.INFERENCE_REQUEST: MessageType.INFERENCE_RESPONSE,
+    MessageType.TASK_REQUEST: MessageType.TASK_RESULT,
+}
+"""What answers what; a type that is not here is no question."""
+_ANSWERED: Final = frozenset({*_REPLIES.values(), MessageType.ERROR})
 
 
 class Requests:
@@ -31,7 +40,7 @@ class Requests:
         self._pending: dict[str, asyncio.Future[Message]] = {}
         self._over: OrderedDict[str, None] = OrderedDict()
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._answers: Answer | None = None
+        self._answers: dict[str, Answer] = {}
         self.late = 0
         self._end: Cancel = bus.register(nickname, self._heard)
         self._unwatch: Cancel = bus.watch(self._lost)
@@ -47,25 +56,35 @@ class Requests:
         for task in self._running.values():
             task.cancel()
 
-    def serve(self, answer: Answer) -> None:
-        """Answer every REQUEST with what `answer` returns; what it raises goes back as an ERROR."""
-        self._answers = answer
+    def serve(self, answer: Answer, kind: str = MessageType.REQUEST) -> None:
+        """Answer every question of one type with what `answer` returns; what it raises goes back as an ERROR.
+
+        Raises:
+            ValueError: The type asks nothing: nothing answers it.
+        """
+        self._answers[_question(kind)] = answer
 
     async def ask(
-        self, recipient: str, payload: Mapping[str, Any], *, timeout_seconds: float = limits.REQUEST_SECONDS
+        self,
+        recipient: str,
+        payload: Mapping[str, Any],
+        *,
+        timeout_seconds: float = limits.REQUEST_SECONDS,
+        kind: str = MessageType.REQUEST,
     ) -> Message:
         """Ask one agent and wait for its reply.
 
         Returns:
-            The RESPONSE message.
+            The message of the type that answers `kind`: a RESPONSE to a REQUEST.
 
         Raises:
+            ValueError: The type asks nothing: nothing answers it.
             NoSuchAgentError: Nobody has that nickname; at once, or as soon as its peer says so.
             RequestTimeoutError: No reply in time. The other side hears CANCEL, also when this is cancelled.
             RequestFailedError: The other side answered with an ERROR.
         """
         message = self._bus.make(
-            self._nickname, recipient, MessageType.REQUEST, payload, ttl_seconds=timeout_seconds
+            self._nickname, recipient, _question(kind), payload, ttl_seconds=timeout_seconds
         )
         future: asyncio.Future[Message] = self._loop.create_future()
         self._pending[message.id] = future
@@ -121,7 +140,8 @@ class Requests:
 
     async def _heard(self, message: Message) -> None:
         future = self._pending.get(message.in_reply_to)
-        if message.type in (MessageType.RESPONSE, MessageType.ERROR):
+        answer = self._answers.get(message.type)
+        if message.type in _ANSWERED:
             if future is not None and not future.done():
                 future.set_result(message)
             elif message.in_reply_to in self._over or future is not None:
@@ -130,11 +150,11 @@ class Requests:
             task = self._running.get(message.in_reply_to)
             if task is not None:
                 task.cancel()
-        elif message.type == MessageType.REQUEST and self._answers is not None:
+        elif answer is not None:
             if len(self._running) >= limits.REQUESTS_RUNNING:
                 self._refuse(message, "busy: too many requests are under way")
                 return
-            self._running[message.id] = self._loop.create_task(self._answer(self._answers, message))
+            self._running[message.id] = self._loop.create_task(self._answer(answer, message))
             self._running[message.id].add_done_callback(lambda _: self._running.pop(message.id, None))
 
     async def _answer(self, answer: Answer, message: Message) -> None:
@@ -143,7 +163,7 @@ class Requests:
             try:
                 said = await asyncio.wait_for(answer(message), left)
                 reply = self._bus.make(
-                    self._nickname, message.sender, MessageType.RESPONSE, said, answers=message
+                    self._nickname, message.sender, _REPLIES[MessageType(message.type)], said, answers=message
                 )
             except Exception as error:  # contained: whoever asked hears what went wrong
                 self._refuse(message, f"{type(error).__name__}: {error}")
@@ -155,3 +175,9 @@ class Requests:
         self._bus.send(
             self._bus.make(self._nickname, message.sender, MessageType.ERROR, reply, answers=message)
         )
+
+
+def _question(kind: str) -> str:
+    if kind not in _REPLIES:
+        raise ValueError(f"{kind} asks nothing: questions are {', '.join(sorted(_REPLIES))}")
+    return kind
