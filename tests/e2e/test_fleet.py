@@ -74,7 +74,7 @@ def told(covey: Program, *words: str, enough: Callable[[dict[str, Any]], bool]) 
     raise AssertionError(f"{words}: {found}")
 
 
-def test_s02_s03_s22_s24_agents_of_two_processes_are_found_asked_traced_and_converge(
+def test_s02_s03_s22_s24_s25_agents_of_two_processes_are_found_asked_traced_and_converge(
     covey: Program, begin: Callable[[str], Agent]
 ) -> None:
     ann, bob = begin("ann"), begin("bob")
