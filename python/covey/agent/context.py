@@ -23,9 +23,9 @@ from covey.agent.prompt import (
     standing_text,
     system_text,
 )
-from covey.limits import CHARS_PER_TOKEN
+from covey.limits import CHARS_PER_TOKEN, FEEDBACK_SHOWN
 from covey.memory.lineage import ancestors
-from covey.memory.recents import by_relevance, own_recent, room_recent, words
+from covey.memory.recents import by_relevance, feedback_blocks, own_recent, room_recent, words
 from covey.model import Block, ToolSpec
 
 if TYPE_CHECKING:
@@ -159,11 +159,14 @@ def _sections(
     room = waking[0].room
     above = [a.block for a in ancestors(memory.block, waking, depth=limits.k_lineage).ancestors]
     shown.update(block.key for block in above)
+    told = feedback_blocks(memory, FEEDBACK_SHOWN, room=room, without=shown)
+    shown.update(block.key for block in told)
     own = own_recent(memory, limits.n_own, room=room, without=shown)
     shown.update(block.key for block in own)
     others = by_relevance(room_recent(memory, limits.n_room, room=room, without=shown), words(waking))
     return (
         ("What it answers, nearest first:", above),
+        ("What others say of your own blocks, newest first (outcomes and judgements):", told),
         ("What you said lately:", own),
         ("What others in the room said lately:", others),
     )

@@ -17,6 +17,7 @@ from covey.api.agent import Agent
 from covey.api.config import peer_settings, proposal
 from covey.api.handlers import Worker
 from covey.api.rooms import Rooms
+from covey.api.session import WorkSession
 from covey.cli.environment import current
 from covey.errors import UsageError
 from covey.model import Block, Delivery, Duplicate, PeerView, SendState
@@ -346,6 +347,27 @@ class Peer(Rooms):
         finally:
             end()
         return found
+
+    async def ground(self, block: str | Block, outcome: str, *, held: bool = True) -> Mapping[str, Any]:
+        """Report how a held block turned out (MMP 2.0 §6.7): evidence that others weigh, and no judgement.
+
+        Args:
+            block: Which one, or its key.
+            outcome: What was seen.
+            held: Whether it held; a failure is as welcome as a success.
+
+        Returns:
+            `result` (minted, duplicate or refused) and `key`.
+
+        Raises:
+            IpcError: The block is not held here.
+        """
+        key = str(getattr(block, "key", block))
+        return await self._running().words.ground({"key": key, "held": held, "outcome": outcome})
+
+    def session(self, intent: str) -> WorkSession:
+        """Return a work session (§14.12) to be used as a context: charter, decisions, artifact, outcome."""
+        return WorkSession(self._running().words, intent)
 
     # --- looking --------------------------------------------------------------------------------
 

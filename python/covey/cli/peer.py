@@ -19,7 +19,7 @@ from covey.cli.fleet import Fleet
 from covey.cli.metering import Metering
 from covey.cli.offers import Offers
 from covey.cli.passphrase import needed
-from covey.cli.rooms import Rooms, rooms_of
+from covey.cli.rooms import Rooms, gatekeeper_of, rooms_of
 from covey.cli.sharing import Sharing
 from covey.cli.tracing import Tracing
 from covey.errors import CollisionError, IdentityError, StoreError
@@ -30,13 +30,13 @@ from covey.net.registry import RegistryDiscovery
 from covey.net.stock import StockRegistry
 from covey.net.tcp import TcpTransport
 from covey.proto.news import News, as_dict
-from covey.runtime.gatekeeper import Gatekeeper
 from covey.runtime.inviting import InvitePlugin
 from covey.runtime.ipc import AgentView, Control
 from covey.runtime.memory_book import Keeping
 from covey.runtime.node import Node
 from covey.runtime.paths import told_paths
-from covey.store import NodeStore, StoreMemory, open_store
+from covey.runtime.words import Words
+from covey.store import NodeStore, StoreMemory, StoreWakes, open_store
 from covey.system import identity as ids
 from covey.system import trust as books
 from covey.system.channel_seal import ChannelSeal
@@ -159,6 +159,7 @@ class OpenPeer:
         fleet.attach(node)
         self.server: IpcServer | None = None
         self._unwatch: tuple[Callable[[], None], ...] = ()
+        self.words = Words(node, self.memory, StoreWakes(store), rooms.authority)
 
     async def serve(self, on_stop: Callable[[float | None], None]) -> IpcServer:
         """Open the control socket, and return it.
@@ -179,6 +180,7 @@ class OpenPeer:
                 **self.rooms.verbs,
                 **self.metering.verbs,
                 **self.fleet.verbs,
+                **self.words.verbs,
             },
         )
         self.metering.asks(lambda: control.handle("status", {}))
@@ -310,7 +312,7 @@ async def open_peer(
             entropy=entropy,
             log=log.write,
             collided=lambda how: peer.collide(how, on_stop),
-            gatekeeper=_gatekeeper(signer, options, store, log),
+            gatekeeper=gatekeeper_of(signer, options, store, rooms, log),
         )
         seal, offers = "clear" if identity is kept else "sealed", Offers(node, invites)
         peer = OpenPeer(
@@ -360,11 +362,6 @@ def stored(home: Home, name: str) -> Iterator[tuple[_core.Store, str]]:
             store.close()
     finally:
         lock.release()
-
-
-def _gatekeeper(signer: _core.Identity, options: NodeOptions, store: _core.Store, log: Log) -> Gatekeeper:
-    memory = StoreMemory(store, signer.node_id)
-    return Gatekeeper(signer, options, memory, clock=SystemClock(), log=log.write)
 
 
 def _store(plan: PeerPlan, node_id: str, book: TrustBook) -> _core.Store:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from covey.runtime.attest import AttestPlugin
 from covey.runtime.authority import AuthorityPlugin, Unanchored
+from covey.runtime.gatekeeper import Gatekeeper
 from covey.runtime.memory import MemoryPlugin
 from covey.runtime.mood import MoodPlugin
 from covey.runtime.reading import Reader
-from covey.store.memory import feedback_as
+from covey.store.memory import StoreMemory, feedback_as
 from covey.system import anchor as anchors
 from covey.system.clock import SystemClock
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from covey import _core
     from covey.cli.peer import PeerPlan
     from covey.ports import LifecycleAuthority
+    from covey.proto.options import NodeOptions
     from covey.runtime.plugin import Plugin
     from covey.store import NodeStore
     from covey.system.log import Log
@@ -31,6 +33,8 @@ class Rooms:
     """Plugins for the node, verbs for the control socket, and who may move blocks."""
 
     mood: MoodPlugin
+    look: Callable[[], None]
+    """Has memory act on words about blocks that were stored."""
     plugins: tuple[Plugin, ...] = ()
     verbs: Mapping[str, Verb] = field(default_factory=dict)
     authority: LifecycleAuthority = field(default_factory=Unanchored)
@@ -81,8 +85,17 @@ def rooms_of(
     plugins.append(memory)
     verbs.update(memory.verbs)
     if pin is None or authority is None:
-        return Rooms(mood, tuple(plugins), verbs)
-    return Rooms(mood, tuple(plugins), verbs, authority, f"{len(pin.members)} keys, {pin.threshold} sign")
+        return Rooms(mood, memory.look, tuple(plugins), verbs)
+    signers = f"{len(pin.members)} keys, {pin.threshold} sign"
+    return Rooms(mood, memory.look, tuple(plugins), verbs, authority, signers)
+
+
+def gatekeeper_of(
+    signer: _core.Identity, options: NodeOptions, store: _core.Store, rooms: Rooms, log: Log
+) -> Gatekeeper:
+    """Return what judges what this peer is about to say of others' blocks."""
+    memory = StoreMemory(store, signer.node_id)
+    return Gatekeeper(signer, options, memory, clock=SystemClock(), log=log.write, spoke=rooms.look)
 
 
 def _pin(plan: PeerPlan, log: Log) -> _core.AnchorPin | None:

@@ -15,6 +15,7 @@ ARCHIVE_AFTER_DAYS: Final = 30.0  # MMP 2.0 §19: archiveAfterSeconds
 MEMORY_DAYS: Final = 36_500.0  # a hundred years are for ever
 REMIXES_PER_ROOT: Final = 32  # what machines of one peer say in one thread: a long talk, and an end to it
 REMIXES_CUT_OFF: Final = 16  # remixes that left their subject, with nothing from outside in between
+WORDS_CHARS: Final = 4_000  # one text about a block: a page; the wire would take 65 times that
 CARRY_PAGE: Final = 256  # records of one page of an export over the control socket
 CARRY_PAGE_BYTES: Final = 400_000  # and their bytes: one line of the socket holds a MiB, escaped
 CARRY_LINE_BYTES: Final = 1_600_000  # one record of the wire's largest size, escaped, and its frame

@@ -28,6 +28,17 @@ def room_recent(memory: Memory, limit: int, *, room: str, without: Collection[st
     return _recent(memory, limit, own=False, room=room, without=without)
 
 
+def feedback_blocks(memory: Memory, limit: int, *, room: str, without: Collection[str]) -> list[Block]:
+    """Return what others said lately of this agent's own blocks (MMP 2.0 §11.1), newest first, each once.
+
+    An outcome is shown whoever reports it, and a judgement whoever makes it: whether one moved the block is a
+    question of authority, and an agent may learn from either.
+    """
+    words = memory.feedback_for_own(limit + len(without), room)
+    keys = [key for key in dict.fromkeys(word.key for word in words) if key not in without]
+    return [block for key in keys[:limit] if (block := memory.block(key)) is not None]
+
+
 def _recent(memory: Memory, limit: int, *, own: bool, room: str, without: Collection[str]) -> list[Block]:
     if limit <= 0:
         return []

@@ -55,6 +55,7 @@ class Gatekeeper:
         memory: Its store.
         clock: Wall time of attestations.
         log: Called with level, event word and facts.
+        spoke: Called when a word about blocks is stored: one's own counts as any other's.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Gatekeeper:
         *,
         clock: Clock,
         log: Logger,
+        spoke: Callable[[], None] = lambda: None,
     ) -> None:
         self._identity = identity
         self._weights = dict(zip(CAT7, options.admission.weights, strict=True))
@@ -73,6 +75,7 @@ class Gatekeeper:
         self._memory = memory
         self._clock = clock
         self._log = log
+        self._spoke = spoke
         self._novelty = NoveltyGate()
 
     def judge(self, proposal: Proposal) -> Cleared | EmissionRefused:
@@ -98,6 +101,8 @@ class Gatekeeper:
     def ended(self, cleared: Cleared, result: EmissionResult) -> EmissionResult:
         """Take note of what became of a cleared proposal; return it with what it was cut off from."""
         if isinstance(result, Minted):
+            if is_feedback(cleared.asked.categories):
+                self._spoke()
             return replace(result, severed=cleared.severed) if cleared.severed else result
         self._novelty.undone(cleared.asked, cleared.roots)
         return result
