@@ -17,6 +17,11 @@ from covey.proto.attest.engine import AttestExtension
 from covey.proto.authority import words as authority_words
 from covey.proto.authority.engine import AuthorityExtension
 from covey.proto.bus.engine import BusEngine
+from covey.proto.continuity import wants as continuity_wants
+from covey.proto.continuity.case import Case
+from covey.proto.continuity.engine import Continuity
+from covey.proto.continuity.line import begun
+from covey.proto.continuity.values import Member, Plan, make_plan
 from covey.proto.extension import Extension
 from covey.proto.gossip import Gossip
 from covey.proto.membership.engine import Membership
@@ -42,14 +47,31 @@ MOST_EFFECTS: Final = 4_096
 """What one frame may make the engine want: a page of statements, a window of directed blocks."""
 
 
+def plan_of(owner: _core.Identity, standby: _core.Identity) -> Plan:
+    """Return a plan of two: each may hear of it from the other."""
+    people = ((owner, "owner"), (standby, "standby"))
+    members = [Member(who.author, who.node_id, who.name, who.public_key, role) for who, role in people]
+    return make_plan(owner, "default", members, ("session",), 9, 1_000)
+
+
+def _continuity() -> tuple[Continuity, object]:
+    """Return the engine of a peer whose own agent has a plan, which agreed to take others'."""
+    engine = Continuity(WHO, "default", seen=lambda _: 0, served=lambda _: True, look=lambda _: "alive")
+    engine.book.cases[WHO.author] = Case(begun(plan_of(WHO, PEER)))
+    engine.book.consents.add("*")
+    return engine, continuity_wants.Restored(engine.book.to_json())
+
+
 def _extensions() -> tuple[tuple[Extension, ...], tuple[tuple[str, object], ...]]:
     """Return every conversation beside records, and what readies those that wait for their disk."""
     pin = _core.AnchorPin(1, [(PEER.public_key, None)])
     paths = Paths(NODE, "default")
+    continuity, kept = _continuity()
     made: tuple[Any, ...] = (
         AttestExtension(WHO, "default"),
         AuthorityExtension(WHO, pin),
         BusEngine(),
+        continuity,
         Gossip(NODE, paths.ask),
         inviting.Inviting(),
         Membership(WHO),
@@ -60,6 +82,7 @@ def _extensions() -> tuple[tuple[Extension, ...], tuple[tuple[str, object], ...]
     ready = (
         ("attest", attest_words.Restored()),
         ("authority", authority_words.Restored(frozenset())),
+        ("continuity", kept),
         ("invite", inviting.Restored()),
         ("paths", Own((("10.0.0.1", 7000),), ("10.0.0.0/8",))),
         ("state", state_wants.Restored(())),
@@ -102,8 +125,10 @@ class _Met:
 
 def controls(data: bytes, _: Path) -> None:
     """Every line is a control frame that a proven peer seals; time passes, and the engine still stands."""
-    met = _Met()
-    for line in data.split(b"\n"):
+    met, lines = _Met(), data.split(b"\n")
+    if not lines[0].startswith(b'{"type":"cmb-anchors"'):
+        met.session.send_anchors([])  # the first thing a session says: without it nothing else is sealed
+    for line in lines:
         if not line:
             met.seconds += 1.0
             met.feed(fx.Timer(entropy(32)))
