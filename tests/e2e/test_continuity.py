@@ -57,7 +57,7 @@ def declared(covey: Program, *standbys: str) -> str:
     words = [word for standby in standbys for word in ("--standby", standby)]
     said = covey("continuity", "declare", "ann", *words, "--class", "session")
     assert said.code == 0, said.err
-    assert "2 of them decide a takeover" in said.out
+    assert "2 of them decide a takeover" in said.out and "would not take it" not in said.out
     return str(status(covey, "ann")["agent"])
 
 
@@ -132,6 +132,7 @@ def test_two_voters_are_told_that_nobody_takes_over_by_itself(covey: Program) ->
         words = ("--standby", "bob", "--class", "session")
         said = covey("continuity", "declare", "ann", *words)
         assert said.code == 0 and "automatic takeover is impossible: 2 voters" in said.out
+        assert "bob would not take it yet: no consent" in said.out
         assert covey("continuity", "declare", "ann", *words).out.startswith("plan 1 (unchanged)")
         assert covey("continuity", "declare", "ann", "--standby", "nobody", "--class", "session").code == 1
         assert covey("continuity", "declare", "ann").code == 2

@@ -105,7 +105,8 @@ def _declared(found: Mapping[str, Any]) -> Iterator[str]:
             f"automatic takeover is impossible: {found['voters']} voters, and three are needed "
             "(name a further --standby or --witness); an operator can: covey continuity adopt --force"
         )
-    yield "each standby has to agree once: covey agent allow <standby> --from <this peer>"
+    for name, why in sorted(found["unable"].items()):
+        yield printable(f"{name} would not take it yet: {why}")
 
 
 def _adopted(found: Mapping[str, Any]) -> Iterator[str]:

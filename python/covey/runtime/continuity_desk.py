@@ -96,7 +96,26 @@ class ContinuityDesk:
             "standbys": [m.name for m in case.plan.members if m.role == "standby"],
             "witnesses": [m.name for m in case.plan.members if m.role == "witness"],
             "classes": list(case.plan.classes),
+            "unable": await self._unable(case),
         }
+
+    async def _unable(self, case: Case) -> dict[str, str]:
+        """Ask every standby that is here whether it would take the agent; return who would not, and why."""
+        present = self._keeper.engine.book.present
+        here = [m for m in case.plan.members if m.role == "standby" and m.author in present]
+        answers = await asyncio.gather(
+            *(self._offer(m.author, case.plan.classes, 0) for m in here), return_exceptions=True
+        )
+        found: dict[str, str] = {}
+        for member, answer in zip(here, answers, strict=True):
+            if isinstance(answer, ContinuityError):
+                found[member.name] = answer.message
+            elif isinstance(answer, BaseException):
+                raise answer
+        return found
+
+    async def _offer(self, to: str, classes: tuple[str, ...], size_bytes: int) -> wants.Answer:
+        return await self._keeper.asked(lambda token: wants.Offer(token, to, classes, size_bytes))
 
     async def _push(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Move this peer's agent: the node says whether it can, the plan names it, then it goes on there."""
@@ -112,7 +131,7 @@ class ContinuityDesk:
             raise UsageError("config: expected text")
         rows = [row for row in await asyncio.to_thread(keeper.store.kept) if row[0] in classes]
         size = sum(len(row[2]) + len(row[1].encode()) for row in rows)
-        offered = await keeper.asked(lambda token: wants.Offer(token, to, classes, size))
+        offered = await self._offer(to, classes, size)
         target = str(offered.facts["author"])
         if case is None or case.role(target) != "standby" or case.plan.classes != classes:
             await self._name(case, target, classes)

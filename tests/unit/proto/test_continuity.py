@@ -9,7 +9,8 @@ import pytest
 from covey.proto.continuity import wants
 from covey.proto.continuity.case import Promise
 from covey.proto.continuity.line import Line, read_line
-from covey.proto.continuity.values import ProofError, make_term, read_plan, read_term
+from covey.proto.continuity.values import ProofError, make_release, make_term, read_plan, read_term
+from covey.proto.continuity.voting import Ruling, judge
 from tests.unit.proto.continuity_world import World
 
 
@@ -194,6 +195,7 @@ def test_who_promised_a_later_epoch_confirms_nothing_more_until_the_holder_takes
     world.write(0)
     world.run(0.3)
     assert owner.acknowledged(world.agent) == (1, 0)
+    assert world.nodes[1].case(world.agent).mark == (1, 0)
     assert world.run(10.0, lambda: set(world.holders().values()) == {(6, "peer-0")})
     assert world.run(10.0, lambda: owner.acknowledged(world.agent) == (6, 2))
     assert owner.line.last.why == "renewed"
@@ -236,3 +238,53 @@ def test_malformed_frames_are_counted_and_change_nothing():
     world.run(1.0)
     assert world.nodes[1].counts["continuity.refused"] == len(frames)
     assert world.nodes[1].disk == before
+
+
+def test_a_vote_is_given_where_the_agent_is_free_and_once_in_an_epoch():
+    world = declared(4, [1, 2], [3])
+    one, two = world.nodes[1], world.nodes[2]
+    plan, voter = one.case(world.agent).plan, world.nodes[2].author
+
+    def asked(epoch, *, gone=True, release=None, why="failed", by=one, mark=(1, 0)):
+        term = make_term(by.identity, plan, epoch, why, 0, mark=mark, source=world.agent)
+        return judge(case, term, None, release, voter, lambda: gone), term
+
+    case = two.case(world.agent)
+    case.mark = (1, 3)
+    assert asked(2, mark=(1, 3))[0].reason == ""
+    assert asked(2, mark=(1, 3), gone=False)[0].reason == "alive"
+    assert asked(2, mark=(1, 2))[0].reason == "behind"
+    assert asked(2, why="forced")[0].reason == "forced"
+    assert asked(2, why="released", mark=(1, 3))[0].reason == "alive", "without its word"
+    release = make_release(world.nodes[0].identity, plan, 1, one.author, (1, 3))
+    assert asked(2, why="released", release=release, gone=False, mark=(1, 3))[0].reason == ""
+    assert asked(2, why="released", release=release, gone=False, mark=(1, 2))[0].reason == "alive"
+    other = make_release(world.nodes[0].identity, plan, 1, two.author, (1, 3))
+    assert asked(2, why="released", release=other, gone=False, mark=(1, 3))[0].reason == "alive"
+    assert asked(2, why="renewed", by=world.nodes[0], gone=False)[0].reason == "", "its holder itself"
+    _, given = asked(4, mark=(1, 3))
+    case.promise = Promise(4, given.digest, False, plan.digest)
+    assert asked(4, mark=(1, 3))[0].reason == "", "the vote it gave"
+    assert asked(4, by=two, mark=(1, 3))[0] == Ruling("voted", 4)
+    assert asked(3, mark=(1, 3))[0] == Ruling("voted", 4)
+    case.promise = Promise(4, given.digest, True, plan.digest)
+    assert asked(5, mark=(1, 3))[0] == Ruling("closing", 4)
+    case.promise = Promise(4, given.digest, True, "of an earlier plan")
+    assert asked(5, mark=(1, 3))[0].reason == ""
+    case.line = case.line.advanced(replace(given, votes=dict.fromkeys("abc", b"")))
+    assert asked(3, mark=(1, 3))[0].reason == "stale"
+
+
+def test_an_owner_that_came_back_goes_on_when_its_standby_dies_with_what_that_one_wrote():
+    world = declared(3, [1], [2])
+    world.write(0)
+    world.run(3.0)
+    world.crash(0)
+    assert world.run(30.0, lambda: world.holders()[1] == (2, "peer-1"))
+    world.restart(0)
+    world.write(1)
+    world.run(5.0)
+    assert world.nodes[1].case(world.agent).acknowledged(world.nodes[1].author) == (2, 1)
+    world.crash(1)
+    assert world.run(30.0, lambda: set(world.holders().values()) == {(3, "peer-0")})
+    assert world.nodes[0].case(world.agent).line.last.mark == (2, 1)

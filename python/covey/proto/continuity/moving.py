@@ -81,7 +81,7 @@ class Moving:
         if said["agent"] != author:
             refusal = "not the agent's own word"
         elif not book.consented(author):
-            refusal = "no consent: its operator allows it with covey agent allow"
+            refusal = "no consent: its operator gives it with covey agent allow"
         elif book.broken:
             refusal = "its own record of continuity cannot be used"
         elif not isinstance(free, int) or free < needed:
