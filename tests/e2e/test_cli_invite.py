@@ -92,11 +92,11 @@ def test_a18_two_machines_meet_by_an_invite_with_an_address_and_trust_each_other
             third = Program(tmp_path / "third")
             again = ("join", "--file", str(tmp_path / "invite.txt"), "--config", str(tmp_path / "t.toml"))
             with third.start(*again, "--yes", "--listen", "--json") as late:
-                late.event("listening")
-                log = third.home / "logs" / "guest.log"
-                while "invite-answered" not in log.read_text():
-                    third("status", "guest")
-                assert '"used"' in log.read_text()
+                told = late.event("invite-answered")
+                assert (told["name"], told["answer"], told["ours"]) == ("ann", "used", False)
+            while (shown := ann.event("invite-answered"))["answer"] == "welcome":
+                pass
+            assert (shown["name"], shown["answer"], shown["ours"]) == ("guest", "used", True)
         assert stat.S_IMODE(config.stat().st_mode) == 0o600
     trusted = covey("trust", "list", "ann", "--json").json["trusted"]
     assert [each["note"] for each in trusted] == ["came by invite as guest"]

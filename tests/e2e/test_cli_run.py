@@ -237,3 +237,12 @@ def test_a_peer_is_ready_before_its_models_library_is_loaded(covey: Program, tmp
         ended = running.end()
     assert ended.code == 0
     assert "abcdefghijkl" not in ended.out + ended.err
+
+
+@pytest.mark.parametrize("name", ["nope0", "192.0.2.77"])
+def test_dry_run_names_an_interface_that_is_not_here(covey: Program, tmp_path: Path, name: str) -> None:
+    text = CONFIG + MESH + f'lan = true\ninterfaces = ["{name}"]\n'
+    ended = covey("dry-run", "--config", write(tmp_path, text))
+    (line,) = [line for line in ended.out.splitlines() if "interfaces" in line]
+    assert (ended.code, f"(warn) not here now: {name}" in line) == (0, True), ended.out
+    assert "only this machine reaches the peer" in line and "; here: " in line

@@ -71,6 +71,8 @@ def event_lines(console: Console, event: Mapping[str, Any], now_ms: int) -> Iter
         about = f"  {console.style(printable(event['context']), 'dim')}" if event.get("context") else ""
         mood, who = printable(event["mood"]), printable(event["from_name"])
         yield f"{clock(now_ms)}  {console.style('mood', 'cyan')}  {who}: {mood}{about}"
+    elif name == "invite-answered":
+        yield f"{clock(now_ms)}  {_invite(console, event)}"
     elif name == "gap":
         yield f"{clock(now_ms)}  {_gap(console, event)}"
     elif name == "peer-joined":
@@ -89,6 +91,31 @@ def send_line(console: Console, send: Mapping[str, Any]) -> str:
     """Return what became of a block at one peer."""
     reason = f": {printable(send['reason'])}" if send.get("reason") else ""
     return f"{word(console, str(send['state']))} by {printable(send['name'] or send['node_id'])}{reason}"
+
+
+_NO_WELCOME: Final = {
+    "used": "somebody else came with it first",
+    "expired": "its time is over",
+    "unknown": "it was not given here, or is forgotten",
+    "busy": "not now: it is shown again",
+}
+"""Why an invite brought no trust."""
+
+
+def _invite(console: Console, event: Mapping[str, Any]) -> str:
+    """Say what came of an invite: without trust its guest is in the room all the same."""
+    who, answer = printable(event["name"] or event["node_id"]), str(event["answer"])
+    if answer == "welcome":
+        text = (
+            f"{who} came by ours and is trusted" if event["ours"] else f"{who} welcomes and trusts this peer"
+        )
+        return f"{console.style('invite', 'cyan')}  {text}"
+    why = _NO_WELCOME.get(answer, answer)
+    if event["ours"]:
+        text = f"{who} showed ours and is not welcome: {why}; it is in the room, and not trusted"
+    else:
+        text = f"{who} does not take ours: {why}; this peer is in the room, and not trusted there"
+    return f"{console.style('invite', 'yellow')}  {text}"
 
 
 def _gap(console: Console, event: Mapping[str, Any]) -> str:

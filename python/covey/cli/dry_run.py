@@ -86,6 +86,8 @@ def checks(settings: Settings, env: Mapping[str, str]) -> Iterator[Check]:
     depth = safety.cycle_depth
     yield Check("cycle depth", "ok" if depth >= 1 else "FAIL", str(depth))
     yield Check("attach mode", "ok", settings.attach.mode)
+    if mesh.interfaces:
+        yield _interfaces(mesh.interfaces)
     if settings.tools:
         yield _tools(settings, env)
     if mesh.room_owner is not None:
@@ -94,6 +96,20 @@ def checks(settings: Settings, env: Mapping[str, str]) -> Iterator[Check]:
         yield _spans(env)
     if settings.metrics.listen is not None:
         yield _metrics(settings.metrics.listen)
+
+
+def _interfaces(chosen: Sequence[str]) -> Check:
+    """Look for the chosen interfaces; one that is not there may come later, and a word may be mistyped."""
+    from covey.net.interfaces import places
+
+    here = places()
+    known = {place.interface for place in here} | {place.host.partition("%")[0] for place in here}
+    missing = [each for each in chosen if each.partition("%")[0] not in known]
+    if not missing:
+        return Check("interfaces", "ok", " ".join(chosen))
+    there = " ".join(sorted({place.interface for place in here})) or "none"
+    rest = "" if len(missing) < len(chosen) else ": only this machine reaches the peer"
+    return Check("interfaces", "warn", f"(warn) not here now: {', '.join(missing)}{rest}; here: {there}")
 
 
 def _tools(settings: Settings, env: Mapping[str, str]) -> Check:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,7 @@ from covey.cli.console import Console, printable
 from covey.cli.parser import Parser, whole
 from covey.cli.troubles import Troubles
 from covey.errors import EXIT_OK, NotRunningError, UsageError
+from covey.limits import IPC_SUBSCRIBER_EVENTS
 from covey.names import peer_name
 from covey.net.ipc.client import IpcClient
 from covey.system.clock import SystemClock
@@ -123,6 +125,18 @@ def start(plan: PeerPlan, shown: Shown, began: Callable[[OpenPeer], Awaitable[No
 
     async def work(stop: Stop) -> int:
         failure: list[BaseException] = []
+        early: deque[News] = deque(maxlen=IPC_SUBSCRIBER_EVENTS)
+        """What comes before it is said that we listen: a peer of this machine is there in no time."""
+        began_to_show: list[bool] = []
+
+        def hear(news: News) -> None:
+            if began_to_show:
+                show(news)
+            else:
+                early.append(news)
+
+        def joined(peer: OpenPeer) -> None:
+            peer.node.subscribe(hear)
 
         def show(news: News) -> None:
             try:
@@ -132,15 +146,21 @@ def start(plan: PeerPlan, shown: Shown, began: Callable[[OpenPeer], Awaitable[No
                 failure.append(error)
                 stop.request("output")
 
-        async with open_peer(plan, on_stop=lambda _: stop.request("IPC_STOP")) as peer:
+        async with open_peer(
+            plan,
+            on_stop=lambda _: stop.request("IPC_STOP"),
+            join=joined,
+        ) as peer:
             if began is not None:
                 await began(peer)
-            peer.node.subscribe(show)
             room, port = peer.node.options.room, peer.node.port
             shown.began(
                 {"peer": name, "room": room, "port": port, "attached": False},
                 f"listening as {printable(name)} in room {room}, port {port}; Ctrl-C ends it",
             )
+            began_to_show.append(True)
+            for news in early:
+                show(news)
             await stop.wait()
         if failure:
             raise failure[0]

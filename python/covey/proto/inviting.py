@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Literal
 
 from covey import limits
 from covey.proto.controls import json_object
+from covey.proto.effects import Notify
 from covey.proto.link import Lane
+from covey.proto.news import InviteAnswered
 
 if TYPE_CHECKING:
     from covey.proto.extension import ExtensionHost
@@ -192,6 +194,7 @@ class Inviting:
         turn.count(f"invites.refused.{answer}")
         facts = {"node_id": peer.node_id, "fingerprint": peer.fingerprint, "reason": answer}
         turn.log("warn", "invite-refused", peer=peer.name, **facts)
+        turn.add(Notify(InviteAnswered(peer.node_id, peer.name, answer, ours=True)))
         self._host.send(peer.node_id, _frame(answer=answer), turn)
 
     def _welcomed(self, what: Welcomed, turn: Turn) -> None:
@@ -204,6 +207,8 @@ class Inviting:
             return
         turn.count("invites.welcomed")
         turn.log("info", "invite-welcomed", node_id=what.node_id, fingerprint=what.fingerprint)
+        peer = self._host.peer(what.node_id)
+        turn.add(Notify(InviteAnswered(what.node_id, peer.name if peer else "", "welcome", ours=True)))
         self._host.trust(what.node_id, what.fingerprint)
         self._host.send(what.node_id, _frame(answer="welcome"), turn)
 
@@ -214,6 +219,7 @@ class Inviting:
             return
         turn.count(f"invites.answered.{answer}")
         turn.log("info" if answer == "welcome" else "warn", "invite-answered", peer=peer.name, answer=answer)
+        turn.add(Notify(InviteAnswered(peer.node_id, peer.name, answer, ours=False)))
         if answer != "busy":  # then it is shown again when we meet next
             del self._taken[peer.node_id]
             self._host.want(Answered(taken, answer), turn)

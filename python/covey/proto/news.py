@@ -79,6 +79,20 @@ class MoodHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class InviteAnswered:
+    """A guest showed an invite, and what came of it: `welcome`, `used`, `expired`, `unknown` or `busy`.
+
+    `ours` where this peer gave it, else it took it. Who is not welcome is in the room all
+    the same, where it has no owner: as anybody is who reaches it, judged and not trusted.
+    """
+
+    node_id: str
+    name: str
+    answer: str
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Emitted:
     """An own block is durable and was handed to the sessions of `sends`."""
 
@@ -126,6 +140,7 @@ News = (
     | Judged
     | Delivered
     | MoodHeard
+    | InviteAnswered
     | Emitted
     | SendSettled
     | Gap

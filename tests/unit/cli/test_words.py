@@ -248,6 +248,18 @@ def test_a_delivery_shows_who_what_and_why() -> None:
         ),
         ({"event": "judged", "outcome": "rejected", "directed": True}, None),
         ({"event": "judged", "outcome": "admitted"}, None),
+        (
+            {"event": "invite-answered", "node_id": "n", "name": "bob", "answer": "used", "ours": True},
+            "bob showed ours and is not welcome: somebody else came with it first; it is in the room",
+        ),
+        (
+            {"event": "invite-answered", "node_id": "n", "name": "ann", "answer": "expired", "ours": False},
+            "ann does not take ours: its time is over; this peer is in the room, and not trusted there",
+        ),
+        (
+            {"event": "invite-answered", "node_id": "n", "name": "ann", "answer": "welcome", "ours": False},
+            "ann welcomes and trusts this peer",
+        ),
         ({"event": "mood-heard", "from_name": "bob", "mood": "tired"}, "mood  bob: tired"),
         (
             {"event": "mood-heard", "from_name": "bob", "mood": "glad", "context": "the release"},

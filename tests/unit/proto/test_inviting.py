@@ -10,6 +10,7 @@ import pytest
 from covey import limits
 from covey.proto import effects as fx
 from covey.proto import inviting
+from covey.proto import news as nw
 from covey.proto.inviting import Given, Inviting, Named, Offered, Restored, Taken, Welcome, Welcomed
 from tests.unit.proto.virtual import START_MS, Host, Mesh, identity, node_id
 
@@ -81,6 +82,12 @@ def test_a_single_use_invite_is_for_the_first_key_and_for_it_again() -> None:
     assert room.trusts(first) and not room.trusts(second)
     assert room.host.counts["invites.refused.used"] == 1
     assert [each.answer for each in wanted(second, inviting.Answered)] == ["used"]
+    # it is in the room, where no owner keeps it: both sides are told that this brought no trust
+    assert second.names() == ["peer-1"]
+    shown = [(news.name, news.answer, news.ours) for news in room.host.told(nw.InviteAnswered)]
+    assert sorted(shown) == [("peer-2", "welcome", True), ("peer-3", "used", True)]
+    heard = [(news.name, news.answer, news.ours) for news in second.told(nw.InviteAnswered)]
+    assert heard == [("peer-1", "used", False)]
     (welcome,) = wanted(room.host, Welcome)
     assert welcome.given.guests == (identity(2).fingerprint,)
     # the same key comes again, as after a crash before its answer
