@@ -4,7 +4,8 @@ Depth counts answers to answers, where agents say what they answer. One that ans
 each time is not counted, so its content is: a message sent, heard again, sent again, heard again.
 
 Rules: pure; time comes in. What is heard long after it was sent is no reaction. Content is remembered as a
-digest, of messages that begin a trace and say something: presence is the same all day and no chain.
+digest, of messages to one nickname that begin a trace and say something: what everybody tells everybody, and
+presence, is the same all day and no chain.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from covey import limits
-from covey.fleet.message import Message, MessageType
+from covey.fleet.message import EVERYBODY, Message, MessageType
 
 _PRESENCE: Final = frozenset(
     {
@@ -79,7 +80,7 @@ class ContentChain:
 
 
 def _content(message: Message) -> bytes | None:
-    if message.depth or message.type in _PRESENCE or not message.payload:
+    if message.recipient == EVERYBODY or message.depth or message.type in _PRESENCE or not message.payload:
         return None
     said = [message.type, dict(message.payload)]
     return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).digest()

@@ -4,9 +4,9 @@ from covey.fleet.chain import ContentChain
 from covey.fleet.message import Message
 
 
-def message(number, payload=None, kind="X_NOTE", **more):
+def message(number, payload=None, kind="X_NOTE", to="bob", **more):
     content = {"text": "who takes the build"} if payload is None else payload
-    return Message(f"{number:032x}", "ann", "bob", kind, content, **more)
+    return Message(f"{number:032x}", "ann", to, kind, content, **more)
 
 
 def test_s23_a_content_that_keeps_coming_back_is_stopped_after_its_rounds():
@@ -26,6 +26,11 @@ def test_one_way_slow_answered_and_presence_are_no_chain():
         chain.sent(message(number), 100.0 * number)
         assert chain.heard(message(number), 100.0 * number + 50) == 0
     for number in range(10):
-        for each in (message(number, depth=1), message(number, kind="HEARTBEAT"), message(number, {})):
+        for each in (
+            message(number, to="*"),
+            message(number, depth=1),
+            message(number, kind="HEARTBEAT"),
+            message(number, {}),
+        ):
             chain.sent(each, 5000.0 + number)
             assert chain.heard(each, 5000.5 + number) == 0
