@@ -72,3 +72,11 @@ def test_a_peer_that_does_not_attest_says_how_it_would(covey: Program) -> None:
     empty = covey("attest", "list", "carl")
     assert (empty.code, "attest = true" in empty.out) == (0, True)
     assert covey("attest", "list", "carl", "--out", "x").code == 2
+
+
+def test_a_peer_that_is_not_there_is_named_with_those_that_are(covey: Program) -> None:
+    assert covey("keygen", "writer").code == 0
+    for verb in ("list", "verify"):
+        ended = covey("attest", verb, "writr")
+        assert (ended.code, 'no peer named "writr"' in ended.err) == (1, True), ended.err
+        assert "did you mean writer?" in ended.err

@@ -10,6 +10,7 @@ from typing import Any, Final
 from covey.cli.console import Console, printable
 from covey.cli.parser import Parser, path
 from covey.cli.peers import table
+from covey.cli.reach import known
 from covey.errors import IpcError, NotRunningError, StoreError, UsageError
 from covey.net.ipc.client import IpcClient
 from covey.system.home import Home
@@ -112,6 +113,7 @@ def _offline(home: Home, name: str, request: Mapping[str, object]) -> dict[str, 
     from covey.system import identity as ids
     from covey.system.lock import PeerLock
 
+    known(home, name)
     lock = PeerLock.acquire(home.lock_path(name), name)
     try:
         who = ids.load(home.identity_path(name))

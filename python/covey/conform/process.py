@@ -29,7 +29,8 @@ class Process:
             words = shlex.split(command)
             self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         except (OSError, ValueError, IndexError) as error:
-            raise SubjectError(f"cannot start adapter: {command}: {error}") from error
+            why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
+            raise SubjectError(f"cannot start adapter: {command}: {why or 'no command'}") from error
         self._held = b""
         self._number = 0
 
