@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,10 @@ class Wakes(StoreWakes):
 
     __slots__ = ("where",)
 
-    def mark_woken(self, key: str) -> bool:
-        if self.where == "claim":
+    def state_put(self, values: Mapping[str, bytes], woken: Sequence[str] = ()) -> None:
+        if woken and self.where == "claim":
             stand_still("claim")
-        return super().mark_woken(key)
+        super().state_put(values, woken)
 
 
 class Model:

@@ -55,7 +55,7 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The answer to Claim: which of the keys had never woken this agent before, now marked for good."""
+    """The answer to Claim: which of the keys had never woken this agent before."""
 
     token: int
     fresh: tuple[str, ...]
@@ -63,7 +63,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class ClaimFailed:
-    """The wake could not be marked; it must not go on, or a restart would pay for it twice."""
+    """Nobody can say whether the blocks woke it before; the wake must not go on, or it may be paid for twice."""
 
     token: int
     reason: str
@@ -183,7 +183,10 @@ Event = (
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Mark these blocks as having woken the agent, durably; answer with Claimed or ClaimFailed."""
+    """Say which of these blocks never woke the agent; answer with Claimed or ClaimFailed.
+
+    They are marked together with the state, by the next Secure or Save: before anything is spent on them.
+    """
 
     token: int
     keys: tuple[str, ...]
@@ -191,7 +194,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Secure:
-    """Make the safety state durable, then set `usd` aside in the team's purse where there is one.
+    """Make the safety state and all claims durable, in one; then set `usd` aside in the team's purse.
 
     Answer with Secured or NotSecured: nothing is spent or let out of quarantine before a restart would know.
     """

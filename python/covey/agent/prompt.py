@@ -186,9 +186,14 @@ def standing_text(standing: Standing) -> str:
     return "\n".join(lines)
 
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def quoted(text: str) -> str:
     """Return text as one JSON string on one line, so that nothing in it can leave its quotes."""
-    encoded = json.dumps(text, ensure_ascii=False)
+    encoded = _encode(text)
+    if encoded.isprintable():
+        return encoded
     # JSON leaves these raw, but a reader of lines may break on them.
     return encoded.translate({0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029", 0x7F: "\\u007f"})
 

@@ -7,6 +7,7 @@ happens between.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from covey.agent import effects as fx
@@ -88,7 +89,8 @@ def secured(desk: Desk, token: int) -> None:
         _finish(desk, token, entry, failed=f"{objection.reason}: {objection.detail}")
         return
     desk.note("info", "quarantine-approved", reason="approved", id=entry.id, thread=entry.thread)
-    desk.want(fx.Emit(token, entry.proposal))
+    # A person read it and stands behind it: that is what is new in it (MMP 2.0 §15.7).
+    desk.want(fx.Emit(token, replace(entry.proposal, fresh="person")))
 
 
 def not_secured(desk: Desk, token: int, event: fx.NotSecured) -> None:

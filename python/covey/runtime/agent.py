@@ -122,6 +122,8 @@ class AgentRuntime:
         self._decisions: dict[int, asyncio.Future[Mapping[str, Any]]] = {}
         self._next_ref = 1
         self._timer: asyncio.TimerHandle | None = None
+        self._owed = False
+        """The state changed, and nothing was asked to keep it yet."""
         self._end: asyncio.Future[RunEnd] | None = None
         self._open: set[tuple[str, str]] = set()
         self._settled: dict[tuple[str, str], None] = {}
@@ -342,8 +344,10 @@ class AgentRuntime:
             self._quiet.set()
 
     def _feed(self, event: fx.Event) -> None:
-        for effect in self._engine.handle(event, self._now()):
+        effects = self._engine.handle(event, self._now())
+        for effect in effects:
             self._perform(effect)
+        self._save_unless(effects)
         if not self._engine.in_flight and not self._engine.waiting:
             self._since = self._heard_upto
         self._arm()
@@ -374,11 +378,24 @@ class AgentRuntime:
             case fx.Conclude(assertion_id, how, why):
                 self._node.ended(assertion_id, how, why)
             case fx.Save():
-                if self._keeper.changed():
-                    self._spawn(self._keeper.save())
+                self._owed = True
             case fx.End(reason, detail):
                 if self._end is not None and not self._end.done():
                     self._end.set_result(RunEnd(reason, detail))
+
+    def _save_unless(self, effects: Sequence[fx.Effect]) -> None:
+        """Have the state kept, unless a write that comes anyway keeps it, or one right now is in a wake's way.
+
+        A Secure keeps what is owed. The answers to a Claim and to an Emit follow at once and find it owed still:
+        until then a restart finds the wake's blocks unclaimed, or its reserve counted as spent.
+        """
+        kinds = {type(effect) for effect in effects}
+        if fx.Secure in kinds:
+            self._owed = False
+        elif self._owed and not kinds & {fx.Claim, fx.Emit}:
+            self._owed = False
+            if self._keeper.changed():
+                self._spawn(self._keeper.save())
 
     def _arm(self) -> None:
         if self._timer is not None:
@@ -397,7 +414,7 @@ class AgentRuntime:
 
     async def _claim(self, claim: fx.Claim) -> None:
         try:
-            fresh = await self._keeper.claim(claim.keys)
+            fresh = self._keeper.claim(claim.keys)
         except Exception as error:  # whatever the store says, an unmarked wake must not be paid for
             self._feed(fx.ClaimFailed(claim.token, str(error)))
         else:

@@ -24,10 +24,10 @@ KEPT_NAMES = (*STATE_NAMES, WAITING, SINCE)
 
 
 class WakeStore(Protocol):
-    """What the shell keeps in the peer's store. Called on threads, one call at a time."""
+    """What the shell keeps in the peer's store. Called on threads, one call at a time, but for `woken`."""
 
-    def mark_woken(self, key: str) -> bool:
-        """Mark a block as having woken the agent; True when it never had."""
+    def woken(self, key: str) -> bool:
+        """Say whether a block has woken the agent before; a read by key, which waits for no writer."""
         ...
 
     def unfinished(self, since_ms: int, limit: int) -> Sequence[Delivery]:
@@ -38,8 +38,8 @@ class WakeStore(Protocol):
         """Return a saved value, or None."""
         ...
 
-    def state_put(self, values: Mapping[str, bytes]) -> None:
-        """Save values by name: all of them, or none."""
+    def state_put(self, values: Mapping[str, bytes], woken: Sequence[str] = ()) -> None:
+        """Save values by name, and mark blocks as having woken the agent: all of it, or nothing."""
         ...
 
 
@@ -67,6 +67,8 @@ class Keeper:
         self._store_lock = asyncio.Lock()
         self._purse_lock = asyncio.Lock()
         self._saved: dict[str, bytes] = {}
+        self._marks: dict[str, None] = {}
+        """Blocks that woke the agent, and are not marked on disk yet."""
         self._dirty = False
         self.team: Mapping[str, Any] | None = None
 
@@ -84,10 +86,18 @@ class Keeper:
         """Return what the inbox got from then on and no agent has come to, oldest first."""
         return await asyncio.to_thread(self._store.unfinished, since_ms, limits.AGENT_RESTORED)
 
-    async def claim(self, keys: tuple[str, ...]) -> tuple[str, ...]:
-        """Mark blocks as having woken the agent; return those that never had."""
-        async with self._store_lock:
-            return await asyncio.to_thread(lambda: tuple(key for key in keys if self._store.mark_woken(key)))
+    def claim(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the blocks that never woke the agent; the next write marks them, together with the state.
+
+        That write comes before anything is spent on them. A run that is killed before it leaves them unmarked,
+        and nothing of their wake: the next one takes them up as if they had just come.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        free = tuple(key for key in keys if key not in self._marks and not self._store.woken(key))
+        self._marks.update(dict.fromkeys(free))
+        return free
 
     def changed(self) -> bool:
         """Hear that the state changed; return whether somebody has to `save`."""
@@ -153,11 +163,14 @@ class Keeper:
             self._dirty = False
             state = self._state()
             changed = {name: value for name, value in state.items() if self._saved.get(name) != value}
-            if not changed:
+            marks = tuple(self._marks)
+            if not changed and not marks:
                 return None
             try:
-                await asyncio.to_thread(self._store.state_put, changed)
+                await asyncio.to_thread(self._store.state_put, changed, marks)
             except Exception as error:  # said by the caller: the run goes on, and spends nothing meanwhile
                 return str(error)
             self._saved.update(changed)
+            for key in marks:
+                del self._marks[key]
             return None

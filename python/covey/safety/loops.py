@@ -12,6 +12,7 @@ long after it — is no round: a monitor that reports every ten minutes is not a
 
 from __future__ import annotations
 
+import json
 import re
 import zlib
 from collections import deque
@@ -50,6 +51,14 @@ class _Turn:
     own: bool
     author: str
     words: frozenset[int]
+    members: str
+    """The turn as it is kept, without its age: each is written at every save, and only the age changes."""
+
+    @classmethod
+    def make(cls, at: float, own: bool, author: str, words: frozenset[int]) -> _Turn:
+        """Return a turn."""
+        kept = {"own": own, "author": author, "words": sorted(words)}
+        return cls(at, own, author, words, json.dumps(kept, separators=(",", ":"))[1:-1])
 
 
 class LoopGuard:
@@ -65,11 +74,11 @@ class LoopGuard:
 
     def heard(self, author: str, categories: Mapping[str, str], now: float) -> None:
         """Hear somebody's block that may wake this peer."""
-        self._note(_Turn(now, False, author, content_words(categories)))
+        self._note(_Turn.make(now, False, author, content_words(categories)))
 
     def spoke(self, categories: Mapping[str, str], now: float) -> None:
         """Hear of an own block that exists now."""
-        self._note(_Turn(now, True, "", content_words(categories)))
+        self._note(_Turn.make(now, True, "", content_words(categories)))
 
     def before_call(self, author: str, categories: Mapping[str, str], now: float) -> Round | None:
         """Say whether a block only brings back what went round often enough.
@@ -109,16 +118,9 @@ class LoopGuard:
     def export(self, moment: state.Moment) -> bytes:
         """Return what must survive a restart."""
         self._forget(moment.monotonic)
-        turns = [
-            {
-                "age_ms": int((moment.monotonic - turn.at) * 1000),
-                "own": turn.own,
-                "author": turn.author,
-                "words": sorted(turn.words),
-            }
-            for turn in self._turns
-        ]
-        return state.pack(_NAME, {**state.stamp(moment), "turns": turns})
+        now = moment.monotonic
+        turns = ",".join(f'{{"age_ms":{int((now - turn.at) * 1000)},{turn.members}}}' for turn in self._turns)
+        return state.pack(_NAME, state.stamp(moment), turns=f"[{turns}]")
 
     def restore(self, raw: bytes, moment: state.Moment) -> None:
         """Take over the turns of an earlier run.
@@ -132,7 +134,7 @@ class LoopGuard:
         if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
             raise state.unreadable(_NAME, "turns is not a list")
         earlier = [
-            _Turn(
+            _Turn.make(
                 moment.monotonic - (state.whole(_NAME, turn, "age_ms") + away_ms) / 1000,
                 bool(turn.get("own")),
                 str(turn.get("author", "")),

@@ -15,9 +15,11 @@ from covey.errors import StoreError
 _VERSION = 1
 
 
-def pack(name: str, content: Mapping[str, object]) -> bytes:
-    """Return a state document."""
-    return json.dumps({"state": name, "version": _VERSION, **content}, separators=(",", ":")).encode()
+def pack(name: str, content: Mapping[str, object], **written: str) -> bytes:
+    """Return a state document; `written` are further members, as JSON text already."""
+    text = json.dumps({"state": name, "version": _VERSION, **content}, separators=(",", ":"))
+    more = "".join(f',"{member}":{value}' for member, value in written.items())
+    return f"{text[:-1]}{more}}}".encode()
 
 
 def unpack(name: str, raw: bytes) -> Mapping[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from covey import _core
@@ -27,9 +27,9 @@ class StoreWakes:
     def __init__(self, store: _core.Store) -> None:
         self._store = store
 
-    def mark_woken(self, key: str) -> bool:
-        """Mark a block as having woken the agent; True when it never had."""
-        return _translated(lambda: self._store.mark_woken(key))
+    def woken(self, key: str) -> bool:
+        """Say whether a block has woken the agent before."""
+        return _translated(lambda: self._store.woken(key))
 
     def unfinished(self, since_ms: int, limit: int) -> list[Delivery]:
         """Return what the inbox got from then on and no agent has come to: the newest, oldest first."""
@@ -53,9 +53,9 @@ class StoreWakes:
         """Return a saved value, or None."""
         return _translated(lambda: self._store.state_get(name))
 
-    def state_put(self, values: Mapping[str, bytes]) -> None:
-        """Save values by name, in place of earlier ones: all of them, or none."""
-        _translated(lambda: self._store.state_put_many(list(values.items())))
+    def state_put(self, values: Mapping[str, bytes], woken: Sequence[str] = ()) -> None:
+        """Save values by name, in place of earlier ones, and mark what woke the agent: all of it, or nothing."""
+        _translated(lambda: self._store.state_put_many(list(values.items()), list(woken)))
 
 
 def _translated(work: Callable[[], Value]) -> Value:

@@ -417,20 +417,19 @@ impl Store {
         Ok(detached(py, || Ok(self.inner.audit_last()?))?.map(|line| audit_line(py, line)))
     }
 
-    /// Keep several values in one transaction, each as `state_put` keeps one.
-    fn state_put_many(&self, py: Python<'_>, values: Vec<(String, Vec<u8>)>) -> PyResult<()> {
+    /// Keep several values, and mark blocks as having woken the agent, in one transaction.
+    #[pyo3(signature = (values, woken = Vec::new()))]
+    fn state_put_many(&self, py: Python<'_>, values: Vec<(String, Vec<u8>)>, woken: Vec<String>) -> PyResult<()> {
         let values: Vec<(&str, &[u8])> = values.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
-        detached(py, || Ok(self.inner.state_put_many(&values)?))
+        detached(py, || {
+            let woken = woken.iter().map(|key| ContentKey::parse(key)).collect::<Result<Vec<_>, _>>()?;
+            Ok(self.inner.state_put_many(&values, &woken)?)
+        })
     }
 
     /// Say whether the block with this key has woken the agent before.
     fn woken(&self, py: Python<'_>, key: &str) -> PyResult<bool> {
         detached(py, || Ok(self.inner.woken(ContentKey::parse(key)?)?))
-    }
-
-    /// Mark a key as having woken the agent. Return True when it is newly marked.
-    fn mark_woken(&self, py: Python<'_>, key: &str) -> PyResult<bool> {
-        detached(py, || Ok(self.inner.mark_woken(ContentKey::parse(key)?)?))
     }
 
     /// Fill a new intake with bindings, the seen-set and the newest anchors; return how many anchors it got.

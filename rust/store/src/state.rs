@@ -1,7 +1,7 @@
 //! What a peer carries across a restart: named values (budgets, windows), and which keys have woken it.
 
 use covey_core::id::ContentKey;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::error::{Fault, StoreError, StoreReason};
 use crate::limits::{STATE_MAX_NAMES, STATE_NAME_MAX_BYTES, STATE_VALUE_MAX_BYTES, WOKEN_KEPT};
@@ -20,11 +20,13 @@ impl Store {
 
     /// Keeps `value` under `name`, in place of an earlier one.
     pub fn state_put(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
-        self.state_put_many(&[(name, value)])
+        self.state_put_many(&[(name, value)], &[])
     }
 
-    /// Keeps several values in one transaction: what belongs together is found together, or not at all.
-    pub fn state_put_many(&self, values: &[(&str, &[u8])]) -> Result<(), StoreError> {
+    /// Keeps several values, and marks blocks as having woken the agent, in one transaction: all of it or nothing.
+    ///
+    /// A block wakes once: a key that is marked already stays marked.
+    pub fn state_put_many(&self, values: &[(&str, &[u8])], woken: &[ContentKey]) -> Result<(), StoreError> {
         self.write(|transaction| {
             for (name, value) in values {
                 check_sizes(name, value)?;
@@ -39,7 +41,7 @@ impl Store {
                     format!("state names held: {STATE_MAX_NAMES}; no further name is kept"),
                 ));
             }
-            Ok(())
+            mark_woken(transaction, woken)
         })
     }
 
@@ -51,19 +53,18 @@ impl Store {
                 .query_row([key.as_bytes()], |row| row.get(0))?)
         })
     }
+}
 
-    /// Marks a key as having woken the agent. True when it is newly marked: one block wakes once.
-    pub fn mark_woken(&self, key: ContentKey) -> Result<bool, StoreError> {
-        self.write(|transaction| {
-            let new = transaction
-                .prepare_cached("INSERT OR IGNORE INTO woken (key) VALUES (?1)")?
-                .execute([key.as_bytes()])?;
-            transaction
-                .prepare_cached("DELETE FROM woken WHERE id <= (SELECT max(id) FROM woken) - ?1")?
-                .execute([WOKEN_KEPT])?;
-            Ok(new == 1)
-        })
+fn mark_woken(transaction: &Transaction<'_>, keys: &[ContentKey]) -> Result<(), Fault> {
+    for key in keys {
+        transaction.prepare_cached("INSERT OR IGNORE INTO woken (key) VALUES (?1)")?.execute([key.as_bytes()])?;
     }
+    if !keys.is_empty() {
+        transaction
+            .prepare_cached("DELETE FROM woken WHERE id <= (SELECT max(id) FROM woken) - ?1")?
+            .execute([WOKEN_KEPT])?;
+    }
+    Ok(())
 }
 
 fn check_sizes(name: &str, value: &[u8]) -> Result<(), Fault> {

@@ -192,7 +192,7 @@ fn an_agent_finds_what_it_must_still_act_on() {
     let attention = Attention { wakers: BTreeSet::from([node(ANN)]), ..Attention::default() };
     let batch = hear(&mut open_minded(), &[waking.clone(), silent, woke.clone(), asked.clone()]);
     store.commit_attended(&[(&batch, Some(&attention))], NOW).unwrap();
-    store.mark_woken(key_of(&woke)).unwrap();
+    store.state_put_many(&[], &[key_of(&woke)]).unwrap();
     let open = |since| store.unfinished(since, 10).unwrap().iter().map(|row| row.record.key).collect::<Vec<_>>();
     assert_eq!(open(NOW), [key_of(&waking), key_of(&asked)]);
     assert!(open(NOW + 1).is_empty());

@@ -49,8 +49,9 @@ fn perform(store: &Store, number: u64) {
         }
         2 => assert!(store.put_own(&own(number), NOW, &[node(BOB)]).unwrap()),
         _ => {
-            store.state_put("last", number.to_string().as_bytes()).unwrap();
-            assert!(store.mark_woken(key_of(&own(number))).unwrap());
+            let (last, woken) = (number.to_string(), key_of(&own(number)));
+            assert!(!store.woken(woken).unwrap());
+            store.state_put_many(&[("last", last.as_bytes())], &[woken]).unwrap();
         }
     }
     if number.is_multiple_of(16) {
@@ -168,7 +169,9 @@ fn present(store: &Store, number: u64) -> bool {
             let last =
                 store.state_get("last").unwrap().map(|value| String::from_utf8(value).unwrap().parse::<u64>().unwrap());
             let woken = store.woken(key_of(&own(number))).unwrap();
+            // The mark and the state that goes with it are one transaction.
             assert!(!woken || last >= Some(number));
+            assert!(woken || last != Some(number));
             woken
         }
     }

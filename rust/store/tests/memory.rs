@@ -328,21 +328,24 @@ fn state_and_wakes_survive_a_restart() {
     store.state_put("budget", b"{}").unwrap();
     store.state_put("budget", b"{\"spent\":1}").unwrap();
     assert!(!store.woken(block).unwrap());
-    assert!(store.mark_woken(block).unwrap());
+    store.state_put_many(&[], &[block]).unwrap();
     store.close().unwrap();
     let store = folder.open();
     assert_eq!(store.state_get("budget").unwrap().as_deref(), Some(&b"{\"spent\":1}"[..]));
     assert_eq!(store.state_get("other").unwrap(), None);
     assert!(store.woken(block).unwrap());
-    assert!(!store.mark_woken(block).unwrap());
+    store.state_put_many(&[], &[block]).unwrap();
+    assert!(store.woken(block).unwrap());
 }
 
 #[test]
 fn several_states_are_kept_together_or_not_at_all() {
     let folder = Folder::new();
     let store = folder.open();
-    store.state_put_many(&[("one", b"1"), ("two", b"2")]).unwrap();
-    assert!(store.state_put_many(&[("one", b"changed"), ("", b"no name")]).is_err());
+    let block = key_of(&says(ANN, "wakes once"));
+    store.state_put_many(&[("one", b"1"), ("two", b"2")], &[]).unwrap();
+    assert!(store.state_put_many(&[("one", b"changed"), ("", b"no name")], &[block]).is_err());
+    assert!(!store.woken(block).unwrap());
     assert_eq!(store.state_get("one").unwrap().as_deref(), Some(&b"1"[..]));
     assert_eq!(store.state_get("two").unwrap().as_deref(), Some(&b"2"[..]));
 }

@@ -68,7 +68,7 @@ class Store:
     """Memory and wake store over dicts."""
 
     def __init__(self):
-        self.blocks, self.states, self.woken, self.broken = [], {}, set(), False
+        self.blocks, self.states, self.marked, self.broken = [], {}, set(), False
         self.left = []
         self.full = False
 
@@ -84,12 +84,10 @@ class Store:
     def recall(self, query, limit):
         return []
 
-    def mark_woken(self, key):
+    def woken(self, key):
         if self.broken:
             raise StoreError("store: disk is full")
-        fresh = key not in self.woken
-        self.woken.add(key)
-        return fresh
+        return key in self.marked
 
     def unfinished(self, since_ms, limit):
         return [delivery for delivery in self.left if delivery.received_ms >= since_ms][:limit]
@@ -97,10 +95,11 @@ class Store:
     def state_get(self, name):
         return self.states.get(name)
 
-    def state_put(self, values):
+    def state_put(self, values, woken=()):
         if self.full:
             raise StoreError("store: no space left")
         self.states.update(values)
+        self.marked.update(woken)
 
 
 class Brain:
@@ -431,7 +430,7 @@ async def test_what_was_stored_and_not_claimed_wakes_the_agent_after_a_restart()
 async def test_a_wake_that_was_cut_off_is_not_paid_twice_and_is_said_to_have_been():
     store, asked = Store(), block(YOU, focus="do it", to=ME)
     await run_over(store, {}, tell=[Delivered(heard(block(YOU, focus="earlier")))])
-    store.woken.add(asked.key)
+    store.marked.add(asked.key)
     store.left = [heard(asked)]
     _, ends, brain = await run_over(store, until="wake-skipped")
     assert brain.requests == []

@@ -103,7 +103,9 @@ def test_restart_state_is_bytes_by_name(store):
     store.state_put("budget", b"\x00\xff")
     assert store.state_get("budget") == b"\x00\xff"
     key = says(ANN, "wake").key
-    assert (store.mark_woken(key), store.mark_woken(key), store.woken(key)) == (True, False, True)
+    assert not store.woken(key)
+    store.state_put_many([("budget", b"2")], [key])
+    assert store.woken(key) and store.state_get("budget") == b"2"
     assert store.bind(ANN.node_id, ANN.public_key, "ann", NOW) == "bound"
     assert store.bind(ANN.node_id, BOB.public_key, "ann", NOW) == "conflict"
     assert store.bindings() == [(ANN.node_id, ANN.public_key, "ann", NOW)]
