@@ -63,7 +63,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class ClaimFailed:
-    """Nobody can say whether the blocks woke it before; the wake must not go on, or it may be paid for twice."""
+    """Nobody can say whether the blocks woke it before; the wake must not go on, or be paid for twice."""
 
     token: int
     reason: str

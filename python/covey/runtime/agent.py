@@ -384,10 +384,10 @@ class AgentRuntime:
                     self._end.set_result(RunEnd(reason, detail))
 
     def _save_unless(self, effects: Sequence[fx.Effect]) -> None:
-        """Have the state kept, unless a write that comes anyway keeps it, or one right now is in a wake's way.
+        """Have the state kept, unless a write that comes anyway keeps it, or one now is in a wake's way.
 
-        A Secure keeps what is owed. The answers to a Claim and to an Emit follow at once and find it owed still:
-        until then a restart finds the wake's blocks unclaimed, or its reserve counted as spent.
+        A Secure keeps what is owed. The answers to a Claim and to an Emit follow at once and find it owed
+        still: until then a restart finds the wake's blocks unclaimed, or its reserve counted as spent.
         """
         kinds = {type(effect) for effect in effects}
         if fx.Secure in kinds:

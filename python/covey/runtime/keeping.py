@@ -89,8 +89,8 @@ class Keeper:
     def claim(self, keys: tuple[str, ...]) -> tuple[str, ...]:
         """Return the blocks that never woke the agent; the next write marks them, together with the state.
 
-        That write comes before anything is spent on them. A run that is killed before it leaves them unmarked,
-        and nothing of their wake: the next one takes them up as if they had just come.
+        That write comes before anything is spent on them. A run that is killed before it leaves them
+        unmarked, and nothing of their wake: the next one takes them up as if they had just come.
 
         Raises:
             StoreError: The store cannot be read.

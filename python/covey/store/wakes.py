@@ -54,7 +54,7 @@ class StoreWakes:
         return _translated(lambda: self._store.state_get(name))
 
     def state_put(self, values: Mapping[str, bytes], woken: Sequence[str] = ()) -> None:
-        """Save values by name, in place of earlier ones, and mark what woke the agent: all of it, or nothing."""
+        """Save values by name, in place of earlier ones, and mark what woke the agent: all, or nothing."""
         _translated(lambda: self._store.state_put_many(list(values.items()), list(woken)))
 
 
