@@ -17,6 +17,9 @@ use crate::state::table::Entry;
 use crate::state::tree;
 use crate::state::wire::Reader;
 
+/// Operations whose cells of the index are fetched together: as many lines as a processor waits for at once, and more.
+const WARMED: usize = 32;
+
 /// How far the bytes are believed.
 #[derive(Clone, Copy)]
 pub enum Check<'a> {
@@ -204,7 +207,10 @@ impl Replica {
         let collected = signed.header.last() <= self.floor.count(signed.header.author);
         let mut live = 0;
         self.stale.reserve(ops.len());
-        for op in ops {
+        for (number, op) in ops.iter().enumerate() {
+            if number % WARMED == 0 {
+                self.table.warm(ops[number..].iter().take(WARMED).map(|op| op.hash));
+            }
             let entry = Entry::of(op, base, hlc, first, flush, author);
             match self.table.probe(op.hash, self.table.slot(&entry), op::is_share(op.kind)) {
                 Ok(number) => {

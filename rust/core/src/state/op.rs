@@ -80,7 +80,8 @@ impl<'a> Op<'a> {
     }
 
     /// Read the packed form.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // once for each operation of a delta, in one loop
     #[allow(clippy::cast_possible_truncation)] // three bits
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, Refusal> {
         let head = reader.count(MAX_STATE_SLOT_BYTES << 3 | 7, "bytes of a slot")?;
@@ -105,6 +106,11 @@ impl<'a> Op<'a> {
         if !is_share(self.kind) {
             return check_name(self.slot);
         }
+        self.check_share(author, seq)
+    }
+
+    #[inline(never)]
+    fn check_share(&self, author: NodeId, seq: u64) -> Result<(), Refusal> {
         match Slot::read(self.kind, self.slot)? {
             Slot::Counter(_, owner) if owner == author && self.kind == SHARE => counted(self.value).map(drop),
             Slot::Row(_, issuer, owner) if owner == author && self.kind == SHARE => {
@@ -123,13 +129,19 @@ impl<'a> Op<'a> {
     }
 }
 
-#[inline]
+#[inline(always)]
+#[allow(clippy::inline_always)] // once for each operation of a delta; what is not plain stands apart
 fn check_name(name: &[u8]) -> Result<(), Refusal> {
+    if name.is_empty() || name.len() > MAX_STATE_NAME_BYTES || !name.is_ascii() {
+        return check_long_name(name);
+    }
+    Ok(())
+}
+
+#[inline(never)]
+fn check_long_name(name: &[u8]) -> Result<(), Refusal> {
     if name.is_empty() || name.len() > MAX_STATE_NAME_BYTES {
         return Err(Refusal::new(Reason::TooLarge, format!("state: name: expected 1 to {MAX_STATE_NAME_BYTES} bytes")));
-    }
-    if name.is_ascii() {
-        return Ok(());
     }
     std::str::from_utf8(name).map(drop).map_err(|_| malformed("a name that is not utf-8"))
 }

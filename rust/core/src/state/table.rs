@@ -65,6 +65,14 @@ pub fn hash(seed: [u64; 2], slot: &[u8]) -> u32 {
     (fold(state ^ last, key.rotate_left(32) ^ MULTIPLIER) >> 32) as u32
 }
 
+/// Whether two slots are the same bytes; they are short, and a call would cost more than the comparison.
+#[inline]
+fn same(left: &[u8], right: &[u8]) -> bool {
+    let (lefts, rights) = (left.chunks_exact(8), right.chunks_exact(8));
+    let rest = lefts.remainder().iter().zip(rights.remainder());
+    left.len() == right.len() && lefts.zip(rights).all(|(a, b)| a == b) && rest.into_iter().all(|(a, b)| a == b)
+}
+
 impl Table {
     /// An empty table whose index is keyed with `seed`.
     pub fn new(seed: [u64; 2]) -> Self {
@@ -117,12 +125,21 @@ impl Table {
             if (cell >> 32) as u32 == hash {
                 let number = (cell & 0xffff_ffff) as usize - 1;
                 let entry = &self.entries[number];
-                if self.slot(entry) == slot && op::is_share(entry.kind) == share {
+                if same(self.slot(entry), slot) && op::is_share(entry.kind) == share {
                     return Ok(number);
                 }
             }
             place = (place + 1) & mask;
         }
+    }
+
+    /// Touch the cells of the index where these hashes begin, so that the processor fetches them all at once: in a large
+    /// replica each lies in another line of memory, and waiting for them one by one is most of a merge.
+    #[inline]
+    pub fn warm(&self, hashes: impl Iterator<Item = u32>) {
+        let mask = self.index.len() - 1;
+        let touched = hashes.fold(0, |touched, hash| touched ^ self.index[hash as usize & mask]);
+        std::hint::black_box(touched);
     }
 
     fn grow(&mut self) {

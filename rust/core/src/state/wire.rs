@@ -13,9 +13,17 @@ pub fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-/// The refusal of bytes that are not what they should be.
+/// The refusal of bytes that are not what they should be. Out of the way of those that are.
+#[cold]
+#[inline(never)]
 pub fn malformed(what: &str) -> Refusal {
     Refusal::new(Reason::MalformedState, format!("state: {what}"))
+}
+
+#[cold]
+#[inline(never)]
+fn too_many(most: usize, what: &str, number: u64) -> Refusal {
+    Refusal::new(Reason::TooLarge, format!("state: {what}: expected at most {most}, got {number}"))
 }
 
 /// A place in bytes that somebody else chose.
@@ -103,12 +111,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Read a count or a length, at most `most`.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // twice for each operation of a delta; what refuses stands apart, so it is short
     pub fn count(&mut self, most: usize, what: &str) -> Result<usize, Refusal> {
         let number = self.varint()?;
         match usize::try_from(number) {
             Ok(count) if count <= most => Ok(count),
-            _ => Err(Refusal::new(Reason::TooLarge, format!("state: {what}: expected at most {most}, got {number}"))),
+            _ => Err(too_many(most, what, number)),
         }
     }
 
