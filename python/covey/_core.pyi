@@ -683,6 +683,33 @@ class Basis:
     @property
     def grounding(self) -> bool: ...
 
+@final
+class Encoder:
+    def __new__(cls, kernel: str = "lexis-h1024") -> Encoder: ...
+    @staticmethod
+    def table(safetensors: bytes, tokenizer: bytes) -> Encoder: ...
+    @property
+    def kernel(self) -> str: ...
+    @property
+    def dimensions(self) -> int: ...
+    def traces(self, categories: Mapping[str, str]) -> Traces: ...
+    def judge(
+        self,
+        incoming: Traces,
+        memory: Sequence[tuple[Traces, float]],
+        profile: Mapping[str, float | Sequence[float] | Mapping[str, float]] | None = None,
+        *,
+        age_seconds: float = 0.0,
+        answers: bool = False,
+        scale: Mapping[str, float] | None = None,
+    ) -> Evaluation: ...
+
+@final
+class Traces:
+    @property
+    def kernel(self) -> str: ...
+    def likeness(self, other: Traces) -> float: ...
+
 def encode(text: str, kernel: str = "ngram-h32") -> list[float]: ...
 def evaluate(
     record: Record | Mapping[str, str],
@@ -819,14 +846,15 @@ class Intake:
         room: str,
         weights: Sequence[float],
         *,
-        window: int = 5,
+        window: int | None = None,
         freshness_seconds: float = 1800.0,
-        stable: float = 0.25,
-        guarded: float = 0.5,
+        stable: float | None = None,
+        guarded: float | None = None,
         temporal_lambda: float = 0.3,
-        redundancy: float = 0.10,
+        redundancy: float | None = None,
         seen_capacity: int = 65_536,
         max_ahead_ms: int = 86_400_000,
+        encoder: Encoder | None = None,
     ) -> Intake: ...
     def bind(self, node_id: str, public_key: bytes) -> str: ...
     def bound(self, node_id: str) -> bytes | None: ...
@@ -836,6 +864,9 @@ class Intake:
     def admit_own(self, record: Record, now_ms: int) -> str: ...
     def rollback(self, outcomes: OutcomeBatch) -> None: ...
     def anchors(self) -> list[str]: ...
+    @property
+    def kernel(self) -> str: ...
+    def weigh(self, key: str, weight: float) -> bool: ...
 
 @final
 class OutcomeBatch:

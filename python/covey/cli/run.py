@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from covey.fleet.packs import Pack
     from covey.ports import Clock, Purse
     from covey.proto.gate import GateOptions
-    from covey.proto.options import NodeOptions
+    from covey.proto.options import AdmissionOptions, NodeOptions
     from covey.runtime.agent import AgentRuntime, Note, RunEnd
     from covey.runtime.memory_book import Keeping
     from covey.settings import Settings
@@ -148,7 +148,7 @@ def anchor(settings: Settings) -> Anchor | None:
 def node_options(settings: Settings, env: Mapping[str, str]) -> NodeOptions:
     """Return how the peer sits on the mesh, as agent.toml says it."""
     from covey.cli.mesh_flags import keys, relays
-    from covey.proto.options import AdmissionOptions, NodeOptions
+    from covey.proto.options import NodeOptions
 
     mesh, trust = settings.mesh, settings.trust
     return NodeOptions(
@@ -169,7 +169,29 @@ def node_options(settings: Settings, env: Mapping[str, str]) -> NodeOptions:
         trust=trust.mode,
         clock_ahead_ms=trust.clock_ahead_seconds * 1000,
         gate=gate(mesh.room_owner, mesh.room_grant),
-        admission=AdmissionOptions(weights=settings.role_weights.as_tuple()),
+        admission=admission(settings),
+    )
+
+
+def admission(settings: Settings) -> AdmissionOptions:
+    """Return how the peer judges, as agent.toml says it.
+
+    Raises:
+        CoveyError: The table it names cannot be used.
+    """
+    from covey.proto.options import AdmissionOptions
+    from covey.system.table import load_table
+
+    svaf = settings.svaf
+    return AdmissionOptions(
+        weights=settings.role_weights.as_tuple(),
+        freshness_seconds=svaf.ages,
+        stable=svaf.stable,
+        guarded=svaf.guarded,
+        redundancy=svaf.redundancy,
+        path="baseline" if svaf.path == "baseline" else "selective",
+        kernel=svaf.kernel,
+        encoder=None if svaf.table is None else load_table(svaf.table),
     )
 
 

@@ -15,6 +15,8 @@ STATIC_PEERS: Final = 256  # addresses in [mesh] peers: each is dialled for as l
 TRUST_ENTRIES: Final = 4_096  # identities in [trust]: a directory, not a list, beyond that
 API_KEY_CHARS: Final = 4_096  # the longest vendor tokens are JWTs of about 2,000
 URL_CHARS: Final = 2_048  # what servers commonly accept
+TABLE_MATRIX_BYTES: Final = 1_073_741_824  # a static-embedding table: a million pieces of 256 numbers
+TABLE_TOKENIZER_BYTES: Final = 67_108_864  # its vocabulary as JSON
 
 # --- logging -------------------------------------------------------------------------------------------
 LOG_FILE_BYTES_MIN: Final = 1_024  # one line must fit

@@ -32,7 +32,7 @@ from covey.proto.turn import Turn
 
 if TYPE_CHECKING:
     from covey.proto.link import Link, Peer
-    from covey.proto.options import NodeOptions
+    from covey.proto.options import AdmissionOptions, NodeOptions
 
 
 _STOPPED = "this peer stopped before a receipt came"
@@ -466,6 +466,14 @@ def _intake(identity: _core.Identity, options: NodeOptions) -> _core.Intake:
         temporal_lambda=policy.temporal_lambda,
         redundancy=policy.redundancy,
         max_ahead_ms=options.clock_ahead_ms,
+        encoder=_encoder(policy),
     )
     intake.bind(identity.node_id, identity.public_key)
     return intake
+
+
+def _encoder(policy: AdmissionOptions) -> _core.Encoder | None:
+    """Return what reads texts for covey's own path; None for the baseline."""
+    if policy.path == "baseline":
+        return None
+    return policy.encoder or _core.Encoder(policy.kernel)

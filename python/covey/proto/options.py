@@ -4,30 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 from covey import limits
 from covey.model import TrustMode
 from covey.proto.gate import GateOptions
 
+if TYPE_CHECKING:
+    from covey import _core
+
 EQUAL_WEIGHTS: tuple[float, ...] = (1.0,) * 7
 """Every category counts the same; a role's own weights come from its config."""
 
 
+_TETHER_FLOOR: Final = 0.5
+"""The reference's guarded threshold: thresholds of another path mean nothing in its encoder."""
+
+
 @dataclass(frozen=True, slots=True)
 class AdmissionOptions:
-    """The receiver's own admission policy (MMP 2.0 §9.2.1). Drifts are cosine distances.
+    """The receiver's own admission policy (MMP 2.0 §9.2.1). Drifts are distances.
 
-    `weights` are the seven category weights in CAT7 order; `window` is how many recent anchors count.
+    `path` is `selective` (covey's own) or `baseline` (the reference's, exactly); `kernel` is the built-in
+    encoder of the selective path, in place of which a table may be given as `encoder`. `weights` are the
+    seven category weights in CAT7 order. What else is None is the path's and the encoder's own; `window` is
+    how many recent blocks memory offers for comparison.
     """
 
     weights: tuple[float, ...] = EQUAL_WEIGHTS
-    window: int = 5
+    window: int | None = None
     freshness_seconds: float = 1800.0
-    stable: float = 0.25
-    guarded: float = 0.5
+    stable: float | None = None
+    guarded: float | None = None
     temporal_lambda: float = 0.3
-    redundancy: float = 0.10
+    redundancy: float | None = None
+    path: Literal["selective", "baseline"] = "baseline"
+    kernel: str = "lexis-h1024"
+    encoder: _core.Encoder | None = None
+
+    @property
+    def tether_floor(self) -> float:
+        """Return the drift from which a remix is cut off its root (§15.8), in the baseline's encoder."""
+        return self.guarded if self.path == "baseline" and self.guarded is not None else _TETHER_FLOOR
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ class Gatekeeper:
     ) -> None:
         self._identity = identity
         self._weights = dict(zip(CAT7, options.admission.weights, strict=True))
-        self._floor = options.admission.guarded
+        self._floor = options.admission.tether_floor
         self._carries = not options.legacy
         self._memory = memory
         self._clock = clock

@@ -257,7 +257,7 @@ class Words:
             weights = self._node.options.admission.weights
             sides = compared(below.categories, block.categories)
             names = dict(zip(block.categories, weights, strict=True))
-            floor = self._node.options.admission.guarded
+            floor = self._node.options.admission.tether_floor
             return _core.Tether.of_texts(*sides, weights=names, floor=floor).tethered
 
         return words_about(

@@ -19,6 +19,7 @@ from covey.settings.prompt import PromptSettings
 from covey.settings.roles import HIGH_WEIGHT
 from covey.settings.rules import Flag, ListOf, OneOf, Real, Text, Whole, key
 from covey.settings.scripted import ScriptedSettings
+from covey.settings.svaf import SvafSettings
 from covey.settings.table import Table
 from covey.settings.thinking import ModelSettings
 from covey.settings.tools import ToolsSettings
@@ -386,4 +387,5 @@ class Settings:
         Table(ScriptedSettings), "rules in place of a model", default=ScriptedSettings()
     )
     run: RunSettings = key(Table(RunSettings), "when it ends by itself", default=RunSettings())
+    svaf: SvafSettings = key(Table(SvafSettings), "how it decides what to remember", default=SvafSettings())
     trust: TrustSettings = key(Table(TrustSettings), "whose blocks may wake it", default=TrustSettings())

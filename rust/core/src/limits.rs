@@ -35,6 +35,14 @@ pub const MAX_SCHEMA_BYTES: usize = 2_048;
 pub const MAX_INTAKE_BATCH: usize = 256;
 /// Anchors a block is compared with, unless stated: the reference's five most recent (§9.2.1, policy).
 pub const ANCHOR_WINDOW: usize = 5;
+/// Blocks that covey's own path chooses from: at about 3 KB each this is 12 MB.
+pub const MEMORY_WINDOW: usize = 4_096;
+/// Of so many held blocks every one is compared exactly; of more, a sketch says which.
+pub const SCANNED_EXACTLY: usize = 512;
+/// Blocks compared exactly where the sketches choose: three support a category, the others are for its errors.
+pub const CANDIDATES: usize = 128;
+/// Among them always the newest: what was said just now is what a thread is about.
+pub const CANDIDATES_NEWEST: usize = 16;
 /// Most anchors a receiver may ask for: the packed matrix of them takes 30 MB.
 pub const MAX_ANCHOR_WINDOW: usize = 16_384;
 /// Blocks remembered as judged, unless stated: two hours of one session at 8 new blocks a second; about 10 MB full.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use covey_core::category::{COUNT, Weights};
 use covey_core::error::{Reason, Refusal};
-use covey_core::id::NodeId;
+use covey_core::id::{ContentKey, NodeId};
 use covey_core::intake::{self, Kind, Policy};
 use covey_core::limits;
 use covey_core::svaf::{Gate, Thresholds};
@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::batch::{Heard, RecordBatch};
+use crate::encoder::Encoder;
 use crate::errors::mapped;
 use crate::keys::checked;
 use crate::record::{Hearsay, Record};
@@ -49,33 +50,49 @@ impl Intake {
     ///     redundancy: Nearest-anchor distance below which a category only repeats.
     ///     seen_capacity: How many judged blocks are remembered.
     ///     max_ahead_ms: How far ahead of `now_ms` a signed time may lie, a day at most.
+    ///     encoder: covey's own path with this encoder; None for the baseline. What of `window`, `stable`, `guarded`
+    ///         and `redundancy` is None is then the path's and the encoder's own.
     ///
     /// Raises:
     ///     CoreError: invalid_id, invalid_room or invalid_argument.
     #[new]
-    #[pyo3(signature = (node_id, room, weights, *, window=limits::ANCHOR_WINDOW, freshness_seconds=1800.0, stable=0.25,
-        guarded=0.5, temporal_lambda=0.3, redundancy=0.10, seen_capacity=limits::SEEN_CAPACITY,
-        max_ahead_ms=limits::MAX_FUTURE_MS))]
+    #[pyo3(signature = (node_id, room, weights, *, window=None, freshness_seconds=1800.0, stable=None,
+        guarded=None, temporal_lambda=0.3, redundancy=None, seen_capacity=limits::SEEN_CAPACITY,
+        max_ahead_ms=limits::MAX_FUTURE_MS, encoder=None))]
     #[allow(clippy::too_many_arguments)] // a policy's numbers, each by keyword
     fn new(
         py: Python<'_>,
         node_id: &str,
         room: &str,
         weights: [f64; COUNT],
-        window: usize,
+        window: Option<usize>,
         freshness_seconds: f64,
-        stable: f64,
-        guarded: f64,
+        stable: Option<f64>,
+        guarded: Option<f64>,
         temporal_lambda: f64,
-        redundancy: f64,
+        redundancy: Option<f64>,
         seen_capacity: usize,
         max_ahead_ms: u64,
+        encoder: Option<&Encoder>,
     ) -> PyResult<Self> {
-        let thresholds =
-            Thresholds { stable, guarded, temporal_lambda, redundancy, freshness_seconds, ..Thresholds::DEFAULT };
+        let encoder = encoder.map(|encoder| encoder.inner.clone());
+        let usual = encoder.as_ref().map_or(Thresholds::DEFAULT, Thresholds::selective);
+        let thresholds = Thresholds {
+            stable: stable.unwrap_or(usual.stable),
+            guarded: guarded.unwrap_or(usual.guarded),
+            redundancy: redundancy.unwrap_or(usual.redundancy),
+            temporal_lambda,
+            freshness_seconds,
+            ..usual
+        };
         let made = NodeId::parse(node_id).and_then(|node_id| {
             let gate = Gate::new(Weights::new(weights)?, thresholds)?;
-            intake::Intake::new(node_id, room, Policy { gate, window, seen_capacity, max_ahead_ms })
+            let usual = match encoder {
+                Some(encoder) => Policy::selective(gate, encoder),
+                None => Policy::new(gate),
+            };
+            let window = window.unwrap_or(usual.window);
+            intake::Intake::new(node_id, room, Policy { window, seen_capacity, max_ahead_ms, ..usual })
         });
         mapped(py, made).map(|inner| Self { inner: Mutex::new(inner) })
     }
@@ -145,6 +162,18 @@ impl Intake {
     /// Return the content keys of the anchors, newest first.
     fn anchors(&self, py: Python<'_>) -> Vec<String> {
         py.detach(|| self.lock().anchors().map(|key| key.to_string()).collect())
+    }
+
+    /// Id of the encoder in use.
+    #[getter]
+    fn kernel(&self) -> String {
+        self.lock().kernel().to_owned()
+    }
+
+    /// Say what the lifecycle of a held block makes of it, 1 for an observation; return whether newcomers meet it.
+    fn weigh(&self, py: Python<'_>, key: &str, weight: f64) -> PyResult<bool> {
+        let weighed = py.detach(|| ContentKey::parse(key).map(|key| self.lock().weigh(key, weight)));
+        mapped(py, weighed)
     }
 
     fn __repr__(&self) -> String {

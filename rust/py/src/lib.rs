@@ -5,6 +5,7 @@ mod attest;
 mod authority;
 mod batch;
 mod clock;
+mod encoder;
 mod errors;
 mod grant;
 mod identity;
@@ -49,6 +50,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<intake::Outcome>()?;
     module.add_class::<svaf::Evaluation>()?;
     module.add_class::<svaf::Basis>()?;
+    module.add_class::<encoder::Encoder>()?;
+    module.add_class::<encoder::Traces>()?;
     module.add_class::<svaf::CategoryVerdict>()?;
     module.add_function(wrap_pyfunction!(svaf::encode, module)?)?;
     module.add_function(wrap_pyfunction!(svaf::evaluate, module)?)?;

@@ -332,12 +332,13 @@ fn gate(py: Python<'_>, profile: &Profile<'_>) -> PyResult<Gate> {
             });
             mapped(py, found).map(|profile| Gate::of_profile(&profile))
         }
-        Profile::Mapping(parts) => custom(py, parts),
+        Profile::Mapping(parts) => custom(py, parts, Thresholds::DEFAULT),
     }
 }
 
-fn custom(py: Python<'_>, parts: &Bound<'_, PyMapping>) -> PyResult<Gate> {
-    let (mut thresholds, mut weights) = (Thresholds::DEFAULT, Weights::UNIFORM);
+/// A gate of the numbers that are named; the others stay.
+pub fn custom(py: Python<'_>, parts: &Bound<'_, PyMapping>, mut thresholds: Thresholds) -> PyResult<Gate> {
+    let mut weights = Weights::UNIFORM;
     for item in parts.items()?.iter() {
         let (name, value): (String, Bound<'_, PyAny>) = item.extract()?;
         let place = match name.as_str() {

@@ -31,8 +31,8 @@ impl Store {
             intake.restore_seen([id], held);
         }
         let count = anchors.len();
-        for (record, stored_ms) in anchors {
-            intake.restore_anchor(&record, stored_ms);
+        for Anchor { record, stored_ms, lifecycle } in anchors {
+            intake.restore_weighed(&record, stored_ms, weight(&lifecycle));
         }
         Ok(count)
     }
@@ -42,14 +42,37 @@ fn seen_ids(view: &Connection, capacity: usize) -> Result<Vec<(SeenId, bool)>, F
     seen::newest(view, capacity.min(usize::try_from(SEEN_KEPT).unwrap_or(usize::MAX)))
 }
 
+/// A record as memory offers it to newcomers.
+struct Anchor {
+    record: Record,
+    stored_ms: u64,
+    lifecycle: String,
+}
+
+/// What a block's lifecycle makes of it (MMP 2.0 §19).
+fn weight(lifecycle: &str) -> f64 {
+    match lifecycle {
+        "remixed" => 1.5,
+        "validated" => 2.0,
+        "canonical" => 3.0,
+        "dismissed" | "archived" => 0.5,
+        _ => 1.0,
+    }
+}
+
 /// The newest records, oldest first, with the time each was stored.
-fn anchors(view: &Connection, window: usize) -> Result<Vec<(Record, u64)>, Fault> {
-    let mut statement =
-        view.prepare_cached(&format!("SELECT {COLUMNS}, r.stored_ms FROM records r ORDER BY r.id DESC LIMIT ?1"))?;
+fn anchors(view: &Connection, window: usize) -> Result<Vec<Anchor>, Fault> {
+    let mut statement = view.prepare_cached(&format!(
+        "SELECT {COLUMNS}, r.stored_ms, r.lifecycle FROM records r ORDER BY r.id DESC LIMIT ?1"
+    ))?;
     let mut rows = statement.query([sql_count(window)])?;
     let mut anchors = Vec::new();
     while let Some(row) = rows.next()? {
-        anchors.push((evidence::read(row, 0)?, read_ms(row, COLUMN_COUNT)?));
+        anchors.push(Anchor {
+            record: evidence::read(row, 0)?,
+            stored_ms: read_ms(row, COLUMN_COUNT)?,
+            lifecycle: row.get(COLUMN_COUNT + 1)?,
+        });
     }
     anchors.reverse();
     Ok(anchors)

@@ -3,7 +3,13 @@
 //!
 //! Vectors stay where they were made. None travels on the wire and none that arrives is read (MMP 2.0 §9.2.1).
 
+pub mod lexis;
 pub mod ngram;
+pub mod table;
+
+use std::sync::Arc;
+
+pub use table::Table;
 
 /// Dimensions of the vectors every kernel of this version gives.
 pub const DIMENSIONS: usize = ngram::DIMENSIONS;
@@ -38,6 +44,58 @@ impl Kernel {
     pub fn encode(self, text: &str) -> Vector {
         match self {
             Self::NgramH32 => ngram::encode(text).compared,
+        }
+    }
+}
+
+/// What reads texts for covey's own path: a built-in kernel, whole, or a table that was given.
+#[derive(Clone, Debug)]
+pub enum Encoder {
+    /// `ngram-h32` with both of its halves.
+    Ngram,
+    /// `lexis-h1024`.
+    Lexis,
+    /// A static-embedding table.
+    Table(Arc<Table>),
+}
+
+impl Encoder {
+    /// The built-in encoder of an id, when there is one.
+    pub fn from_id(id: &str) -> Option<Self> {
+        [Self::Ngram, Self::Lexis].into_iter().find(|encoder| encoder.id() == id)
+    }
+
+    /// The id under which its vectors are kept; vectors of two ids are never compared.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Ngram => "ngram-h64",
+            Self::Lexis => "lexis-h1024",
+            Self::Table(table) => table.id(),
+        }
+    }
+
+    /// Numbers of one vector.
+    pub fn dimensions(&self) -> usize {
+        match self {
+            Self::Ngram => 2 * ngram::DIMENSIONS,
+            Self::Lexis => lexis::DIMENSIONS,
+            Self::Table(table) => table.dimensions(),
+        }
+    }
+
+    /// Add what a text says to `sums`, one place for each dimension. A text that says nothing adds nothing.
+    pub fn add(&self, text: &str, sums: &mut [f32]) {
+        match self {
+            Self::Ngram => {
+                let encoded = ngram::encode(text);
+                for (sum, value) in sums.iter_mut().zip(encoded.compared.iter().chain(&encoded.unread)) {
+                    #[expect(clippy::cast_possible_truncation, reason = "rounding to the nearest f32 is meant")]
+                    let value = *value as f32;
+                    *sum += value;
+                }
+            }
+            Self::Lexis => lexis::add(text, sums),
+            Self::Table(table) => table.add(text, sums),
         }
     }
 }

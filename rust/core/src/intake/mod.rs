@@ -9,6 +9,7 @@
 
 #[cfg(test)]
 mod hearsay_tests;
+mod memory;
 mod outcome;
 mod receipt;
 mod recent;
@@ -22,22 +23,34 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::category::Category;
-use crate::encoder::{DIMENSIONS, Kernel};
+use crate::encoder::Encoder;
 use crate::error::{Reason, Refusal};
 use crate::id::{AssertionId, ContentKey, NodeId};
 use crate::identity::PublicKey;
 use crate::record::{Batch, Hearsay, Record, Unverified, Verified};
 use crate::signature::{self, Familiar};
-use crate::svaf::{Anchor, Basis, Decision, Evaluation, Features, Gate, Path};
+use crate::svaf::{Basis, Circumstances, Decision, Evaluation, Gate, Path, Scale};
 use crate::{limits, text};
-use recent::{Call, Recent, RecentMap, SETTLED};
+use memory::{Memory, Reading};
+use recent::{Call, RecentMap, SETTLED};
+
+/// How covey's own path reads texts, and the cosines of what it read.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// Text to vector.
+    pub encoder: Encoder,
+    /// Vector to nearness.
+    pub scale: Scale,
+}
 
 /// What an intake decides by, and how much it remembers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Policy {
     /// Thresholds and weights of admission.
     pub gate: Gate,
-    /// How many anchors a block is compared with: the most recent ones.
+    /// covey's own path, or with nothing here the baseline.
+    pub select: Option<Selection>,
+    /// How many blocks memory offers for comparison: the most recent ones, of which the baseline takes all.
     pub window: usize,
     /// How many blocks are remembered as judged.
     pub seen_capacity: usize,
@@ -46,10 +59,16 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// A gate with the usual bounds.
+    /// The baseline with the usual bounds.
     pub const fn new(gate: Gate) -> Self {
         let (window, seen_capacity) = (limits::ANCHOR_WINDOW, limits::SEEN_CAPACITY);
-        Self { gate, window, seen_capacity, max_ahead_ms: limits::MAX_FUTURE_MS }
+        Self { gate, select: None, window, seen_capacity, max_ahead_ms: limits::MAX_FUTURE_MS }
+    }
+
+    /// covey's own path with an encoder and the usual bounds.
+    pub fn selective(gate: Gate, encoder: Encoder) -> Self {
+        let scale = Scale::of(&encoder);
+        Self { select: Some(Selection { encoder, scale }), window: limits::MEMORY_WINDOW, ..Self::new(gate) }
     }
 
     fn check(&self) -> Result<(), Refusal> {
@@ -113,26 +132,18 @@ struct Judged {
     basis: Basis,
 }
 
-#[derive(Debug)]
-struct Held {
-    key: ContentKey,
-    features: Features<DIMENSIONS>,
-    stored_ms: u64,
-}
-
 /// The one place where records become outcomes. One per peer.
 #[derive(Debug)]
 pub struct Intake {
     node_id: NodeId,
     room: String,
     policy: Policy,
-    kernel: Kernel,
     bindings: HashMap<NodeId, Familiar>,
     /// Tables of multiples that bound keys hold.
     tables: usize,
     /// What was judged, and whether memory holds it.
     seen: RecentMap<SeenId, bool>,
-    anchors: Recent<Held>,
+    memory: Memory,
     calls: u64,
 }
 
@@ -144,11 +155,10 @@ impl Intake {
         Ok(Self {
             node_id,
             room: room.to_owned(),
-            kernel: Kernel::NgramH32,
             bindings: HashMap::new(),
             tables: 0,
             seen: RecentMap::new(policy.seen_capacity, 2 * limits::ROLLBACK_SPAN),
-            anchors: Recent::new(policy.window, limits::ROLLBACK_SPAN),
+            memory: Memory::new(policy.select.as_ref(), policy.window),
             calls: SETTLED,
             policy,
         })
@@ -225,7 +235,7 @@ impl Intake {
             return false;
         }
         self.seen.insert(Call { number: SETTLED, now_ms }, id, true);
-        self.anchor(record.record(), now_ms);
+        self.anchor(record.record(), now_ms, 1.0);
         true
     }
 
@@ -233,13 +243,18 @@ impl Intake {
     /// had never been. Exact within [`limits::ROLLBACK_SPAN`] judged blocks and [`limits::ROLLBACK_GRACE_MS`]; a second time does nothing.
     pub fn rollback(&mut self, outcomes: &OutcomeBatch) {
         self.seen.withdraw(outcomes.call);
-        self.anchors.withdraw(outcomes.call);
+        self.memory.withdraw(outcomes.call);
     }
 
     /// Put an anchor back after a restart, oldest first. It also counts as judged and held.
     pub fn restore_anchor(&mut self, record: &Record, stored_ms: u64) {
+        self.restore_weighed(record, stored_ms, 1.0);
+    }
+
+    /// As [`Intake::restore_anchor`], with what its lifecycle makes of it.
+    pub fn restore_weighed(&mut self, record: &Record, stored_ms: u64, weight: f64) {
         self.restore_seen([SeenId::Memory(record.metadata.key)], true);
-        self.anchor(record, stored_ms);
+        self.anchor(record, stored_ms, weight);
     }
 
     /// Put judged ids back after a restart, oldest first. `held` says whether memory holds them.
@@ -253,7 +268,18 @@ impl Intake {
 
     /// The content keys of the anchors, newest first.
     pub fn anchors(&self) -> impl Iterator<Item = ContentKey> {
-        self.anchors.live().map(|held| held.key)
+        self.memory.keys().into_iter()
+    }
+
+    /// Id of the encoder in use.
+    pub fn kernel(&self) -> &str {
+        self.memory.kernel()
+    }
+
+    /// Say what the lifecycle of a held block makes of it (§19: 1 for an observation, 3 for canon, and so on); false where
+    /// it is not among the blocks that newcomers are compared with.
+    pub fn weigh(&mut self, key: ContentKey, weight: f64) -> bool {
+        self.memory.weigh(key, weight)
     }
 
     /// The key a node is bound to, if it is.
@@ -286,10 +312,11 @@ impl Intake {
         self.outcome(Heard::Verified(Arc::clone(&verified)), verified.record(), true, call)
     }
 
-    /// Judge one record and say what became of it. `may_ground` says whether its report of an end counts.
-    fn outcome(&mut self, heard: Heard, record: &Record, may_ground: bool, call: Call) -> Outcome {
+    /// Judge one record and say what became of it. `signed` says whether what it names as its parents, and its report
+    /// of an end, count.
+    fn outcome(&mut self, heard: Heard, record: &Record, signed: bool, call: Call) -> Outcome {
         let directed = record.metadata.to == Some(self.node_id);
-        match self.judge(record, may_ground, call) {
+        match self.judge(record, signed, call) {
             Err(refusal) => refused(heard, refusal),
             Ok(None) => {
                 Outcome { kind: Kind::Duplicate, refusal: None, heard, directed, evaluation: None, basis: None }
@@ -306,7 +333,7 @@ impl Intake {
     }
 
     /// Room, audience, memory of what was judged, age, admission. `None` is a duplicate.
-    fn judge(&mut self, record: &Record, may_ground: bool, call: Call) -> Result<Option<Judged>, Refusal> {
+    fn judge(&mut self, record: &Record, signed: bool, call: Call) -> Result<Option<Judged>, Refusal> {
         self.check_audience(record)?;
         let metadata = &record.metadata;
         let directed = metadata.to.is_some();
@@ -319,9 +346,8 @@ impl Intake {
             return Ok(None);
         }
         check_time(metadata.created_ms, call.now_ms, directed, self.policy.max_ahead_ms)?;
-        let features = Features::of_texts(self.kernel, record.texts());
-        let grounds = may_ground && self.grounds(record);
-        let (evaluation, basis) = self.admission(record, &features, grounds, call.now_ms);
+        let read = self.memory.read(record.texts());
+        let (evaluation, basis) = self.admission(record, &read, signed, call.now_ms)?;
         let kind = match evaluation.decision {
             // Memory takes a cognition once; a directed copy of it is heard, and not stored again. A message between
             // agents is heard, too, and never becomes memory.
@@ -338,7 +364,7 @@ impl Intake {
             self.seen.insert(call, assertion, admitted);
         }
         if admitted {
-            self.anchors.push(call, Held { key: metadata.key, features, stored_ms: call.now_ms }, drop);
+            self.memory.push(call, metadata.key, read, call.now_ms, 1.0);
         }
         Ok(Some(Judged { kind, evaluation, basis }))
     }
@@ -360,30 +386,25 @@ impl Intake {
     fn admission(
         &self,
         record: &Record,
-        features: &Features<DIMENSIONS>,
-        grounding: bool,
+        read: &Reading,
+        signed: bool,
         now_ms: u64,
-    ) -> (Evaluation, Basis) {
+    ) -> Result<(Evaluation, Basis), Refusal> {
         let gate = &self.policy.gate;
-        let (keys, anchors): (Vec<ContentKey>, Vec<Anchor<'_, DIMENSIONS>>) = self
-            .anchors
-            .live()
-            .map(|held| {
-                let decay = gate.decay(seconds(now_ms.saturating_sub(held.stored_ms)));
-                (held.key, Anchor { features: &held.features, decay, confidence: 1.0 })
-            })
-            .unzip();
-        let age = seconds(now_ms.saturating_sub(record.metadata.created_ms));
-        let (evaluation, nearest) = gate.judge(features, age, &anchors, grounding);
-        let basis = Basis {
-            path: Path::Baseline,
-            kernel: self.kernel.id().to_owned(),
-            anchors: anchors.len(),
-            nearest: nearest.map(|place| place.map(|place| keys[place])),
-            lineage: self.held_parent(record),
-            grounding,
+        let age_of = |then_ms: u64| seconds(now_ms.saturating_sub(then_ms));
+        let lineage = if signed { self.held_parent(record) } else { None };
+        let about = Circumstances {
+            age_seconds: age_of(record.metadata.created_ms),
+            answers: lineage.is_some(),
+            grounding: signed && self.grounds(record),
         };
-        (evaluation, basis)
+        let judged = self.memory.judge(gate, read, about, age_of);
+        let (evaluation, anchors, nearest) =
+            judged.ok_or_else(|| Refusal::new(Reason::InvalidArgument, "kernel: a block was read for another path"))?;
+        let path = if self.policy.select.is_some() { Path::Selective } else { Path::Baseline };
+        let kernel = self.memory.kernel().to_owned();
+        let basis = Basis { path, kernel, anchors, nearest, lineage, grounding: about.grounding };
+        Ok((evaluation, basis))
     }
 
     /// A parent of the record that memory holds, as far as it remembers; the first of several.
@@ -400,10 +421,9 @@ impl Intake {
             && self.held_parent(record).is_some()
     }
 
-    fn anchor(&mut self, record: &Record, stored_ms: u64) {
-        let features = Features::of_texts(self.kernel, record.texts());
-        let held = Held { key: record.metadata.key, features, stored_ms };
-        self.anchors.push(Call { number: SETTLED, now_ms: stored_ms }, held, drop);
+    fn anchor(&mut self, record: &Record, stored_ms: u64, weight: f64) {
+        let read = self.memory.read(record.texts());
+        self.memory.push(Call { number: SETTLED, now_ms: stored_ms }, record.metadata.key, read, stored_ms, weight);
     }
 }
 

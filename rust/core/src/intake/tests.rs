@@ -1,5 +1,6 @@
 use super::*;
 use crate::category::{COUNT, Weights};
+use crate::encoder::Encoder;
 use crate::identity::SigningKey;
 use crate::record::{Application, Draft, MESSAGE_SCHEMA};
 use crate::svaf::Thresholds;
@@ -466,4 +467,67 @@ proptest! {
             }
         }
     }
+}
+
+/// An intake on covey's own path.
+fn selecting() -> Intake {
+    let gate = Gate::new(Weights::UNIFORM, Thresholds::selective(&Encoder::Lexis)).unwrap();
+    let mut intake = Intake::new(node(0), ROOM, Policy::selective(gate, Encoder::Lexis)).unwrap();
+    for author in 1..4 {
+        intake.bind(node(author), *key(author).public());
+    }
+    intake
+}
+
+#[test]
+fn covey_s_own_path_says_so_and_finds_a_block_among_thousands() {
+    let mut intake = selecting();
+    let needle = Said::by(1, "the walrus exhibit opens in the harbour hall").signed();
+    intake.restore_anchor(needle.record(), NOW - 9_000);
+    for number in 0..1_500 {
+        let said = Said::by(2, &format!("shipment {number} of crate {} left dock {}", number * 7, number % 13));
+        intake.restore_anchor(said.signed().record(), NOW - 5_000);
+    }
+    let heard = hear(&mut intake, Said::by(3, "The walrus exhibit opens in the harbour hall!").heard());
+    let basis = heard.basis.clone().unwrap();
+    assert_eq!((heard.kind, basis.path, basis.kernel.as_str()), (Kind::Redundant, Path::Selective, "lexis-h1024"));
+    assert_eq!((basis.anchors, basis.nearest[0]), (limits::CANDIDATES, Some(needle.record().metadata.key)));
+}
+
+#[test]
+fn only_signed_lineage_is_relevance() {
+    let mut intake = selecting();
+    for said in ["the parser drops the last frame", "the parser buffer is full", "frames are lost in the parser"] {
+        intake.restore_anchor(Said::by(1, said).signed().record(), NOW);
+    }
+    let held = intake.anchors().next().unwrap();
+    assert_eq!(hear(&mut intake, Said::by(2, "done").heard()).kind, Kind::Rejected);
+    assert_eq!(hear(&mut intake, Said::by(2, "agreed, mine").citing(held).heard()).kind, Kind::Admitted);
+    let unknown = Said::by(2, "quite so").citing(ContentKey::from_bytes([9; 32])).heard();
+    assert_eq!(hear(&mut intake, unknown).kind, Kind::Rejected);
+}
+
+#[test]
+fn what_a_lifecycle_makes_of_a_block_counts() {
+    let mut intake = selecting();
+    let said = Said::by(1, "the parser drops the last frame").signed();
+    intake.restore_anchor(said.record(), NOW);
+    let near = || Said::by(2, "a parser that drops frames, under load").heard();
+    let before = hear(&mut intake, near()).evaluation.unwrap().field_drift;
+    let mut dismissed = selecting();
+    dismissed.restore_weighed(said.record(), NOW, 0.5);
+    let after = hear(&mut dismissed, near()).evaluation.unwrap().field_drift;
+    assert!(after > before, "{after} against {before}");
+    assert!(dismissed.weigh(said.record().metadata.key, 1.0));
+    assert!(!dismissed.weigh(ContentKey::from_bytes([7; 32]), 1.0));
+}
+
+#[test]
+fn a_call_taken_back_never_was_on_covey_s_own_path_either() {
+    let mut intake = selecting();
+    let first = hear_all(&mut intake, vec![Said::by(1, "the parser drops the last frame").heard()]);
+    intake.rollback(&first);
+    assert_eq!(intake.anchors().count(), 0);
+    let again = hear(&mut intake, Said::by(1, "the parser drops the last frame").heard());
+    assert_eq!(again.kind, Kind::Admitted);
 }

@@ -9,16 +9,19 @@ pub enum Path {
     /// The reference baseline of §9.2.1, which the published vectors test.
     #[default]
     Baseline,
+    /// covey's own: whole encoding, neutral left out, memory chosen by relevance.
+    Selective,
 }
 
 impl Path {
     /// Every path there is.
-    pub const ALL: [Self; 1] = [Self::Baseline];
+    pub const ALL: [Self; 2] = [Self::Baseline, Self::Selective];
 
     /// The stable word, also in configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Baseline => "baseline",
+            Self::Selective => "selective",
         }
     }
 

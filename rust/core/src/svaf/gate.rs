@@ -90,6 +90,11 @@ impl Gate {
         &self.thresholds
     }
 
+    /// The seven weights of this gate.
+    pub(super) const fn weights(&self) -> &[f64; COUNT] {
+        self.weights.as_array()
+    }
+
     /// What `age_seconds` leaves of an anchor.
     pub fn decay(&self, age_seconds: f64) -> f64 {
         let decay = (-age_seconds.max(0.0) / self.thresholds.freshness_seconds).exp();
@@ -153,7 +158,7 @@ impl Gate {
         (weights > 0.0).then(|| (weighted / weights, nearest))
     }
 
-    fn band(&self, drift: f64) -> Decision {
+    pub(super) fn band(&self, drift: f64) -> Decision {
         if drift > self.thresholds.guarded {
             Decision::Rejected
         } else if drift <= self.thresholds.stable {

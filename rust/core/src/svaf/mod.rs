@@ -1,5 +1,6 @@
 //! SVAF, the receiver's own admission (MMP 2.0 §9.2): each category is compared with what memory holds, and one decision
-//! is made for the whole record. This is the reference baseline, bit for bit; thresholds and weights are the receiver's policy.
+//! is made for the whole record. `gate` is the reference baseline, bit for bit; `selective` is covey's own path. Thresholds and
+//! weights are the receiver's policy.
 //!
 //! Rules: pure arithmetic over features that exist. Nothing here reads a clock, keeps state or knows a record.
 
@@ -8,8 +9,13 @@ mod drift;
 mod explain;
 mod features;
 mod gate;
+mod scales;
+mod selective;
+#[cfg(test)]
+mod selective_tests;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod verdict;
 
 pub use basis::{Basis, Path};
@@ -17,4 +23,6 @@ pub use drift::{Anchor, Distance};
 pub use features::Features;
 pub(crate) use features::cosine_of;
 pub use gate::{Gate, Thresholds};
+pub use selective::{Candidate, Circumstances, Scale};
+pub use traces::{Code, Sketch, Traces};
 pub use verdict::{CategoryVerdict, Decision, Evaluation, Silence, Verdict};

@@ -1,0 +1,184 @@
+//! covey's own path: which blocks of memory matter for a newcomer is asked before how far it lies from them.
+//!
+//! A category is read in the light of its block, on both sides: two blocks about one matter need not divide it among
+//! their categories alike. So every block of memory that says something carries every category that the newcomer says
+//! something in, and the invariants of §9.2.1 hold over that reading: the newcomer is compared with prior blocks only;
+//! an identical block lies at no distance; more memory never makes anything newer; what memory says nothing about at
+//! all is not evaluable, and an empty memory admits.
+//!
+//! Drift comes from the three blocks that support a category most (one block that shares some words is an accident,
+//! three are a matter), novelty from the nearest one alone. Neither mood nor what is neutral makes a block relevant.
+
+use super::gate::Gate;
+use super::traces::Traces;
+use super::verdict::{CategoryVerdict, Decision, Evaluation, Silence, Verdict};
+use crate::category::{COUNT, Category};
+
+/// How many blocks support a category.
+const SUPPORTERS: usize = 3;
+/// However like a block is around it, a category none of whose own words memory has is no more like memory than this.
+const ALIKE_AROUND: f64 = 0.3;
+/// A category that holds less of what the block says than this is said by the way, and makes nothing new by itself.
+const ASIDE: f64 = 0.2;
+/// Age counts against this many times the freshness: a peer that comes back after a weekend is not stale.
+const HORIZON: f64 = 40.0;
+
+/// How an encoder's cosines are read. Each encoder has its own: a cosine of one means nothing in another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    /// Support at which a category is wholly foreign.
+    pub foreign: f64,
+    /// Support from which a category is wholly at home.
+    pub home: f64,
+    /// Share of the block's own likeness in that of a category, for support.
+    pub context: f64,
+    /// The same, for novelty.
+    pub context_nearest: f64,
+    /// Weight of the nearest block in support; the other two have `second` each.
+    pub first: f64,
+    /// Weight of the second and the third block.
+    pub second: f64,
+    /// What is left of the drift of a block that answers one that memory holds.
+    pub answering: f64,
+}
+
+/// One block of memory as a candidate.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// What it says.
+    pub traces: &'a Traces,
+    /// How much of it counts for support: its lifecycle and its age, in [0, 1].
+    pub strength: f64,
+}
+
+/// What is known of the newcomer beside its words.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Circumstances {
+    /// Its own age in seconds.
+    pub age_seconds: f64,
+    /// It names a parent that memory holds, under its author's signature.
+    pub answers: bool,
+    /// It reports how something held turned out (§6.7).
+    pub grounding: bool,
+}
+
+impl Gate {
+    /// Evaluate one block by covey's own path, and name for each category the place of the nearest candidate.
+    pub fn select(
+        &self,
+        scale: &Scale,
+        incoming: &Traces,
+        candidates: &[Candidate<'_>],
+        about: Circumstances,
+    ) -> (Evaluation, [Option<usize>; COUNT]) {
+        let numbers = self.thresholds();
+        let horizon = numbers.freshness_seconds * HORIZON;
+        let temporal_drift = 1.0 - (-about.age_seconds.max(0.0) / horizon).exp();
+        let whole = Whole::of(incoming, candidates);
+        let found: [Option<Found>; COUNT] = std::array::from_fn(|category| whole.read(scale, category));
+        let weights = self.weights();
+        let mood = Category::Mood.index();
+        let only_mood = (0..COUNT).all(|category| category == mood || incoming.categories[category].is_none());
+        let counts = |category: usize| weights[category] > 0.0 && (category != mood || only_mood);
+        let (mut drifts, mut total, mut novelty, mut any) = (0.0, 0.0, 0.0_f64, false);
+        for (category, found) in found.iter().enumerate() {
+            if let Some(found) = found.as_ref().filter(|_| counts(category)) {
+                drifts += weights[category] * found.drift;
+                total += weights[category];
+                novelty = novelty.max(found.nearest);
+                any = true;
+            }
+        }
+        let field = if any { drifts / total } else { 0.0 };
+        let field_drift = if about.answers { field * scale.answering } else { field };
+        let lambda = numbers.temporal_lambda;
+        let total_drift = (1.0 - lambda) * field_drift + lambda * temporal_drift;
+        let decision = match any {
+            // Nothing to compare it with: memory has to begin somewhere (§9.2.1, 4), and age only makes it careful.
+            false if total_drift <= numbers.stable => Decision::Aligned,
+            false => Decision::Guarded,
+            true if novelty < numbers.redundancy && !about.grounding => Decision::Redundant,
+            true => self.band(total_drift),
+        };
+        let categories = std::array::from_fn(|category| {
+            let says = incoming.categories[category].is_some();
+            self.verdict_of(weights[category], says, found[category].as_ref())
+        });
+        let evaluation =
+            Evaluation { decision, total_drift, field_drift, temporal_drift, max_nearest_drift: novelty, categories };
+        (evaluation, found.map(|found| found.map(|found| found.place)))
+    }
+
+    fn verdict_of(&self, weight: f64, says: bool, found: Option<&Found>) -> CategoryVerdict {
+        let content = 1.0 - self.thresholds().temporal_lambda;
+        let verdict = match found {
+            None if says => Verdict::Silent(Silence::NoAnchor),
+            None => Verdict::Silent(Silence::NoText),
+            Some(found) if found.nearest < self.thresholds().redundancy => Verdict::Redundant,
+            Some(found) => match self.band(content * found.drift) {
+                Decision::Aligned => Verdict::Admit,
+                Decision::Rejected => Verdict::Reject,
+                Decision::Guarded | Decision::Redundant => Verdict::Guard,
+            },
+        };
+        let (drift, nearest) = (found.map(|found| found.drift), found.map(|found| found.nearest));
+        CategoryVerdict { verdict, drift, nearest, weight }
+    }
+}
+
+/// One category against memory.
+struct Found {
+    drift: f64,
+    nearest: f64,
+    place: usize,
+}
+
+/// A newcomer among its candidates, with how like each of them it is in all.
+struct Whole<'a> {
+    incoming: &'a Traces,
+    candidates: &'a [Candidate<'a>],
+    likeness: Vec<f64>,
+}
+
+impl<'a> Whole<'a> {
+    fn of(incoming: &'a Traces, candidates: &'a [Candidate<'a>]) -> Self {
+        let likeness = candidates.iter().map(|candidate| incoming.likeness(candidate.traces).max(0.0)).collect();
+        Self { incoming, candidates, likeness }
+    }
+
+    fn read(&self, scale: &Scale, category: usize) -> Option<Found> {
+        let said = self.incoming.categories[category].as_ref()?;
+        let aside = self.incoming.shares[category] < ASIDE;
+        let most = |own: f64| if aside { 1.0 } else { 2.0 * own + ALIKE_AROUND };
+        let mut best = [0.0; SUPPORTERS];
+        let (mut nearest, mut place) = (-1.0, None);
+        for (at, (candidate, whole)) in self.candidates.iter().zip(&self.likeness).enumerate() {
+            let Some(block) = &candidate.traces.block else { continue };
+            let beside = said.cosine(block).max(0.0);
+            let own = candidate.traces.categories[category].as_ref().map_or(0.0, |code| said.cosine(code));
+            insert(&mut best, candidate.strength * mixed(beside, *whole, scale.context));
+            let own = beside.max(own);
+            let like = mixed(own, *whole, scale.context_nearest).min(most(own));
+            if like > nearest {
+                (nearest, place) = (like, Some(at));
+            }
+        }
+        let support = scale.first * best[0] + scale.second * (best[1] + best[2]);
+        let drift = 1.0 - ((support - scale.foreign) / (scale.home - scale.foreign)).clamp(0.0, 1.0);
+        place.map(|place| Found { drift, nearest: (1.0 - nearest).clamp(0.0, 1.0), place })
+    }
+}
+
+fn mixed(own: f64, whole: f64, context: f64) -> f64 {
+    (1.0 - context) * own + context * whole
+}
+
+/// Keep the largest values, largest first.
+fn insert(best: &mut [f64; SUPPORTERS], value: f64) {
+    let mut value = value;
+    for held in best {
+        if value > *held {
+            std::mem::swap(held, &mut value);
+        }
+    }
+}
