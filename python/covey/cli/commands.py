@@ -73,6 +73,7 @@ COMMANDS: Final = {
         _command("authority", "say who may validate what, by statements that the anchor stands behind"),
         _command("keygen", "make a peer's identity"),
         _command("fingerprint", "show a peer's identity"),
+        _command("calibrate", "show how an encoder tells restatements apart, and where to draw the line"),
         _command("conform", "try published vectors and schemas on this build, or on another"),
         _command("bench", "measure this build on this machine, and against a run of before"),
         _command("migrate", "carry keys, trust, totals and configs over from the Node product"),

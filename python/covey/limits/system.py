@@ -48,6 +48,7 @@ PAGE_CONNECTIONS: Final = 16  # requests at once: a scraper or two; more is some
 PAGE_SECONDS: Final = 5.0  # from connection to answer: a scraper gives up after ten
 
 # --- commands ------------------------------------------------------------------------------------------
+CALIBRATE_PAIRS: Final = 20_000  # pairs of texts in one calibration: far more than anybody writes by hand
 WATCH_PEERS: Final = 64  # rows of one live table: more than a screen holds
 WATCH_THREADS: Final = 8  # peers asked at once: each answers in milliseconds, or not at all
 WATCH_ANSWER_SECONDS: Final = 2.0  # a peer that takes longer is shown as silent
