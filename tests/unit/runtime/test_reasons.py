@@ -106,3 +106,24 @@ def test_several_that_begin_so_are_named() -> None:
     with pytest.raises(IpcError) as refusal:
         why(Two(), "abcdef")  # type: ignore[arg-type]  # only its keys are asked for
     assert refusal.value.code == "ambiguous" and "cmb-abcdef" in (refusal.value.hint or "")
+
+
+def test_the_selective_path_says_so_and_knows_its_memory_again_after_a_restart(store) -> None:
+    def selecting() -> _core.Intake:
+        judge = _core.Intake(ME.node_id, "den", [1.0] * 7, encoder=_core.Encoder())
+        for who in (ANN, BOB):
+            judge.bind(who.node_id, who.public_key)
+        return judge
+
+    memory = StoreMemory(store, ME.node_id)
+    held = says(ANN, "the parser drops the last frame of a burst")
+    store.commit([judged(selecting(), held)], NOW)
+    again = selecting()
+    assert store.load_into(again) == 1
+    foreign = says(BOB, "pumpkin risotto belongs on the autumn menu")
+    answer = says(BOB, "agreed, I take it", parents=[held.key])
+    store.commit([judged(again, foreign, answer)], NOW)
+    (turned_away,) = why(memory, foreign.key)["decisions"]
+    assert turned_away["outcome"] == "rejected"
+    assert (turned_away["basis"]["path"], turned_away["basis"]["kernel"]) == ("selective", "lexis-h1024")
+    assert why(memory, answer.key)["decisions"][0]["outcome"] == "admitted"
