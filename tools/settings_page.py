@@ -114,6 +114,8 @@ def kind(spec: Mapping[str, Any]) -> str:
     if word in ("integer", "number"):
         return " ".join(filter(None, ["whole number" if word == "integer" else "number", bounds(spec)]))
     if word == "string":
+        if "pattern" in spec and "maxLength" not in spec:
+            return "a name that another package offers"
         most = spec.get("maxLength")
         return f"text, at most {most:,} characters" if most and most <= 200 else "text"
     if word == "array":

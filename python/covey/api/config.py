@@ -18,6 +18,7 @@ def peer_settings(name: str, mesh: Mapping[str, object], extra: Mapping[str, Any
     Raises:
         ConfigError: A value is not as agent.toml wants it; it names the key.
     """
+    from covey.models import others
     from covey.settings import from_mapping
 
     given = {key: value for key, value in mesh.items() if value not in (None, (), [])}
@@ -30,7 +31,7 @@ def peer_settings(name: str, mesh: Mapping[str, object], extra: Mapping[str, Any
     for section, values in extra.items():
         base = sections.get(section)
         sections[section] = {**base, **values} if isinstance(base, dict) else values
-    return from_mapping(sections, file="<program>")
+    return from_mapping(sections, file="<program>", others=others)
 
 
 def proposal(

@@ -96,9 +96,10 @@ class Peer(Rooms):
         Raises:
             ConfigError: The file cannot be read, or a value in it is wrong; it names line and key.
         """
+        from covey.models import others
         from covey.settings import load
 
-        settings = load(Path(path))
+        settings = load(Path(path), others=others)
         peer = cls(settings.identity.name, room=settings.mesh.room, home=home)
         peer._settings = settings
         return peer

@@ -52,13 +52,14 @@ def configure(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print every check; succeed when none failed."""
+    from covey.models import others
     from covey.settings import load
 
     calls = "one tiny model call" if arguments.probe else "no model call"
     console.say(f"covey dry-run — no mesh join, {calls}, no CMB emission")
     console.say(f"config: {printable(str(arguments.config))}\n")
     try:
-        settings = load(arguments.config)
+        settings = load(arguments.config, others=others)
     except ConfigError as error:
         return _unreadable(error, arguments.config, console)
     found: list[Check] = []

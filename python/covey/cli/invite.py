@@ -141,9 +141,10 @@ def _wire(arguments: argparse.Namespace, offer: Offer) -> dict[str, object]:
 def _settings(config: Path | None) -> Settings | None:
     if config is None:
         return None
+    from covey.models import others
     from covey.settings import load
 
-    return load(config)
+    return load(config, others=others)
 
 
 def _name(arguments: argparse.Namespace, home: Home, settings: Settings | None) -> str:

@@ -378,8 +378,9 @@ def _listen(arguments: argparse.Namespace, console: Console, plan: _Plan) -> int
 
     from covey.cli.listen import Shown, start
     from covey.cli.run import peer_plan
+    from covey.models import others
     from covey.settings import load
 
     opened = passphrase.opened(plan.home, plan.name, arguments.passphrase_file, console.env)
-    made = peer_plan(plan.home, load(plan.file), console.env)
+    made = peer_plan(plan.home, load(plan.file, others=others), console.env)
     return start(replace(made, opened=opened), Shown(console, None))

@@ -40,10 +40,10 @@ def configure(parser: Parser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Load the settings, put the peer together, and stay until the end of its run."""
     from covey.cli import loop
-    from covey.models import build
+    from covey.models import build, others
     from covey.settings import load
 
-    settings = load(arguments.config)
+    settings = load(arguments.config, others=others)
     model = build(settings, console.env)
     home = Home.resolve(console.env)
     opened = passphrase.opened(home, settings.identity.name, arguments.passphrase_file, console.env)

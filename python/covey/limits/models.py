@@ -18,6 +18,7 @@ MODEL_TAPE_FILES: Final = 10_000  # calls on one tape: a day of the default wake
 MODEL_RETRY_AFTER_SECONDS: Final = 3_600.0  # a vendor may ask for a pause, not for ever
 MODEL_ERROR_CHARS: Final = 200  # of a vendor's own words in our message
 MODEL_PROBE_SECONDS: Final = 0.4  # is Ollama there? loopback answers in 2 ms, start-up must not hang
+MODEL_ADAPTERS: Final = 64  # offered by other distributions; a machine has a handful
 PROBE_OUTPUT_TOKENS: Final = 64  # one word, and room for a model that thinks a little first
 CHARS_PER_TOKEN: Final = 4  # the usual estimate for English text (feature notes §4.4)
 BYTES_PER_TOKEN_FLOOR: Final = 2  # for reserves: code and other scripts reach 2 bytes a token

@@ -18,7 +18,7 @@ from covey.models.line import Line
 from covey.models.prices import Quote, quote
 from covey.models.sdk import installed, missing
 from covey.ports import Model
-from covey.settings import ADAPTERS, ModelSettings, Settings
+from covey.settings import ADAPTERS, CUSTOM, ModelSettings, Settings
 
 _SDK = {"anthropic": "anthropic", "openai": "openai", "compatible": "openai"}
 _OLLAMA_PORT = "11434"
@@ -57,9 +57,28 @@ def build(settings: Settings, env: Mapping[str, str]) -> PricedModel:
         from covey.models.scripted import ScriptedModel
 
         return ScriptedModel(settings.scripted)
+    if kind == CUSTOM:
+        return _offered(model, env)
     check(model, env)
     price = price_of(model, env)
     return _vendors(settings, env, price)[kind]()
+
+
+def _offered(model: ModelSettings, env: Mapping[str, str]) -> PricedModel:
+    """Return a model of another distribution."""
+    from covey.models import custom
+
+    _named_key(model, env)
+    return custom.build(
+        custom.AdapterOptions(
+            model.adapter,
+            model.name,
+            model.base_url,
+            key_of(model, env),
+            model.timeout,
+            price_of(model, env),
+        )
+    )
 
 
 def _vendors(
@@ -157,6 +176,12 @@ def check(model: ModelSettings, env: Mapping[str, str]) -> str:
     label = f"{model.adapter} {model.name}"
     if kind == "scripted":
         return label
+    if kind == CUSTOM:
+        from covey.models import custom
+
+        _named_key(model, env)
+        offer, _ = custom.find(model.adapter)
+        return f"{label} ({offer.target} of {offer.distribution})"
     if model.replay is not None:
         from covey.models.tape import calls_on
 
@@ -172,8 +197,18 @@ def check(model: ModelSettings, env: Mapping[str, str]) -> str:
     # A server of one's own may want no key; a key that was named, or a vendor's, must be there.
     if model.api_key_env is None and (model.base_url is not None or variable is None):
         return f"{label} at {model.base_url} (no key)"
+    raise _no_key(model, variable or "")
+
+
+def _named_key(model: ModelSettings, env: Mapping[str, str]) -> None:
+    """Raise ModelError where agent.toml names a variable for the key and it is not set."""
+    if model.api_key_env is not None and key_of(model, env) is None:
+        raise _no_key(model, model.api_key_env)
+
+
+def _no_key(model: ModelSettings, variable: str) -> ModelError:
     page = f" (get a key: {model.facts.key_page})" if model.facts.key_page else ""
-    raise ModelError(
+    return ModelError(
         f"{model.adapter}: {variable} is not set",
         kind=ModelErrorKind.AUTH,
         transient=False,

@@ -1,6 +1,6 @@
 """What a peer was told: agent.toml as typed, frozen values, with errors that name file, line and key."""
 
-from covey.settings.adapters import ADAPTERS, AdapterFacts
+from covey.settings.adapters import ADAPTER_NAME, ADAPTER_NAME_WORDS, ADAPTERS, CUSTOM, AdapterFacts
 from covey.settings.grammar import StaticPeer
 from covey.settings.prompt import PromptSettings
 from covey.settings.reader import from_mapping, load, parse
@@ -28,6 +28,9 @@ from covey.settings.values import (
 
 __all__ = [
     "ADAPTERS",
+    "ADAPTER_NAME",
+    "ADAPTER_NAME_WORDS",
+    "CUSTOM",
     "PRESETS",
     "AdapterFacts",
     "AttachSettings",

@@ -5,8 +5,21 @@ Rules: facts only. Building an adapter from them is `covey.models.factory`.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
+
+ADAPTER_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
+"""A name that an adapter of another distribution may have."""
+
+ADAPTER_NAME_WORDS: Final = "up to 63 small letters, digits, '_' and '-'"
+
+CUSTOM: Final = "custom"
+"""The kind of every adapter that is not covey's own."""
+
+Others = Callable[[], Collection[str]]
+"""Gives the names that other distributions offer; called only for a name that is not covey's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +78,14 @@ ADAPTERS: Final[dict[str, AdapterFacts]] = {
         AdapterFacts("scripted", "scripted", model="rules"),
     )
 }
-"""Every name `model.adapter` may have."""
+"""Every name of covey's own that `model.adapter` may have."""
+
+
+def facts_of(name: str) -> AdapterFacts:
+    """Return what is known of an adapter; of another distribution's, nothing."""
+    return ADAPTERS.get(name) or AdapterFacts(name, CUSTOM)
+
+
+def none_offered() -> Collection[str]:
+    """Return no names: where nobody looks for other distributions' adapters, none is accepted."""
+    return ()

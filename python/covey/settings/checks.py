@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from covey.names import COMMON_ROOMS
+from covey.settings.adapters import CUSTOM
 from covey.settings.grammar import needs_tls
 from covey.settings.rules import Report
 from covey.settings.values import Settings
@@ -102,6 +103,8 @@ def _check_model(settings: Settings, report: Report) -> None:
     if model.record is not None and model.replay is not None:
         report(("model", "replay"), "either record or replay", "both")
     for name in ("record", "replay"):
+        if model.facts.kind == CUSTOM and getattr(model, name) is not None:
+            report(("model", name), "an adapter of covey's own, whose calls have a tape", model.adapter)
         if model.adapter == "scripted" and getattr(model, name) is not None:
             report(("model", name), "a model that is called", "rules, which cost and say the same each time")
     if model.answer_as == "json" and settings.tools:

@@ -17,11 +17,12 @@ from typing import Any
 
 from covey import limits
 from covey.errors import ConfigError, Problem
+from covey.settings.adapters import ADAPTER_NAME, ADAPTERS, Others, none_offered
 from covey.settings.checks import check
 from covey.settings.locate import Lines, locate
 from covey.settings.prompt import OWN_VARIABLES, filled, places
 from covey.settings.roles import preset
-from covey.settings.rules import MISSING, Report, nearest
+from covey.settings.rules import MISSING, OneOf, Report, nearest
 from covey.settings.rules import Path as KeyPath
 from covey.settings.table import Table
 from covey.settings.values import Settings
@@ -31,11 +32,12 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 _SYNTAX_LINE = "(at line "
 
 
-def load(path: Path) -> Settings:
+def load(path: Path, *, others: Others = none_offered) -> Settings:
     """Read a peer's configuration file.
 
     Args:
         path: The file; `~` stands for the user's home.
+        others: Gives the names of model adapters that are not covey's own.
 
     Returns:
         Settings in which every value is checked and every path is absolute.
@@ -44,16 +46,19 @@ def load(path: Path) -> Settings:
         ConfigError: It names file, line, key and what was expected, for every problem found.
     """
     path = path.expanduser()
-    return parse(_text(path, str(path), "<file>"), file=str(path), base=path.parent)
+    return parse(_text(path, str(path), "<file>"), file=str(path), base=path.parent, others=others)
 
 
-def parse(text: str, *, file: str = "agent.toml", base: Path | None = None) -> Settings:
+def parse(
+    text: str, *, file: str = "agent.toml", base: Path | None = None, others: Others = none_offered
+) -> Settings:
     """Read a configuration from its text.
 
     Args:
         text: TOML.
         file: What messages call the text.
         base: Directory that relative paths in it start from; the working directory by default.
+        others: As for `load`.
 
     Raises:
         ConfigError: As for `load`.
@@ -66,24 +71,31 @@ def parse(text: str, *, file: str = "agent.toml", base: Path | None = None) -> S
         raise _single(file, "<root>", "TOML", "tables nested too deep") from None
     except ValueError:  # an integer longer than Python converts
         raise _single(file, "<root>", "TOML", "a number of thousands of digits") from None
-    return _read(data, locate(text), file, base or Path())
+    return _read(data, locate(text), file, base or Path(), others)
 
 
-def from_mapping(data: Mapping[str, Any], *, file: str = "<settings>", base: Path | None = None) -> Settings:
-    """Read a configuration from data of the same shape, as a program makes it.
+def from_mapping(
+    data: Mapping[str, Any],
+    *,
+    file: str = "<settings>",
+    base: Path | None = None,
+    others: Others = none_offered,
+) -> Settings:
+    """Read a configuration from data of the same shape, as a program makes it; `others` as for `load`.
 
     Raises:
         ConfigError: As for `load`, without lines.
     """
-    return _read(data, Lines({}), file, base or Path())
+    return _read(data, Lines({}), file, base or Path(), others)
 
 
-def _read(data: Mapping[str, Any], lines: Lines, file: str, base: Path) -> Settings:
+def _read(data: Mapping[str, Any], lines: Lines, file: str, base: Path, others: Others) -> Settings:
     problems: list[Problem] = []
 
     def report(at: KeyPath, expected: str, found: str | None = None, hint: str | None = None) -> None:
         problems.append(Problem(file, dotted(at), expected, found, lines.line(at), hint))
 
+    _look_for_adapter(data, others, report)
     settings = Table(Settings).read(_with_preset(data), (), report)
     if settings is not MISSING:
         settings = _with_prompt(_with_paths(settings, base), base, report)
@@ -94,6 +106,17 @@ def _read(data: Mapping[str, Any], lines: Lines, file: str, base: Path) -> Setti
     if not isinstance(settings, Settings):
         raise TypeError("the reader built no settings and reported no problem")
     return settings
+
+
+def _look_for_adapter(data: Mapping[str, Any], others: Others, report: Report) -> None:
+    """Report an adapter that neither covey nor anybody else has; only then are others asked for theirs."""
+    model = data.get("model")
+    name = model.get("adapter") if isinstance(model, dict) else None
+    if not isinstance(name, str) or name in ADAPTERS or not ADAPTER_NAME.match(name):
+        return  # covey's own, or no name at all, which its own rule reports
+    known = (*ADAPTERS, *sorted(others()))
+    if name not in known:
+        OneOf(known).read(name, ("model", "adapter"), report)
 
 
 def dotted(at: KeyPath) -> str:

@@ -7,6 +7,7 @@ Nothing here knows a key of the file; those stand in `values`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -194,6 +195,25 @@ class OneOf:
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of this value."""
         return {"enum": list(self.words)}
+
+
+@dataclass(frozen=True, slots=True)
+class OneOfOr:
+    """One word of a list, or another of a given form, which is looked up elsewhere."""
+
+    words: tuple[str, ...]
+    form: re.Pattern[str]
+
+    def read(self, value: object, at: Path, report: Report) -> str | Missing:
+        """Return the word, or report as `OneOf` does."""
+        if isinstance(value, str) and self.form.match(value):
+            return value
+        return OneOf(self.words).read(value, at, report)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of this value."""
+        pattern = self.form.pattern.removesuffix(r"\Z")
+        return {"anyOf": [{"enum": list(self.words)}, {"type": "string", "pattern": f"^{pattern}$"}]}
 
 
 @dataclass(frozen=True, slots=True)

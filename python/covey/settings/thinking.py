@@ -12,8 +12,8 @@ from types import MappingProxyType
 
 from covey import limits
 from covey.settings import grammar
-from covey.settings.adapters import ADAPTERS, AdapterFacts
-from covey.settings.rules import Flag, MapOf, OneOf, Real, Text, Whole, key
+from covey.settings.adapters import ADAPTER_NAME, ADAPTERS, AdapterFacts, facts_of
+from covey.settings.rules import Flag, MapOf, OneOf, OneOfOr, Real, Text, Whole, key
 from covey.settings.table import Table
 
 
@@ -54,7 +54,8 @@ class ModelSettings:
     """Which model thinks for the peer."""
 
     adapter: str = key(
-        OneOf(tuple(ADAPTERS)), "who answers; mistral is compatible with its own address and key"
+        OneOfOr(tuple(ADAPTERS), ADAPTER_NAME),
+        "who answers; mistral is compatible with its own address and key; or one that a package offers",
     )
     api_key: str | None = key(
         Text(1, limits.API_KEY_CHARS, secret=True, parse=grammar.header_value),
@@ -132,7 +133,7 @@ class ModelSettings:
     @property
     def facts(self) -> AdapterFacts:
         """Return what is known of the chosen adapter."""
-        return ADAPTERS[self.adapter]
+        return facts_of(self.adapter)
 
     @property
     def name(self) -> str:

@@ -52,11 +52,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _look(arguments: argparse.Namespace, home: Home, console: Console) -> Iterator[Finding]:
-    from covey.cli.doctor import folders, machine, outside, peers
+    from covey.cli.doctor import adapters, folders, machine, outside, peers
 
     yield from machine.look(home)
     yield from folders.look(home)
     yield from peers.look(home)
+    yield from adapters.look()
     yield from outside.configurations(home, arguments.config, console.env)
     yield from outside.environment(console.env)
 

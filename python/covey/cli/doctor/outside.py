@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from covey.cli.doctor.finding import Finding
-from covey.errors import ConfigError, CoveyError
+from covey.errors import CoveyError
 from covey.limits import DOCTOR_CLOCK_SECONDS, DOCTOR_RELAY_SECONDS
 from covey.system.clock import SystemClock
 from covey.system.home import Home
@@ -50,12 +50,13 @@ def configurations(home: Home, named: Sequence[Path], env: Mapping[str, str]) ->
 def _configuration(home: Home, file: Path, env: Mapping[str, str]) -> Iterator[Finding]:
     from covey.cli.dry_run import checks
     from covey.cli.mesh_flags import relays
+    from covey.models import others
     from covey.settings import load
 
     section = f"config {file}"
     try:
-        settings = load(file)
-    except ConfigError as error:
+        settings = load(file, others=others)
+    except CoveyError as error:
         for line in error.message.splitlines():
             yield Finding(section, "load config", "FAIL", line, error.hint)
         return
