@@ -436,15 +436,17 @@ class Peer(Rooms):
         if self._agent is not None:
             self._runtime = self._agent_of(peer, self._agent)
             peer.agent = self._runtime
-            self._runtime.subscribe(lambda n: peer.log.write(n.level, f"agent-{n.event}", n.facts))
             self._runtime.attach()
 
     def _agent_of(self, peer: OpenPeer, agent: Agent) -> AgentRuntime:
-        from covey.cli.run import join_agent
+        from covey.cli.run import join_agent, say_price
         from covey.models import build
 
         model = build(self._settings, self._env) if isinstance(agent.model, str) else agent.model
-        return join_agent(peer, self._settings, model, self._env, functions=agent.tools, ask=agent.ask)
+        made = join_agent(peer, self._settings, model, self._env, functions=agent.tools, ask=agent.ask)
+        made.subscribe(lambda n: peer.log.write(n.level, f"agent-{n.event}", n.facts))
+        say_price(made)
+        return made
 
     def _add(self, handler: Callable[[Delivery], Awaitable[object]]) -> None:
         self._handlers.append(handler)

@@ -80,6 +80,7 @@ def checks(settings: Settings, env: Mapping[str, str]) -> Iterator[Check]:
     advice = claude_advice(env, mesh.room, settings.identity.name)
     yield Check("claude-code advisory", "warn" if advice.conflict else "ok", advice.text)
     yield _model(settings, env)
+    yield from _price(settings, env)
     weights = " ".join(f"{name}={weight:g}" for name, weight in settings.role_weights.as_dict().items())
     yield Check("SVAF α_f weights", "ok", weights)
     yield _budget(settings)
@@ -210,6 +211,17 @@ def _model(settings: Settings, env: Mapping[str, str]) -> Check:
     except ModelError as error:
         advice = "" if error.hint is None else f" — {error.hint}"
         return Check("model adapter", "FAIL", f"{error.message}{advice}")
+
+
+def _price(settings: Settings, env: Mapping[str, str]) -> Iterator[Check]:
+    """Yield a warning where nobody knows what the model costs: the caps then hold an assumed price."""
+    from covey.models.factory import price_of
+
+    if settings.model.adapter == "scripted":
+        return  # rules have no price
+    warning = price_of(settings.model, env).warning
+    if warning is not None:
+        yield Check("model price", "warn", f"(warn) {warning}")
 
 
 def _budget(settings: Settings) -> Check:

@@ -70,15 +70,21 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             agent.attach()
 
         async with open_peer(plan, on_stop=lambda seconds: stop.request("stop", seconds), join=join) as peer:
-            if model.quote.warning is not None:
-                joined[0].note(
-                    "warn", "price-unknown", {"reason": "price-unknown", "detail": model.quote.warning}
-                )
+            say_price(joined[0])
             end = await _run(peer, joined[0], stop, teller)
         teller.ended(end)
         return EXIT_OK
 
     return loop.run(work)
+
+
+def say_price(agent: AgentRuntime) -> None:
+    """Note that nobody knows what the model costs, and how the caps hold all the same."""
+    from covey.models import Quote
+
+    quote = getattr(agent.model, "quote", None)  # a program's own model object needs none
+    if isinstance(quote, Quote) and quote.warning is not None:
+        agent.note("warn", "price-unknown", {"reason": "price-unknown", "detail": quote.warning})
 
 
 def peer_plan(home: Home, settings: Settings, env: Mapping[str, str]) -> PeerPlan:
