@@ -9,6 +9,8 @@ from covey.errors import UsageError
 from covey.model import CAT7, NEUTRAL, Proposal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from covey.settings import Settings
 
 
@@ -32,6 +34,18 @@ def peer_settings(name: str, mesh: Mapping[str, object], extra: Mapping[str, Any
         base = sections.get(section)
         sections[section] = {**base, **values} if isinstance(base, dict) else values
     return from_mapping(sections, file="<program>", others=others)
+
+
+def file_settings(path: Path) -> Settings:
+    """Return the settings of an agent.toml.
+
+    Raises:
+        ConfigError: It cannot be read, or a value in it is wrong; it names line and key.
+    """
+    from covey.models import others
+    from covey.settings import load
+
+    return load(path, others=others)
 
 
 def proposal(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from covey import limits
 from covey.api.agent import Agent
-from covey.api.config import peer_settings, proposal
+from covey.api.config import file_settings, peer_settings, proposal
 from covey.api.handlers import Worker
 from covey.api.rooms import Rooms
 from covey.api.session import WorkSession
@@ -96,10 +96,7 @@ class Peer(Rooms):
         Raises:
             ConfigError: The file cannot be read, or a value in it is wrong; it names line and key.
         """
-        from covey.models import others
-        from covey.settings import load
-
-        settings = load(Path(path), others=others)
+        settings = file_settings(Path(path))
         peer = cls(settings.identity.name, room=settings.mesh.room, home=home)
         peer._settings = settings
         return peer
