@@ -22,3 +22,4 @@ from covey.limits.relay import *
 from covey.limits.state import *
 from covey.limits.system import *
 from covey.limits.wire import *
+from covey.limits.work import *
