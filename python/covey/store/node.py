@@ -101,13 +101,17 @@ class NodeStore:
     def bind(self, node_id: str, public_key: bytes, name: str, now_ms: int) -> None:
         """Remember the key a nodeId proved first. Another key for it is trouble, and changes nothing."""
 
-        def judge(answer: Answer) -> None:
-            if isinstance(answer, Written) and answer.value in ("bound", "known"):
+        def write(store: _core.Store) -> str:
+            bound = store.bind(node_id, public_key, name, now_ms)
+            if bound in ("bound", "known"):  # here, not with the answer: a read may be next in the queue
                 self._keys[node_id] = public_key
-            elif isinstance(answer, Written) and answer.value == "conflict":
+            return bound
+
+        def judge(answer: Answer) -> None:
+            if isinstance(answer, Written) and answer.value == "conflict":
                 self._say("identity_conflict", f"{node_id}: another key is bound, and stays")
 
-        self._later(lambda store: store.bind(node_id, public_key, name, now_ms), judge)
+        self._later(write, judge)
 
     def mail(self, wish: mail.Effect, answer: Callable[[mail.Event], None]) -> None:
         """Do what directed sends want of the store; `answer` is called on the loop's thread.

@@ -269,7 +269,11 @@ def test_a_record_under_another_key_is_trouble_and_is_not_handed_out(path):
     async def play(store):
         store.commit(1, judged(intake(), heard), NOW)
         store.bind(ANN.node_id, BOB.public_key, "ann", NOW)
-        return await held(store, heard.key)
+        found = asyncio.get_running_loop().create_future()
+        store.record(heard.key, found.set_result)
+        while store.status()["waiting_rows"]:
+            pass  # the loop stands still: all is read before it hears that the key is bound
+        return await found
 
     assert node.run(play) is None
     assert node.troubles == ["bad_signature"]
