@@ -20,7 +20,7 @@ from covey.api.rooms import Rooms
 from covey.api.session import WorkSession
 from covey.cli.environment import current
 from covey.errors import UsageError
-from covey.model import Block, Delivery, Duplicate, PeerView, SendState
+from covey.model import Block, Delivery, PeerView, SendState
 
 if TYPE_CHECKING:
     from covey.cli.peer import OpenPeer
@@ -306,45 +306,19 @@ class Peer(Rooms):
         Returns:
             Blocks of others that name the question as a parent, in the order they came; perhaps none.
         """
+        from covey.api.question import Question
         from covey.system.clock import SystemClock
 
-        found: list[Block] = []
-        asked: list[str] = []
-        early: list[Block] = []
-        enough = asyncio.Event()
-
-        def take(block: Block) -> None:
-            if not asked:
-                early.append(block)
-            elif asked[0] in block.parents and all(each.key != block.key for each in found):
-                found.append(block)
-                if answers is not None and len(found) >= answers:
-                    enough.set()
-
-        end = self._listen(lambda delivery: take(delivery.block))
+        asking = Question(answers)
+        end = self._running().node.subscribe(asking.hear)
         try:
-            emission = await self.observe({"intent": question, **texts})
-            if isinstance(emission.result, Duplicate) and "perspective" not in texts:
-                # the same words are the same block: asked again, it must be another one
-                again = f"asked again at {SystemClock().now_ms()}"
-                emission = await self.observe({"intent": question, **texts, "perspective": again})
-            key = getattr(getattr(emission.result, "block", None), "key", None)
-            if key is None:
-                raise UsageError(
-                    f"the question was not sent: {getattr(emission.result, 'detail', emission.result)}",
-                    hint="say it in other words, or answer the block that holds these words already",
-                )
-            asked.append(key)
-            for block in early:
-                take(block)
-            try:
-                async with asyncio.timeout(wait_seconds):
-                    await enough.wait()
-            except TimeoutError:
-                pass  # the wait is over: what has come is the answer
+            async with asyncio.timeout(wait_seconds):
+                await asking.put(self.observe, {"intent": question, **texts}, SystemClock().now_ms)
+        except TimeoutError:
+            pass  # the wait is over: what has come is the answer
         finally:
             end()
-        return found
+        return asking.found
 
     async def ground(self, block: str | Block, outcome: str, *, held: bool = True) -> Mapping[str, Any]:
         """Report how a held block turned out (MMP 2.0 §6.7): evidence that others weigh, and no judgement.
@@ -484,13 +458,6 @@ class Peer(Rooms):
             self._peer.log.warn(event, detail=line)
         for handler in self._troubles:
             handler(event, line)
-
-    def _listen(self, take: Callable[[Delivery], None]) -> Callable[[], None]:
-        from covey.proto.news import Delivered
-
-        return self._running().node.subscribe(
-            lambda news: take(news.delivery) if isinstance(news, Delivered) else None
-        )
 
     async def _emit(self, what: Any, wait_seconds: float, until: SendState = SendState.DELIVERED) -> Emission:
         from covey.runtime.emit import emit_and_wait
