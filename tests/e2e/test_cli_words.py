@@ -14,6 +14,7 @@ from covey.system.clock import SystemClock
 from covey.system.entropy import SystemEntropy
 from covey.system.home import Home
 from tests.e2e.program import ROOM, Program
+from tests.e2e.test_state import listening, met
 
 SECONDS = 30
 
@@ -41,13 +42,8 @@ def until(question: Callable[[], bool]) -> None:
 def test_a_word_of_authority_moves_a_block_at_another_peer_and_evidence_only_grounds_it(
     covey: Program, owner: str
 ) -> None:
-    with (
-        covey.start("listen", "member", "--json") as member,
-        covey.start("listen", "owner", "--json") as boss,
-    ):
-        member.event("listening")
-        boss.event("listening")
-        member.event("peer-joined")
+    with listening(covey, "member") as member, listening(covey, "owner") as boss:
+        met(covey, "member", "owner")
         said = covey("observe", "--peer", "member", "--focus", "the parser is fast now", "--json").json
         key = said["block"]["key"]
 
