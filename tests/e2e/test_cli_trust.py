@@ -104,3 +104,12 @@ def test_what_stock_peers_claimed_is_shown_apart_and_forgotten_when_asked(covey:
     assert (again.code, "covey trust list writer" in again.err) == (1, True)
     assert covey("trust", "list", "writer", "--json").json["claimed"] == []
     assert covey("trust", "unclaim", "writer", "bob").code == 2
+
+
+def test_a_peer_that_is_not_there_is_no_peer_that_trusts_nobody(covey: Program) -> None:
+    covey("keygen", "ann")
+    for words in (("list", "nobody"), ("remove", "nobody", MARK)):
+        said = covey("trust", *words)
+        assert (said.code, 'no peer named "nobody"' in said.err, "ann" in said.err) == (1, True, True), words
+    assert not (covey.home / "peers" / "nobody").exists()
+    assert covey("trust", "list", "ann").code == 0

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from covey.cli.console import Console, printable
-from covey.cli.parser import Parser
+from covey.cli.parser import Parser, nearest
 from covey.cli.peers import table
 from covey.errors import IdentityError, UsageError
 from covey.settings import grammar
@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Change or show a peer's trust."""
     home, name, verb = Home.resolve(console.env), arguments.peer, arguments.verb
     if verb == "list":
+        _known(home, name)
         return _list(home, name, console)
     identity = _read(arguments.identity, _identity, "identity")
     if verb != "pin" and (arguments.fingerprint is not None or arguments.replace):
@@ -55,6 +56,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         return _unclaim(home, name, identity, console)
     if len(arguments.note) > 200:
         raise UsageError(f"note: expected at most 200 characters, got {len(arguments.note)}")
+    if verb == "remove":
+        _known(home, name)
     home.prepare_peer(name)
     path = home.trust_path(name)
     if verb == "pin":
@@ -72,6 +75,19 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         books.save(path, book.without(identity))
         said = f"{name} no longer trusts {identity}"
     return _done(home, name, verb, identity, said, console)
+
+
+def _known(home: Home, name: str) -> None:
+    """Tell a peer that trusts nobody from one that is not there; only `add` and `pin` may come before it."""
+    if not home.peer_folder(name).is_dir():
+        known = home.peers()
+        near = nearest(name, known)
+        guess = "" if near is None else f"did you mean {near}?\n"
+        raise IdentityError(
+            f'no peer named "{name}": looked at {home.peer_folder(name)}',
+            code="unknown_peer",
+            hint=f"{guess}peers of this machine: {', '.join(known) or 'none'}",
+        )
 
 
 def _pin(home: Home, name: str, arguments: argparse.Namespace) -> str:
