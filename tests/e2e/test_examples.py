@@ -17,11 +17,14 @@ SAYS = {
     "examples/sign_and_verify.py": ["signed:", "verified:", "refused:"],
     "examples/takeover.py": ["declared:", "killed:", "goes", "has:", "refused:", "given"],
     "examples/two_peers.py": ["bob", "ann", "ann"],
+    "examples/vote.py": ["decided:", "silent:", "counted"],
 }
 """What each example's lines begin with, in order."""
 HOME_AND_OFFICE = "examples/home_and_office.py"
 RESEARCH_TEAM = "examples/research_team.py"
 TAKEOVER = "examples/takeover.py"
+OWN = {HOME_AND_OFFICE, RESEARCH_TEAM, TAKEOVER, "examples/vote.py"}
+"""Those with a test of their own below."""
 
 
 def test_every_example_is_expected_to_say_something():
@@ -46,7 +49,7 @@ def ran(name, tmp_path):
     return answer.stdout
 
 
-@pytest.mark.parametrize("name", sorted(SAYS.keys() - {HOME_AND_OFFICE, RESEARCH_TEAM, TAKEOVER}))
+@pytest.mark.parametrize("name", sorted(SAYS.keys() - OWN))
 def test_an_example_runs(name, tmp_path):
     said(name, ran(name, tmp_path))
 
@@ -81,6 +84,16 @@ def test_a07_the_takeover_of_a_killed_node_is_an_example(tmp_path):
     assert has == "has: [('chapter', 'three')]"
     assert refused == "refused: fenced"
     assert back == "given back: [('chapter', 'four')]"
+
+
+def test_s11_a_vote_is_an_example(tmp_path):
+    answer = ran("examples/vote.py", tmp_path)
+    said("examples/vote.py", answer)
+    assert answer.splitlines() == [
+        "decided:  yes, by 2 of 3",
+        "silent:   1, and nobody waited for it",
+        "counted again by bob: it holds",
+    ]
 
 
 def said(name, text):

@@ -12,6 +12,7 @@ from covey.api.state import State
 
 if TYPE_CHECKING:
     from covey.cli.peer import OpenPeer
+    from covey.runtime.decide.votes import Votes
 
 
 class Rooms(ABC):
@@ -43,6 +44,11 @@ class Rooms(ABC):
     def ledger(self) -> Ledger:
         """Return the accounts of its agent in the room."""
         return Ledger(self._running().sharing.ledger)
+
+    @property
+    def votes(self) -> Votes:
+        """Return its votes: to call one, to answer those it is asked in, to check what is kept."""
+        return self._running().fleet.deciding.votes
 
     def _close_rooms(self) -> None:
         """End what they do; called when the peer ends."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from covey.cli.deciding import Deciding
 from covey.runtime.bus.mesh import MeshBus
 from covey.runtime.converge import Converge
 from covey.runtime.members import Members
@@ -13,6 +14,7 @@ from covey.store.messages import StoreMessages
 
 if TYPE_CHECKING:
     from covey import _core
+    from covey.cli.peer import PeerPlan
     from covey.ports import Clock, Entropy
     from covey.runtime.node import Node
     from covey.runtime.plugin import Plugin
@@ -32,6 +34,7 @@ class Fleet:
         entropy: Ids.
         log: Its log.
         state: What it shares.
+        plan: Where it keeps what was decided.
         stays: False for the peer of one short command.
     """
 
@@ -43,6 +46,7 @@ class Fleet:
         entropy: Entropy,
         log: Log,
         state: SharedState,
+        plan: PeerPlan,
         *,
         stays: bool,
     ) -> None:
@@ -52,12 +56,16 @@ class Fleet:
         self._unread = StoreMessages(store)
         self.registry = Registry(identity, self.members, clock)
         self.converge = Converge(state, clock, log.write)
+        decisions = plan.home.decisions_path(plan.name)
+        self.deciding = Deciding(identity, store, self.bus, clock, entropy, log, decisions)
         self.verbs: Mapping[str, Verb] = {
             "capabilities": self.registry.answer,
             "converge": self.converge.answer,
+            **self.deciding.verbs,
         }
 
     def attach(self, node: Node) -> None:
         """Take the node that carries what this says; called before it starts."""
         self.bus.attach(node, self._unread)
         self.registry.attach(node)
+        self.deciding.attach(node)

@@ -207,6 +207,7 @@ class OpenPeer:
                 self.metering.served(plan.metrics, self.log),
                 told.exported(plan.name, self.node.node_id, plan.spans, self.log),
                 self.fleet.converge.watched(self.publish),
+                self.fleet.deciding.listening(),
             ):
                 yield
         finally:
@@ -295,7 +296,7 @@ async def open_peer(
         options = _trusting(plan.options, book)
         rooms, stays = rooms_of(plan, signer, writer, store, log), on_stop is not None
         sharing = Sharing(options, signer, writer, store, clock, entropy, keys, plan, stays=stays)
-        fleet = Fleet(signer, store, clock, entropy, log, sharing.state, stays=stays)
+        fleet = Fleet(signer, store, clock, entropy, log, sharing.state, plan, stays=stays)
         invites, (told, sources) = _invites(plan, log), told_paths(signer.node_id, plan.options.room)
         node = Node(
             signer,

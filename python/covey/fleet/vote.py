@@ -77,8 +77,8 @@ class Question:
             list(self.options),
             sorted(self.electorate),
             self.deadline_ms,
-            repr(self.quorum),
-            repr(self.majority),
+            repr(float(self.quorum)),
+            repr(float(self.majority)),
             self.tie,
         ]
         return hashlib.sha256(
@@ -166,6 +166,10 @@ class Vote:
             return "second-ballot"
         self._ballots.setdefault(ballot.voter, ballot)
         return None
+
+    def spoken(self) -> frozenset[str]:
+        """Return who has cast a ballot, or two."""
+        return frozenset((*self._ballots, *self._twice))
 
     def over(self, now_ms: int) -> bool:
         """Tell whether nothing is left to wait for: the deadline has passed, or everybody has spoken."""

@@ -12,6 +12,7 @@ from covey.limits.authority import *
 from covey.limits.channels import *
 from covey.limits.continuity import *
 from covey.limits.coordination import *
+from covey.limits.deciding import *
 from covey.limits.delivery import *
 from covey.limits.economy import *
 from covey.limits.identity import *

@@ -136,6 +136,11 @@ class NodeEngine:
         """Tell whether a node may wake agents here."""
         return self._sessions.heeds_node(node_id)
 
+    def key_of(self, node_id: str) -> bytes | None:
+        """Return the key that a session of now proved for a node, or None."""
+        peer = self._sessions.peers.get(node_id)
+        return None if peer is None or peer.claimed else peer.public_key
+
     def pressed(self, monotonic: float) -> bool:
         """Tell whether an emission should wait a moment: a peer that is taking records has a long queue."""
         peers = self._sessions.peers.values()

@@ -265,6 +265,10 @@ class Node:
         """Tell whether a node may wake agents here: a trusted one, or one of this machine."""
         return self._engine.heeds(node_id)
 
+    def key_of(self, node_id: str) -> bytes | None:
+        """Return the key that a session of now proved for a node, or None."""
+        return self._engine.key_of(node_id)
+
     def heard_of(self) -> Sequence[Heard]:
         """Return who peers say is elsewhere, and who said so: hints, nothing more."""
         told = (plugin for plugin in self._plugins.values() if isinstance(plugin, GossipPlugin))

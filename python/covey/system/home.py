@@ -72,6 +72,10 @@ class Home:
         """Return the file that says which key each stock peer claimed first."""
         return self.peer_folder(name) / "claims.json"
 
+    def decisions_path(self, name: str) -> Path:
+        """Return the folder of what the peer keeps of votes, auctions and what it solved with others."""
+        return self.peer_folder(name) / "decisions"
+
     def invites_path(self, name: str) -> Path:
         """Return the file that keeps the invites the peer gave and took."""
         return self.peer_folder(name) / "invites.json"

@@ -252,6 +252,11 @@ class LocalBus:
         with self._lock:
             return sorted(self._named)
 
+    def patterns(self) -> list[str]:
+        """Return every pattern of topics that somebody here subscribed to."""
+        with self._lock:
+            return sorted({".".join(each.pattern) for each in self._topics})
+
     def counters(self) -> dict[str, int]:
         """Return what was sent, delivered, failed, dropped and refused so far."""
         with self._lock:

@@ -168,6 +168,12 @@ class MeshBus(LocalBus):
             there = self._directory.names()
         return sorted(there.union(super().nicknames()))
 
+    def patterns(self) -> list[str]:
+        """Return every pattern of topics that somebody subscribed to, here or elsewhere."""
+        with self._guard:
+            there = {".".join(each) for entry in self._directory.all() for each in entry.patterns}
+        return sorted(there.union(super().patterns()))
+
     async def wait_for(self, nickname: str, timeout_seconds: float = 10.0) -> bool:
         """Wait until a message can be sent to that nickname; False when the time runs out first."""
         try:

@@ -96,6 +96,10 @@ class Bus(Protocol):
         """Return whom a message can be sent to now."""
         ...
 
+    def patterns(self) -> list[str]:
+        """Return every pattern of topics that somebody subscribed to, as far as is known now."""
+        ...
+
     def counters(self) -> dict[str, int]:
         """Return what was sent, delivered, carried, failed, dropped and refused so far."""
         ...

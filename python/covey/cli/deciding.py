@@ -1,0 +1,144 @@
+"""A peer's part in deciding together, put together for one peer: its address, its books, its verbs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from covey.errors import UsageError
+from covey.runtime.decide.post import Post, World
+from covey.runtime.decide.vote_desk import VoteDesk
+from covey.runtime.decide.votes import Votes
+from covey.system.decisions import DecisionFiles
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from covey import _core
+    from covey.ports import Clock, Entropy
+    from covey.runtime.bus.mesh import MeshBus
+    from covey.runtime.node import Node
+    from covey.system.log import Log
+
+Verb = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
+
+
+class StoredKeys:
+    """Keys that sessions proved, now or as the store has them, and whom the node heeds.
+
+    Args:
+        store: The peer's store.
+        identity: Who this peer is.
+    """
+
+    def __init__(self, store: _core.Store, identity: _core.Identity) -> None:
+        self._store = store
+        self._identity = identity
+        self.node: Node | None = None
+
+    async def key_of(self, node_id: str) -> bytes | None:
+        """Return the key that is known of a node, or None. A session of now is ahead of the store."""
+        found = None if self.node is None else self.node.key_of(node_id)
+        return found or (await asyncio.to_thread(self.all)).get(node_id)
+
+    def all(self) -> dict[str, bytes]:
+        """Return every key that is known, by nodeId. Blocks."""
+        known = {node_id: bytes(key) for node_id, key, _, _ in self._store.bindings()}
+        return {**known, self._identity.node_id: bytes(self._identity.public_key)}
+
+    async def names(self) -> dict[str, str]:
+        """Return every name that is known, by nodeId."""
+        return await asyncio.to_thread(self._names)
+
+    def heeds(self, node_id: str) -> bool:
+        """Tell whether a node may wake agents here."""
+        return self.node is not None and self.node.heeds(node_id)
+
+    def node_of(self, word: str) -> str:
+        """Return the nodeId that a name or nodeId means, also of one that is away.
+
+        Raises:
+            UsageError: It means none, or several.
+        """
+        names = self._names()
+        if word in names:
+            return word
+        found = [node_id for node_id, name in names.items() if name == word]
+        if len(found) != 1:
+            raise UsageError(
+                f'"{word}" names {len(found)} peers that are known here',
+                hint="name it by its nodeId; it must have been connected to this peer once",
+            )
+        return found[0]
+
+    def _names(self) -> dict[str, str]:
+        known = {node_id: name for node_id, _, name, _ in self._store.bindings()}
+        here = {each.node_id: each.name for each in (self.node.peers() if self.node is not None else ())}
+        return {**known, **here, self._identity.node_id: self._identity.name}
+
+
+class Deciding:
+    """How one peer decides with others; it listens while it runs.
+
+    Args:
+        identity: Who signs.
+        store: Knows others' keys.
+        bus: Carries the words.
+        clock: Deadlines.
+        entropy: Ids.
+        log: The peer's log.
+        folder: Where records are kept.
+    """
+
+    def __init__(
+        self,
+        identity: _core.Identity,
+        store: _core.Store,
+        bus: MeshBus,
+        clock: Clock,
+        entropy: Entropy,
+        log: Log,
+        folder: Path,
+    ) -> None:
+        self._identity = identity
+        self._bus = bus
+        self._world = World(clock, entropy, log.write)
+        self._keys = StoredKeys(store, identity)
+        self._book = DecisionFiles(folder)
+        self._votes: Votes | None = None
+        self._desk: VoteDesk | None = None
+        self.verbs: Mapping[str, Verb] = {"vote": self._vote}
+
+    def attach(self, node: Node) -> None:
+        """Take who knows whom to heed; called before anything is heard."""
+        self._keys.node = node
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Listen, and answer, for as long as the context lasts."""
+        post = Post(self._bus, self._identity, self._keys, self._world)
+        self._votes = Votes(post, self._book)
+        self._desk = VoteDesk(self._votes, self._keys.names)
+        try:
+            yield
+        finally:
+            self._votes = self._desk = None
+            post.close()
+
+    @property
+    def votes(self) -> Votes:
+        """Return its votes.
+
+        Raises:
+            UsageError: The peer does not run.
+        """
+        if self._votes is None:
+            raise UsageError("this peer does not listen: it decides nothing with others")
+        return self._votes
+
+    async def _vote(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        if self._desk is None:
+            raise UsageError("this peer does not listen: it decides nothing with others")
+        return await self._desk.answer(arguments)

@@ -1,0 +1,206 @@
+"""`covey vote`: decide something with other peers, and check afterwards how it was decided."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from covey import limits
+from covey.cli.console import Console, printable
+from covey.cli.parser import Parser, path, seconds
+from covey.cli.reach import client, known
+from covey.errors import EXIT_FAILED, EXIT_OK, NotRunningError, StoreError, UsageError
+from covey.system.home import Home
+from covey.system.log import timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EXAMPLE: Final = 'covey vote call writer "ship it?" --option yes --option no --seconds 60'
+_WITH: Final = {"call": "what to decide", "cast": "which vote", "show": "which vote"}
+_OFFLINE: Final = ("list", "show", "verify")
+
+
+def configure(parser: Parser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "operation",
+        choices=("call", "cast", "list", "show", "verify"),
+        help="call one and wait for its end, cast a ballot, list what is open and what is kept, show one "
+        "record, verify: count one again from its ballots",
+    )
+    parser.add_argument("peer", help="name of the peer; list, show and verify also where it does not run")
+    parser.add_argument("what", nargs="?", help="of call: the question; else a vote's id, or how it begins")
+    parser.add_argument("choice", nargs="?", help="of cast: the option; without one the peer abstains")
+    parser.add_argument(
+        "--option", action="append", default=[], help="of call: what can be chosen; repeat it"
+    )
+    parser.add_argument(
+        "--voter",
+        action="append",
+        metavar="PEER",
+        help="of call: a name or nodeId; repeat it. Without one: all trusted peers that are here",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=seconds(0.1, limits.DECIDE_SECONDS_MOST),
+        default=limits.DECIDE_SECONDS,
+        help=f"of call: the deadline (default {limits.DECIDE_SECONDS:g})",
+    )
+    share = seconds(0.0, 1.0, "as a share")
+    parser.add_argument("--quorum", type=share, default=0.5, help="of call: share of voters (default 0.5)")
+    parser.add_argument(
+        "--majority", type=share, default=0.5, help="of call: share of ballots to exceed (default 0.5)"
+    )
+    parser.add_argument(
+        "--tie",
+        choices=("undecided", "first-option", "by-hash"),
+        default="undecided",
+        help="of call: what happens where two options have the most",
+    )
+    parser.add_argument("--file", type=path, metavar="PATH", help="of verify: a record from `show --json`")
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Ask the peer, or read what it kept; 1 where nothing was decided, or a record does not hold."""
+    operation, home = arguments.operation, Home.resolve(console.env)
+    if operation in _WITH and arguments.what is None:
+        raise UsageError(f"{operation}: missing {_WITH[operation]}")
+    if operation == "verify" and (arguments.what is None) == (arguments.file is None):
+        raise UsageError("verify: expected a vote's id, or --file")
+    found = _answer(home, arguments, _request(arguments))
+    console.result(found, "\n".join(_LINES[operation](found)))
+    if operation == "call":
+        return EXIT_OK if found["record"]["outcome"]["kind"] == "decided" else EXIT_FAILED
+    return EXIT_OK if found.get("holds", True) else EXIT_FAILED
+
+
+def _request(arguments: argparse.Namespace) -> dict[str, Any]:
+    what = arguments.what
+    match arguments.operation:
+        case "call":
+            request: dict[str, Any] = {"op": "call", "text": what, "options": arguments.option}
+            request |= {"voters": arguments.voter, "seconds": arguments.seconds, "tie": arguments.tie}
+            return {**request, "quorum": arguments.quorum, "majority": arguments.majority}
+        case "cast":
+            return {"op": "cast", "vote": what, "option": arguments.choice}
+        case "verify" if arguments.file is not None:
+            return {"op": "verify", "record": _read(arguments.file)}
+        case "list":
+            return {"op": "list"}
+    return {"op": "show", "vote": what}
+
+
+def _read(file: Path) -> object:
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(limits.DECIDE_RECORD_BYTES * 2 + 1)
+        found = json.loads(content) if len(content) <= limits.DECIDE_RECORD_BYTES * 2 else None
+    except OSError as error:
+        raise StoreError(f"cannot read {file}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{file}: this is no JSON") from error
+    return found.get("record", found) if isinstance(found, dict) else found
+
+
+def _answer(home: Home, arguments: argparse.Namespace, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    wait = limits.STATE_ANSWER_SECONDS + (arguments.seconds if arguments.operation == "call" else 0.0)
+    try:
+        with client(home, arguments.peer) as peer:
+            return peer.request("vote", request, timeout_seconds=wait)
+    except NotRunningError:
+        if arguments.operation not in _OFFLINE:
+            raise
+    return _offline(home, arguments.peer, request)
+
+
+def _offline(home: Home, name: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Answer from the disk of a peer that does not run."""
+    known(home, name)
+    from covey.cli.peer import stored
+    from covey.fleet.vote_record import check
+    from covey.runtime.decide.book import meant
+    from covey.runtime.decide.vote_desk import row, shown
+    from covey.runtime.decide.votes import record_of
+    from covey.system import identity as ids
+    from covey.system.decisions import DecisionFiles
+
+    book = DecisionFiles(home.decisions_path(name))
+    with stored(home, name) as (store, node_id):
+        bindings = store.bindings()
+    own = ids.load(home.identity_path(name))
+    keys = {each: bytes(key) for each, key, _, _ in bindings} | {node_id: own.public_key}
+    names = {each: called for each, _, called, _ in bindings} | {node_id: own.name}
+    if request["op"] == "list":
+        newest = book.ids("votes")[: limits.DECIDE_LISTED]
+        return {
+            "open": [],
+            "kept": [row(record_of(meant(book, "votes", each))) for each in newest],
+            "names": names,
+        }
+    value = request["record"] if request["op"] == "verify" else meant(book, "votes", request["vote"])
+    record = record_of(value)
+    return {**shown(record, check(record, keys.get)), "names": names}
+
+
+def _list(found: Mapping[str, Any]) -> Iterator[str]:
+    if not found["open"] and not found["kept"]:
+        yield "no votes"
+    for each in found["open"]:
+        state = {"cast": "voted", "counted": "voted, and counted"}.get(each["state"], each["state"])
+        chosen = "" if each["option"] is None else f" {each['option'] or 'abstained'}"
+        why = f" ({each['why']})" if each["why"] else ""
+        until = timestamp(each["deadline_ms"])
+        yield printable(f"{each['id'][:12]}  {state}{chosen}{why}  {each['text']}  until {until}")
+        yield printable(f"  {', '.join(each['options'])}; called by {_who(found, each['caller'])}")
+    for each in found["kept"]:
+        yield printable(
+            f"{each['id'][:12]}  {_ended(each)}  {each['text']}  by {_who(found, each['caller'])}"
+        )
+
+
+def _cast(found: Mapping[str, Any]) -> Iterator[str]:
+    asked = found["asked"]
+    yield printable(f"voted: {asked['option'] or 'abstained'}: {asked['text']}")
+
+
+def _show(found: Mapping[str, Any]) -> Iterator[str]:
+    record, outcome = found["record"], found["record"]["outcome"]
+    question = record["question"]
+    voters = len(question["electorate"])
+    yield printable(f"{question['text']}: {_ended(outcome)} ({outcome['confidence']:.0%} of {voters} voters)")
+    yield printable("  " + ", ".join(f"{option}: {n}" for option, n in outcome["counts"].items()))
+    for what, label in (("abstained", "abstained"), ("missing", "silent"), ("twice", "void, voted twice")):
+        if outcome[what]:
+            yield printable(f"  {label}: {', '.join(_who(found, each) for each in outcome[what])}")
+    for voter, option, _ in record["ballots"]:
+        yield printable(f"  {_who(found, voter)}: {option or 'abstained'}")
+    rule = (
+        f"quorum {question['quorum']:.0%}, majority above {question['majority']:.0%}, tie {question['tie']}"
+    )
+    yield printable(f"  {rule}; counted by {_who(found, record['caller'])}")
+    yield printable(f"  vote {question['id']}, trace {record['trace'] or 'none'}")
+    if found["holds"]:
+        yield f"holds: {len(record['ballots'])} ballots are signed by their voters, and count so"
+    for problem in found["problems"]:
+        yield printable(f"does not hold: {problem}")
+
+
+def _ended(each: Mapping[str, Any]) -> str:
+    return f"{each['kind']}: {each['winner']}" if each["winner"] is not None else str(each["kind"])
+
+
+def _who(found: Mapping[str, Any], node_id: str) -> str:
+    return str(found["names"].get(node_id, node_id))
+
+
+_LINES: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]]] = {
+    "call": _show,
+    "cast": _cast,
+    "list": _list,
+    "show": _show,
+    "verify": _show,
+}

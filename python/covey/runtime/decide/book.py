@@ -1,0 +1,86 @@
+"""Where decisions are kept: by kind and id, as JSON. The port, and a book that forgets with its process."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
+
+from covey import limits
+from covey.errors import UsageError
+
+Kind = Literal["votes", "ballots", "auctions", "solves"]
+_ID = re.compile(r"[0-9a-f]{12,64}\Z")
+
+
+class Book(Protocol):
+    """Keeps records of decisions. Its methods block; ids are 12 to 64 hexadecimal digits."""
+
+    def keep(self, kind: Kind, record_id: str, content: bytes) -> None:
+        """Keep a record, in place of one of the same id; past the bound the oldest goes.
+
+        Raises:
+            StoreError: It cannot be kept.
+        """
+
+    def load(self, kind: Kind, record_id: str) -> bytes | None:
+        """Return a record, or None."""
+        ...
+
+    def ids(self, kind: Kind) -> list[str]:
+        """Return the ids of one kind, the newest first."""
+        ...
+
+
+class MemoryBook:
+    """A book in memory: for agents of one process, and tests."""
+
+    def __init__(self) -> None:
+        self._all: dict[Kind, OrderedDict[str, bytes]] = {}
+
+    def keep(self, kind: Kind, record_id: str, content: bytes) -> None:
+        """Keep a record."""
+        shelf = self._all.setdefault(kind, OrderedDict())
+        shelf.pop(record_id, None)
+        shelf[record_id] = content
+        if len(shelf) > limits.DECIDE_KEPT:
+            shelf.popitem(last=False)
+
+    def load(self, kind: Kind, record_id: str) -> bytes | None:
+        """Return a record, or None."""
+        shelf = self._all.get(kind)
+        return None if shelf is None else shelf.get(record_id)
+
+    def ids(self, kind: Kind) -> list[str]:
+        """Return the ids of one kind, the newest first."""
+        shelf = self._all.get(kind)
+        return [] if shelf is None else list(reversed(shelf))
+
+
+def is_id(text: object) -> bool:
+    """Tell whether a text can be a record's id, and so a file's name."""
+    return isinstance(text, str) and _ID.match(text) is not None
+
+
+def meant(book: Book, kind: Kind, word: str) -> Mapping[str, Any]:
+    """Return the one record whose id begins with a word.
+
+    Raises:
+        UsageError: None does, or several.
+    """
+    found = [each for each in book.ids(kind) if each.startswith(word)] if word else []
+    if len(found) != 1:
+        several = f"{len(found)} begin so" if found else "it is not kept here"
+        raise UsageError(
+            f"{kind[:-1]} {word[:64]}: {several}", hint=f"covey {kind[:-1]} list <peer> shows them"
+        )
+    content = book.load(kind, found[0])
+    if content is None:
+        raise UsageError(f"{kind[:-1]} {word[:64]}: it is not kept here any more")
+    try:
+        read: Mapping[str, Any] = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{kind[:-1]} {found[0]}: what is kept is no JSON") from error
+    return read
