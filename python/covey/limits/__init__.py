@@ -20,6 +20,7 @@ from covey.limits.memory import *
 from covey.limits.models import *
 from covey.limits.paths import *
 from covey.limits.relay import *
+from covey.limits.share import *
 from covey.limits.state import *
 from covey.limits.system import *
 from covey.limits.wire import *
