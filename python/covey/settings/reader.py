@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from covey import limits
 from covey.errors import ConfigError, Problem
@@ -30,6 +30,15 @@ from covey.settings.values import Settings
 _DRY_RUN = "fix the lines above; `covey dry-run --config <path>` checks again without joining the mesh"
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 _SYNTAX_LINE = "(at line "
+Read = TypeVar("Read")
+
+
+@runtime_checkable
+class Whole(Protocol):
+    """A table that also says what must hold between its keys."""
+
+    def check(self, report: Report) -> None:
+        """Report every contradiction."""
 
 
 def load(path: Path, *, others: Others = none_offered) -> Settings:
@@ -87,6 +96,38 @@ def from_mapping(
         ConfigError: As for `load`, without lines.
     """
     return _read(data, Lines({}), file, base or Path(), others)
+
+
+def load_table(cls: type[Read], path: Path, hint: str) -> Read:
+    """Read a file of another kind, whose root is the table `cls`; its paths stay as they are.
+
+    Args:
+        cls: A dataclass whose fields carry their rules.
+        path: The file.
+        hint: The next step where something in it is wrong.
+
+    Raises:
+        ConfigError: As for `load`.
+    """
+    file = str(path)
+    text = _text(path.expanduser(), file, "<file>")
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_error(str(error), file, text) from None
+    except (RecursionError, ValueError):
+        raise _single(file, "<root>", "TOML", "what nobody can read") from None
+    lines, problems = locate(text), list[Problem]()
+
+    def report(at: KeyPath, expected: str, found: str | None = None, hint: str | None = None) -> None:
+        problems.append(Problem(file, dotted(at), expected, found, lines.line(at), hint))
+
+    read = Table(cls).read(data, (), report)
+    if isinstance(read, cls) and isinstance(read, Whole):
+        read.check(report)
+    if problems or not isinstance(read, cls):
+        raise ConfigError(_ordered(problems), hint=hint)
+    return read
 
 
 def _read(data: Mapping[str, Any], lines: Lines, file: str, base: Path, others: Others) -> Settings:

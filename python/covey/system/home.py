@@ -88,6 +88,14 @@ class Home:
         """Return the file that holds the token of the peer's MCP server over HTTP."""
         return self.peer_folder(name) / "mcp-token"
 
+    def door_keys_path(self, name: str) -> Path:
+        """Return the file of the keys to the model that the peer shares, as digests."""
+        return self.peer_folder(name) / "door-keys.json"
+
+    def door_state_path(self, name: str) -> Path:
+        """Return the file of what each peer used of that model, and of the door's switches."""
+        return self.peer_folder(name) / "door-state.json"
+
     def lock_path(self, name: str) -> Path:
         """Return the file whose lock says that the peer runs."""
         return self.peer_folder(name) / "lock"

@@ -26,6 +26,7 @@ _SECRET_NAME: Final = re.compile(
 )
 _SECRET_TEXT: Final = re.compile(
     r"\bsk-[A-Za-z0-9_-]{8,}"  # Anthropic, OpenAI and their imitators
+    r"|\bcvk-[0-9a-f]{8}-[A-Za-z0-9_-]{20,}"  # a key to a shared model
     r"|\b(?:gh[pousr]_|github_pat_|glpat-|hf_|xox[abposr]-|AKIA|ASIA|AIza)[A-Za-z0-9_-]{12,}"  # other vendors
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"  # a JSON web token
     r"|-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----(?s:.*?)(?:-----END (?:[A-Z]+ )*PRIVATE KEY-----|\Z)"

@@ -1,0 +1,268 @@
+"""The door's HTTP: what OpenAI's clients ask, and pages for those who watch. On Starlette.
+
+Rules: the key first, then the rate, then the body within its bounds, then the queue. Bytes of a stream leave
+as they come; who hangs up ends the request at its backend, also while it waits. There is no CORS: no web page
+may use a door.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
+
+from covey import __version__, limits
+from covey.inference.door import Refuse
+from covey.inference.keys import PRIORITIES, Priority
+from covey.inference.reading import BadRequestError, body_of
+from covey.runtime.metrics.page import CONTENT_TYPE, Words
+from covey.runtime.share import metrics
+from covey.runtime.share.door import Door
+from covey.runtime.share.gate import Gate, refused, told
+from covey.runtime.share.going import Refused
+from covey.runtime.share.lines import Lines
+from covey.runtime.share.port import Call, Reply
+
+PATHS: Final = ("/chat/completions", "/completions", "/responses", "/embeddings")
+"""What is passed on to backends; whether one has it is its own answer."""
+_DEADLINE: Final = "x-covey-deadline-ms"
+_PRIORITY: Final = "x-covey-priority"
+
+Page = Callable[[Request], Awaitable[Response]]
+
+
+class DoorApp:
+    """What is served.
+
+    Args:
+        door: Who answers.
+        gate: Who may ask.
+        log: The newest lines of this program's log.
+        facts: What the version and dependency pages say.
+        body_bytes: Of one request.
+        admin: Further pages, for admin keys.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        gate: Gate,
+        log: Lines,
+        facts: Callable[[], Mapping[str, Any]],
+        body_bytes: int,
+        admin: Sequence[Route] = (),
+    ) -> None:
+        self._door = door
+        self._gate = gate
+        self._log = log
+        self._facts = facts
+        self._body_bytes = body_bytes
+        self._words = Words()
+        routes = [Route(f"/v1{path}", _Asked(self, path), methods=["POST"]) for path in PATHS]
+        pages: dict[str, Page] = {
+            "/v1/models": self._models,
+            "/metrics": self._metrics,
+            "/covey/status": self._status,
+            "/covey/version": self._version,
+            "/covey/deps": self._deps,
+            "/covey/requests": self._requests,
+            "/covey/logs": self._logs,
+        }
+        routes += [
+            Route(path, self._page(page, open_here=path != "/v1/models")) for path, page in pages.items()
+        ]
+        routes.append(Route("/healthz", self._health))
+        self.app = Starlette(routes=[*routes, *admin])
+
+    # --- requests for a model ---------------------------------------------------------------------
+
+    async def call(self, request: Request, path: str) -> Call:
+        """Read a request: its key, its rate, its body, in this order.
+
+        Raises:
+            Refused: It may not, or cannot be read.
+        """
+        entry = self._gate.entry(request)
+        if entry.admin:
+            raise Refused(Refuse(0, 403, "admin-key", "this key is for upkeep: ask with a peer's own key"))
+        limited = self._door.limited(entry)
+        if limited is not None:
+            raise Refused(limited)
+        priority, deadline_s = _wishes(request.headers)
+        raw = await self._body(request)
+        try:
+            return Call(entry, path, body_of(raw), len(raw), priority, deadline_s)
+        except BadRequestError as error:
+            raise Refused(Refuse(0, 400, "request", f"expected {error}")) from error
+
+    async def _body(self, request: Request) -> bytes:
+        """Return the whole body, within its bounds of size and time."""
+        said = request.headers.get("content-length", "0")
+        if not said.isdigit() or len(said) > 12 or int(said) > self._body_bytes:
+            raise self._too_large()
+        body = bytearray()
+        try:
+            async with asyncio.timeout(limits.DOOR_BODY_SECONDS):
+                async for piece in request.stream():
+                    body += piece
+                    if len(body) > self._body_bytes:
+                        raise self._too_large()
+        except TimeoutError:
+            raise Refused(Refuse(0, 408, "slow", "the body did not arrive in time")) from None
+        return bytes(body)
+
+    def _too_large(self) -> Refused:
+        return Refused(Refuse(0, 413, "body", f"a body of at most {self._body_bytes} bytes"))
+
+    # --- pages --------------------------------------------------------------------------------------
+
+    def _page(self, page: Page, *, open_here: bool) -> Page:
+        """Return a page that asks for a key, and counts against its rate like anything else."""
+
+        async def asked(request: Request) -> Response:
+            try:
+                limited = self._door.limited(self._gate.entry(request, page=open_here))
+                return await page(request) if limited is None else refused(limited)
+            except Refused as error:
+                return refused(error.refusal)
+
+        return asked
+
+    async def _health(self, request: Request) -> Response:
+        draining = self._door.engine.draining
+        return Response("draining\n" if draining else "ok\n", 503 if draining else 200)
+
+    async def _models(self, request: Request) -> Response:
+        return told({"object": "list", "data": await self._door.models()})
+
+    async def _metrics(self, request: Request) -> Response:
+        return Response(
+            metrics.page(self._door, self._words, __version__), 200, {"content-type": CONTENT_TYPE}
+        )
+
+    async def _status(self, request: Request) -> Response:
+        found = self._door.view()
+        entry = self._gate.entry(request, page=True)
+        if not entry.admin and entry.account != "local":
+            # A peer sees its own account; whoever keeps the door sees them all.
+            found["accounts"] = {
+                name: each for name, each in found["accounts"].items() if name == entry.account
+            }
+        return told({"version": __version__, **found})
+
+    async def _version(self, request: Request) -> Response:
+        return told({"version": __version__, **{k: v for k, v in self._facts().items() if k != "packages"}})
+
+    async def _deps(self, request: Request) -> Response:
+        return told({"version": __version__, "packages": self._facts()["packages"]})
+
+    async def _requests(self, request: Request) -> Response:
+        found = self._door.recent.since(_number(request, "since"))
+        entry = self._gate.entry(request, page=True)
+        if not entry.admin and entry.account != "local":
+            found["rows"] = [row for row in found["rows"] if row["account"] == entry.account]
+        return told(found)
+
+    async def _logs(self, request: Request) -> Response:
+        """Give lines since a number; with `wait` answer once there are some, or the time is over."""
+        entry = self._gate.entry(request, page=True)
+        if not entry.admin and entry.account != "local":
+            return refused(Refuse(0, 403, "not-admin", "the log names other peers: it needs an admin key"))
+        since = _number(request, "since")
+        if _number(request, "wait"):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(limits.DOOR_LOG_WAIT_SECONDS):
+                    await self._log.after(since)
+        return told(self._log.since(since))
+
+    @property
+    def door(self) -> Door:
+        """Return who answers."""
+        return self._door
+
+
+class _Asked:
+    """One path for models, as a plain ASGI application: a response class would buffer or wrap too much."""
+
+    def __init__(self, app: DoorApp, path: str) -> None:
+        self._app = app
+        self._path = path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        request, door, held = Request(scope, receive), self._app.door, 0
+        try:
+            call = await self._app.call(request, self._path)
+            door.hold(call.size)
+            held = call.size
+            gone = asyncio.ensure_future(_gone(receive))
+            try:
+                await self._answered(call, gone, send)
+            finally:
+                gone.cancel()
+        except Refused as error:
+            await refused(error.refusal)(scope, receive, send)
+        finally:
+            door.hold(-held)
+
+    async def _answered(self, call: Call, gone: asyncio.Future[None], send: Send) -> None:
+        """Wait for the reply and hand it on, until it ends or whoever asked has gone."""
+        working = asyncio.ensure_future(self._work(call, send))
+        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+            return
+        await working
+
+    async def _work(self, call: Call, send: Send) -> None:
+        reply = await self._app.door.answer(call)
+        try:
+            await _hand_on(reply, send)
+        finally:
+            close: Any = reply.chunks
+            await close.aclose()
+
+
+async def _hand_on(reply: Reply, send: Send) -> None:
+    """Send a reply, each piece as it comes."""
+    headers = {"content-type": reply.content_type, "cache-control": "no-store", **reply.headers}
+    if reply.length is not None:
+        headers["content-length"] = str(reply.length)
+    rows = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    start: Message = {"type": "http.response.start", "status": reply.status, "headers": rows}
+    await send(start)
+    async for data in reply.chunks:
+        await send({"type": "http.response.body", "body": data, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _gone(receive: Receive) -> None:
+    """Return once whoever asked has hung up."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _wishes(headers: Mapping[str, str]) -> tuple[Priority | None, float | None]:
+    """Return the priority and the deadline in seconds that a request names."""
+    said, late = headers.get(_PRIORITY), headers.get(_DEADLINE)
+    priority = next((each for each in PRIORITIES if each == said), None)
+    if said is not None and priority is None:
+        raise Refused(Refuse(0, 400, "priority", f"{_PRIORITY}: one of {', '.join(PRIORITIES)}"))
+    if late is None:
+        return priority, None
+    if not late.isascii() or not late.isdigit() or len(late) > 9:
+        raise Refused(Refuse(0, 400, "deadline", f"{_DEADLINE}: milliseconds from now"))
+    return priority, int(late) / 1_000
+
+
+def _number(request: Request, name: str) -> int:
+    said = request.query_params.get(name, "0")
+    return int(said) if said.isascii() and said.isdigit() and len(said) <= 15 else 0
