@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[2] / "python"
 SECONDS = 60
 ROOM = f"test-{os.urandom(4).hex()}"
 """A room of this run's own: multicast reaches every peer of this machine, the user's own among them."""
-MESH_VERBS = ("listen", "observe", "send")
+MESH_VERBS = ("listen", "observe", "send", "ask")
 """The commands that take a room; without one they would sit in the default room."""
 
 

@@ -27,6 +27,7 @@ from covey.agent.prompt import Persona
 from covey.agent.routes import Sends
 from covey.agent.threads import ThreadBook
 from covey.agent.waiting import Kept, Waiting
+from covey.cognition.ask.quiet import is_answer, is_question
 from covey.limits import AGENT_WOKEN, THREAD_CLOSINGS
 from covey.model import (
     Block,
@@ -286,6 +287,8 @@ class AgentEngine:
         """Return why this block wakes nobody, or None."""
         if not delivery.wakes:
             return "stranger"
+        if is_question(delivery.block.categories) or is_answer(delivery.block.categories):
+            return "asked"
         if delivery.expires_ms is not None and delivery.expires_ms <= now.wall_ms:
             return "expired"
         key = delivery.block.key

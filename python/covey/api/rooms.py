@@ -1,17 +1,24 @@
-"""What a peer's agents share beside blocks, on `covey.Peer`: state, channels, packs, accounts."""
+"""What `covey.Peer` has beside blocks: state, channels, packs, accounts; questions to all, and curation."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from covey import limits
 from covey.api.channels import Channels
 from covey.api.ledger import Ledger
 from covey.api.packs import Packs
 from covey.api.state import State
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from covey.cli.peer import OpenPeer
+    from covey.cognition.curation import Curated
+    from covey.model import Block
+    from covey.ports import Model
+    from covey.runtime.ask.answer import Answer
     from covey.runtime.decide.votes import Votes
 
 
@@ -49,6 +56,47 @@ class Rooms(ABC):
     def votes(self) -> Votes:
         """Return its votes: to call one, to answer those it is asked in, to check what is kept."""
         return self._running().fleet.deciding.votes
+
+    async def ask_mesh(
+        self, question: str, *, within_seconds: float = limits.ASK_SECONDS, model: Model | None = None
+    ) -> Answer:
+        """Put a question to everybody in the room and return one answer, whose every sentence is cited.
+
+        Each peer looks into its own store and contributes, or says why not; the answer is written back as a
+        block with that lineage (MMP 2.0 §12.8). `ask` waits for what agents and programs say instead.
+
+        Args:
+            question: 2,000 characters at most.
+            within_seconds: How long contributions are waited for, 120 at most; less, when all have answered.
+            model: Composes the answer; None restates what was contributed, and says so.
+
+        Raises:
+            UsageError: The question is none. CoveyError: It could not be asked.
+        """
+        within = min(within_seconds, limits.ASK_SECONDS_MOST)
+        return await self._running().fleet.ask.desk.ask(question, within, model)
+
+    async def curate(
+        self,
+        block: Block,
+        *,
+        task: str = "",
+        token_budget: int = limits.CURATED_TOKENS,
+        weights: Mapping[str, float] | None = None,
+    ) -> Curated:
+        """Choose what a model should read of a block and of what it came from (MMP 2.0 §12.4).
+
+        Args:
+            block: What is to be understood.
+            task: What the agent is doing now, in words.
+            token_budget: The most tokens of everything that is shown.
+            weights: Category weights by name; None takes the peer's own.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        running = self._running()
+        return await running.fleet.ask.curated(block, task, token_budget, weights)
 
     def _close_rooms(self) -> None:
         """End what they do; called when the peer ends."""

@@ -31,6 +31,7 @@ COMMANDS: Final = {
         _command("listen", "print blocks as they are admitted, with their verdicts"),
         _command("observe", "put a block on the mesh"),
         _command("send", "put a block on the mesh for one peer"),
+        _command("ask", "put a question to everybody in a room; one answer, every sentence cited"),
         _command("mood", "tell the room how a peer is; nobody keeps it"),
         _command("outbox", "show what waits for its peers, for whom and since when"),
         _command("recall", "search what a peer remembers"),

@@ -1,4 +1,4 @@
-"""What a peer's agents have of each other, put together for one peer: who is there, and the bus."""
+"""What a peer's agents have of each other, put together for one peer: who is there, the bus, questions."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from covey.cli.deciding import Deciding
+from covey.runtime.ask.plugin import AskPlugin
 from covey.runtime.bus.mesh import MeshBus
 from covey.runtime.converge import Converge
 from covey.runtime.members import Members
 from covey.runtime.registry import Registry
 from covey.store.messages import StoreMessages
+from covey.store.shelf import StoreShelf
 
 if TYPE_CHECKING:
     from covey import _core
@@ -52,7 +54,8 @@ class Fleet:
     ) -> None:
         self.members = Members(identity)
         self.bus = MeshBus(clock=clock, entropy=entropy, log=log.write)
-        self.plugins: tuple[Plugin, ...] = (self.bus,) if stays else ()
+        self.ask = AskPlugin(StoreShelf(store, identity.node_id), clock, log.write)
+        self.plugins: tuple[Plugin, ...] = (self.bus, self.ask) if stays else (self.ask,)
         self._unread = StoreMessages(store)
         self.registry = Registry(identity, self.members, clock)
         self.converge = Converge(state, clock, log.write)
@@ -62,10 +65,12 @@ class Fleet:
             "capabilities": self.registry.answer,
             "converge": self.converge.answer,
             **self.deciding.verbs,
+            **self.ask.verbs,
         }
 
     def attach(self, node: Node) -> None:
         """Take the node that carries what this says; called before it starts."""
         self.bus.attach(node, self._unread)
+        self.ask.attach(node)
         self.registry.attach(node)
         self.deciding.attach(node)

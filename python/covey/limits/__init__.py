@@ -8,6 +8,7 @@ the environment here: settings may choose within these bounds, never past them.
 from __future__ import annotations
 
 from covey.limits.agent import *
+from covey.limits.ask import *
 from covey.limits.authority import *
 from covey.limits.channels import *
 from covey.limits.continuity import *

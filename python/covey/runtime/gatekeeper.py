@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from covey import _core
+from covey.cognition.ask.quiet import is_answer
+from covey.cognition.ask.values import SYNTHESIS_SCHEMA
 from covey.cognition.novelty import UNRESOLVED, NoveltyGate
 from covey.cognition.tether import SCHEMA, anchor_of, compared, is_feedback
 from covey.limits import LINEAGE_BLOCKS
@@ -94,7 +96,7 @@ class Gatekeeper:
         if refused is not None:
             self._log("info", "remix-refused", {"reason": refused.reason, "parents": list(proposal.parents)})
             return refused
-        if proposal.to is not None or is_feedback(proposal.categories):
+        if proposal.to is not None or is_feedback(proposal.categories) or _cites(proposal):
             return Cleared(proposal, proposal, roots)
         return self._tethered(proposal, roots)
 
@@ -138,6 +140,15 @@ class Gatekeeper:
         except _core.CoreError:
             return None  # what cannot be addressed is refused by the mint, with its reason
         return Payload("application/json", SCHEMA, told.to_json())
+
+
+def _cites(proposal: Proposal) -> bool:
+    """Tell whether this is the answer to a question: each sentence is held to what it cites, not to one root.
+
+    Nobody but the desk of questions gives a proposal that schema, and only after the check of its citations.
+    """
+    carried = proposal.application
+    return carried is not None and carried.schema == SYNTHESIS_SCHEMA and is_answer(proposal.categories)
 
 
 def _roots(

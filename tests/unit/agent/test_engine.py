@@ -98,6 +98,16 @@ def test_a_stranger_is_heard_and_wakes_nobody(desk, block):
     assert d.noted("wake-skipped")[0]["reason"] == "stranger"
 
 
+def test_a_question_to_the_mesh_and_its_answer_are_heard_and_wake_nobody(desk, block):
+    d = desk()
+    d.hear(block("you", focus="what drops?", issue="what drops?", perspective="ask"))
+    d.hear(block("you", intent="synthesize", perspective="synthesis", motivation="frames drop [1]"))
+    assert d.asks == [] and d.engine.tally.heard == 2
+    assert [fact["reason"] for fact in d.noted("wake-skipped")] == ["asked", "asked"]
+    d.hear(block("you", focus="what drops?", perspective="ask"))
+    assert len(d.asks) == 1, "only what is a question by its form"
+
+
 def test_own_blocks_wake_nobody_but_answers_to_them_do(desk, block):
     mine = block("me", focus="draft")
     d = desk(blocks=[mine]).hear(mine)

@@ -121,4 +121,4 @@ def test_every_tool_says_what_it_takes_and_refuses_what_it_does_not():
     assert complaint(wait, {"key": "x", "wait_seconds": True}) and complaint(
         wait, {"key": "x", "answers": 1.5}
     )
-    assert len({spec.name for spec in SPECS}) == len(SPECS) == 15
+    assert len({spec.name for spec in SPECS}) == len(SPECS) == 16

@@ -174,6 +174,25 @@ SPECS: Final = (
         waits=True,
     ),
     Spec(
+        "sym_ask_mesh",
+        "Ask what the peers' memories hold: each looks into its own store and contributes or says why not, "
+        "within seconds and without waking an agent. You get one answer, every sentence with what it cites.",
+        _object(
+            {
+                "question": _text("one question, complete in itself"),
+                "within_seconds": {
+                    "type": "number",
+                    "description": "longest wait for contributions",
+                    "minimum": 0.1,
+                    "maximum": limits.ASK_SECONDS_MOST,
+                },
+            },
+            "question",
+        ),
+        reads=False,
+        waits=True,
+    ),
+    Spec(
         "sym_wait_for_reply",
         "Wait for blocks that answer a block, by lineage; those that are there already count.",
         _object({"key": _KEY, "wait_seconds": _WAIT, "answers": _COUNT}, "key"),

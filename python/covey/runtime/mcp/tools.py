@@ -14,7 +14,7 @@ from covey import limits
 from covey.agent.prompt import quoted
 from covey.errors import CoveyError, UsageError
 from covey.model import CAT7
-from covey.runtime.mcp import asking, bounds, judging, rooms
+from covey.runtime.mcp import answers, asking, bounds, judging, rooms
 from covey.runtime.mcp.headers import Bodies, clipped, compact, envelope_line, named
 from covey.runtime.mcp.port import Mesh
 from covey.runtime.mcp.quoting import Quoter, excerpt, when
@@ -60,6 +60,7 @@ class Tools:
             "sym_trace": self._trace,
             "sym_why": self._why,
             "sym_ask": self._ask,
+            "sym_ask_mesh": self._ask_mesh,
             "sym_wait_for_reply": self._wait,
         }
 
@@ -198,6 +199,12 @@ class Tools:
         rest = f"Silent: {', '.join(map(named, quiet))}." if quiet else ""
         nobody = "" if peers else "Nobody is connected; the question is kept and told to whoever comes."
         return "\n".join(part for part in (head, text, rest, nobody) if part)
+
+    async def _ask_mesh(self, arguments: Arguments) -> str:
+        within = float(arguments.get("within_seconds", limits.ASK_SECONDS))
+        asked = {"action": "answer", "question": arguments["question"], "within_seconds": within}
+        found = await self._mesh.request("ask", asked, timeout_seconds=within + limits.IPC_ANSWER_SECONDS)
+        return answers.text(found, self._quoter, self._shown)
 
     async def _wait(self, arguments: Arguments) -> str:
         key = self._key(arguments["key"])
