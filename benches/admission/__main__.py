@@ -28,7 +28,7 @@ def main() -> None:
     part: Part = "tuning" if asked.tuning else "held back"
     judged = cases(part)
     paths: list[tuple[str, Judge]] = [("baseline, ngram-h32", baseline)]
-    encoders = [_core.Encoder("ngram-h64"), _core.Encoder("lexis-h1024")]
+    encoders = [_core.Encoder(kernel) for kernel in ("ngram-h64", "lexis-h1024", "words-1")]
     if asked.table is not None:
         encoders.append(load_table(asked.table))
     paths += [(f"selective, {encoder.kernel}", selective(encoder)) for encoder in encoders]

@@ -44,23 +44,33 @@ def baseline(case: Case) -> Label:
 def selective(encoder: _core.Encoder) -> Judge:
     """Return covey's own path with an encoder and its numbers."""
 
-    @cache
-    def read(said: tuple[tuple[str, str], ...]) -> _core.Traces:
-        return encoder.traces(dict(said))
-
     def judge(case: Case) -> Label:
-        freshness = FRESHNESS_SECONDS[case.profile]
-        memory = [
-            (read(tuple(held.texts.items())), max(math.exp(-held.age_seconds / freshness), DECAY_FLOOR))
-            for held in case.held
-        ]
+        incoming, memory = recalled(encoder, case)
         said = encoder.judge(
-            read(tuple(case.texts.items())),
+            incoming,
             memory,
-            {"weights": WEIGHTS[case.profile], "freshness_seconds": freshness},
+            {"weights": WEIGHTS[case.profile], "freshness_seconds": FRESHNESS_SECONDS[case.profile]},
             age_seconds=case.age_seconds,
             answers=case.answers is not None,
         )
         return _LABELS[said.decision]
 
     return judge
+
+
+def recalled(encoder: _core.Encoder, case: Case) -> tuple[_core.Traces, list[tuple[_core.Traces, float]]]:
+    """Return what a block says, and the memory it comes to: traces with how much they count for their age."""
+    freshness = FRESHNESS_SECONDS[case.profile]
+    memory = [
+        (
+            _read(encoder, tuple(held.texts.items())),
+            max(math.exp(-held.age_seconds / freshness), DECAY_FLOOR),
+        )
+        for held in case.held
+    ]
+    return _read(encoder, tuple(case.texts.items())), memory
+
+
+@cache
+def _read(encoder: _core.Encoder, said: tuple[tuple[str, str], ...]) -> _core.Traces:
+    return encoder.traces(dict(said))

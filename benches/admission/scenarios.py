@@ -81,15 +81,15 @@ class Case:
     answers: int | None = None
 
 
-def cases(part: Part) -> list[Case]:
-    """Return every case of one part, in a fixed order."""
+def cases(part: Part, receivers: int = RECEIVERS_EACH) -> list[Case]:
+    """Return every case of one part, in a fixed order; of so many receivers in each domain."""
     fields = domains(part)
-    return [case for at in range(len(fields)) for case in _of_domain(part, fields, at)]
+    return [case for at in range(len(fields)) for case in _of_domain(part, fields, at, receivers)]
 
 
-def _of_domain(part: Part, fields: list[Domain], at: int) -> Iterator[Case]:
+def _of_domain(part: Part, fields: list[Domain], at: int, receivers: int) -> Iterator[Case]:
     others = [each for place, each in enumerate(fields) if place != at]
-    for number in range(RECEIVERS_EACH):
+    for number in range(receivers):
         chance = random.Random(f"{part} {fields[at].name} {number}")
         yield from _of_receiver(_Receiver(fields[at], chance), others, payloads(part), chance)
 

@@ -685,7 +685,7 @@ class Basis:
 
 @final
 class Encoder:
-    def __new__(cls, kernel: str = "lexis-h1024") -> Encoder: ...
+    def __new__(cls, kernel: str = "words-1") -> Encoder: ...
     @staticmethod
     def table(safetensors: bytes, tokenizer: bytes) -> Encoder: ...
     @property
@@ -703,6 +703,10 @@ class Encoder:
         answers: bool = False,
         scale: Mapping[str, float] | None = None,
     ) -> Evaluation: ...
+    @staticmethod
+    def evidence(
+        incoming: Traces, memory: Sequence[tuple[Traces, float]]
+    ) -> tuple[bool, list[tuple[str, float]]]: ...
 
 @final
 class Traces:

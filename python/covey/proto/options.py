@@ -40,7 +40,7 @@ class AdmissionOptions:
     temporal_lambda: float = 0.3
     redundancy: float | None = None
     path: Literal["selective", "baseline"] = "baseline"
-    kernel: str = "lexis-h1024"
+    kernel: str = "words-1"
     encoder: _core.Encoder | None = None
 
     @property

@@ -34,9 +34,9 @@ class SvafSettings:
         default="baseline",
     )
     kernel: str = key(
-        OneOf(("lexis-h1024", "ngram-h64")),
+        OneOf(("words-1", "lexis-h1024", "ngram-h64")),
         "the built-in encoder of the selective path; the baseline has its own",
-        default="lexis-h1024",
+        default="words-1",
     )
     table: Path | None = key(
         Text(1, 4_096, parse=Path),

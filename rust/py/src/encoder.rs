@@ -30,12 +30,12 @@ pub struct Traces {
 
 #[pymethods]
 impl Encoder {
-    /// Return a built-in encoder: lexis-h1024 or ngram-h64.
+    /// Return a built-in encoder: words-1, lexis-h1024 or ngram-h64.
     #[new]
-    #[pyo3(signature = (kernel="lexis-h1024"))]
+    #[pyo3(signature = (kernel="words-1"))]
     fn new(py: Python<'_>, kernel: &str) -> PyResult<Self> {
         let found = encoder::Encoder::from_id(kernel).ok_or_else(|| {
-            let detail = format!("kernel: expected lexis-h1024 or ngram-h64, got `{kernel}`");
+            let detail = format!("kernel: expected words-1, lexis-h1024 or ngram-h64, got `{kernel}`");
             Refusal::new(Reason::InvalidArgument, detail)
         });
         mapped(py, found).map(|inner| Self { inner })
@@ -116,6 +116,25 @@ impl Encoder {
         let about = Circumstances { age_seconds, answers, grounding: false };
         let (evaluation, _): (_, [Option<usize>; COUNT]) = gate.select(&numbers, &incoming.inner, &candidates, about);
         Ok(Evaluation::wrap(&evaluation, &gate))
+    }
+
+    /// Return what a block's words amount to among held blocks, by name, and whether it speaks in several categories:
+    /// what the weights of words-1 are learned on.
+    ///
+    /// Raises:
+    ///     CoreError: invalid_argument where an encoder of vectors read the block.
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 gives lists by value")]
+    #[staticmethod]
+    fn evidence(
+        py: Python<'_>,
+        incoming: &Traces,
+        memory: Vec<(PyRef<'_, Traces>, f64)>,
+    ) -> PyResult<(bool, Vec<(&'static str, f64)>)> {
+        let candidates: Vec<_> =
+            memory.iter().map(|(held, strength)| Candidate { traces: &held.inner, strength: *strength }).collect();
+        let found = svaf::evidence(&incoming.inner, &candidates);
+        let found = found.ok_or_else(|| Refusal::new(Reason::InvalidArgument, "evidence: words-1 is expected"));
+        mapped(py, found).map(|found| (found.several, svaf::EVIDENCE_NAMES.into_iter().zip(found.counts).collect()))
     }
 
     fn __repr__(&self) -> String {

@@ -32,7 +32,7 @@ def test_a_wider_distance_catches_and_mistakes_more() -> None:
 def test_the_command_shows_a_table_and_takes_ones_own_pairs(tmp_path) -> None:
     covey = Program(tmp_path / "home")
     shown = covey("calibrate")
-    assert shown.code == 0 and "16 pairs, encoder lexis-h1024" in shown.out and "redundancy = 0." in shown.out
+    assert shown.code == 0 and "16 pairs, encoder words-1" in shown.out and "redundancy = 0." in shown.out
     mine = tmp_path / "pairs.txt"
     mine.write_text("same | red fox | fox, red\nother | red fox | blue sky\n", encoding="utf-8")
     found = covey("calibrate", "--pairs", str(mine), "--kernel", "ngram-h64", "--json").json

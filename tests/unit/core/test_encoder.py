@@ -31,7 +31,7 @@ def table(folder: Path, kind: str = "WordPiece", numbers: str = "F32") -> Path:
 
 
 def test_built_in_encoders_have_ids_and_nothing_else_is_one() -> None:
-    for kernel, dimensions in (("lexis-h1024", 1024), ("ngram-h64", 64)):
+    for kernel, dimensions in (("words-1", 0), ("lexis-h1024", 1024), ("ngram-h64", 64)):
         encoder = _core.Encoder(kernel)
         assert (encoder.kernel, encoder.dimensions) == (kernel, dimensions)
     with pytest.raises(_core.CoreError) as refusal:
@@ -81,7 +81,17 @@ def test_a_judgement_over_traces_decides_and_refuses_strangers() -> None:
         encoder.judge(memory[0][0], memory, scale={"unknown": 1.0})
 
 
+def test_what_words_amount_to_is_named_and_of_words_only() -> None:
+    encoder, other = _core.Encoder(), _core.Encoder("lexis-h1024")
+    memory = [(encoder.traces({"focus": text}), 1.0) for text in MEMORY]
+    several, counts = encoder.evidence(encoder.traces({"focus": "parser", "issue": "frames lost"}), memory)
+    assert several and dict(counts)["one"] == 1.0 and dict(counts)["unknown words"] == 0.0
+    assert not encoder.evidence(memory[0][0], memory)[0]
+    with pytest.raises(_core.CoreError):
+        encoder.evidence(other.traces({"focus": "x y"}), [])
+
+
 def test_an_intake_says_which_encoder_it_has() -> None:
     node = "01997c00-0000-7000-8000-000000000001"
     assert _core.Intake(node, "den", [1.0] * 7).kernel == "ngram-h32"
-    assert _core.Intake(node, "den", [1.0] * 7, encoder=_core.Encoder()).kernel == "lexis-h1024"
+    assert _core.Intake(node, "den", [1.0] * 7, encoder=_core.Encoder()).kernel == "words-1"

@@ -125,5 +125,5 @@ def test_the_selective_path_says_so_and_knows_its_memory_again_after_a_restart(s
     store.commit([judged(again, foreign, answer)], NOW)
     (turned_away,) = why(memory, foreign.key)["decisions"]
     assert turned_away["outcome"] == "rejected"
-    assert (turned_away["basis"]["path"], turned_away["basis"]["kernel"]) == ("selective", "lexis-h1024")
+    assert (turned_away["basis"]["path"], turned_away["basis"]["kernel"]) == ("selective", "words-1")
     assert why(memory, answer.key)["decisions"][0]["outcome"] == "admitted"

@@ -101,7 +101,7 @@ fn add_word(word: &[char], weight: f32, sums: &mut [f32]) {
 }
 
 /// Whether a letter belongs to a script that is written without spaces: Thai to Khmer, kana, Han.
-const fn unspaced(letter: char) -> bool {
+pub(super) const fn unspaced(letter: char) -> bool {
     matches!(letter, '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{2e80}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}')
 }
 

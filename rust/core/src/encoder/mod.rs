@@ -6,6 +6,7 @@
 pub mod lexis;
 pub mod ngram;
 pub mod table;
+pub mod words;
 
 use std::sync::Arc;
 
@@ -55,6 +56,8 @@ pub enum Encoder {
     Ngram,
     /// `lexis-h1024`.
     Lexis,
+    /// `words-1`: no vector, the words themselves.
+    Words,
     /// A static-embedding table.
     Table(Arc<Table>),
 }
@@ -62,7 +65,7 @@ pub enum Encoder {
 impl Encoder {
     /// The built-in encoder of an id, when there is one.
     pub fn from_id(id: &str) -> Option<Self> {
-        [Self::Ngram, Self::Lexis].into_iter().find(|encoder| encoder.id() == id)
+        [Self::Words, Self::Lexis, Self::Ngram].into_iter().find(|encoder| encoder.id() == id)
     }
 
     /// The id under which its vectors are kept; vectors of two ids are never compared.
@@ -70,20 +73,23 @@ impl Encoder {
         match self {
             Self::Ngram => "ngram-h64",
             Self::Lexis => "lexis-h1024",
+            Self::Words => "words-1",
             Self::Table(table) => table.id(),
         }
     }
 
-    /// Numbers of one vector.
+    /// Numbers of one vector; none where words are compared.
     pub fn dimensions(&self) -> usize {
         match self {
             Self::Ngram => 2 * ngram::DIMENSIONS,
             Self::Lexis => lexis::DIMENSIONS,
+            Self::Words => 0,
             Self::Table(table) => table.dimensions(),
         }
     }
 
-    /// Add what a text says to `sums`, one place for each dimension. A text that says nothing adds nothing.
+    /// Add what a text says to `sums`, one place for each dimension. A text that says nothing adds nothing, and so does
+    /// every text where words are compared.
     pub fn add(&self, text: &str, sums: &mut [f32]) {
         match self {
             Self::Ngram => {
@@ -95,6 +101,7 @@ impl Encoder {
                 }
             }
             Self::Lexis => lexis::add(text, sums),
+            Self::Words => {}
             Self::Table(table) => table.add(text, sums),
         }
     }

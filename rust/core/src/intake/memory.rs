@@ -155,8 +155,8 @@ fn chosen<'a>(
         .iter()
         .enumerate()
         .map(|(place, held)| {
-            let newest = if place < CANDIDATES_NEWEST { 2.0 } else { 0.0 };
-            (newest + held.read.sketch.cosine(&incoming.sketch) * strength(held), place)
+            let newest = if place < CANDIDATES_NEWEST { 1e6 } else { 0.0 };
+            (newest + held.read.nearness(incoming) * strength(held), place)
         })
         .collect();
     ranked.select_nth_unstable_by(CANDIDATES, |left, right| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1)));

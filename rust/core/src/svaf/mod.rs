@@ -9,6 +9,7 @@ mod drift;
 mod explain;
 mod features;
 mod gate;
+mod kinship;
 mod scales;
 mod selective;
 #[cfg(test)]
@@ -16,13 +17,17 @@ mod selective_tests;
 #[cfg(test)]
 mod tests;
 mod traces;
+mod vectors;
 mod verdict;
+mod words;
 
 pub use basis::{Basis, Path};
 pub use drift::{Anchor, Distance};
 pub use features::Features;
 pub(crate) use features::cosine_of;
 pub use gate::{Gate, Thresholds};
-pub use selective::{Candidate, Circumstances, Scale};
-pub use traces::{Code, Sketch, Traces};
+pub use kinship::{EVIDENCE_NAMES, Evidence};
+pub use selective::{Candidate, Circumstances, Scale, evidence};
+pub use traces::Traces;
 pub use verdict::{CategoryVerdict, Decision, Evaluation, Silence, Verdict};
+pub use words::Words;

@@ -8,7 +8,8 @@ impl Scale {
     /// How the cosines of an encoder are read.
     pub const fn of(encoder: &Encoder) -> Self {
         match encoder {
-            Encoder::Lexis => LEXIS,
+            // Words are weighed by a table of their own; only what lineage leaves is read here.
+            Encoder::Lexis | Encoder::Words => LEXIS,
             Encoder::Ngram => NGRAM,
             Encoder::Table(_) => TABLE,
         }
@@ -19,6 +20,9 @@ impl Thresholds {
     /// The numbers of covey's own path with an encoder.
     pub const fn selective(encoder: &Encoder) -> Self {
         let redundancy = match encoder {
+            Encoder::Words => {
+                return Self { stable: 0.2, guarded: 0.35, redundancy: 0.5, decay_floor: 0.8, ..Self::REFERENCE };
+            }
             Encoder::Lexis => 0.56,
             Encoder::Ngram => 0.45,
             Encoder::Table(_) => 0.25,

@@ -10,8 +10,11 @@
 //! three are a matter), novelty from the nearest one alone. Neither mood nor what is neutral makes a block relevant.
 
 use super::gate::Gate;
+use super::kinship::{self, Evidence, Kinship};
 use super::traces::Traces;
+use super::vectors::Vectors;
 use super::verdict::{CategoryVerdict, Decision, Evaluation, Silence, Verdict};
+use super::words::{Shared, Words};
 use crate::category::{COUNT, Category};
 
 /// How many blocks support a category.
@@ -74,12 +77,18 @@ impl Gate {
         let numbers = self.thresholds();
         let horizon = numbers.freshness_seconds * HORIZON;
         let temporal_drift = 1.0 - (-about.age_seconds.max(0.0) / horizon).exp();
-        let whole = Whole::of(incoming, candidates);
-        let found: [Option<Found>; COUNT] = std::array::from_fn(|category| whole.read(scale, category));
         let weights = self.weights();
         let mood = Category::Mood.index();
-        let only_mood = (0..COUNT).all(|category| category == mood || incoming.categories[category].is_none());
+        let only_mood = (0..COUNT).all(|category| category == mood || !incoming.speaks(category));
         let counts = |category: usize| weights[category] > 0.0 && (category != mood || only_mood);
+        let counted = (0..COUNT).filter(|category| counts(*category)).fold(0, |mask, category| mask | 1 << category);
+        let found: [Option<Found>; COUNT] = match incoming {
+            Traces::Words(words) => Told::of(words, candidates, counted).read(),
+            Traces::Vectors(vectors) => {
+                let whole = Whole::of(vectors, candidates);
+                std::array::from_fn(|category| whole.read(scale, category))
+            }
+        };
         let (mut drifts, mut total, mut novelty, mut any) = (0.0, 0.0, 0.0_f64, false);
         for (category, found) in found.iter().enumerate() {
             if let Some(found) = found.as_ref().filter(|_| counts(category)) {
@@ -101,7 +110,7 @@ impl Gate {
             true => self.band(total_drift),
         };
         let categories = std::array::from_fn(|category| {
-            let says = incoming.categories[category].is_some();
+            let says = incoming.speaks(category);
             self.verdict_of(weights[category], says, found[category].as_ref())
         });
         let evaluation =
@@ -126,6 +135,14 @@ impl Gate {
     }
 }
 
+/// What a newcomer's words amount to among candidates, for whoever learns weights; nothing of an encoder of vectors.
+pub fn evidence(incoming: &Traces, candidates: &[Candidate<'_>]) -> Option<Evidence> {
+    match incoming {
+        Traces::Words(words) => Some(Told::of(words, candidates, u8::MAX).evidence),
+        Traces::Vectors(_) => None,
+    }
+}
+
 /// One category against memory.
 struct Found {
     drift: f64,
@@ -133,16 +150,77 @@ struct Found {
     place: usize,
 }
 
+/// A newcomer's words among its candidates.
+struct Told<'a> {
+    incoming: &'a Words,
+    counted: u8,
+    kinship: Kinship,
+    evidence: Evidence,
+    /// The likest block for each category, and its place.
+    nearest: [Option<(f64, usize)>; COUNT],
+}
+
+impl<'a> Told<'a> {
+    fn of(incoming: &'a Words, candidates: &[Candidate<'_>], counted: u8) -> Self {
+        let counts = incoming.about & counted;
+        let (mut kinship, mut likes) = (Kinship::new(incoming), vec![0; incoming.said.len()]);
+        let mut nearest: [Option<(f64, usize)>; COUNT] = [None; COUNT];
+        for (place, candidate) in candidates.iter().enumerate() {
+            let Traces::Words(held) = candidate.traces else { continue };
+            if held.said.is_empty() {
+                continue;
+            }
+            let shared = Shared::of(incoming, counts, held, &mut likes);
+            kinship.count(&shared, &likes, hundredths(candidate.strength));
+            let whole = shared.likeness();
+            for (category, nearest) in nearest.iter_mut().enumerate().filter(|(category, _)| incoming.speaks(*category))
+            {
+                let by_the_way = incoming.about >> category & 1 == 0;
+                let most = if by_the_way { 1.0 } else { 2.0 * shared.of_category(category) + ALIKE_AROUND };
+                let like = whole.min(most);
+                if nearest.is_none_or(|(best, _)| like > best) {
+                    *nearest = Some((like, place));
+                }
+            }
+        }
+        let evidence = kinship.evidence(incoming, counts);
+        Self { incoming, counted, kinship, evidence, nearest }
+    }
+
+    fn read(&self) -> [Option<Found>; COUNT] {
+        let known = self.kinship.known(self.incoming);
+        let most = self.kinship.most(self.incoming, self.incoming.about & self.counted);
+        let drifts = kinship::drifts(&self.evidence, most, &known, self.counted & self.incoming.says);
+        std::array::from_fn(|category| {
+            self.nearest[category].map(|(like, place)| Found { drift: drifts[category], nearest: 1.0 - like, place })
+        })
+    }
+}
+
+/// A strength in hundredths, so that sums over memory are whole.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0 to 100, and rounded")]
+fn hundredths(strength: f64) -> u32 {
+    (strength.clamp(0.0, 1.0) * 100.0).round() as u32
+}
+
 /// A newcomer among its candidates, with how like each of them it is in all.
 struct Whole<'a> {
-    incoming: &'a Traces,
-    candidates: &'a [Candidate<'a>],
+    incoming: &'a Vectors,
+    candidates: Vec<(&'a Vectors, f64, usize)>,
     likeness: Vec<f64>,
 }
 
 impl<'a> Whole<'a> {
-    fn of(incoming: &'a Traces, candidates: &'a [Candidate<'a>]) -> Self {
-        let likeness = candidates.iter().map(|candidate| incoming.likeness(candidate.traces).max(0.0)).collect();
+    fn of(incoming: &'a Vectors, candidates: &[Candidate<'a>]) -> Self {
+        let candidates: Vec<_> = candidates
+            .iter()
+            .enumerate()
+            .filter_map(|(place, candidate)| match candidate.traces {
+                Traces::Vectors(held) => Some((&**held, candidate.strength, place)),
+                Traces::Words(_) => None,
+            })
+            .collect();
+        let likeness = candidates.iter().map(|(held, ..)| incoming.likeness(held).max(0.0)).collect();
         Self { incoming, candidates, likeness }
     }
 
@@ -152,15 +230,15 @@ impl<'a> Whole<'a> {
         let most = |own: f64| if aside { 1.0 } else { 2.0 * own + ALIKE_AROUND };
         let mut best = [0.0; SUPPORTERS];
         let (mut nearest, mut place) = (-1.0, None);
-        for (at, (candidate, whole)) in self.candidates.iter().zip(&self.likeness).enumerate() {
-            let Some(block) = &candidate.traces.block else { continue };
+        for ((held, strength, at), whole) in self.candidates.iter().zip(&self.likeness) {
+            let Some(block) = &held.block else { continue };
             let beside = said.cosine(block).max(0.0);
-            let own = candidate.traces.categories[category].as_ref().map_or(0.0, |code| said.cosine(code));
-            insert(&mut best, candidate.strength * mixed(beside, *whole, scale.context));
+            let own = held.categories[category].as_ref().map_or(0.0, |code| said.cosine(code));
+            insert(&mut best, strength * mixed(beside, *whole, scale.context));
             let own = beside.max(own);
             let like = mixed(own, *whole, scale.context_nearest).min(most(own));
             if like > nearest {
-                (nearest, place) = (like, Some(at));
+                (nearest, place) = (like, Some(*at));
             }
         }
         let support = scale.first * best[0] + scale.second * (best[1] + best[2]);

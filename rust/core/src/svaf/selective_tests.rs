@@ -3,7 +3,7 @@ use crate::category::{COUNT, Weights};
 use crate::encoder::Encoder;
 use proptest::prelude::*;
 
-const ENCODERS: [Encoder; 2] = [Encoder::Lexis, Encoder::Ngram];
+const ENCODERS: [Encoder; 3] = [Encoder::Words, Encoder::Lexis, Encoder::Ngram];
 
 fn gate(encoder: &Encoder) -> Gate {
     Gate::new(Weights::UNIFORM, Thresholds::selective(encoder)).unwrap()
@@ -96,11 +96,13 @@ proptest! {
     /// The same blocks give the same decision in any order.
     #[test]
     fn the_order_of_memory_does_not_count(said in texts(), held in prop::collection::vec(texts(), 0..7)) {
-        let incoming = of(&Encoder::Lexis, &said);
-        let mut held: Vec<_> = held.iter().map(|texts| of(&Encoder::Lexis, texts)).collect();
-        let before = judged(&Encoder::Lexis, &incoming, &held, Circumstances::default());
-        held.reverse();
-        prop_assert_eq!(judged(&Encoder::Lexis, &incoming, &held, Circumstances::default()), before);
+        for encoder in &ENCODERS {
+            let incoming = of(encoder, &said);
+            let mut held: Vec<_> = held.iter().map(|texts| of(encoder, texts)).collect();
+            let before = judged(encoder, &incoming, &held, Circumstances::default());
+            held.reverse();
+            prop_assert_eq!(judged(encoder, &incoming, &held, Circumstances::default()), before);
+        }
     }
 
     #[test]
@@ -115,48 +117,58 @@ proptest! {
 
 #[test]
 fn a_matter_that_memory_knows_is_told_from_one_that_it_does_not() {
-    let (encoder, held) = (Encoder::Lexis, memory(&Encoder::Lexis));
-    let decided = |text| judged(&encoder, &read(&encoder, focus(text)), &held, Circumstances::default()).decision;
-    assert!(decided("the parser loses frames of a long burst on arm").accepted());
-    assert_eq!(decided("pumpkin risotto belongs on the autumn menu"), Decision::Rejected);
-    assert_eq!(decided("The parser drops the last frame of a burst!"), Decision::Redundant);
+    for encoder in &[Encoder::Words, Encoder::Lexis] {
+        let held = memory(encoder);
+        let decided = |text| judged(encoder, &read(encoder, focus(text)), &held, Circumstances::default()).decision;
+        assert!(decided("the parser loses frames of a long burst on arm since the compiler update").accepted());
+        assert_eq!(decided("pumpkin risotto belongs on the autumn menu"), Decision::Rejected);
+        assert_eq!(decided("The parser drops the last frame of a burst!"), Decision::Redundant);
+    }
 }
 
 #[test]
 fn a_novel_category_beside_neutral_ones_is_neither_redundant_nor_silent() {
-    let (encoder, held) = (Encoder::Lexis, memory(&Encoder::Lexis));
-    let mut said = focus(MEMORY[0]);
-    said[1] = "only the arm builds show it, since the compiler changed";
-    let evaluation = judged(&encoder, &read(&encoder, said), &held, Circumstances::default());
-    assert_ne!(evaluation.decision, Decision::Redundant);
-    assert!(evaluation.categories[1].nearest.unwrap() > 0.5);
+    for encoder in &[Encoder::Words, Encoder::Lexis] {
+        let held = memory(encoder);
+        let mut said = focus(MEMORY[0]);
+        said[1] = "only the arm builds show it, since the compiler changed";
+        let evaluation = judged(encoder, &read(encoder, said), &held, Circumstances::default());
+        assert_ne!(evaluation.decision, Decision::Redundant);
+        assert!(evaluation.categories[1].nearest.unwrap() > 0.5);
+    }
 }
 
 #[test]
 fn lineage_is_relevance_and_no_more() {
-    let (encoder, held) = (Encoder::Lexis, memory(&Encoder::Lexis));
-    let answer = read(&encoder, focus("agreed, I take it"));
-    let answers = Circumstances { answers: true, ..Circumstances::default() };
-    assert_eq!(judged(&encoder, &answer, &held, Circumstances::default()).decision, Decision::Rejected);
-    assert!(judged(&encoder, &answer, &held, answers).accepted());
-    let stale = Circumstances { age_seconds: 1e9, ..answers };
-    assert_eq!(judged(&encoder, &answer, &held, stale).decision, Decision::Rejected);
-    assert_eq!(judged(&encoder, &read(&encoder, focus(MEMORY[0])), &held, answers).decision, Decision::Redundant);
+    for encoder in &[Encoder::Words, Encoder::Lexis] {
+        let held = memory(encoder);
+        let answer = read(encoder, focus("agreed, I take it"));
+        let answers = Circumstances { answers: true, ..Circumstances::default() };
+        assert_eq!(judged(encoder, &answer, &held, Circumstances::default()).decision, Decision::Rejected);
+        assert!(judged(encoder, &answer, &held, answers).accepted());
+        let stale = Circumstances { age_seconds: 1e9, ..answers };
+        assert_eq!(judged(encoder, &answer, &held, stale).decision, Decision::Rejected);
+        assert_eq!(judged(encoder, &read(encoder, focus(MEMORY[0])), &held, answers).decision, Decision::Redundant);
+    }
 }
 
 #[test]
 fn a_report_of_an_outcome_may_repeat_its_target() {
-    let (encoder, held) = (Encoder::Lexis, memory(&Encoder::Lexis));
-    let grounding = Circumstances { answers: true, grounding: true, ..Circumstances::default() };
-    assert!(judged(&encoder, &read(&encoder, focus(MEMORY[0])), &held, grounding).accepted());
+    for encoder in &[Encoder::Words, Encoder::Lexis] {
+        let held = memory(encoder);
+        let grounding = Circumstances { answers: true, grounding: true, ..Circumstances::default() };
+        assert!(judged(encoder, &read(encoder, focus(MEMORY[0])), &held, grounding).accepted());
+    }
 }
 
 #[test]
 fn staleness_alone_can_refuse_what_was_welcome() {
-    let (encoder, held) = (Encoder::Lexis, memory(&Encoder::Lexis));
-    let said = read(&encoder, focus("the parser loses frames of a long burst on arm"));
-    let stale = Circumstances { age_seconds: 1e7, ..Circumstances::default() };
-    assert_eq!(judged(&encoder, &said, &held, stale).decision, Decision::Rejected);
+    for encoder in &[Encoder::Words, Encoder::Lexis] {
+        let held = memory(encoder);
+        let said = read(encoder, focus("the parser loses frames of a long burst on arm since the compiler update"));
+        let stale = Circumstances { age_seconds: 1e7, ..Circumstances::default() };
+        assert_eq!(judged(encoder, &said, &held, stale).decision, Decision::Rejected);
+    }
 }
 
 #[test]
@@ -174,6 +186,38 @@ fn a_mood_makes_nothing_relevant_unless_it_is_all_there_is() {
     let alone = ["neutral", "", "neutral", "", "", "", "tired"];
     let only = judged(&encoder, &read(&encoder, alone), &[read(&encoder, alone)], Circumstances::default());
     assert_eq!(only.decision, Decision::Redundant);
+}
+
+#[test]
+fn another_figure_or_a_negation_is_news_however_like_the_rest_is() {
+    let encoder = Encoder::Words;
+    let held = [read(&encoder, focus("build 41 of the parser passes all burst tests on arm"))];
+    let like = |text| held[0].likeness(&read(&encoder, focus(text)));
+    assert!(like("On arm build 41 of the parser passes all of the burst tests") > 0.9);
+    assert!(like("build 42 of the parser passes all burst tests on arm") < 0.5);
+    assert!(like("build 41 of the parser does not pass all burst tests on arm") < 0.5);
+}
+
+#[test]
+fn many_blocks_that_share_a_word_confirm_it_no_more_than_two_do() {
+    let encoder = Encoder::Words;
+    let incoming = read(&encoder, focus("the parser loses frames of a long burst on arm since the compiler update"));
+    let drift = |blocks: usize| {
+        let held: Vec<_> =
+            (0..blocks).map(|at| read(&encoder, focus(["parser talk", "parser chat"][at % 2]))).collect();
+        judged(&encoder, &incoming, &held, Circumstances::default()).field_drift
+    };
+    assert!(drift(2) < drift(1));
+    assert!((drift(400) - drift(2)).abs() < 1e-12);
+}
+
+#[test]
+fn what_shares_no_word_of_content_does_not_belong_however_short_it_is() {
+    let (encoder, held) = (Encoder::Words, memory(&Encoder::Words));
+    for text in ["pumpkin", "two of them on Monday", "pumpkin risotto"] {
+        let said = judged(&encoder, &read(&encoder, focus(text)), &held, Circumstances::default());
+        assert_eq!(said.decision, Decision::Rejected, "{text}");
+    }
 }
 
 #[test]

@@ -1,0 +1,215 @@
+//! Whether a newcomer belongs to what memory is about, from its words alone: a dozen counts, weighed by a fixed table.
+//!
+//! The weights are learned on the tuning part of the scenario set by `python -m benches.admission.learn`, which prints
+//! this table. The counts saturate: a second block that has a word confirms it, a third adds nothing, so that many blocks
+//! of one author cannot make a matter of memory out of nothing.
+
+use super::words::{SAME, Said, Shared, Words, share};
+use crate::category::{COUNT, Category};
+use crate::encoder::words::Kind;
+
+/// Counts that decide, and the constant before them.
+pub const EVIDENCE: usize = 14;
+
+/// What the counts are called, for whoever reads or learns their weights.
+pub const EVIDENCE_NAMES: [&str; EVIDENCE] = [
+    "one",
+    "unknown words",
+    "confirmed words",
+    "confirmed share",
+    "nearest block",
+    "common words",
+    "common beside content",
+    "elsewhere",
+    "focus",
+    "rest",
+    "focus and rest",
+    "rest confirmed",
+    "poorest category",
+    "poorer of focus and rest",
+];
+
+/// What each count says for a newcomer that speaks in several categories, by `words-1`.
+const SEVERAL: [f64; EVIDENCE] = [
+    7.41,   // one
+    -11.13, // unknown words
+    -1.26,  // confirmed words
+    4.62,   // confirmed share
+    -7.59,  // nearest block
+    -2.34,  // common words
+    -5.15,  // common beside content
+    -2.00,  // elsewhere
+    5.31,   // focus
+    10.19,  // rest
+    -6.39,  // focus and rest
+    4.08,   // rest confirmed
+    3.72,   // poorest category
+    -4.47,  // poorer of focus and rest
+];
+
+/// The same for one that says all in one category.
+const ALONE: [f64; EVIDENCE] = [
+    1.39,  // one
+    -3.64, // unknown words
+    -1.21, // confirmed words
+    9.87,  // confirmed share
+    1.01,  // nearest block
+    -2.10, // common words
+    -3.48, // common beside content
+    1.78,  // elsewhere
+    0.00,  // focus
+    0.00,  // rest
+    0.00,  // focus and rest
+    0.00,  // rest confirmed
+    0.00,  // poorest category
+    0.00,  // poorer of focus and rest
+];
+
+/// How much a category's own words move its drift from the block's.
+const OWN: f64 = 2.0;
+
+/// What a newcomer's words amount to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evidence {
+    /// It speaks in several categories, so that one can be held against the others.
+    pub several: bool,
+    /// The counts, in the order of [`EVIDENCE_NAMES`].
+    pub counts: [f64; EVIDENCE],
+}
+
+impl Evidence {
+    /// How much the newcomer belongs: above 0 it rather does.
+    fn belongs(&self) -> f64 {
+        let weights = if self.several { &SEVERAL } else { &ALONE };
+        self.counts.iter().zip(weights).fold(0.0, |sum, (count, weight)| sum + count * weight)
+    }
+}
+
+/// What memory as a whole knows of a newcomer's words.
+pub(super) struct Kinship {
+    /// For each word the likest that memory has, by strength; and the sum over all blocks.
+    best: Vec<u32>,
+    sums: Vec<u32>,
+    /// The nearest block: what it has of the newcomer's content, of its common words, and what the newcomer has of it.
+    top: (u32, u32, u32),
+    /// How like the nearest block's words are.
+    beside: Vec<u32>,
+}
+
+impl Kinship {
+    pub(super) fn new(incoming: &Words) -> Self {
+        let nothing = vec![0; incoming.said.len()];
+        Self { best: nothing.clone(), sums: nothing.clone(), top: (0, 0, 0), beside: nothing }
+    }
+
+    /// Count one held block: what it shares, how like its words are, and how much they count (0 to 100).
+    pub(super) fn count(&mut self, shared: &Shared, likes: &[u32], strength: u32) {
+        let part = |like: u32| like * strength / 100;
+        for ((like, best), sum) in likes.iter().zip(&mut self.best).zip(&mut self.sums) {
+            *best = part(*like).max(*best);
+            *sum = sum.saturating_add(part(*like));
+        }
+        let near = (part(shared.content), part(shared.common), shared.met_share());
+        // Of blocks that are as near, the words decide, so that the order of memory does not.
+        if (near, likes) > (self.top, &self.beside) {
+            self.top = near;
+            self.beside.copy_from_slice(likes);
+        }
+    }
+
+    /// The counts, over words that stand in categories of `counts`.
+    pub(super) fn evidence(&self, incoming: &Words, counts: u8) -> Evidence {
+        let focus = 1 << Category::Focus.index();
+        let several = (counts & incoming.about).count_ones() > 1;
+        let (mut all, mut known, mut confirmed, mut elsewhere) = (0, 0, 0, 0);
+        let (mut heads, mut headed, mut rest, mut rested, mut deep) = (0, 0, 0, 0, 0);
+        let mut each = [0; COUNT];
+        for (at, said) in incoming.said.iter().enumerate() {
+            if !said.is(Kind::Content) || said.places & counts == 0 {
+                continue;
+            }
+            let (best, again) = (self.best[at], (self.sums[at].max(SAME) - SAME).min(SAME));
+            all += 1;
+            known += best;
+            confirmed += again;
+            elsewhere += if self.beside[at] == 0 { best } else { 0 };
+            if !several {
+                // All in one category: there is nothing to hold it against.
+            } else if said.places & focus != 0 {
+                heads += 1;
+                headed += best;
+            } else {
+                rest += 1;
+                rested += best;
+                deep += again;
+            }
+            spread(&mut each, *said, counts, best);
+        }
+        let speaking = (0..COUNT).filter(|category| counts & incoming.about & 1 << category != 0);
+        let poorest = if several { speaking.map(|category| each[category]).min().unwrap_or(0) } else { 0 };
+        let (headed, rest_share) = (share(headed, heads), share(rested, rest));
+        let (near, common) = (filled(self.top.0), filled(self.top.1));
+        let (rested, unknown, confirmed_words) = (filled(rested), filled(all * SAME - known), filled(confirmed));
+        let counts = [
+            1.0,
+            unknown,
+            confirmed_words,
+            share(confirmed, all),
+            near,
+            common,
+            near * common,
+            filled(elsewhere),
+            headed,
+            rested,
+            headed * rested,
+            rested * filled(deep),
+            filled(poorest),
+            headed.min(rest_share),
+        ];
+        Evidence { several, counts }
+    }
+
+    /// How much a block belongs at most: one that shares no word of content with memory does not, whatever else the
+    /// counts say of it.
+    pub(super) fn most(&self, incoming: &Words, counts: u8) -> f64 {
+        let counted = incoming.said.iter().zip(&self.best);
+        let best = counted.filter(|(said, _)| said.is(Kind::Content) && said.places & counts != 0);
+        4.0 * share(best.map(|(_, best)| *best).max().unwrap_or(0), 1) - 1.0
+    }
+
+    /// How much of each category's words memory has, from 0 to 1.
+    pub(super) fn known(&self, incoming: &Words) -> [f64; COUNT] {
+        let (mut each, mut found) = ([0; COUNT], [0; COUNT]);
+        for (said, best) in incoming.said.iter().zip(&self.best) {
+            spread(&mut each, *said, u8::MAX, said.weight());
+            spread(&mut found, *said, u8::MAX, said.weight() * best);
+        }
+        std::array::from_fn(|category| share(found[category], each[category]))
+    }
+}
+
+/// Drift of each category: the block's, and more or less of it as memory knows the category's own words.
+///
+/// `most` bounds how much the block belongs.
+pub(super) fn drifts(evidence: &Evidence, most: f64, known: &[f64; COUNT], counted: u8) -> [f64; COUNT] {
+    let whole = evidence.belongs().min(most);
+    let among = || (0..COUNT).filter(|category| counted >> category & 1 == 1);
+    let number = among().fold(0.0, |number, _| number + 1.0_f64);
+    let mean = among().fold(0.0, |sum, category| sum + known[category]) / number.max(1.0);
+    known.map(|known| {
+        let belongs = whole + OWN * (known - mean);
+        0.5 - 0.5 * belongs / (1.0 + belongs.abs())
+    })
+}
+
+fn spread(each: &mut [u32; COUNT], said: Said, counts: u8, value: u32) {
+    for (category, sum) in each.iter_mut().enumerate() {
+        *sum += if said.places & counts & 1 << category == 0 { 0 } else { value };
+    }
+}
+
+/// A count that saturates: half of it at one word.
+fn filled(hundredths: u32) -> f64 {
+    let words = f64::from(hundredths) / f64::from(SAME);
+    words / (1.0 + words)
+}
