@@ -11,6 +11,7 @@ from tests.tidy import tree
 
 EXAMPLES = sorted(tree.named(under=("examples/",), suffix=".py"))
 SAYS = {
+    "examples/auction.py": ["bids:", "passed:", "winner:", "works:", "nobody:"],
     "examples/home_and_office.py": ["home:", "office:", "same:"],
     "examples/librarian/books.py": ["find:", "lend:"],
     "examples/research_team.py": ["killed:", "lost:", "lineage:", "lineage:", "lineage:", "ended:"],
@@ -23,7 +24,7 @@ SAYS = {
 HOME_AND_OFFICE = "examples/home_and_office.py"
 RESEARCH_TEAM = "examples/research_team.py"
 TAKEOVER = "examples/takeover.py"
-OWN = {HOME_AND_OFFICE, RESEARCH_TEAM, TAKEOVER, "examples/vote.py"}
+OWN = {HOME_AND_OFFICE, RESEARCH_TEAM, TAKEOVER, "examples/auction.py", "examples/vote.py"}
 """Those with a test of their own below."""
 
 
@@ -93,6 +94,17 @@ def test_s11_a_vote_is_an_example(tmp_path):
         "decided:  yes, by 2 of 3",
         "silent:   1, and nobody waited for it",
         "counted again by bob: it holds",
+    ]
+
+
+def test_s12_an_auction_is_an_example(tmp_path):
+    answer = ran("examples/auction.py", tmp_path)
+    assert sorted(answer.splitlines()) == [
+        "bids:    2",
+        "nobody:  no-bids",
+        "passed:  declined",
+        "winner:  cid, confirmed",
+        "works:   cid, at the summary",
     ]
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from covey.model import Block
     from covey.ports import Model
     from covey.runtime.ask.answer import Answer
+    from covey.runtime.decide.auctions import Auctions
     from covey.runtime.decide.votes import Votes
 
 
@@ -97,6 +98,11 @@ class Rooms(ABC):
         """
         running = self._running()
         return await running.fleet.ask.curated(block, task, token_budget, weights)
+
+    @property
+    def auctions(self) -> Auctions:
+        """Return its auctions: to hold one, to bid in those of others, to check what is kept."""
+        return self._running().fleet.deciding.auctions
 
     def _close_rooms(self) -> None:
         """End what they do; called when the peer ends."""

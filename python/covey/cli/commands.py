@@ -46,6 +46,7 @@ COMMANDS: Final = {
         _command("status", "show how a peer is doing"),
         _command("capabilities", "show who in the room can do what, and how busy they are"),
         _command("vote", "decide something with other peers, and check afterwards how it was decided"),
+        _command("auction", "give a task to the best bidder, and check afterwards how it was given"),
         _command("watch", "see how peers are doing, live"),
         _command("state", "read, write and watch what peers of a room share"),
         _command("syndicate", "say what an agent lets others have of its own state"),

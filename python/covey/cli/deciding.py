@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from covey.errors import UsageError
+from covey.runtime.decide.auction_desk import AuctionDesk
+from covey.runtime.decide.auctions import Auctions
 from covey.runtime.decide.post import Post, World
 from covey.runtime.decide.vote_desk import VoteDesk
 from covey.runtime.decide.votes import Votes
@@ -79,6 +82,16 @@ class StoredKeys:
         return {**known, **here, self._identity.node_id: self._identity.name}
 
 
+@dataclass(frozen=True, slots=True)
+class _Listening:
+    """What is there while a peer listens."""
+
+    votes: Votes
+    auctions: Auctions
+    vote_desk: VoteDesk
+    auction_desk: AuctionDesk
+
+
 class Deciding:
     """How one peer decides with others; it listens while it runs.
 
@@ -107,9 +120,8 @@ class Deciding:
         self._world = World(clock, entropy, log.write)
         self._keys = StoredKeys(store, identity)
         self._book = DecisionFiles(folder)
-        self._votes: Votes | None = None
-        self._desk: VoteDesk | None = None
-        self.verbs: Mapping[str, Verb] = {"vote": self._vote}
+        self._now: _Listening | None = None
+        self.verbs: Mapping[str, Verb] = {"vote": self._vote, "auction": self._auction}
 
     def attach(self, node: Node) -> None:
         """Take who knows whom to heed; called before anything is heard."""
@@ -119,26 +131,31 @@ class Deciding:
     async def listening(self) -> AsyncIterator[None]:
         """Listen, and answer, for as long as the context lasts."""
         post = Post(self._bus, self._identity, self._keys, self._world)
-        self._votes = Votes(post, self._book)
-        self._desk = VoteDesk(self._votes, self._keys.names)
+        votes, auctions, names = Votes(post, self._book), Auctions(post, self._book), self._keys.names
+        self._now = _Listening(votes, auctions, VoteDesk(votes, names), AuctionDesk(auctions, names))
         try:
             yield
         finally:
-            self._votes = self._desk = None
+            self._now = None
             post.close()
 
     @property
     def votes(self) -> Votes:
-        """Return its votes.
+        """Return its votes; raises UsageError where the peer does not run."""
+        return self._listens().votes
 
-        Raises:
-            UsageError: The peer does not run.
-        """
-        if self._votes is None:
+    @property
+    def auctions(self) -> Auctions:
+        """Return its auctions; raises UsageError where the peer does not run."""
+        return self._listens().auctions
+
+    def _listens(self) -> _Listening:
+        if self._now is None:
             raise UsageError("this peer does not listen: it decides nothing with others")
-        return self._votes
+        return self._now
 
     async def _vote(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        if self._desk is None:
-            raise UsageError("this peer does not listen: it decides nothing with others")
-        return await self._desk.answer(arguments)
+        return await self._listens().vote_desk.answer(arguments)
+
+    async def _auction(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._listens().auction_desk.answer(arguments)

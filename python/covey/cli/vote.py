@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from covey import limits
 from covey.cli.console import Console, printable
 from covey.cli.parser import Parser, path, seconds
-from covey.cli.reach import client, known
-from covey.errors import EXIT_FAILED, EXIT_OK, NotRunningError, StoreError, UsageError
+from covey.cli.reach import client
+from covey.errors import EXIT_FAILED, EXIT_OK, NotRunningError, UsageError
 from covey.system.home import Home
 from covey.system.log import timestamp
 
@@ -88,22 +86,12 @@ def _request(arguments: argparse.Namespace) -> dict[str, Any]:
         case "cast":
             return {"op": "cast", "vote": what, "option": arguments.choice}
         case "verify" if arguments.file is not None:
-            return {"op": "verify", "record": _read(arguments.file)}
+            from covey.cli.decided import record_in
+
+            return {"op": "verify", "record": record_in(arguments.file)}
         case "list":
             return {"op": "list"}
     return {"op": "show", "vote": what}
-
-
-def _read(file: Path) -> object:
-    try:
-        with file.open("rb") as opened:
-            content = opened.read(limits.DECIDE_RECORD_BYTES * 2 + 1)
-        found = json.loads(content) if len(content) <= limits.DECIDE_RECORD_BYTES * 2 else None
-    except OSError as error:
-        raise StoreError(f"cannot read {file}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{file}: this is no JSON") from error
-    return found.get("record", found) if isinstance(found, dict) else found
 
 
 def _answer(home: Home, arguments: argparse.Namespace, request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -119,31 +107,20 @@ def _answer(home: Home, arguments: argparse.Namespace, request: Mapping[str, Any
 
 def _offline(home: Home, name: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
     """Answer from the disk of a peer that does not run."""
-    known(home, name)
-    from covey.cli.peer import stored
+    from covey.cli.decided import kept
     from covey.fleet.vote_record import check
     from covey.runtime.decide.book import meant
     from covey.runtime.decide.vote_desk import row, shown
     from covey.runtime.decide.votes import record_of
-    from covey.system import identity as ids
-    from covey.system.decisions import DecisionFiles
 
-    book = DecisionFiles(home.decisions_path(name))
-    with stored(home, name) as (store, node_id):
-        bindings = store.bindings()
-    own = ids.load(home.identity_path(name))
-    keys = {each: bytes(key) for each, key, _, _ in bindings} | {node_id: own.public_key}
-    names = {each: called for each, _, called, _ in bindings} | {node_id: own.name}
+    found = kept(home, name)
     if request["op"] == "list":
-        newest = book.ids("votes")[: limits.DECIDE_LISTED]
-        return {
-            "open": [],
-            "kept": [row(record_of(meant(book, "votes", each))) for each in newest],
-            "names": names,
-        }
-    value = request["record"] if request["op"] == "verify" else meant(book, "votes", request["vote"])
-    record = record_of(value)
-    return {**shown(record, check(record, keys.get)), "names": names}
+        newest = found.book.ids("votes")[: limits.DECIDE_LISTED]
+        rows = [row(record_of(meant(found.book, "votes", each))) for each in newest]
+        return {"open": [], "kept": rows, "names": found.names}
+    shows = request["op"] != "verify"
+    record = record_of(meant(found.book, "votes", request["vote"]) if shows else request["record"])
+    return {**shown(record, check(record, found.keys.get)), "names": found.names}
 
 
 def _list(found: Mapping[str, Any]) -> Iterator[str]:

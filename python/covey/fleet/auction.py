@@ -124,6 +124,7 @@ class Auction:
     stage: Stage = "open"
     winner: str | None = None
     fence: int = 0
+    scores: dict[str, float] = field(default_factory=dict)
     _bids: dict[str, Bid] = field(default_factory=dict)
     _ranking: list[str] = field(default_factory=list)
     _passed: list[tuple[str, str]] = field(default_factory=list)
@@ -159,11 +160,19 @@ class Auction:
     def tick(self, now: float) -> list[Effect]:
         """Close the bidding when its time has come, and give up on a winner that does not confirm."""
         if self.stage == "open" and now >= self.lot.deadline:
-            self._ranking = ranked(self._bids.values(), self.score, self.past, self.lot.id)
-            return self._next(now)
+            return self.close(now)
         if self.stage == "awarding" and now >= self._until:
             return self._pass_over("did not confirm in time", now)
         return []
+
+    def close(self, now: float) -> list[Effect]:
+        """Close the bidding before its time: everybody who was invited has answered."""
+        if self.stage != "open":
+            return []
+        bids, past = self._bids.values(), self.past
+        self.scores = {each.bidder: self.score(each, past.get(each.bidder, Past())) for each in bids}
+        self._ranking = ranked(bids, lambda bid, _: self.scores[bid.bidder], past, self.lot.id)
+        return self._next(now)
 
     def confirm(self, bidder: str, fence: int, now: float) -> list[Effect]:
         """Take the winner's confirmation; one of an award that is void changes nothing."""

@@ -139,7 +139,7 @@ def read_question(value: object) -> Question:
         if isinstance(value[name], bool) or not isinstance(value[name], int | float):
             raise VoteError(f"{name}: expected a share")
         shares[name] = float(value[name])
-    return Question(
+    question = Question(
         value["id"],
         value["text"],
         _texts("options", value["options"]),
@@ -149,6 +149,11 @@ def read_question(value: object) -> Question:
         shares["majority"],
         value["tie"],
     )
+    try:
+        question.digest()
+    except UnicodeEncodeError as error:
+        raise VoteError("question: a text in it is no Unicode") from error
+    return question
 
 
 def read_record(value: object) -> VoteRecord:

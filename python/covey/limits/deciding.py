@@ -15,6 +15,11 @@ DECIDE_ENVELOPE_BYTES: Final = 1_024  # of a message around a record that is tol
 DECIDE_AFTER_SECONDS: Final = 60.0  # an open question outlives its deadline so long, to hear its outcome
 DECIDE_KEYS: Final = 4_096  # of others, remembered while a peer runs: as many as members
 
+AUCTION_SECONDS: Final = 5.0  # for bids, where nobody says otherwise: they are made by programs
+AUCTION_CONFIRM_SECONDS: Final = 5.0  # for a winner to confirm, likewise
+AUCTION_TASK_CHARS: Final = 8_192  # what is to be done, in two pages; the rest is fetched
+AUCTION_AWARDS_WAITED: Final = 8  # awards that a bidder waits for to come to it, before it forgets a lot
+
 SOLVE_ITEMS: Final = 16  # ideas or remarks of one member: whoever has more has not chosen
 SOLVE_TEXT_CHARS: Final = 8_192  # of one idea or remark, two pages
 SOLVE_RESULT_CHARS: Final = 65_536  # of an implementation

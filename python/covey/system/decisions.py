@@ -12,7 +12,7 @@ from covey.system.home import private_folder
 from covey.system.private_file import replace_whole
 
 _ID: Final = re.compile(r"[0-9a-f]{12,64}\Z")
-_KINDS: Final = ("votes", "ballots", "auctions", "solves")
+_KINDS: Final = ("votes", "ballots", "auctions", "past", "solves")
 
 
 class DecisionFiles:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from covey import limits
 from covey.errors import UsageError
 
-Kind = Literal["votes", "ballots", "auctions", "solves"]
+Kind = Literal["votes", "ballots", "auctions", "past", "solves"]
 _ID = re.compile(r"[0-9a-f]{12,64}\Z")
 
 

@@ -11,6 +11,7 @@ from covey.errors import IpcError
 from covey.fleet import vote_record as vr
 from covey.fleet.vote import ABSTAIN, TiePolicy
 from covey.fleet.vote_record import Finding, VoteRecord
+from covey.runtime.decide.asked import number, text, texts
 from covey.runtime.decide.votes import Asked, Votes, record_of
 
 Names = Callable[[], Awaitable[Mapping[str, str]]]
@@ -50,12 +51,12 @@ class VoteDesk:
     async def _call(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         voters = arguments.get("voters")
         record = await self._votes.call(
-            _text(arguments, "text"),
-            _texts(arguments.get("options"), "options"),
-            voters=None if voters is None else _texts(voters, "voters"),
-            seconds=_number(arguments, "seconds", limits.DECIDE_SECONDS),
-            quorum=_number(arguments, "quorum", 0.5),
-            majority=_number(arguments, "majority", 0.5),
+            text(arguments, "text"),
+            texts(arguments.get("options"), "options"),
+            voters=None if voters is None else texts(voters, "voters"),
+            seconds=number(arguments, "seconds", limits.DECIDE_SECONDS),
+            quorum=number(arguments, "quorum", 0.5),
+            majority=number(arguments, "majority", 0.5),
             tie=_tie(arguments.get("tie", "undecided")),
         )
         return shown(record, await self._votes.check(record))
@@ -63,7 +64,7 @@ class VoteDesk:
     async def _cast(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         option = arguments.get("option")
         asked = await self._votes.cast(
-            _text(arguments, "vote"), ABSTAIN if option is None else _text(arguments, "option")
+            text(arguments, "vote"), ABSTAIN if option is None else text(arguments, "option")
         )
         return {"asked": _asked(asked)}
 
@@ -75,7 +76,7 @@ class VoteDesk:
         return [row(self._votes.record(each)) for each in self._votes.kept()[: limits.DECIDE_LISTED]]
 
     async def _show(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        record = await asyncio.to_thread(self._votes.record, _text(arguments, "vote"))
+        record = await asyncio.to_thread(self._votes.record, text(arguments, "vote"))
         return shown(record, await self._votes.check(record))
 
     async def _verify(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,23 +120,3 @@ def _tie(value: object) -> TiePolicy:
     if value not in get_args(TiePolicy):
         raise IpcError(f"tie: expected one of {', '.join(get_args(TiePolicy))}", code="invalid_argument")
     return cast("TiePolicy", value)
-
-
-def _text(arguments: Mapping[str, Any], name: str) -> str:
-    value = arguments.get(name)
-    if not isinstance(value, str):
-        raise IpcError(f"{name}: expected text", code="invalid_argument")
-    return value
-
-
-def _texts(value: object, name: str) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise IpcError(f"{name}: expected a list of texts", code="invalid_argument")
-    return value
-
-
-def _number(arguments: Mapping[str, Any], name: str, usual: float) -> float:
-    value = arguments.get(name, usual)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise IpcError(f"{name}: expected a number", code="invalid_argument")
-    return float(value)

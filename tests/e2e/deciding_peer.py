@@ -1,0 +1,43 @@
+"""A program that bids, for tests: tells what it is asked; accepts an award, or hangs, as it is told.
+
+Started with home, room, name, load and what it does with an award: accept or hang.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+import covey
+from covey.fleet.auction import Lot
+from covey.runtime.decide.auctions import Terms
+
+
+def say(event: str, **facts: object) -> None:
+    sys.stdout.write(json.dumps({"event": event, **facts}) + "\n")
+    sys.stdout.flush()
+
+
+async def main(home: str, room: str, name: str, load: str, does: str) -> None:
+    async with covey.Peer(name, room=room, home=home) as peer:
+
+        async def bid(lot: Lot) -> Terms:
+            say("asked", task=lot.task)
+            return Terms(load=float(load))
+
+        async def accept(lot: Lot) -> bool:
+            say("award", task=lot.task)
+            if does == "hang":
+                await asyncio.Event().wait()
+            return True
+
+        async def won(lot: Lot) -> None:
+            say("won", task=lot.task)
+
+        peer.auctions.bidder(bid, capabilities=["translate"], accept=accept, won=won)
+        say("ready", node_id=peer.node_id)
+        await peer.run()
+
+
+asyncio.run(main(*sys.argv[1:6]))
