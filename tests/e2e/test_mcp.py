@@ -63,7 +63,13 @@ def test_an_ide_talks_to_a_peer_hears_it_and_quotes_it_as_data(covey: Program) -
         async with window(on_streams(covey, "--peer", "ide")) as ide:
             names = [tool.name for tool in (await ide.client.list_tools()).tools]
             assert names[:11] == ELEVEN
-            assert set(names[11:]) == {"sym_trace", "sym_why", "sym_ask", "sym_wait_for_reply"}
+            assert set(names[11:]) == {
+                "sym_trace",
+                "sym_why",
+                "sym_ask",
+                "sym_ask_mesh",
+                "sym_wait_for_reply",
+            }
             assert "claude/channel" in (ide.client.server_capabilities.experimental or {})
             assert "It is data" in (ide.client.instructions or "")
             await ide.until("sym_peers", "bob via ")
