@@ -261,7 +261,7 @@ def test_what_is_damaged_is_named_and_the_rest_is_carried(
             "an unknown key",
             0,
         ),
-        (('"ollama"', '"cohere"'), "model.adapter: expected one of", 1),
+        (('"ollama"', '"cohere"'), "covey's own adapters are anthropic, compatible", 1),
         (("[identity]", "[identity"), "is not valid TOML", 1),
     ],
 )

@@ -22,7 +22,10 @@ from covey.proto import effects as fx
 from covey.proto.node import NodeEngine
 from covey.proto.options import NodeOptions, RelayOptions
 from covey.proto.relay import client as rc
+from covey.proto.relay import events
 from covey.proto.relay import server as rs
+from covey.proto.relay.cluster import Cluster
+from covey.proto.relay.clustered import ClusteredRelay
 from covey.proto.relay.frames import Auth
 from covey.system import claims, trust
 from covey.system.clock import SystemClock
@@ -179,6 +182,22 @@ def adapter(data: bytes, _: Path) -> None:
         assert answer.endswith(b"\n") and answer.count(b"\n") == 1
 
 
+def relay_backplane(data: bytes, _: Path) -> None:
+    """The bytes are a message of the backplane; the relay serves its own client afterwards, in its bounds."""
+    server = ClusteredRelay(rs.Access(open=True), Cluster("0" * 16, "fuzz"))
+    server.handle(events.Linked(True), 1.0)
+    for line in data.split(b"\n"):
+        server.handle(events.Carried(line), 2.0)
+    server.handle(events.Carried(data), 2.0)
+    assert server.gauges()["cluster_relays"] <= limits.CLUSTER_RELAYS
+    server.handle(rs.Opened(2, "b"), 3.0)
+    auth = b'{"type":"relay-auth","nodeId":"%s","name":"b"}' % OTHER.encode()
+    server.handle(rs.Heard(2, auth), 3.0)
+    assert server.gauges()["strangers"] in (0, 1), "it has its place, or another relay is asked about it"
+    server.handle(rs.Tick(), 3.0 + limits.CLUSTER_PROBE_SECONDS)
+    assert server.gauges()["strangers"] == 0
+
+
 Property = Callable[[bytes, Path], None]
 TARGETS: Final[dict[str, Property]] = {
     "adapter": adapter,
@@ -189,6 +208,7 @@ TARGETS: Final[dict[str, Property]] = {
     "ipc_line": ipc_line,
     "legacy_room": legacy_room,
     "registry": registry_entry,
+    "relay_backplane": relay_backplane,
     "relay_client": relay_client,
     "relay_server": relay_server,
     "relayed_room": relayed_room,

@@ -173,7 +173,7 @@ def test_each_manifest_check_can_fail():
     assert unlocked("--index-url https://x\na==1 \\\n    --hash=sha256:00\n") != []
 
 
-IMPORTED_AS = {"nacl": "pynacl", "opentelemetry": "opentelemetry-sdk"}
+IMPORTED_AS = {"nacl": "pynacl", "nats": "nats-py", "opentelemetry": "opentelemetry-sdk"}
 """Packages whose import has another name."""
 
 

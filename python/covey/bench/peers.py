@@ -238,11 +238,11 @@ async def _until(when: float) -> None:
 async def relay(_: object, wire: Connection) -> None:
     """Run a relay on loopback, open to all; send its address."""
     from covey.net.websocket import WebSocketServer
-    from covey.proto.relay.server import Access
+    from covey.proto.relay.server import Access, RelayServer
     from covey.runtime.relay import RelayHost
 
     server = WebSocketServer({})
-    host = RelayHost(Access(open=True), server, SystemClock())
+    host = RelayHost(RelayServer(Access(open=True)), server, SystemClock())
     port = await server.listen("127.0.0.1", 0, host, None)
     wire.send(f"ws://127.0.0.1:{port}")
     await asyncio.Event().wait()

@@ -51,7 +51,12 @@ class Pair(NamedTuple):
 def configure(parser: Parser) -> None:
     """Declare the arguments."""
     parser.add_argument("--pairs", type=Path, metavar="FILE", help="lines `same | text | text`, `other | …`")
-    parser.add_argument("--kernel", choices=("words-1", "lexis-h1024", "ngram-h64"), default="words-1")
+    parser.add_argument(
+        "--kernel",
+        choices=("words-1", "lexis-h1024", "ngram-h64"),
+        default="words-1",
+        help="the built-in encoder (words-1)",
+    )
     parser.add_argument("--table", type=Path, metavar="FOLDER", help="a static-embedding table, instead")
 
 

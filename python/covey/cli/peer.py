@@ -54,7 +54,8 @@ if TYPE_CHECKING:
     from covey import _core
     from covey.fleet.packs import Pack
     from covey.net.ipc.codec import Request
-    from covey.ports import Discovery, Memory, RelayDialler
+    from covey.ports import Discovery, Memory
+    from covey.ports.relay import RelayDialler
     from covey.proto.effects import Advert, Hint
     from covey.proto.options import NodeOptions, RelayOptions
     from covey.system.anchor import Anchor

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from covey import limits
 from covey.cli.console import Console
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from covey.cli.loop import Stop
     from covey.proto.relay.server import Access
 
+BACKPLANE_VARIABLE: Final = "COVEY_RELAY_BACKPLANE"
 EXAMPLE: Final = "covey relay --listen 0.0.0.0:8443 --cert chain.pem --key key.pem --tokens tokens.txt"
 DEFAULT_LISTEN: Final = "127.0.0.1:8787"
 TOKENS_VARIABLE: Final = "COVEY_RELAY_TOKENS"
@@ -45,6 +46,15 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "--plain", action="store_true", help="speak ws:// beyond loopback: a proxy in front does the TLS"
     )
+    parser.add_argument(
+        "--backplane",
+        metavar="URL",
+        action="append",
+        help=f"NATS, through which several relays are one (again for more servers); or {BACKPLANE_VARIABLE}",
+    )
+    parser.add_argument(
+        "--cluster", metavar="NAME", help="what these relays are together; the same at all of them"
+    )
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -55,7 +65,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     loopback = host == "localhost" or is_loopback(host)
     access = _access(arguments, console.env, loopback=loopback)
     tls = _tls(arguments, loopback=loopback)
-    return _serve(host, port, access, tls, console)
+    return _serve(host, port, access, tls, _line(arguments, console.env), console)
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -122,6 +132,28 @@ def _tls(arguments: argparse.Namespace, *, loopback: bool) -> ssl.SSLContext | N
     return None
 
 
+def _line(arguments: argparse.Namespace, env: Mapping[str, str]) -> Line | None:
+    from covey.net.nats import check_cluster, check_url
+
+    said = env.get(BACKPLANE_VARIABLE)
+    urls = arguments.backplane or (said.split(",") if said else [])
+    if not urls and arguments.cluster is None:
+        return None
+    if not urls or arguments.cluster is None:
+        raise UsageError(
+            "--backplane and --cluster come together",
+            hint="covey relay --backplane nats://HOST:4222 --cluster NAME",
+        )
+    return Line([check_url(url.strip()) for url in urls], check_cluster(arguments.cluster))
+
+
+class Line(NamedTuple):
+    """The backplane a relay shares with others."""
+
+    urls: list[str]
+    cluster: str
+
+
 def _many_files() -> None:
     """Ask the system for as many open files as it gives: each client is one."""
     import resource
@@ -133,11 +165,18 @@ def _many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-def _serve(host: str, port: int, access: Access, tls: ssl.SSLContext | None, console: Console) -> int:
+def _serve(
+    host: str, port: int, access: Access, tls: ssl.SSLContext | None, line: Line | None, console: Console
+) -> int:
     from covey.cli import loop
+    from covey.net.nats import NatsBackplane
     from covey.net.websocket import WebSocketServer
+    from covey.proto.relay.cluster import Cluster
+    from covey.proto.relay.clustered import ClusteredRelay
+    from covey.proto.relay.server import RelayServer
     from covey.runtime.relay import RelayHost
     from covey.system.clock import SystemClock
+    from covey.system.entropy import SystemEntropy
     from covey.system.log import Log
 
     _many_files()
@@ -145,18 +184,33 @@ def _serve(host: str, port: int, access: Access, tls: ssl.SSLContext | None, con
     log = Log(lambda line: console.note(line.rstrip("\n")), clock, peer="relay")
 
     async def work(stop: Stop) -> int:
-        server = WebSocketServer({"/healthz": lambda: relay.health(), "/metrics": lambda: relay.metrics()})
-        relay = RelayHost(access, server, clock, log.write)
+        backplane = None
+        engine = RelayServer(access)
+        if line is not None:
+            own = SystemEntropy().bytes(8).hex()
+            engine = ClusteredRelay(access, Cluster(own, line.cluster))
+            backplane = NatsBackplane(line.urls, line.cluster, own)
+        pages = {"/healthz": lambda: relay.health(), "/metrics": lambda: relay.metrics()}
+        server = WebSocketServer(pages, line.cluster if line else "")
+        relay: RelayHost = RelayHost(engine, server, clock, log.write, backplane)
+        if backplane is not None:
+            await backplane.open(relay)  # first: a client is to find everybody who is there
         bound = await server.listen(host, port, relay, tls)
         url = f"{'wss' if tls else 'ws'}://{f'[{host}]' if ':' in host else host}:{bound}"
         channels = len(set(access.channels.values()))
         who = "open to everybody" if access.open else f"{channels} channel{'' if channels == 1 else 's'}"
         facts = {"event": "relaying", "url": url, "port": bound, "open": access.open, "channels": channels}
+        if line is not None:
+            facts["cluster"] = line.cluster
+            who += f", one of cluster {line.cluster}"
         console.event(facts, f"relay at {url}, {who}; Ctrl-C ends it")
         try:
             await stop.wait()
         finally:
             await server.stop()
+            if backplane is not None:
+                relay.leave()
+                await backplane.close()
             relay.close()
         return EXIT_OK
 

@@ -49,3 +49,18 @@ UNKNOWN_SESSION_ASKERS: Final = 1_024  # senders remembered, so that each gets o
 RELAY_PACED_HIGH_BYTES: Final = 1_048_576  # that wait for their pace until nothing more is sealed for it
 RELAY_PACED_LOW_BYTES: Final = 262_144  # and until it goes on
 RELAY_PACED_BYTES: Final = 8_388_608  # frames beyond are given back as undelivered
+
+# --- relays behind one backplane -----------------------------------------------------------------------
+CLUSTER_BEAT_SECONDS: Final = 2.0  # each relay says that it lives, and how far its news has come
+CLUSTER_SILENCE_SECONDS: Final = 7.0  # three beats and a little: then its clients count as left
+CLUSTER_ASK_SECONDS: Final = 2.0  # between two requests for one relay's whole list of clients
+CLUSTER_PROBE_SECONDS: Final = 1.5  # for a relay to say whether it holds a nodeId, before it is taken over
+CLUSTER_RELAYS: Final = 32  # relays of one cluster: each hears the presence of all
+CLUSTER_PART_BYTES: Final = 524_288  # of one message: NATS takes 1 MiB unless told otherwise
+CLUSTER_MESSAGE_BYTES: Final = 655_360  # the longest taken from the backplane: a part and its envelope
+CLUSTER_QUEUED_BYTES: Final = 16_777_216  # that wait for the backplane; beyond, senders are told "busy"
+CLUSTER_PENDING_BYTES: Final = 33_554_432  # held of what arrives, before the library drops and says so
+CLUSTER_SNAPSHOT_ENTRIES: Final = 512  # clients in one part of a relay's list
+CLUSTER_RETRY_SECONDS: Final = 1  # between attempts to find the backplane again
+CLUSTER_PING_SECONDS: Final = 5  # to the NATS server; two unanswered ones are its end
+RELAY_RESERVE_WAKE_SECONDS: Final = 1.0  # a lost relay's clients come to the next one spread over this

@@ -27,9 +27,11 @@ from covey.errors import NetworkError
 from covey.net.half_open import Arriving, HalfOpen
 
 if TYPE_CHECKING:
-    from covey.ports import RelayClientSink, RelaySink
+    from covey.ports.relay import RelayClientSink, RelaySink
 
 Page = Callable[[], str]
+CLUSTER_HEADER = "Covey-Relay-Cluster"
+"""Told before a client says who it is: it takes one relay of a cluster, and keeps the others in reserve."""
 
 _QUIET = logging.getLogger("covey.net.websocket")
 _QUIET.addHandler(logging.NullHandler())
@@ -73,10 +75,12 @@ class WebSocketServer:
 
     Args:
         pages: What plain HTTP requests are answered with, by path.
+        cluster: What this relay is part of, told in the answer to each WebSocket request; empty: nothing.
     """
 
-    def __init__(self, pages: Mapping[str, Page]) -> None:
+    def __init__(self, pages: Mapping[str, Page], cluster: str = "") -> None:
         self._pages = pages
+        self._cluster = cluster
         self._server: Server | None = None
         self._conns: dict[int, _Conn] = {}
         self._next = 1
@@ -112,6 +116,7 @@ class WebSocketServer:
                 create_connection=Counted,
                 compression=None,
                 process_request=self._page,
+                process_response=self._name_cluster,
                 server_header=None,
                 open_timeout=limits.RELAY_REQUEST_SECONDS,
                 ping_interval=None,
@@ -162,6 +167,10 @@ class WebSocketServer:
         if page is None:
             return connection.respond(HTTPStatus.NOT_FOUND, "not found: this is a relay, speak WebSocket\n")
         return connection.respond(HTTPStatus.OK, page())
+
+    def _name_cluster(self, _connection: ServerConnection, _request: Request, response: Response) -> None:
+        if self._cluster and response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            response.headers[CLUSTER_HEADER] = self._cluster
 
     async def _serve(self, connection: ServerConnection, sink: RelaySink) -> None:
         conn = _Conn(self._next, connection, sink)
@@ -298,7 +307,8 @@ class WebSocketClient:
                 logger=_QUIET,
             ) as connection:
                 self._connection = connection
-                sink.up()
+                response = connection.response
+                sink.up("" if response is None else response.headers.get(CLUSTER_HEADER, ""))
                 code, reason = await self._talk(connection, sink)
         except (OSError, TimeoutError, ValueError, WebSocketException) as error:
             reason = _why(error) if isinstance(error, OSError) else str(error) or type(error).__name__

@@ -16,16 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from covey import limits
 from covey.model import EmissionRefused, EmissionResult, PeerView, Proposal
-from covey.ports import (
-    BlockStore,
-    ClaimMemory,
-    Clock,
-    Discovery,
-    Entropy,
-    NetworkView,
-    RelayDialler,
-    Transport,
-)
+from covey.ports import BlockStore, ClaimMemory, Clock, Discovery, Entropy, NetworkView, Transport
+from covey.ports.relay import RelayDialler
 from covey.proto import effects as fx
 from covey.proto import mail
 from covey.proto.node import NodeEngine

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from covey import limits
-from covey.ports import Clock, RelayListener
+from covey.ports import Clock
+from covey.ports.relay import Backplane, RelayListener
 from covey.proto.link import Lane
+from covey.proto.relay import events
 from covey.proto.relay import server as relay
 from covey.runtime.metrics.page import Page, Words
 
@@ -19,16 +21,23 @@ class RelayHost:
     """One relay. Hand it to the listener as its sink.
 
     Args:
-        access: Which token opens which channel.
+        engine: The rules: a relay by itself, or one of a cluster.
         listener: The WebSockets.
         clock: Monotonic time.
         log: Called with level, event word and facts; None keeps silent.
+        backplane: The line to the cluster's other relays.
     """
 
     def __init__(
-        self, access: relay.Access, listener: RelayListener, clock: Clock, log: Logger | None = None
+        self,
+        engine: relay.RelayServer,
+        listener: RelayListener,
+        clock: Clock,
+        log: Logger | None = None,
+        backplane: Backplane | None = None,
     ) -> None:
-        self.engine = relay.RelayServer(access)
+        self.engine = engine
+        self._backplane = backplane
         self._listener = listener
         self._clock = clock
         self._log = log
@@ -67,6 +76,30 @@ class RelayHost:
         count = self.engine.counters["connections.refused.half_open"]
         self._log("warn", "too-many-half-open", {"most": limits.RELAY_HALF_OPEN, "refused_so_far": count})
 
+    # --- what the other relays say (BackplaneSink) -------------------------------------------------
+
+    def carried(self, message: bytes) -> None:
+        """Take one message of another relay."""
+        self._feed(events.Carried(message))
+
+    def published(self, size: int) -> None:
+        """Take note that a message has left for the others, or was given up."""
+        self._feed(events.Published(size))
+
+    def linked(self, up: bool, why: str) -> None:
+        """Take note that the line to the others stands, or is gone."""
+        self._feed(events.Linked(up, why))
+
+    def overrun(self) -> None:
+        """Count lost messages of others, which came too fast; the next beat heals presence."""
+        self.engine.counters["cluster.overrun"] += 1
+        if self._log is not None:
+            self._log("error", "backplane-overrun", {"most_bytes": limits.CLUSTER_PENDING_BYTES})
+
+    def leave(self) -> None:
+        """Tell the other relays that this one ends."""
+        self._feed(events.Leave())
+
     # --- what it shows ----------------------------------------------------------------------------
 
     def health(self) -> str:
@@ -100,6 +133,9 @@ class RelayHost:
                 self._listener.drop(effect.conn, effect.code, effect.reason)
             elif isinstance(effect, relay.Hold):
                 self._listener.hold(effect.conn, effect.seconds)
+            elif isinstance(effect, events.Publish):
+                if self._backplane is not None:
+                    self._backplane.publish(effect.to, effect.message)
             elif self._log is not None:
                 self._log(effect.level, effect.event, effect.facts)
         self._arm()

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from covey import limits
-from covey.ports import Clock, Entropy, RelayDialler
+from covey.ports import Clock, Entropy
+from covey.ports.relay import RelayDialler
 from covey.proto.effects import Log
 from covey.proto.relay import client as relay
 from covey.proto.relay.frames import Auth
+from covey.proto.relay.reserve import Reserve
 
 if TYPE_CHECKING:
     from covey._core import Identity
@@ -50,6 +52,7 @@ class Relays:
         self._log = log
         self._queue: deque[tuple[_Relay, relay.Event]] = deque()
         self._busy = False
+        self.reserve = Reserve()
         self._relays = tuple(
             _Relay(self, number, each.url, _client(identity, each), dialler)
             for number, (each, dialler) in enumerate(zip(options, diallers, strict=True))
@@ -87,6 +90,11 @@ class Relays:
     def jitter(self) -> float:
         """Return a number in [0, 1) nobody can predict."""
         return int.from_bytes(self._entropy.bytes(6), "big") / float(1 << 48)
+
+    def ended(self, number: int, code: int | None) -> None:
+        """Let relays of the same cluster serve that were kept in reserve for one that is gone."""
+        for other in self.reserve.ended(number, code):
+            self.feed(self._relays[other], relay.Wake(self.jitter()))
 
     def feed(self, to: _Relay, event: relay.Event) -> None:
         """Give an engine an event and do what it wants; what that causes queues behind."""
@@ -127,8 +135,8 @@ class _Relay:
     dialler: RelayDialler
     timer: asyncio.TimerHandle | None = None
 
-    def up(self) -> None:
-        self.owner.feed(self, relay.Up())
+    def up(self, cluster: str) -> None:
+        self.owner.feed(self, relay.Up(reserve=not self.owner.reserve.admit(self.number, cluster)))
 
     def heard(self, message: bytes) -> None:
         self.owner.feed(self, relay.Heard(message))
@@ -138,6 +146,7 @@ class _Relay:
 
     def down(self, code: int | None, reason: str) -> None:
         self.owner.feed(self, relay.Down(code, reason, self.owner.jitter()))
+        self.owner.ended(self.number, code)
 
     def arm(self, now: float) -> None:
         """Wait for the engine's next deadline."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from covey.names import COMMON_ROOMS
-from covey.settings.adapters import CUSTOM
+from covey.settings.adapters import ADAPTERS, CUSTOM
 from covey.settings.grammar import needs_tls
 from covey.settings.rules import Report
 from covey.settings.values import Settings
@@ -97,7 +97,9 @@ def _check_model(settings: Settings, report: Report) -> None:
             'for example base_url = "http://127.0.0.1:8000/v1"',
         )
     if not model.name:
-        report(("model", "model_name"), f'the model\'s name for adapter "{model.adapter}"', "nothing")
+        own = model.adapter in ADAPTERS
+        hint = None if own else f"covey's own adapters are {', '.join(sorted(ADAPTERS))}"
+        report(("model", "model_name"), f'the model\'s name for adapter "{model.adapter}"', "nothing", hint)
     if model.api_key is not None and model.api_key_env is not None:
         report(("model", "api_key_env"), "either api_key or api_key_env", "both", "keep api_key_env")
     if model.record is not None and model.replay is not None:

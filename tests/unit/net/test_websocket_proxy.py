@@ -77,7 +77,7 @@ class Client:
 
     told: asyncio.Queue[object] = field(default_factory=asyncio.Queue)
 
-    def up(self) -> None:
+    def up(self, cluster: str) -> None:
         self.told.put_nowait("up")
 
     def heard(self, message: bytes) -> None:

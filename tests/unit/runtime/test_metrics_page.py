@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from covey import limits
-from covey.proto.relay.server import Access
+from covey.proto.relay.server import Access, RelayServer
 from covey.runtime.metrics.page import OTHER, Histogram, Page, Words
 from covey.runtime.relay import RelayHost
 
@@ -118,7 +118,7 @@ class _Listener:
 
 
 def test_a_relay_speaks_through_the_same_page() -> None:
-    relay = RelayHost(Access(open=True), listener=_Listener(), clock=_Clock())
+    relay = RelayHost(RelayServer(Access(open=True)), listener=_Listener(), clock=_Clock())
     relay.engine.counters.update({"messages.forwarded": 4, "undelivered.bob is away": 1})
     shown = relay.metrics()
     assert "# TYPE covey_relay_uptime_seconds gauge\ncovey_relay_uptime_seconds 0\n" in shown

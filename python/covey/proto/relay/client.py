@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from covey import _core, limits
 from covey.proto.effects import Log
@@ -17,7 +17,9 @@ from covey.proto.relay import frames
 from covey.proto.relay.frames import Auth, BadRelayFrameError, Failed, Joined, Left, Peers
 from covey.proto.timers import Timers
 
-State = Literal["idle", "connecting", "joining", "joined", "waiting", "stopped"]
+_NORMAL: Final = 1000  # RFC 6455 §7.4.1
+
+State = Literal["idle", "connecting", "joining", "joined", "reserve", "waiting", "stopped"]
 
 
 # --- events -------------------------------------------------------------------------------------
@@ -30,7 +32,16 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Up:
-    """The WebSocket stands."""
+    """The WebSocket stands. `reserve`: another relay of its cluster serves us already."""
+
+    reserve: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """The relay that served us instead is gone. `jitter` is a number in [0, 1) nobody could predict."""
+
+    jitter: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +85,7 @@ class End:
     """Leave, and do not come back."""
 
 
-Event = Begin | Up | Down | Heard | Written | Send | Tick | End
+Event = Begin | Up | Wake | Down | Heard | Written | Send | Tick | End
 
 # --- effects on the WebSocket ---------------------------------------------------------------------
 
@@ -180,12 +191,15 @@ class RelayClient:
         self._unwritten = 0
         self._full = False
         self._failures = 0
+        self._closing_reserve = False
+        self._wake_wait: float | None = None
         self._up_at = self._heard_at = 0.0
         self._now = 0.0
         self._effects: list[Effect] = []
         self._table: dict[type, Callable[[Any], None]] = {
             Begin: self._on_begin,
             Up: self._on_up,
+            Wake: self._on_wake,
             Down: self._on_down,
             Heard: self._on_heard,
             Written: self._on_written,
@@ -212,9 +226,15 @@ class RelayClient:
             self._become("connecting", "")
             self._effects.append(Connect())
 
-    def _on_up(self, _event: Up) -> None:
+    def _on_up(self, event: Up) -> None:
         if self.state == "stopped":
             self._effects.append(Hangup(frames.GOING_AWAY, "leaving"))
+            return
+        if event.reserve:
+            self._become("reserve", "another relay of its cluster serves this peer")
+            self._closing_reserve = True
+            self._note("info", "relay-in-reserve")
+            self._effects.append(Hangup(_NORMAL, "in reserve"))
             return
         self._become("joining", "")
         self._up_at = self._heard_at = self._now
@@ -223,7 +243,26 @@ class RelayClient:
         self._timers.set(("silence", ""), self._now + limits.RELAY_SILENCE_SECONDS)
         self._first(frames.auth(self._who))
 
+    def _on_wake(self, event: Wake) -> None:
+        if self.state != "reserve":
+            return
+        wait = limits.RELAY_RESERVE_WAKE_SECONDS * event.jitter
+        if self._closing_reserve:
+            self._wake_wait = wait  # the last connection is not closed yet
+        else:
+            self._retry_after(wait)
+
+    def _retry_after(self, wait: float) -> None:
+        self._become("waiting", "the relay that served this peer is gone")
+        self._timers.set(("retry", ""), self._now + wait)
+
     def _on_down(self, event: Down) -> None:
+        if self.state == "reserve":
+            self._closing_reserve = False
+            wait, self._wake_wait = self._wake_wait, None
+            if wait is not None:
+                self._retry_after(wait)
+            return
         joined = self.state == "joined"
         lived = self._now - self._up_at if joined else 0.0
         for name in ("join", "pong", "silence", "pace"):

@@ -140,6 +140,18 @@ def read_from_relay(kind: str, message: bytes) -> FromRelay | None:
     return _READERS[kind](_object(message, limits.RELAY_OWN_BYTES))
 
 
+def read_wake(wake: object) -> Wake:
+    """Read a wake channel.
+
+    Raises:
+        BadRelayFrameError: It is outside its schema.
+    """
+    if not isinstance(wake, dict):
+        raise BadRelayFrameError("wakeChannel: not an object")
+    _closed(wake, set(_WAKE), typed=False)
+    return {name: _text(wake, name, most) for name, most in _WAKE.items()}
+
+
 def usable_peers(message: bytes) -> Peers | None:
     """Read of a relay-peers what is inside its schema; None where the frame itself is not.
 
@@ -342,11 +354,7 @@ def _node_id(value: Mapping[str, Any]) -> str:
 def _wake(value: Mapping[str, Any]) -> Wake | None:
     if "wakeChannel" not in value:
         return None
-    wake = value["wakeChannel"]
-    if not isinstance(wake, dict):
-        raise BadRelayFrameError("wakeChannel: not an object")
-    _closed(wake, set(_WAKE), typed=False)
-    return {name: _text(wake, name, most) for name, most in _WAKE.items()}
+    return read_wake(value["wakeChannel"])
 
 
 def _written(frame: Mapping[str, Any]) -> bytes:
