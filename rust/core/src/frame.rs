@@ -82,13 +82,37 @@ impl Decoder {
 /// # Errors
 /// A body that is empty or longer than [`MAX_FRAME_BYTES`]; `output` is unchanged.
 pub fn encode(body: &[u8], output: &mut Vec<u8>) -> Result<(), Refusal> {
-    let length = u32::try_from(body.len()).ok().filter(|length| (1..=MAX_FRAME_BYTES).contains(&(*length as usize)));
-    let Some(length) = length else {
-        return Err(Refusal::new(Reason::FrameTooLarge, format!("frame of {} bytes", body.len())));
-    };
-    output.reserve(PREFIX_BYTES + body.len());
-    output.extend_from_slice(&length.to_be_bytes());
-    output.extend_from_slice(body);
+    encode_with(output, |output| {
+        output.extend_from_slice(body);
+        Ok(())
+    })
+}
+
+/// Append one frame to `output`, whose body `write` appends.
+///
+/// # Errors
+/// What `write` refuses, or a body that is empty or longer than [`MAX_FRAME_BYTES`]; `output` is unchanged.
+pub fn encode_with(
+    output: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    let start = output.len();
+    output.extend_from_slice(&[0; PREFIX_BYTES]);
+    let body = start + PREFIX_BYTES;
+    let written = write(output).and_then(|()| {
+        let length = output.len() - body;
+        u32::try_from(length)
+            .ok()
+            .filter(|length| (1..=MAX_FRAME_BYTES).contains(&(*length as usize)))
+            .ok_or_else(|| Refusal::new(Reason::FrameTooLarge, format!("frame of {length} bytes")))
+    });
+    match written {
+        Ok(length) => output[start..body].copy_from_slice(&length.to_be_bytes()),
+        Err(refusal) => {
+            output.truncate(start);
+            return Err(refusal);
+        }
+    }
     Ok(())
 }
 

@@ -14,15 +14,28 @@ pub fn sha256(parts: &[&[u8]]) -> Digest {
     hasher.finalize().into()
 }
 
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
 /// Write `bytes` as lower-case hexadecimal at the end of `out`.
 pub fn push_hex(out: &mut String, bytes: &[u8]) {
-    out.reserve(bytes.len() * 2);
-    for byte in bytes {
-        out.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        out.push(char::from(DIGITS[usize::from(byte & 15)]));
+    // A stack buffer for a digest at a time: one append instead of one for each digit.
+    for part in bytes.chunks(32) {
+        let mut buffer = [0_u8; 64];
+        out.push_str(digits(part, &mut buffer));
     }
+}
+
+/// Write at most 32 bytes as hexadecimal digits into `buffer` and lend them as text.
+pub fn digits<'b>(bytes: &[u8], buffer: &'b mut [u8; 64]) -> &'b str {
+    for (pair, byte) in buffer.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = digit(byte >> 4);
+        pair[1] = digit(byte & 15);
+    }
+    // Digits are ASCII, so the fallback cannot run; it keeps this total.
+    std::str::from_utf8(&buffer[..bytes.len().min(32) * 2]).unwrap_or_default()
+}
+
+/// One hexadecimal digit without a table: arithmetic is what the compiler does sixteen at a time.
+const fn digit(nibble: u8) -> u8 {
+    nibble + if nibble < 10 { b'0' } else { b'a' - 10 }
 }
 
 /// Return `bytes` as lower-case hexadecimal.
@@ -38,11 +51,13 @@ pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     if digits.len() != N * 2 {
         return None;
     }
-    let mut out = [0_u8; N];
+    let (mut out, mut wrong) = ([0_u8; N], 0);
     for (slot, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
-        *slot = nibble(pair[0])? << 4 | nibble(pair[1])?;
+        let (high, low) = (VALUES[usize::from(pair[0])], VALUES[usize::from(pair[1])]);
+        wrong |= high | low;
+        *slot = high << 4 | (low & 15);
     }
-    Some(out)
+    (wrong < 16).then_some(out)
 }
 
 /// Read a digest from 64 lower-case hexadecimal characters.
@@ -50,13 +65,16 @@ pub fn unhex32(text: &str) -> Option<Digest> {
     unhex::<32>(text)
 }
 
-const fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
+/// What each character counts as a lower-case digit; 255 where it is none.
+const VALUES: [u8; 256] = {
+    let mut values = [255; 256];
+    let mut value: u8 = 0;
+    while value < 16 {
+        values[digit(value) as usize] = value;
+        value += 1;
     }
-}
+    values
+};
 
 #[cfg(test)]
 mod tests {
@@ -73,5 +91,13 @@ mod tests {
         assert_eq!(unhex::<2>("00FF"), None);
         assert_eq!(unhex::<2>("00f"), None);
         assert_eq!(unhex::<2>("00fg"), None);
+    }
+
+    #[test]
+    fn every_byte_has_its_two_digits() {
+        let all: Vec<u8> = (0..=255).collect();
+        let plain = all.iter().fold(String::new(), |plain, byte| plain + &format!("{byte:02x}"));
+        assert_eq!(hex(&all), plain);
+        assert_eq!(unhex::<256>(&plain).map(Vec::from), Some(all));
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::error::{Reason, Refusal};
-use crate::hash::{hex, push_hex, unhex};
+use crate::hash::{digits, push_hex, unhex};
 
 /// A node: a UUID in its one lower-case spelling (MMP 2.0 §3.1.1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,8 +20,27 @@ impl NodeId {
         if bytes.len() != 36 || [8, 13, 18, 23].iter().any(|&at| bytes[at] != b'-') {
             return None;
         }
-        let digits: String = text.chars().filter(|&character| character != '-').collect();
-        unhex::<16>(&digits).map(Self)
+        let mut digits = [0_u8; 32];
+        let parts = [&bytes[..8], &bytes[9..13], &bytes[14..18], &bytes[19..23], &bytes[24..]];
+        let plain = parts.into_iter().flatten();
+        digits.iter_mut().zip(plain).for_each(|(digit, byte)| *digit = *byte);
+        std::str::from_utf8(&digits).ok().and_then(unhex::<16>).map(Self)
+    }
+
+    /// Write the text form into `buffer` and lend it.
+    pub fn spell<'b>(&self, buffer: &'b mut [u8; 36]) -> &'b str {
+        let (mut plain, mut at) = ([0; 64], 0);
+        let plain = digits(&self.0, &mut plain).as_bytes();
+        for part in [&plain[..8], &plain[8..12], &plain[12..16], &plain[16..20], &plain[20..]] {
+            if at > 0 {
+                buffer[at] = b'-';
+                at += 1;
+            }
+            buffer[at..at + part.len()].copy_from_slice(part);
+            at += part.len();
+        }
+        // Digits and dashes are ASCII, so the fallback cannot run; it keeps this total.
+        std::str::from_utf8(buffer).unwrap_or_default()
     }
 
     /// The sixteen bytes. Their order is the order of the text.
@@ -37,8 +56,7 @@ impl NodeId {
 
 impl fmt::Display for NodeId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = hex(&self.0);
-        write!(out, "{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..])
+        out.write_str(self.spell(&mut [0; 36]))
     }
 }
 
@@ -82,9 +100,8 @@ macro_rules! digest_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let mut text = String::new();
-                self.push_to(&mut text);
-                out.write_str(&text)
+                out.write_str($prefix)?;
+                out.write_str(digits(&self.0, &mut [0; 64]))
             }
         }
 

@@ -11,6 +11,10 @@ use crate::limits::MAX_JSON_DEPTH;
 
 /// Refuse nesting deeper than `max_depth`, before any parser follows it.
 pub fn check_depth(bytes: &[u8], max_depth: usize) -> Result<(), Refusal> {
+    // Nothing nests deeper than it has openings, in strings or not; counting them needs no branch.
+    if openings(bytes) <= max_depth {
+        return Ok(());
+    }
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for &byte in bytes {
         if in_string {
@@ -37,16 +41,31 @@ pub fn check_depth(bytes: &[u8], max_depth: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
+fn openings(bytes: &[u8]) -> usize {
+    // By blocks whose count fits a byte: sixteen or more are compared at a time.
+    let block = |block: &[u8]| block.iter().fold(0_u8, |count, byte| count + u8::from(byte | 0x20 == b'{'));
+    bytes.chunks(255).map(|bytes| usize::from(block(bytes))).sum()
+}
+
 /// Parse any JSON value under the strict rules.
 pub fn parse_strict(bytes: &[u8]) -> Result<Value, Refusal> {
     check_depth(bytes, MAX_JSON_DEPTH)?;
-    serde_json::from_slice::<Unique>(bytes).map(|value| value.0).map_err(|error| malformed(&error))
+    read::<Unique>(bytes).map(|value| value.0).map_err(|error| malformed(&error))
 }
 
 /// Parse a JSON object into `T` under the strict rules. `T` denies unknown members by itself.
 pub fn parse_object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Refusal> {
     check_depth(bytes, MAX_JSON_DEPTH)?;
-    serde_json::from_slice::<Object<T>>(bytes).map(|object| object.0).map_err(|error| malformed(&error))
+    read::<Object<T>>(bytes).map(|object| object.0).map_err(|error| malformed(&error))
+}
+
+/// Read a value from bytes. Whether they are UTF-8 is asked once for all of them, not for each text in them.
+pub fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> serde_json::Result<T> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => serde_json::from_str(text),
+        // What is wrong with them, and where, is the reader's to say.
+        Err(_) => serde_json::from_slice(bytes),
+    }
 }
 
 /// Parse an owned `T` from a JSON object.

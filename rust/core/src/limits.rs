@@ -61,8 +61,8 @@ pub const MAX_BINDINGS: usize = 16_384;
 /// Signatures of one key that held before multiples of its point are kept: making them costs as much as a hundred
 /// checks save.
 pub const TABLE_AFTER: u32 = 256;
-/// Keys with such a table, 30 KiB each: 8 MB. The keys of further busy authors are checked without.
-pub const KEY_TABLES: usize = 256;
+/// Keys with such a table, 220 KB each: 14 MB. The keys of further busy authors are checked without.
+pub const KEY_TABLES: usize = 64;
 /// Oldest directed record that is still acted on, in milliseconds by its signed time (as deployed peers bound it).
 pub const MAX_DIRECTED_AGE_MS: u64 = 86_400_000;
 /// Furthest a signed time may lie ahead, in milliseconds. A clock set to the wrong zone is off by up to 14 hours; a

@@ -34,7 +34,9 @@ impl Writer {
     /// Append `lp(count)` and `lp` of each item, bytewise sorted, repeats kept (a record's parents).
     pub fn sorted_list<'a>(&mut self, items: impl IntoIterator<Item = &'a str>) -> &mut Self {
         let mut items: Vec<&str> = items.into_iter().collect();
-        items.sort_unstable();
+        if items.len() > 1 {
+            items.sort_unstable();
+        }
         self.items(&items)
     }
 

@@ -11,6 +11,7 @@ use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, Key, KeyInit, Nonce, Tag};
 use std::fmt;
 
 use crate::error::{Reason, Refusal};
+use crate::hash::digits;
 use crate::id::SessionId;
 use crate::netstring::Writer;
 use crate::text;
@@ -141,8 +142,17 @@ impl Sealer {
     /// Seal `plaintext` at the next sequence: its sequence and the unpadded base64url of ciphertext and tag.
     ///
     /// # Errors
+    /// As for [`Sealer::seal_bytes`].
+    pub fn seal(&mut self, content: Content<'_>, plaintext: Vec<u8>) -> Result<(u128, String), Refusal> {
+        let (sequence, sealed) = self.seal_bytes(content, plaintext)?;
+        Ok((sequence, URL_SAFE_NO_PAD.encode(&sealed)))
+    }
+
+    /// Seal `plaintext` at the next sequence: its sequence, and ciphertext and tag.
+    ///
+    /// # Errors
     /// The direction has used its last sequence; the session must be replaced by a new one.
-    pub fn seal(&mut self, content: Content<'_>, mut plaintext: Vec<u8>) -> Result<(u128, String), Refusal> {
+    pub fn seal_bytes(&mut self, content: Content<'_>, mut plaintext: Vec<u8>) -> Result<(u128, Vec<u8>), Refusal> {
         let lane = &mut self.0;
         if lane.next > MAX_SEQUENCE {
             return Err(Refusal::new(Reason::SequenceExhausted, "this direction has no sequence left"));
@@ -155,7 +165,7 @@ impl Sealer {
             .map_err(|_| Refusal::new(Reason::FrameTooLarge, format!("{} bytes to seal", plaintext.len())))?;
         plaintext.extend_from_slice(&tag);
         lane.next += 1;
-        Ok((sequence, URL_SAFE_NO_PAD.encode(&plaintext)))
+        Ok((sequence, plaintext))
     }
 }
 
@@ -216,9 +226,12 @@ pub fn associated_data(session_id: &SessionId, direction: Direction, sequence: u
     };
     let mut writer = Writer::new(domain);
     writer.lp_str(VERSION);
-    writer.lp_str(&session_id.to_string());
+    writer.lp_str(digits(session_id.as_bytes(), &mut [0; 64]));
     writer.lp_str(direction.name());
-    writer.lp_str(&sequence.to_string());
+    match u64::try_from(sequence) {
+        Ok(sequence) => writer.lp_u64(sequence),
+        Err(_) => writer.lp_str(&sequence.to_string()),
+    };
     if let Content::Record(subject) = content {
         writer.lp_str(subject.key);
         writer.lp_str(subject.assertion_id);

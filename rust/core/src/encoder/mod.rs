@@ -44,7 +44,7 @@ impl Kernel {
     /// Encode one text.
     pub fn encode(self, text: &str) -> Vector {
         match self {
-            Self::NgramH32 => ngram::encode(text).compared,
+            Self::NgramH32 => ngram::compared(text),
         }
     }
 }

@@ -30,36 +30,84 @@ pub struct Encoded {
 
 /// Encode a text. A text without ASCII letters or digits gives zeros.
 pub fn encode(text: &str) -> Encoded {
-    let mut words = Words::new();
-    for character in text.chars() {
-        match character {
-            'a'..='z' | '0'..='9' => words.letter(character as u8),
-            'A'..='Z' => words.letter(character.to_ascii_lowercase() as u8),
-            // The two characters outside ASCII whose lower case begins with an ASCII letter: KELVIN SIGN is "k"; capital I
-            // WITH DOT ABOVE is "i" and a combining dot, which ends the word.
-            '\u{212a}' => words.letter(b'k'),
-            '\u{130}' => {
-                words.letter(b'i');
-                words.end_word();
+    let (doubled, length) = read(text);
+    let (compared, unread) = doubled.split_at(DIMENSIONS);
+    Encoded { compared: normalised(compared, length), unread: normalised(unread, length) }
+}
+
+/// Encode a text, and leave out the half that nothing compares.
+pub fn compared(text: &str) -> [f64; DIMENSIONS] {
+    let (doubled, length) = read(text);
+    normalised(&doubled[..DIMENSIONS], length)
+}
+
+/// The doubled bucket sums of a text, and the length of the vector they stand for.
+fn read(text: &str) -> ([i64; BUCKETS], f64) {
+    let (mut words, mut rest) = (Words::new(), text.as_bytes());
+    // Bytes do: what is read is ASCII, and no byte of another character is.
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        match LETTERS[usize::from(byte)] {
+            0 => words.end_word(),
+            OTHER => {
+                // The two characters outside ASCII whose lower case begins with an ASCII letter: KELVIN SIGN is "k";
+                // capital I WITH DOT ABOVE is "i" and a combining dot, which ends the word.
+                if byte == 0xe2 && rest.starts_with(&[0x84, 0xaa]) {
+                    words.letter(b'k');
+                    rest = &rest[2..];
+                } else {
+                    if byte == 0xc4 && rest.starts_with(&[0xb0]) {
+                        words.letter(b'i');
+                    }
+                    words.end_word();
+                }
             }
-            _ => words.end_word(),
+            letter => words.letter(letter),
         }
     }
     words.end_word();
-    normalised(&words.doubled)
+    (words.doubled, length(&words.doubled))
 }
 
-fn normalised(doubled: &[i64; BUCKETS]) -> Encoded {
-    #[expect(clippy::cast_precision_loss, reason = "a sum over one text stays far below 2^53")]
-    let sums = doubled.map(|sum| sum as f64 / 2.0);
-    let length = sums.iter().fold(0.0, |total, sum| total + sum * sum).sqrt();
-    let length = if length == 0.0 { 1.0 } else { length };
-    let mut encoded = Encoded { compared: [0.0; DIMENSIONS], unread: [0.0; DIMENSIONS] };
-    for (index, sum) in sums.into_iter().enumerate() {
-        let half = if index < DIMENSIONS { &mut encoded.compared } else { &mut encoded.unread };
-        half[index % DIMENSIONS] = sum / length;
+/// What stands in [`LETTERS`] for a byte outside ASCII.
+const OTHER: u8 = 0xff;
+
+/// The small letter or digit that a byte is; 0 where it ends a word.
+const LETTERS: [u8; 256] = {
+    let mut letters = [0; 256];
+    let mut byte: usize = 0;
+    while byte < 256 {
+        let letter = byte.to_le_bytes()[0];
+        letters[byte] = match letter {
+            b'a'..=b'z' | b'0'..=b'9' => letter,
+            b'A'..=b'Z' => letter.to_ascii_lowercase(),
+            0x80.. => OTHER,
+            _ => 0,
+        };
+        byte += 1;
     }
-    encoded
+    letters
+};
+
+/// Sums below this have squares whose sum over all buckets is a whole number that a float holds exactly.
+const EXACT: u64 = 1 << 23;
+
+#[expect(clippy::cast_precision_loss, reason = "exact: below 2^53, as the bound above says, or rounded like the terms")]
+fn length(doubled: &[i64; BUCKETS]) -> f64 {
+    let largest = doubled.iter().fold(0, |largest, sum| largest.max(sum.unsigned_abs()));
+    let squares = if largest < EXACT {
+        // Every partial sum is exact, so whole numbers give the float that adding squares in order gives.
+        doubled.iter().map(|sum| sum * sum).sum::<i64>() as f64 / 4.0
+    } else {
+        doubled.iter().map(|sum| *sum as f64 / 2.0).fold(0.0, |total, sum| total + sum * sum)
+    };
+    let length = squares.sqrt();
+    if length == 0.0 { 1.0 } else { length }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a sum over one text stays far below 2^53")]
+fn normalised(doubled: &[i64], length: f64) -> [f64; DIMENSIONS] {
+    std::array::from_fn(|index| doubled[index] as f64 / 2.0 / length)
 }
 
 /// The running state over a stream of words.
@@ -68,47 +116,47 @@ struct Words {
     /// Hash of the word being read; the basis when none is open.
     word: u32,
     /// Hash of the last finished word, "_" and what the open word has so far.
-    pair: Option<u32>,
-    /// The two characters before the next one; a word begins and ends with a space.
-    window: [u8; 2],
+    pair: u32,
+    /// Whether there is a last finished word.
+    paired: bool,
+    /// Hash of the last character, and of the last two; a word begins and ends with a space.
+    one: u32,
+    two: u32,
     /// Whether a word is open.
     open: bool,
 }
 
 impl Words {
-    fn new() -> Self {
-        Self { doubled: [0; BUCKETS], word: FNV_BASIS, pair: None, window: [b' '; 2], open: false }
+    const fn new() -> Self {
+        let (word, pair, one, two) = (FNV_BASIS, 0, 0, 0);
+        Self { doubled: [0; BUCKETS], word, pair, paired: false, one, two, open: false }
     }
 
     fn letter(&mut self, letter: u8) {
         if self.open {
-            self.trigram(letter);
-            self.window = [self.window[1], letter];
+            self.add(fnv(self.two, letter), TRIGRAM);
+            self.two = fnv(self.one, letter);
         } else {
             self.open = true;
-            self.window = [b' ', letter];
+            self.two = fnv(SPACE, letter);
         }
+        self.one = fnv(FNV_BASIS, letter);
         self.word = fnv(self.word, letter);
-        self.pair = self.pair.map(|hash| fnv(hash, letter));
+        self.pair = fnv(self.pair, letter);
     }
 
     fn end_word(&mut self) {
         if !self.open {
             return;
         }
-        self.trigram(b' ');
+        self.add(fnv(self.two, b' '), TRIGRAM);
         self.add(self.word, WORD);
-        if let Some(pair) = self.pair {
-            self.add(pair, PAIR);
+        if self.paired {
+            self.add(self.pair, PAIR);
         }
-        self.pair = Some(fnv(self.word, b'_'));
+        (self.pair, self.paired) = (fnv(self.word, b'_'), true);
         self.word = FNV_BASIS;
         self.open = false;
-    }
-
-    fn trigram(&mut self, last: u8) {
-        let hash = fnv(fnv(fnv(FNV_BASIS, self.window[0]), self.window[1]), last);
-        self.add(hash, TRIGRAM);
     }
 
     fn add(&mut self, hash: u32, weight: i64) {
@@ -119,8 +167,11 @@ impl Words {
     }
 }
 
-fn fnv(hash: u32, byte: u8) -> u32 {
-    (hash ^ u32::from(byte)).wrapping_mul(FNV_PRIME)
+/// Hash of a space.
+const SPACE: u32 = fnv(FNV_BASIS, b' ');
+
+const fn fnv(hash: u32, byte: u8) -> u32 {
+    (hash ^ byte as u32).wrapping_mul(FNV_PRIME)
 }
 
 #[cfg(test)]

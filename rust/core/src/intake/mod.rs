@@ -183,7 +183,8 @@ impl Intake {
     /// `session` is the session's proven peer. `now_ms` is the receiver's time in milliseconds since the epoch.
     pub fn evaluate(&mut self, batch: Batch, session: NodeId, now_ms: u64) -> Result<OutcomeBatch, Refusal> {
         let call = self.begin(batch.0.len(), now_ms)?;
-        let outcomes = batch.0.into_iter().map(|record| self.hear(record, call)).collect();
+        let verified = signature::verify_heard(batch.0, |author| self.bindings.get(&author));
+        let outcomes = verified.into_iter().map(|checked| self.hear(checked, call)).collect();
         Ok(self.finish(outcomes, session, call))
     }
 
@@ -292,23 +293,19 @@ impl Intake {
         &self.policy
     }
 
-    fn hear(&mut self, record: Unverified, call: Call) -> Outcome {
-        let author = record.claimed().metadata.author;
-        let Some(key) = self.bindings.get_mut(&author) else {
-            let refusal = Refusal::new(Reason::AuthorUnknown, format!("author: no key is bound to {author}"));
-            return refused(claimed(&record), refusal);
-        };
-        let (had, may_keep) = (key.has_table(), self.tables < limits::KEY_TABLES);
-        let verified = match signature::verify_familiar(record, key, may_keep) {
-            Ok(verified) => {
-                self.tables += usize::from(key.has_table() && !had);
-                Arc::new(verified)
-            }
+    fn hear(&mut self, checked: Result<Verified, signature::Failed>, call: Call) -> Outcome {
+        let verified = match checked {
+            Ok(verified) => Arc::new(verified),
             Err(failed) => {
                 let (record, refusal) = *failed;
                 return refused(claimed(&record), refusal);
             }
         };
+        if let Some(key) = self.bindings.get_mut(&verified.record().metadata.author) {
+            let (had, may_keep) = (key.has_table(), self.tables < limits::KEY_TABLES);
+            key.held(may_keep);
+            self.tables += usize::from(key.has_table() && !had);
+        }
         self.outcome(Heard::Verified(Arc::clone(&verified)), verified.record(), true, call)
     }
 

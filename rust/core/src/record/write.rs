@@ -88,7 +88,7 @@ fn metadata(out: &mut String, metadata: &Metadata, form: Form) {
     out.push_str("\",\"createdBy\":");
     string(out, &metadata.author_label);
     out.push_str(",\"createdByNodeId\":\"");
-    out.push_str(&metadata.author.to_string());
+    out.push_str(metadata.author.spell(&mut [0; 36]));
     out.push_str("\",\"createdTimestamp\":");
     out.push_str(&metadata.created_ms.to_string());
     out.push_str(",\"key\":\"");
@@ -105,7 +105,7 @@ fn metadata(out: &mut String, metadata: &Metadata, form: Form) {
     match metadata.to {
         Some(to) => {
             out.push('"');
-            out.push_str(&to.to_string());
+            out.push_str(to.spell(&mut [0; 36]));
             out.push('"');
         }
         None => out.push_str("null"),
@@ -163,6 +163,13 @@ fn list<T>(out: &mut String, items: impl Iterator<Item = T>, mut write: impl FnM
 /// Write a JSON string with the escapes of RFC 8785 §3.2.2.2: the short ones, and `\u00xx` for other controls.
 pub fn string(out: &mut String, text: &str) {
     out.push('"');
+    // Most texts need no escape; this asks without a branch for each byte.
+    let escaped = |byte: u8| u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
+    if text.bytes().fold(0, |found, byte| found | escaped(byte)) == 0 {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     let mut rest = 0;
     for (at, byte) in text.bytes().enumerate() {
         let escape = match byte {

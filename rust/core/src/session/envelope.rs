@@ -3,16 +3,20 @@
 //! Rules: an envelope is a closed object. Of a record's clear metadata only what the seal binds is read here; whatever
 //! else is wrong with it is the record's business, after the seal has opened and the sequence has moved.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 use super::control;
 use crate::error::{Reason, Refusal};
 use crate::handshake::VERSION;
+use crate::hash::digits;
 use crate::id::SessionId;
-use crate::json::Object;
+use crate::json::{self, Object};
 use crate::limits::{MAX_FRAME_BYTES, MAX_SEALED_CHARS};
+use crate::record::{Metadata, Record};
 use crate::seal::{self, Content, Direction, SUITE, Sealer, Subject};
 
 pub(crate) const RECORD: &str = "cmb-encrypted";
@@ -20,6 +24,9 @@ pub(crate) const CONTROL: &str = "control-encrypted";
 
 /// The shortest `sealed`: a tag alone, in base64url characters.
 const MIN_SEALED: usize = 22;
+
+/// What an envelope has around its metadata and its sealed text, at most.
+const AROUND: usize = 320;
 
 /// The longest control frame that still fits one frame when it is sealed: base64url grows it by a third, and the
 /// envelope around it is below 512 bytes.
@@ -40,7 +47,7 @@ pub(crate) struct Envelope<'a> {
     pub(crate) metadata: &'a str,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Wire<'a> {
     #[serde(borrow)]
@@ -55,7 +62,7 @@ struct Wire<'a> {
     sequence: Cow<'a, str>,
     #[serde(borrow)]
     direction: Cow<'a, str>,
-    #[serde(borrow, default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "present")]
     metadata: Option<&'a RawValue>,
     #[serde(borrow)]
     sealed: Cow<'a, str>,
@@ -101,7 +108,7 @@ impl<'a> Bound<'a> {
 /// # Errors
 /// No JSON object with a type; an envelope outside its schema, or of another session or direction.
 pub(crate) fn read<'a>(frame: &'a [u8], session_id: &SessionId, direction: Direction) -> Result<Frame<'a>, Refusal> {
-    let Ok(Object(wire)) = serde_json::from_slice::<Object<Wire<'a>>>(frame) else {
+    let Ok(Object(wire)) = json::read::<Object<Wire<'a>>>(frame) else {
         let kind = control::kind_of(frame)?;
         if kind == RECORD || kind == CONTROL {
             return Err(malformed("envelope: outside its closed schema"));
@@ -118,7 +125,7 @@ pub(crate) fn read<'a>(frame: &'a [u8], session_id: &SessionId, direction: Direc
     if wire.protocol_version != VERSION || wire.suite != SUITE {
         return Err(malformed("envelope: another protocol version or suite"));
     }
-    if wire.session_id != session_id.to_string() {
+    if wire.session_id != digits(session_id.as_bytes(), &mut [0; 64]) {
         return Err(Refusal::new(Reason::WrongSession, "sessionId: not this session"));
     }
     if wire.direction != direction.name() {
@@ -133,43 +140,80 @@ pub(crate) fn read<'a>(frame: &'a [u8], session_id: &SessionId, direction: Direc
     Ok(if is_record { Frame::Record(envelope) } else { Frame::Control(envelope) })
 }
 
-/// Seal a record's protected part and write its envelope.
+/// Seal a record's protected part and append its envelope to `out`.
 pub(crate) fn write_record(
     lane: &mut Sealer,
     session_id: &SessionId,
-    subject: Subject<'_>,
-    metadata: &RawValue,
-    plaintext: Vec<u8>,
-) -> Result<Vec<u8>, Refusal> {
-    let (sequence, sealed) = lane.seal(Content::Record(subject), plaintext)?;
-    Ok(write(RECORD, lane.direction(), session_id, sequence, Some(metadata), &sealed))
+    record: &Record,
+    out: &mut Vec<u8>,
+) -> Result<(), Refusal> {
+    let Metadata { key, assertion_id, author, room, to, .. } = &record.metadata;
+    let (mut key_text, mut assertion_text) = (String::with_capacity(80), String::with_capacity(80));
+    key.push_to(&mut key_text);
+    assertion_id.push_to(&mut assertion_text);
+    let (mut author_text, mut to_text) = ([0; 36], [0; 36]);
+    let subject = Subject {
+        key: &key_text,
+        assertion_id: &assertion_text,
+        node_id: author.spell(&mut author_text),
+        room,
+        to: to.as_ref().map(|to| to.spell(&mut to_text)),
+    };
+    let (sequence, sealed) = lane.seal_bytes(Content::Record(subject), record.envelope_plaintext())?;
+    write(RECORD, lane.direction(), session_id, sequence, &record.envelope_metadata(), &sealed, out);
+    Ok(())
 }
 
-/// Seal one control frame and write its envelope.
-pub(crate) fn write_control(lane: &mut Sealer, session_id: &SessionId, inner: Vec<u8>) -> Result<Vec<u8>, Refusal> {
-    let (sequence, sealed) = lane.seal(Content::Control, inner)?;
-    Ok(write(CONTROL, lane.direction(), session_id, sequence, None, &sealed))
+/// Seal one control frame and append its envelope to `out`.
+pub(crate) fn write_control(
+    lane: &mut Sealer,
+    session_id: &SessionId,
+    inner: Vec<u8>,
+    out: &mut Vec<u8>,
+) -> Result<(), Refusal> {
+    let (sequence, sealed) = lane.seal_bytes(Content::Control, inner)?;
+    write(CONTROL, lane.direction(), session_id, sequence, b"", &sealed, out);
+    Ok(())
 }
 
+/// Write an envelope. Its own members are digits and fixed words, and `metadata` is JSON, so nothing needs an escape.
 fn write(
     kind: &str,
     direction: Direction,
     session_id: &SessionId,
     sequence: u128,
-    metadata: Option<&RawValue>,
-    sealed: &str,
-) -> Vec<u8> {
-    let wire = Wire {
-        r#type: kind.into(),
-        protocol_version: VERSION.into(),
-        suite: SUITE.into(),
-        session_id: session_id.to_string().into(),
-        sequence: sequence.to_string().into(),
-        direction: direction.name().into(),
-        metadata,
-        sealed: sealed.into(),
-    };
-    serde_json::to_vec(&wire).expect("strings and checked JSON always have a JSON form")
+    metadata: &[u8],
+    sealed: &[u8],
+    out: &mut Vec<u8>,
+) {
+    let characters = sealed.len().div_ceil(3) * 4;
+    out.reserve(metadata.len() + characters + AROUND);
+    let (mut session, sequence) = ([0; 64], sequence.to_string());
+    let session = digits(session_id.as_bytes(), &mut session);
+    let head = [
+        ("{\"type\":\"", kind),
+        ("\",\"protocolVersion\":\"", VERSION),
+        ("\",\"suite\":\"", SUITE),
+        ("\",\"sessionId\":\"", session),
+        ("\",\"sequence\":\"", &sequence),
+        ("\",\"direction\":\"", direction.name()),
+    ];
+    for (name, value) in head {
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(value.as_bytes());
+    }
+    out.push(b'"');
+    if !metadata.is_empty() {
+        out.extend_from_slice(b",\"metadata\":");
+        out.extend_from_slice(metadata);
+    }
+    out.extend_from_slice(b",\"sealed\":\"");
+    let start = out.len();
+    out.resize(start + characters, 0);
+    // There is room for every character, padding included, so the fallback cannot run; it keeps this total.
+    let written = URL_SAFE_NO_PAD.encode_slice(sealed, &mut out[start..]).unwrap_or_default();
+    out.truncate(start + written);
+    out.extend_from_slice(b"\"}");
 }
 
 fn malformed(detail: &str) -> Refusal {

@@ -110,8 +110,10 @@ impl Machine {
             State::Open(mut open) => {
                 let error = json!({ "type": control::ERROR, "code": code, "message": message }).to_string();
                 control::read_error(error.as_bytes())?;
-                let envelope = envelope::write_control(&mut open.sealer, &open.peer.session_id, error.into())?;
-                frame::encode(&envelope, &mut self.output)
+                let (sealer, session_id) = (&mut open.sealer, &open.peer.session_id);
+                frame::encode_with(&mut self.output, |out| {
+                    envelope::write_control(sealer, session_id, error.into(), out)
+                })
             }
             State::Closed => Ok(()),
             State::Client(_) | State::Server(_) | State::Finishing(_) => {
@@ -124,7 +126,7 @@ impl Machine {
     fn open_state(&mut self) -> Result<&mut Open, Refusal> {
         match &mut self.state {
             State::Open(open) => Ok(open),
-            _ => Err(Refusal::new(Reason::SessionNotOpen, "the session is not open")),
+            _ => Err(not_open()),
         }
     }
 
@@ -142,16 +144,22 @@ impl Machine {
     }
 
     pub(super) fn send_record(&mut self, record: &Verified) -> Result<(), Refusal> {
-        let open = self.open_state()?;
-        let envelope = open.seal_record(record)?;
-        frame::encode(&envelope, &mut self.output)
+        match &mut self.state {
+            State::Open(open) => open.seal_record(record, &mut self.output),
+            _ => Err(not_open()),
+        }
     }
 
     pub(super) fn send_control(&mut self, inner: &[u8]) -> Result<(), Refusal> {
-        let open = self.open_state()?;
-        let envelope = open.seal_control(inner)?;
-        frame::encode(&envelope, &mut self.output)
+        match &mut self.state {
+            State::Open(open) => open.seal_control(inner, &mut self.output),
+            _ => Err(not_open()),
+        }
     }
+}
+
+fn not_open() -> Refusal {
+    Refusal::new(Reason::SessionNotOpen, "the session is not open")
 }
 
 /// Append a record to the batch at the end of the events, or start a new one.

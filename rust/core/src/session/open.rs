@@ -1,11 +1,10 @@
 //! An open session: what each frame of the peer amounts to, and what this side may seal.
 
-use serde_json::value::RawValue;
-
 use super::control::{self, Kind, Known};
 use super::envelope::{self, Bound, Envelope, Frame};
 use super::event::{Closed, Event, Ignored};
 use crate::error::{Reason, Refusal};
+use crate::frame;
 use crate::handshake::PeerHello;
 use crate::record::{Unverified, Verified};
 use crate::seal::{Content, Opened, Opener, Sealer};
@@ -116,17 +115,12 @@ impl Open {
         Err(Refusal::new(Reason::AnchorsFirst, "cmb-anchors must be the first thing a session sends"))
     }
 
-    pub(super) fn seal_record(&mut self, record: &Verified) -> Result<Vec<u8>, Refusal> {
-        let record = record.record();
-        let metadata = record.envelope_metadata();
-        let clear = std::str::from_utf8(&metadata).ok().and_then(|text| serde_json::from_str::<&RawValue>(text).ok());
-        let clear = clear.ok_or_else(|| Refusal::new(Reason::Schema, "metadata: not written as JSON"))?;
-        let bound = Bound::read(clear.get())?;
+    pub(super) fn seal_record(&mut self, record: &Verified, output: &mut Vec<u8>) -> Result<(), Refusal> {
         let (sealer, session_id) = (&mut self.sealer, &self.peer.session_id);
-        envelope::write_record(sealer, session_id, bound.subject(), clear, record.envelope_plaintext())
+        frame::encode_with(output, |out| envelope::write_record(sealer, session_id, record.record(), out))
     }
 
-    pub(super) fn seal_control(&mut self, inner: &[u8]) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn seal_control(&mut self, inner: &[u8], output: &mut Vec<u8>) -> Result<(), Refusal> {
         let unusable = |detail: String| Err(Refusal::new(Reason::InvalidArgument, detail));
         let kind = control::kind_of(inner)?;
         let (mut is_anchors, mut opens_room) = (false, false);
@@ -158,9 +152,10 @@ impl Open {
         if inner.len() > envelope::MAX_INNER_BYTES {
             return Err(Refusal::new(Reason::TooLarge, format!("control frame of {} bytes", inner.len())));
         }
-        let envelope = envelope::write_control(&mut self.sealer, &self.peer.session_id, inner)?;
+        let (sealer, session_id) = (&mut self.sealer, &self.peer.session_id);
+        frame::encode_with(output, |out| envelope::write_control(sealer, session_id, inner, out))?;
         self.anchors_sent |= !opens_room;
-        Ok(envelope)
+        Ok(())
     }
 }
 

@@ -1,15 +1,15 @@
 //! A key whose signatures come again and again: after some of them, multiples of its point are kept at hand.
 //!
-//! The usual check walks 256 doublings for each signature. Where `-A` has a table of its own multiples, as `B`
-//! has one compiled in, there are none: `[S]B` and `[k](-A)` are 64 additions each. What is recomputed is the same
-//! point, so the rule is the same one (`strict`); only its arithmetic takes another way.
+//! The usual check walks 256 doublings for each signature. Where `-A` and `B` have tables of their multiples (`comb`)
+//! there are none. What is recomputed is the same point, so the rule is the same one (`strict`); only its arithmetic
+//! takes another way.
 
 use std::fmt;
 
-use curve25519_dalek::edwards::{EdwardsBasepointTable, EdwardsPoint};
+use curve25519_dalek::edwards::EdwardsPoint;
 use curve25519_dalek::scalar::Scalar;
-use curve25519_dalek::traits::BasepointTable as _;
 
+use super::comb::{self, Comb};
 use super::strict::{self, Recompute};
 use crate::error::Refusal;
 use crate::identity::PublicKey;
@@ -19,7 +19,7 @@ use crate::limits;
 pub struct Familiar {
     key: PublicKey,
     held: u32,
-    table: Option<Box<EdwardsBasepointTable>>,
+    table: Option<Comb>,
 }
 
 impl Familiar {
@@ -42,29 +42,32 @@ impl Familiar {
     ///
     /// Only signatures that hold count towards a table, and `may_keep` says whether there is room for one.
     pub fn verify_bytes(&mut self, message: &[u8], signature: &[u8; 64], may_keep: bool) -> Result<(), Refusal> {
-        if let Some(table) = &self.table {
-            return strict::check(message, signature, &self.key, &Tabled(table));
-        }
-        strict::verify_bytes(message, signature, &self.key)?;
-        self.held = self.held.saturating_add(1);
-        if may_keep && self.held >= limits::TABLE_AFTER {
-            self.table = Some(Box::new(EdwardsBasepointTable::create(&-self.key.point())));
-        }
+        strict::check(message, signature, &self.key, self)?;
+        self.held(may_keep);
         Ok(())
+    }
+
+    /// Count a signature that held; once that pays, and `may_keep` says that there is room, keep multiples.
+    pub fn held(&mut self, may_keep: bool) {
+        self.held = self.held.saturating_add(1);
+        if may_keep && self.table.is_none() && self.held >= limits::TABLE_AFTER {
+            self.table = Some(Comb::new(&-self.key.point()));
+        }
+    }
+}
+
+impl Recompute for Familiar {
+    fn commitment(&self, challenge: &Scalar, response: &Scalar) -> EdwardsPoint {
+        match &self.table {
+            Some(table) => comb::double(table, challenge, response),
+            None => self.key.commitment(challenge, response),
+        }
     }
 }
 
 impl fmt::Debug for Familiar {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         to.debug_struct("Familiar").field("held", &self.held).field("table", &self.has_table()).finish_non_exhaustive()
-    }
-}
-
-struct Tabled<'t>(&'t EdwardsBasepointTable);
-
-impl Recompute for Tabled<'_> {
-    fn commitment(&self, challenge: &Scalar, response: &Scalar) -> EdwardsPoint {
-        EdwardsPoint::mul_base(response) + self.0 * challenge
     }
 }
 

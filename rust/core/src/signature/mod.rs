@@ -1,6 +1,7 @@
 //! Signing and verifying records: the payload of mmp-sig-v2.0, assertion ids, and one rule of validity
 //! (MMP 2.0 §8.8.4, §8.8.5; strict Ed25519 of update 1, §18.3.2).
 
+mod comb;
 mod familiar;
 mod payload;
 mod strict;
@@ -9,10 +10,12 @@ pub use familiar::Familiar;
 pub use payload::{application_commitment, category_parents_commitment, payload};
 pub use strict::verify_bytes;
 
+use curve25519_dalek::edwards::EdwardsPoint;
+
 use crate::address;
 use crate::error::{Reason, Refusal};
 use crate::hash::sha256;
-use crate::id::AssertionId;
+use crate::id::{AssertionId, NodeId};
 use crate::identity::{PublicKey, SigningKey};
 use crate::record::{Draft, Hearsay, Record, Unverified, Verified};
 
@@ -45,17 +48,37 @@ pub fn verify(record: Unverified, author: &PublicKey) -> Result<Verified, Failed
     }
 }
 
-/// Verify a record under the key of an author who is heard often (`Familiar`), by the same rule.
+/// Verify records, each under the key of its author as `author_of` finds it, by the same rule.
 ///
-/// `may_keep` says whether there is room for a table of that key.
-pub fn verify_familiar(record: Unverified, author: &mut Familiar, may_keep: bool) -> Result<Verified, Failed> {
-    let claimed = record.claimed();
-    let judged = check_addresses(claimed)
-        .and_then(|payload| author.verify_bytes(&payload, &claimed.metadata.signature, may_keep));
-    match judged {
-        Ok(()) => Ok(Verified::attest(record.into_record())),
-        Err(refusal) => Err(Box::new((record, refusal))),
-    }
+/// Every R is recomputed by itself; only the inversions that their encodings need are made together, which changes no
+/// encoding. So no record says anything about the one beside it, and nothing is judged twice.
+pub fn verify_heard<'k>(
+    records: Vec<Unverified>,
+    author_of: impl Fn(NodeId) -> Option<&'k Familiar>,
+) -> Vec<Result<Verified, Failed>> {
+    let mut points = Vec::with_capacity(records.len());
+    let recomputed: Vec<_> = records
+        .iter()
+        .map(|record| {
+            let claimed = record.claimed();
+            let author = claimed.metadata.author;
+            let familiar = author_of(author)
+                .ok_or_else(|| Refusal::new(Reason::AuthorUnknown, format!("author: no key is bound to {author}")))?;
+            let payload = check_addresses(claimed)?;
+            points.push(strict::recompute(&payload, &claimed.metadata.signature, familiar.key(), familiar)?);
+            Ok(points.len() - 1)
+        })
+        .collect();
+    let encodings = EdwardsPoint::compress_batch_alloc(&points);
+    let settled = records.into_iter().zip(recomputed).map(|(record, recomputed)| {
+        let compared = recomputed
+            .and_then(|place: usize| strict::compare(&encodings[place], &record.claimed().metadata.signature));
+        match compared {
+            Ok(()) => Ok(Verified::attest(record.into_record())),
+            Err(refusal) => Err(Box::new((record, refusal))),
+        }
+    });
+    settled.collect()
 }
 
 /// Verify many records, each under its own key, in one call.

@@ -1,6 +1,6 @@
 //! Strict Ed25519, the one rule of validity: A and R canonical and of prime order, S below L, cofactorless.
 
-use curve25519_dalek::edwards::EdwardsPoint;
+use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
 use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::IsIdentity as _;
 use sha2::{Digest as _, Sha512};
@@ -26,30 +26,49 @@ pub fn verify_bytes(message: &[u8], signature: &[u8; 64], author: &PublicKey) ->
 }
 
 /// Apply the rule, whichever way the arithmetic goes.
-///
-/// R is recomputed as `[S]B - [k]A` and its encoding compared. `A` and `B` have prime order, so what is
-/// recomputed has too, and its encoding is canonical: equal bytes prove both for the R that was sent.
 pub(super) fn check(
     message: &[u8],
     signature: &[u8; 64],
     author: &PublicKey,
     arithmetic: &impl Recompute,
 ) -> Result<(), Refusal> {
-    let refuse = |detail: &str| Err(Refusal::new(Reason::BadSignature, format!("signature: {detail}")));
+    let recomputed = recompute(message, signature, author, arithmetic)?;
+    compare(&recomputed.compress(), signature)
+}
+
+/// Recompute R as `[S]B - [k]A`: the whole rule but its last step, which is to [`compare`] its encoding.
+///
+/// `A` and `B` have prime order, so what is recomputed has too, and its encoding is canonical: equal bytes prove both
+/// for the R that was sent.
+pub(super) fn recompute(
+    message: &[u8],
+    signature: &[u8; 64],
+    author: &PublicKey,
+    arithmetic: &impl Recompute,
+) -> Result<EdwardsPoint, Refusal> {
     let (commitment, response) = signature.split_at(32);
     let Some(response) = scalar(response) else {
-        return refuse("S is not below the group order");
+        return Err(refused("S is not below the group order"));
     };
     let challenge =
         Scalar::from_hash(Sha512::new().chain_update(commitment).chain_update(author.as_bytes()).chain_update(message));
     let recomputed = arithmetic.commitment(&challenge, &response);
     if recomputed.is_identity() {
-        return refuse("R is the identity");
+        return Err(refused("R is the identity"));
     }
-    if recomputed.compress().as_bytes() != commitment {
-        return refuse("does not hold under the author's key");
+    Ok(recomputed)
+}
+
+/// Take the last step: the R that was sent is the one that was recomputed.
+pub(super) fn compare(recomputed: &CompressedEdwardsY, signature: &[u8; 64]) -> Result<(), Refusal> {
+    if recomputed.as_bytes() != &signature[..32] {
+        return Err(refused("does not hold under the author's key"));
     }
     Ok(())
+}
+
+fn refused(detail: &str) -> Refusal {
+    Refusal::new(Reason::BadSignature, format!("signature: {detail}"))
 }
 
 fn scalar(bytes: &[u8]) -> Option<Scalar> {

@@ -1,15 +1,14 @@
-//! The read of memory for one category: an attention-weighted mean of the anchors, and the distance to it
+//! The read of memory for each category: an attention-weighted mean of the anchors, and the distance to it
 //! (MMP 2.0 §9.2.1, reference baseline).
 //!
-//! Every sum runs in a fixed order, so that one machine and the next reach the same bits. Terms that are exactly zero
-//! are left out, which changes no sum; four anchors are compared at a time, each with its own running sum, so the
-//! processor need not wait for one addition before the next.
+//! Every sum of a category runs in a fixed order, so that one machine and the next reach the same bits. The seven
+//! categories run side by side, in lanes: wide vectors take them together and change nothing of any of them. Terms
+//! that are exactly zero are added, which changes no sum.
 
-use super::features::{Features, NOTHING, cosine, length};
+use covey_kernels::{Work, widest};
+
+use super::features::{Features, LANES, NOTHING, Row, cosine, dots, lengths};
 use crate::category::COUNT;
-
-/// Anchors compared together.
-const LANES: usize = 4;
 
 /// One block of memory, as weight and vectors.
 #[derive(Clone, Copy, Debug)]
@@ -33,100 +32,90 @@ pub struct Distance {
     pub anchor: usize,
 }
 
-/// Read one category of memory against `incoming`, or `None` when no anchor is comparable.
+/// Read memory against `incoming`, with a weight for each category; `None` where a category is not comparable.
 pub(super) fn read<const D: usize>(
     incoming: &Features<D>,
-    category: usize,
-    alpha: f64,
+    alphas: &[f64; COUNT],
     anchors: &[Anchor<'_, D>],
-) -> Option<Distance> {
-    debug_assert!(category < COUNT, "a category has an index below seven");
-    let (vector, length) = (&incoming.vectors[category], incoming.lengths[category]);
-    let mut positions = [0usize; D];
-    let used = nonzero(vector, &mut positions);
-    let mut readout = Readout { sums: [0.0; D], weight: 0.0, nearest: -1.0, anchor: 0 };
-    let mut groups = anchors.chunks_exact(LANES);
-    let mut place = 0;
-    for group in &mut groups {
-        let rows = [0, 1, 2, 3].map(|lane| &group[lane].features.vectors[category]);
-        let dots = dot_four(vector, &positions[..used], rows);
-        for (anchor, dot) in group.iter().zip(dots) {
-            readout.add(place, anchor, category, alpha, cosine(dot, length, anchor.features.lengths[category]));
-            place += 1;
+) -> [Option<Distance>; COUNT] {
+    let alphas = std::array::from_fn(|lane| alphas.get(lane).copied().unwrap_or_default());
+    widest(Read { incoming, alphas, anchors })
+}
+
+struct Read<'a, const D: usize> {
+    incoming: &'a Features<D>,
+    alphas: Row,
+    anchors: &'a [Anchor<'a, D>],
+}
+
+impl<const D: usize> Work for Read<'_, D> {
+    type Out = [Option<Distance>; COUNT];
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+    fn run(self) -> Self::Out {
+        let mut readout =
+            Readout { sums: [[0.0; LANES]; D], weight: [0.0; LANES], nearest: [-1.0; LANES], anchor: [0; LANES] };
+        for (place, anchor) in self.anchors.iter().enumerate() {
+            let dots = dots(&self.incoming.rows, &anchor.features.rows);
+            readout.add(place, anchor, &self.alphas, dots, &self.incoming.lengths);
         }
+        readout.distances(self.incoming)
     }
-    for anchor in groups.remainder() {
-        let dot = dot_one(vector, &positions[..used], &anchor.features.vectors[category]);
-        readout.add(place, anchor, category, alpha, cosine(dot, length, anchor.features.lengths[category]));
-        place += 1;
-    }
-    readout.distance(vector, length)
 }
 
 struct Readout<const D: usize> {
-    sums: [f64; D],
-    weight: f64,
-    nearest: f64,
-    anchor: usize,
+    sums: [Row; D],
+    weight: Row,
+    nearest: Row,
+    anchor: [usize; LANES],
 }
 
 impl<const D: usize> Readout<D> {
-    fn add(&mut self, place: usize, anchor: &Anchor<'_, D>, category: usize, alpha: f64, similarity: f64) {
-        if !anchor.features.present[category] {
-            return;
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+    fn add(&mut self, place: usize, anchor: &Anchor<'_, D>, alphas: &Row, dots: Row, incoming: &Row) {
+        let held = anchor.features;
+        // A category that an anchor does not have has no length, so its lane reads as nothing: neither near nor of weight.
+        let weights: Row = std::array::from_fn(|lane| {
+            let similarity = cosine(dots[lane], incoming[lane], held.lengths[lane]);
+            let nearer = similarity > self.nearest[lane];
+            self.nearest[lane] = if nearer { similarity } else { self.nearest[lane] };
+            self.anchor[lane] = if nearer { place } else { self.anchor[lane] };
+            let toward = if similarity > 0.0 { similarity } else { 0.0 };
+            alphas[lane] * toward * anchor.decay * anchor.confidence
+        });
+        for (sums, row) in self.sums.iter_mut().zip(&held.rows) {
+            *sums = std::array::from_fn(|lane| sums[lane] + weights[lane] * row[lane]);
         }
-        if similarity > self.nearest {
-            (self.nearest, self.anchor) = (similarity, place);
-        }
-        let weight = alpha * similarity.max(0.0) * anchor.decay * anchor.confidence;
-        if weight > 0.0 {
-            for (sum, value) in self.sums.iter_mut().zip(&anchor.features.vectors[category]) {
-                *sum += weight * value;
-            }
-            self.weight += weight;
-        }
+        self.weight = std::array::from_fn(|lane| self.weight[lane] + weights[lane]);
     }
 
-    fn distance(self, incoming: &[f64; D], incoming_length: f64) -> Option<Distance> {
-        if self.weight < NOTHING {
-            return None;
-        }
-        let mut fused = self.sums.map(|sum| sum / self.weight);
-        let scale = length(&fused);
-        if scale >= NOTHING {
-            fused = fused.map(|value| value / scale);
-        }
-        let dot = fused.iter().zip(incoming).fold(0.0, |total, (left, right)| total + left * right);
-        Some(Distance {
-            drift: 1.0 - cosine(dot, length(&fused), incoming_length),
-            nearest: 1.0 - self.nearest.max(0.0),
-            anchor: self.anchor,
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+    fn distances(mut self, incoming: &Features<D>) -> [Option<Distance>; COUNT] {
+        // A lane that found nothing is divided by one, so that no lane ever holds what is no number.
+        let divisors = self.weight.map(|weight| if weight < NOTHING { 1.0 } else { weight });
+        divide(&mut self.sums, &divisors);
+        let scales = lengths(&self.sums).map(|scale| if scale >= NOTHING { scale } else { 1.0 });
+        divide(&mut self.sums, &scales);
+        let (dots, fused) = (dots(&self.sums, &incoming.rows), lengths(&self.sums));
+        let drifts: Row = std::array::from_fn(|lane| 1.0 - cosine(dots[lane], fused[lane], incoming.lengths[lane]));
+        std::array::from_fn(|lane| {
+            let found = incoming.present[lane] && self.weight[lane] >= NOTHING;
+            found.then(|| Distance {
+                drift: drifts[lane],
+                nearest: 1.0 - self.nearest[lane].max(0.0),
+                anchor: self.anchor[lane],
+            })
         })
     }
 }
 
-/// Note where `vector` is not zero, in index order; a short text fills few of its dimensions.
-fn nonzero<const D: usize>(vector: &[f64; D], positions: &mut [usize; D]) -> usize {
-    let mut used = 0;
-    for (index, value) in vector.iter().enumerate() {
-        if *value != 0.0 {
-            positions[used] = index;
-            used += 1;
-        }
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+fn divide(rows: &mut [Row], divisors: &Row) {
+    for row in rows {
+        *row = std::array::from_fn(|lane| row[lane] / divisors[lane]);
     }
-    used
-}
-
-fn dot_one<const D: usize>(vector: &[f64; D], positions: &[usize], row: &[f64; D]) -> f64 {
-    positions.iter().fold(0.0, |total, &index| total + vector[index] * row[index])
-}
-
-fn dot_four<const D: usize>(vector: &[f64; D], positions: &[usize], rows: [&[f64; D]; LANES]) -> [f64; LANES] {
-    let mut totals = [0.0; LANES];
-    for &index in positions {
-        for (total, row) in totals.iter_mut().zip(rows) {
-            *total += vector[index] * row[index];
-        }
-    }
-    totals
 }

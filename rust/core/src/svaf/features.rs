@@ -9,12 +9,21 @@ use crate::encoder::{self, Kernel};
 /// the reference's guard against dividing noise by noise.
 pub(super) const NOTHING: f64 = 1e-8;
 
+/// Numbers side by side: one for each category, and one that is always zero and makes them fill vectors.
+pub(super) const LANES: usize = 8;
+
+/// One number for each category.
+pub(super) type Row = [f64; LANES];
+
 /// The vectors of one block. `D` is the kernel's number of dimensions.
+///
+/// They stand by dimension: seven sums that each run in index order then run side by side, one in each lane, and no
+/// addition waits for the one before it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Features<const D: usize> {
-    pub(super) vectors: [[f64; D]; COUNT],
+    pub(super) rows: [Row; D],
     /// Length of each vector, so that a comparison needs one running sum instead of three.
-    pub(super) lengths: [f64; COUNT],
+    pub(super) lengths: Row,
     /// Whether the category carries text. A text may still encode to zeros.
     pub(super) present: [bool; COUNT],
 }
@@ -22,14 +31,14 @@ pub struct Features<const D: usize> {
 impl<const D: usize> Features<D> {
     /// Features of vectors made elsewhere; `None` is a category without text.
     pub fn from_vectors(vectors: [Option<[f64; D]>; COUNT]) -> Self {
-        let mut features = Self { vectors: [[0.0; D]; COUNT], lengths: [0.0; COUNT], present: [false; COUNT] };
-        for (index, vector) in vectors.into_iter().enumerate() {
+        let mut features = Self { rows: [[0.0; LANES]; D], lengths: [0.0; LANES], present: [false; COUNT] };
+        for (lane, vector) in vectors.into_iter().enumerate() {
             if let Some(vector) = vector {
-                features.lengths[index] = length(&vector);
-                features.vectors[index] = vector;
-                features.present[index] = true;
+                features.rows.iter_mut().zip(vector).for_each(|(row, value)| row[lane] = value);
+                features.present[lane] = true;
             }
         }
+        features.lengths = lengths(&features.rows);
         features
     }
 }
@@ -41,9 +50,22 @@ impl Features<{ encoder::DIMENSIONS }> {
     }
 }
 
-/// Euclidean length, summed in index order.
-pub(super) fn length<const D: usize>(vector: &[f64; D]) -> f64 {
-    vector.iter().fold(0.0, |total, value| total + value * value).sqrt()
+/// Euclidean length of each lane, summed in index order.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+pub(super) fn lengths(rows: &[Row]) -> Row {
+    dots(rows, rows).map(f64::sqrt)
+}
+
+/// Dot product of each lane, summed in index order.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+pub(super) fn dots(left: &[Row], right: &[Row]) -> Row {
+    let mut totals = [0.0; LANES];
+    for (left, right) in left.iter().zip(right) {
+        totals = std::array::from_fn(|lane| totals[lane] + left[lane] * right[lane]);
+    }
+    totals
 }
 
 /// Cosine from a dot product and two lengths; zero where a length vanishes.

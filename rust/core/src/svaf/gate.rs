@@ -124,10 +124,7 @@ impl Gate {
         grounding: bool,
     ) -> (Evaluation, [Option<usize>; COUNT]) {
         let temporal_drift = 1.0 - (-age_seconds.max(0.0) / self.thresholds.freshness_seconds).exp();
-        let distances: [Option<Distance>; COUNT] = std::array::from_fn(|category| {
-            let text = incoming.present[category];
-            text.then(|| drift::read(incoming, category, self.weights.as_array()[category], anchors)).flatten()
-        });
+        let distances = drift::read(incoming, self.weights.as_array(), anchors);
         let categories = std::array::from_fn(|category| {
             self.category_verdict(category, incoming.present[category], distances[category])
         });
