@@ -1,0 +1,315 @@
+//! The hot path in stages, so that each can be counted and timed alone.
+//!
+//! `hotpath stages` names them; `hotpath count STAGE` runs one, for a counter of instructions (`tools/hotpath_count.py`);
+//! `hotpath time` prints each stage in microseconds a block and the ratio to a strict signature check, in one run.
+
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use covey_core::category::{COUNT, Category, Weights};
+use covey_core::encoder::{DIMENSIONS, Kernel};
+use covey_core::handshake::{Config, Entropy, Implementation};
+use covey_core::id::NodeId;
+use covey_core::identity::{Identity, SigningKey};
+use covey_core::intake::{Intake, Policy};
+use covey_core::record::{Batch, Draft, Unverified, Verified};
+use covey_core::session::{Event, Session};
+use covey_core::signature::{self, Familiar};
+use covey_core::svaf::{Anchor, Features, Gate, Thresholds};
+
+const ROOM: &str = "bench";
+const NOW: u64 = 1_800_000_000_000;
+const BLOCK_COUNT: u16 = 256;
+const BLOCKS: usize = BLOCK_COUNT as usize;
+/// Blocks that make an author familiar, so that what is counted is the steady state.
+const BEFORE: usize = 257;
+const ROUNDS: usize = 41;
+const WORDS: [&str; 16] = [
+    "cache", "retry", "login", "signal", "robot", "vision", "training", "meeting", "growth", "citation", "branch",
+    "customer", "schedule", "layout", "dataset", "sensor",
+];
+
+fn node(number: u8) -> NodeId {
+    NodeId::from_bytes([number; 16])
+}
+
+fn key() -> SigningKey {
+    SigningKey::from_seed(&[7; 32]).expect("a seed")
+}
+
+/// Seven texts of eight words each, another for each number.
+fn texts(number: usize) -> [String; COUNT] {
+    std::array::from_fn(|category| {
+        let words = (0..8).map(|place| WORDS[(number * 31 + category * 7 + place * (number % 13 + 1)) % WORDS.len()]);
+        format!("{} {number}", words.collect::<Vec<_>>().join(" "))
+    })
+}
+
+fn record(number: usize, key: &SigningKey) -> Verified {
+    let mut draft = Draft::new(node(1), "author", NOW, ROOM).expect("a draft");
+    for (category, text) in Category::ALL.into_iter().zip(texts(number)) {
+        draft.say(category, &text).expect("a text");
+    }
+    signature::sign(draft, key).expect("a record")
+}
+
+fn features(number: usize) -> Features<DIMENSIONS> {
+    let texts = texts(number);
+    Features::of_texts(Kernel::NgramH32, texts.each_ref().map(String::as_str))
+}
+
+fn session(side: u8) -> Config {
+    let key = SigningKey::from_seed(&[side; 32]).expect("a seed");
+    let identity = Identity::new(node(side), "bench", key).expect("a name");
+    let implementation = Implementation { name: "bench".to_owned(), version: "1".to_owned() };
+    Config { identity: Arc::new(identity), room: ROOM.to_owned(), implementation, extensions: Vec::new() }
+}
+
+fn connected() -> (Session, Session) {
+    let mut client = Session::client(session(1), &Entropy::new([1; 64]), None).expect("a valid hello");
+    let mut server = Session::server(session(2), &Entropy::new([2; 64])).expect("a valid hello");
+    server.receive(&client.take_output());
+    client.receive(&server.take_output());
+    server.receive(&client.take_output());
+    client.send_anchors(&[]).expect("an open session");
+    server.receive(&client.take_output());
+    (client, server)
+}
+
+fn gate() -> Gate {
+    Gate::new(Weights::UNIFORM, Thresholds::DEFAULT).expect("published thresholds are a gate")
+}
+
+fn distrusted(records: &[Verified]) -> Batch {
+    Batch(records.iter().map(|record| Unverified::distrust(record.record().clone())).collect())
+}
+
+/// What every stage works on.
+struct World {
+    key: SigningKey,
+    familiar: Familiar,
+    blocks: Vec<Verified>,
+    payloads: Vec<Vec<u8>>,
+    jsons: Vec<Vec<u8>>,
+    held: Vec<Features<DIMENSIONS>>,
+    early: Vec<Verified>,
+}
+
+impl World {
+    fn new() -> Self {
+        let key = key();
+        let blocks: Vec<_> = (0..BLOCKS).map(|number| record(number, &key)).collect();
+        let payloads: Vec<_> = blocks.iter().map(|block| signature::payload(block.record())).collect();
+        let mut familiar = Familiar::new(*key.public());
+        for _ in 0..BEFORE {
+            familiar.verify_bytes(&payloads[0], &blocks[0].record().metadata.signature, true).expect("it holds");
+        }
+        let jsons = blocks.iter().map(|block| block.record().to_json()).collect();
+        let held = (1_000..2_000).map(features).collect();
+        let early = (3_000..3_000 + BEFORE).map(|number| record(number, &key)).collect();
+        Self { key, familiar, blocks, payloads, jsons, held, early }
+    }
+
+    /// An intake that knows the author well and holds its five newest blocks.
+    fn intake(&self) -> Intake {
+        let mut intake = Intake::new(node(2), ROOM, Policy::new(gate())).expect("an intake");
+        intake.bind(node(1), *self.key.public());
+        for records in self.early.chunks(BLOCKS) {
+            intake.evaluate(distrusted(records), node(1), NOW).expect("a batch");
+        }
+        intake
+    }
+
+    fn stream(&self) -> (Session, Vec<u8>) {
+        let (mut client, server) = connected();
+        client.send_records(&self.blocks).expect("an open session");
+        (server, client.take_output())
+    }
+}
+
+/// A stage: what it needs for one round, made before the clock runs, and the round itself.
+type Round = Box<dyn FnOnce()>;
+
+/// Its name, and what prepares a round of it.
+type Stage = (&'static str, fn(&mut World) -> Round);
+
+const STAGES: [Stage; 11] = [
+    ("check", check),
+    ("familiar", familiar),
+    ("address", address),
+    ("parse", parse),
+    ("encode", encode),
+    ("judge-5", |world| judge(world, 5)),
+    ("judge-1000", |world| judge(world, 1_000)),
+    ("seal", seal),
+    ("open", open),
+    ("intake", intake),
+    ("way", way),
+];
+
+/// The strict check of a signature under a key nobody met before: the measure of all others.
+fn check(world: &mut World) -> Round {
+    let (payloads, blocks, public) = (world.payloads.clone(), world.blocks.clone(), *world.key.public());
+    Box::new(move || {
+        for (payload, block) in payloads.iter().zip(&blocks) {
+            signature::verify_bytes(black_box(payload), &block.record().metadata.signature, &public).expect("it holds");
+        }
+    })
+}
+
+/// The same under the key of a busy author.
+fn familiar(world: &mut World) -> Round {
+    let (payloads, blocks) = (world.payloads.clone(), world.blocks.clone());
+    let mut known = std::mem::replace(&mut world.familiar, Familiar::new(*world.key.public()));
+    for _ in 0..BEFORE {
+        known.verify_bytes(&payloads[0], &blocks[0].record().metadata.signature, true).expect("it holds");
+    }
+    Box::new(move || {
+        for (payload, block) in payloads.iter().zip(&blocks) {
+            known.verify_bytes(black_box(payload), &block.record().metadata.signature, true).expect("it holds");
+        }
+    })
+}
+
+fn address(world: &mut World) -> Round {
+    let blocks = world.blocks.clone();
+    Box::new(move || {
+        for block in &blocks {
+            let keys = covey_core::address::category_keys(black_box(block.record().texts()));
+            black_box(covey_core::address::content_key(&keys));
+            black_box(signature::payload(block.record()));
+        }
+    })
+}
+
+fn parse(world: &mut World) -> Round {
+    let jsons = world.jsons.clone();
+    Box::new(move || {
+        for json in &jsons {
+            black_box(Unverified::parse(black_box(json)).expect("canonical"));
+        }
+    })
+}
+
+fn encode(_: &mut World) -> Round {
+    let all: Vec<_> = (0..BLOCKS).map(texts).collect();
+    Box::new(move || {
+        for texts in &all {
+            black_box(Features::of_texts(Kernel::NgramH32, black_box(texts.each_ref().map(String::as_str))));
+        }
+    })
+}
+
+fn judge(world: &mut World, anchors: usize) -> Round {
+    let (held, incoming) = (world.held[..anchors].to_vec(), (0..BLOCKS).map(features).collect::<Vec<_>>());
+    Box::new(move || {
+        let gate = gate();
+        let anchors: Vec<_> = held.iter().map(|features| Anchor { features, decay: 1.0, confidence: 1.0 }).collect();
+        for block in &incoming {
+            black_box(gate.evaluate(black_box(block), 1.0, black_box(&anchors), false));
+        }
+    })
+}
+
+fn seal(world: &mut World) -> Round {
+    let (blocks, (mut client, _)) = (world.blocks.clone(), connected());
+    Box::new(move || {
+        client.send_records(black_box(&blocks)).expect("an open session");
+        black_box(client.take_output());
+    })
+}
+
+fn open(world: &mut World) -> Round {
+    let (mut server, stream) = world.stream();
+    Box::new(move || {
+        black_box(server.receive(black_box(&stream)));
+    })
+}
+
+fn intake(world: &mut World) -> Round {
+    let (mut intake, batch) = (world.intake(), distrusted(&world.blocks));
+    Box::new(move || {
+        black_box(intake.evaluate(black_box(batch), node(1), NOW).expect("a batch"));
+    })
+}
+
+/// From the bytes of a socket to outcomes.
+fn way(world: &mut World) -> Round {
+    let (mut intake, (mut server, stream)) = (world.intake(), world.stream());
+    Box::new(move || {
+        for event in server.receive(black_box(&stream)) {
+            if let Event::Records(batch) = event {
+                black_box(intake.evaluate(batch, node(1), NOW).expect("a batch"));
+            }
+        }
+    })
+}
+
+/// Run one stage once, over all blocks.
+fn count(world: &mut World, stage: &str) -> Result<(), String> {
+    let found = STAGES.into_iter().find(|(name, _)| *name == stage);
+    let (_, prepare) = found.ok_or_else(|| format!("stage: no {stage}; `hotpath stages` names them"))?;
+    counted(prepare(world));
+    Ok(())
+}
+
+/// What a counter of instructions looks for by its name: only what runs in here is counted.
+#[inline(never)]
+fn counted(round: Round) {
+    round();
+}
+
+/// Microseconds a block of each stage: the fastest fifth of rounds that alternate, which other work disturbs least.
+fn time(world: &mut World) {
+    let mut taken = vec![Vec::new(); STAGES.len()];
+    for _ in 0..ROUNDS {
+        for (place, (_, prepare)) in STAGES.into_iter().enumerate() {
+            let round = prepare(world);
+            let start = Instant::now();
+            round();
+            taken[place].push(start.elapsed().as_secs_f64() * 1e6 / f64::from(BLOCK_COUNT));
+        }
+    }
+    let low = |times: &mut Vec<f64>| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 5]
+    };
+    let figures: Vec<f64> = taken.iter_mut().map(low).collect();
+    println!("{:12} {:>10} {:>16}", "stage", "us/block", "rate to a check");
+    for ((name, _), figure) in STAGES.iter().zip(&figures) {
+        println!("{name:12} {figure:10.3} {:16.3}", figures[0] / figure);
+    }
+    let (familiar, way) = (figures[1], figures[figures.len() - 1]);
+    println!("everything but the signature: {:.3} us a block", way - familiar);
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["stages"] => {
+            for (name, _) in STAGES {
+                println!("{name}");
+            }
+            Ok(())
+        }
+        ["blocks"] => {
+            println!("{BLOCKS}");
+            Ok(())
+        }
+        ["count", stage] => count(&mut World::new(), stage),
+        ["time"] => {
+            time(&mut World::new());
+            Ok(())
+        }
+        _ => Err("usage: hotpath stages | blocks | count STAGE | time".to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("hotpath: {problem}");
+            ExitCode::from(2)
+        }
+    }
+}

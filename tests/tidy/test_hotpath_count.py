@@ -1,0 +1,50 @@
+"""The gate over instruction counts: what fails it, what is no measure, and that the baseline can be read."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tools import hotpath_count
+from tools.hotpath_count import Counts
+
+WORLD = {"rustc": "1", "machine": "m", "avx2": "yes"}
+
+
+def test_a_tenth_is_allowed_and_more_is_not():
+    before = Counts(WORLD, {"open": 1_000, "way": 2_000})
+    assert hotpath_count.problems(Counts(WORLD, {"open": 1_100, "way": 900}), before) == []
+    (line,) = hotpath_count.problems(Counts(WORLD, {"open": 1_101, "way": 2_000}), before)
+    assert line.startswith("open: 1000 -> 1101")
+
+
+def test_a_stage_of_one_side_fails():
+    before = Counts(WORLD, {"open": 1})
+    assert len(hotpath_count.problems(Counts(WORLD, {"way": 1}), before)) == 2
+
+
+def test_a_baseline_of_another_world_is_no_measure():
+    before = Counts(WORLD, {})
+    assert hotpath_count.difference(Counts(dict(WORLD), {}), before) is None
+    other = hotpath_count.difference(Counts({**WORLD, "rustc": "2"}, {}), before)
+    assert other == "rustc: 1 there, 2 here"
+
+
+def test_a_baseline_survives_writing(tmp_path: Path):
+    counts = Counts(WORLD, {"open": 7})
+    hotpath_count.write(counts, tmp_path / "kept.json")
+    assert hotpath_count.read(tmp_path / "kept.json") == counts
+
+
+def test_the_committed_baseline_has_the_whole_way():
+    assert {"check", "open", "intake", "way"} <= hotpath_count.read(hotpath_count.BASELINE).stages.keys()
+
+
+def test_without_valgrind_it_says_that_it_is_skipped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    assert hotpath_count.main([]) == 0
+    assert "skipped" in capsys.readouterr().out

@@ -1,0 +1,171 @@
+"""Count the instructions of the hot path with callgrind and hold them against a committed baseline.
+
+`python -m tools.hotpath_count` fails when a stage takes a tenth more than the baseline; `--write` writes the
+baseline anew. A count does not depend on how busy a machine is, but on compiler and vector instructions, so
+a baseline of others is no measure: then, and without valgrind, it says that it is skipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+BASELINE = TOP / "benches" / "hotpath.json"
+ALLOWED = 0.10
+"""How much a stage may grow; what differs between two counts of the same code stays far below."""
+_COUNTED = re.compile(r"Collected : (\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What was counted, and on what.
+
+    Args:
+        world: Compiler, processor and vector instructions, as words.
+        stages: Instructions a block of each stage.
+    """
+
+    world: dict[str, str]
+    stages: dict[str, int]
+
+
+def problems(now: Counts, before: Counts) -> list[str]:
+    """Return a line for each stage that grew by more than is allowed, or that only one side has."""
+    found = []
+    for stage in sorted(now.stages.keys() | before.stages.keys()):
+        if stage not in now.stages or stage not in before.stages:
+            found.append(f"{stage}: counted on one side only; write the baseline anew")
+        elif now.stages[stage] > before.stages[stage] * (1 + ALLOWED):
+            grown = now.stages[stage] / before.stages[stage] - 1
+            found.append(
+                f"{stage}: {before.stages[stage]} -> {now.stages[stage]} instructions a block (+{grown:.0%})"
+            )
+    return found
+
+
+def difference(now: Counts, before: Counts) -> str | None:
+    """Return why the baseline is no measure here, or None."""
+    names = sorted(now.world.keys() | before.world.keys())
+    other = [name for name in names if now.world.get(name) != before.world.get(name)]
+    return (
+        ", ".join(f"{name}: {before.world.get(name)} there, {now.world.get(name)} here" for name in other)
+        or None
+    )
+
+
+def read(path: Path) -> Counts:
+    """Read a baseline."""
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    return Counts(dict(kept["world"]), {stage: int(count) for stage, count in kept["stages"].items()})
+
+
+def write(counts: Counts, path: Path) -> None:
+    """Write a baseline."""
+    kept = {"world": counts.world, "stages": counts.stages}
+    path.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+
+
+def build() -> Path:
+    """Build the counted program as a release is built; return it."""
+    subprocess.run(
+        [
+            "cargo",
+            "build",
+            "--quiet",
+            "--release",
+            "--locked",
+            "--package",
+            "covey-core",
+            "--example",
+            "hotpath",
+        ],
+        cwd=TOP,
+        check=True,
+    )
+    target = Path(os.environ.get("CARGO_TARGET_DIR") or TOP / "target")
+    return target / "release" / "examples" / "hotpath"
+
+
+def count(program: Path) -> Counts:
+    """Count every stage of the program."""
+    stages = _said(program, "stages").split()
+    blocks = int(_said(program, "blocks"))
+    return Counts(_world(), {stage: _collected(program, stage) // blocks for stage in stages})
+
+
+def _said(program: Path, *arguments: str) -> str:
+    done = subprocess.run([str(program), *arguments], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def _collected(program: Path, stage: str) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [
+                "valgrind",
+                "--tool=callgrind",
+                "--collect-atstart=no",
+                "--toggle-collect=*hotpath*counted*",
+                f"--callgrind-out-file={folder}/out",
+                str(program),
+                "count",
+                stage,
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    found = _COUNTED.search(done.stderr)
+    if done.returncode != 0 or found is None or int(found.group(1)) == 0:
+        raise RuntimeError(f"valgrind counted nothing of {stage}:\n{done.stderr[-2000:]}")
+    return int(found.group(1))
+
+
+def _world() -> dict[str, str]:
+    compiler = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True)
+    flags = Path("/proc/cpuinfo")
+    wide = flags.exists() and re.search(r"\bavx2\b", flags.read_text(encoding="utf-8")) is not None
+    return {"rustc": compiler.stdout.strip(), "machine": platform.machine(), "avx2": "yes" if wide else "no"}
+
+
+def main(arguments: list[str]) -> int:
+    """Count, then compare or write; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tools.hotpath_count", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="write the baseline anew")
+    options = parser.parse_args(arguments)
+    if shutil.which("valgrind") is None:
+        print("hotpath_count: skipped: valgrind is not installed")
+        return 0
+    before = read(BASELINE) if BASELINE.exists() else None
+    if before is not None and not options.write:
+        other = difference(Counts(_world(), {}), before)
+        if other is not None:
+            print(
+                f"hotpath_count: skipped: the baseline is of another world ({other}); --write makes one here"
+            )
+            return 0
+    now = count(build())
+    for stage, instructions in now.stages.items():
+        held = "" if before is None else f"{before.stages.get(stage, 0):12,}"
+        print(f"{stage:12}{instructions:12,}{held}")
+    if options.write:
+        write(now, BASELINE)
+        return 0
+    found = ["no baseline: --write makes one"] if before is None else problems(now, before)
+    for line in found:
+        print(f"hotpath_count: {line}")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
