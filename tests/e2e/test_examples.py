@@ -16,6 +16,7 @@ SAYS = {
     "examples/librarian/books.py": ["find:", "lend:"],
     "examples/research_team.py": ["killed:", "lost:", "lineage:", "lineage:", "lineage:", "ended:"],
     "examples/sign_and_verify.py": ["signed:", "verified:", "refused:"],
+    "examples/solve.py": ["idea:", "idea:", "chosen:", "remark:", "made:", "silent:", "holds:"],
     "examples/takeover.py": ["declared:", "killed:", "goes", "has:", "refused:", "given"],
     "examples/two_peers.py": ["bob", "ann", "ann"],
     "examples/vote.py": ["decided:", "silent:", "counted"],
@@ -24,7 +25,14 @@ SAYS = {
 HOME_AND_OFFICE = "examples/home_and_office.py"
 RESEARCH_TEAM = "examples/research_team.py"
 TAKEOVER = "examples/takeover.py"
-OWN = {HOME_AND_OFFICE, RESEARCH_TEAM, TAKEOVER, "examples/auction.py", "examples/vote.py"}
+OWN = {
+    HOME_AND_OFFICE,
+    RESEARCH_TEAM,
+    TAKEOVER,
+    "examples/auction.py",
+    "examples/solve.py",
+    "examples/vote.py",
+}
 """Those with a test of their own below."""
 
 
@@ -106,6 +114,13 @@ def test_s12_an_auction_is_an_example(tmp_path):
         "winner:  cid, confirmed",
         "works:   cid, at the summary",
     ]
+
+
+def test_s15_solving_together_is_an_example(tmp_path):
+    answer = ran("examples/solve.py", tmp_path)
+    said("examples/solve.py", answer)
+    assert "made:    bob: a test that sends one frame in two parts" in answer.splitlines()
+    assert answer.splitlines()[-1] == "holds:   True, by bob's own check"
 
 
 def said(name, text):

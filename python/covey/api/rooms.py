@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from covey.ports import Model
     from covey.runtime.ask.answer import Answer
     from covey.runtime.decide.auctions import Auctions
+    from covey.runtime.decide.solving import Solving
     from covey.runtime.decide.votes import Votes
 
 
@@ -103,6 +104,11 @@ class Rooms(ABC):
     def auctions(self) -> Auctions:
         """Return its auctions: to hold one, to bid in those of others, to check what is kept."""
         return self._running().fleet.deciding.auctions
+
+    @property
+    def solving(self) -> Solving:
+        """Return its part in solving together: to put a problem, to join with a mind, to check."""
+        return self._running().fleet.deciding.solving
 
     def _close_rooms(self) -> None:
         """End what they do; called when the peer ends."""

@@ -12,6 +12,7 @@ from covey.errors import UsageError
 from covey.runtime.decide.auction_desk import AuctionDesk
 from covey.runtime.decide.auctions import Auctions
 from covey.runtime.decide.post import Post, World
+from covey.runtime.decide.solving import Solving
 from covey.runtime.decide.vote_desk import VoteDesk
 from covey.runtime.decide.votes import Votes
 from covey.system.decisions import DecisionFiles
@@ -88,6 +89,7 @@ class _Listening:
 
     votes: Votes
     auctions: Auctions
+    solving: Solving
     vote_desk: VoteDesk
     auction_desk: AuctionDesk
 
@@ -132,7 +134,9 @@ class Deciding:
         """Listen, and answer, for as long as the context lasts."""
         post = Post(self._bus, self._identity, self._keys, self._world)
         votes, auctions, names = Votes(post, self._book), Auctions(post, self._book), self._keys.names
-        self._now = _Listening(votes, auctions, VoteDesk(votes, names), AuctionDesk(auctions, names))
+        solving = Solving(post, votes, self._book)
+        desks = VoteDesk(votes, names), AuctionDesk(auctions, names)
+        self._now = _Listening(votes, auctions, solving, *desks)
         try:
             yield
         finally:
@@ -148,6 +152,11 @@ class Deciding:
     def auctions(self) -> Auctions:
         """Return its auctions; raises UsageError where the peer does not run."""
         return self._listens().auctions
+
+    @property
+    def solving(self) -> Solving:
+        """Return its part in solving; raises UsageError where the peer does not run."""
+        return self._listens().solving
 
     def _listens(self) -> _Listening:
         if self._now is None:

@@ -21,9 +21,13 @@ AUCTION_TASK_CHARS: Final = 8_192  # what is to be done, in two pages; the rest 
 AUCTION_AWARDS_WAITED: Final = 8  # awards that a bidder waits for to come to it, before it forgets a lot
 
 SOLVE_ITEMS: Final = 16  # ideas or remarks of one member: whoever has more has not chosen
-SOLVE_TEXT_CHARS: Final = 8_192  # of one idea or remark, two pages
+SOLVE_TEXT_CHARS: Final = 8_192  # of the problem, and of one idea or remark: two pages
+SOLVE_TOLD_BYTES: Final = (
+    196_608  # of all ideas and remarks, shared out evenly: members get them in a message
+)
 SOLVE_RESULT_CHARS: Final = 65_536  # of an implementation
-SOLVE_MEMBERS: Final = 64  # of one solve: a transcript of them still fits a message in parts
+SOLVE_MEMBERS: Final = 64  # of one solve: each has 1.5 KB for its ideas then, and as much for remarks
+SOLVE_OPTION_CHARS: Final = 200  # of an idea, where it is voted on
 SOLVE_BUILDERS: Final = 3  # members asked to implement, one after another
 BRAINSTORM_SECONDS: Final = 10.0  # the idea's own: ten to have one,
 CRITIQUE_SECONDS: Final = 15.0  # fifteen to see what is wrong with others'

@@ -67,6 +67,7 @@ class Votes:
         self._post = post
         self._book = book
         self._choose: Choose | None = None
+        self._special: list[tuple[Callable[[Question], bool], Choose]] = []
         self._polls: dict[str, _Poll] = {}
         self._asked: OrderedDict[str, Asked] = OrderedDict()
         """By digest of the question."""
@@ -137,6 +138,10 @@ class Votes:
             if asked.state == "open":
                 self._post.start(self._chosen(asked))
         return choose
+
+    def choosing(self, where: Callable[[Question], bool], choose: Choose) -> None:
+        """Answer the questions that meet a condition by a function of their own."""
+        self._special.append((where, choose))
 
     def asked(self) -> list[Asked]:
         """Return the questions put to this agent that are not over, the oldest first."""
@@ -304,17 +309,19 @@ class Votes:
         before = await asyncio.to_thread(self._book.load, "ballots", digest)
         if before is not None:
             self._send(asked, _read_ballot(json.loads(before)))
-        elif self._choose is not None and asked.state == "open":
+        elif asked.state == "open":
             self._post.start(self._chosen(asked))
 
     async def _chosen(self, asked: Asked) -> None:
         """Let the agent choose, in time, and vote."""
         left = asked.until - self._post.world.clock.monotonic()
-        if self._choose is None or left <= 0:
+        special = next((each for where, each in self._special if where(asked.question)), None)
+        choose = special or self._choose
+        if choose is None or left <= 0:
             return
         asked.state = "choosing"
         try:
-            option = await asyncio.wait_for(self._choose(asked.question), left)
+            option = await asyncio.wait_for(choose(asked.question), left)
         except TimeoutError:
             self._post.world.say("warn", "vote-not-chosen-in-time", vote=asked.question.id)
             return
