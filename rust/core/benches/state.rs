@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 
+use bytes::Bytes;
 use covey_core::clock::VectorClock;
 use covey_core::id::NodeId;
 use covey_core::identity::{PublicKey, SigningKey};
@@ -48,6 +49,7 @@ fn fill(replica: &mut Replica, author: u8, count: usize, letter: char) {
 fn merge(criterion: &mut Criterion) {
     for count in [10_000, 100_000] {
         let (held, delta) = pair(count);
+        let delta = Bytes::from(delta);
         let mut group = criterion.benchmark_group(format!("state merge/{count} entries"));
         group.throughput(Throughput::Elements(count as u64)).sample_size(20);
         let verified = Check::Verify { key: &bound, now_ms: NOW };
@@ -55,7 +57,7 @@ fn merge(criterion: &mut Criterion) {
             group.bench_function(name, |bench| {
                 bench.iter_batched_ref(
                     || held.clone(),
-                    |replica| replica.merge(black_box(&delta), check).map(|report| report.applied),
+                    |replica| replica.merge_kept(black_box(&delta), check).map(|report| report.applied),
                     BatchSize::PerIteration,
                 );
             });

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use covey_core::Refusal;
 use covey_core::clock;
 use covey_core::error::Reason;
 use covey_core::id::NodeId;
 use covey_core::state::{self, BUCKETS, Replica, Row, Value};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyMapping};
 
 use crate::clock::VectorClock;
@@ -126,12 +128,13 @@ impl StateMap {
     fn merge(
         &self,
         py: Python<'_>,
-        delta: &[u8],
+        delta: PyBackedBytes,
         keys: Option<Keys<'_>>,
         now_ms: Option<u64>,
     ) -> PyResult<MergeReport> {
         let believed = Believed::read(py, keys, now_ms)?;
-        let report = py.detach(|| believed.with(|check| self.lock().merge(delta, check)));
+        let delta = Bytes::from_owner(delta);
+        let report = py.detach(|| believed.with(|check| self.lock().merge_kept(&delta, check)));
         mapped(py, report).map(|inner| MergeReport { inner })
     }
 

@@ -110,7 +110,7 @@ impl Replica {
     fn hold(&mut self, signed: &Signed, bytes: &[u8], ops: &[Packed]) -> Result<(), Refusal> {
         self.make_room(bytes.len(), ops.len(), 1)?;
         let base = self.table.append(bytes);
-        self.take(signed, ops, base, tree::Known::new(), &mut Report::default())?;
+        self.take(signed, ops, (bytes, base), tree::Known::new(), &mut Report::default())?;
         self.seen = self.seen.merged(&VectorClock::from_entries([(self.node, signed.header.last())])?)?;
         self.tidy();
         Ok(())

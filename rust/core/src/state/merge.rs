@@ -3,17 +3,20 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
+
 use crate::clock::VectorClock;
 use crate::error::{Reason, Refusal};
 use crate::hash::Digest;
 use crate::id::NodeId;
 use crate::identity::PublicKey;
 use crate::limits::{MAX_STATE_BYTES, MAX_STATE_ENTRIES, MAX_STATE_FLUSHES, MAX_WAITING_SPANS};
+use crate::state::arena::Place;
 use crate::state::delta::{Delta, Group};
 use crate::state::flush::{Equivocation, Signed};
 use crate::state::op::{self, Op, Packed, Slot};
 use crate::state::replica::Replica;
-use crate::state::table::Entry;
+use crate::state::table::{Entry, Table};
 use crate::state::tree;
 use crate::state::wire::Reader;
 
@@ -63,15 +66,29 @@ pub struct Report {
 impl Replica {
     /// Merge a delta. Malformed bytes change nothing; a flush that fails its checks is left out and reported.
     pub fn merge(&mut self, bytes: &[u8], check: Check<'_>) -> Result<Report, Refusal> {
+        self.merge_in(bytes, check, |table| table.append(bytes))
+    }
+
+    /// Merge a delta, and keep its bytes as they are where that is cheaper than to copy them.
+    pub fn merge_kept(&mut self, bytes: &Bytes, check: Check<'_>) -> Result<Report, Refusal> {
+        self.merge_in(bytes, check, |table| table.keep(bytes))
+    }
+
+    fn merge_in(
+        &mut self,
+        bytes: &[u8],
+        check: Check<'_>,
+        hold: impl FnOnce(&mut Table) -> Place,
+    ) -> Result<Report, Refusal> {
         let delta = Delta::read(bytes, &self.scope, self.table.seed())?;
         self.make_room(bytes.len(), delta.ops.len(), delta.groups.len())?;
         let mut report = Report::default();
-        let base = self.table.append(bytes);
+        let base = hold(&mut self.table);
         let stale = self.stale.len();
         for group in &delta.groups {
             let ops = &delta.ops[group.ops.clone()];
             match self.examine(group, ops, bytes, check) {
-                Ok(rest) => self.take(&group.signed, ops, base, rest, &mut report)?,
+                Ok(rest) => self.take(&group.signed, ops, (bytes, base), rest, &mut report)?,
                 Err(refused) => report.refused.push(*refused),
             }
         }
@@ -191,12 +208,12 @@ impl Replica {
         Ok(())
     }
 
-    /// Take a flush whose operations lie `base` bytes further in the arena than they were read.
+    /// Take a flush whose operations were read from `bytes`, which now begin at `base`.
     pub(super) fn take(
         &mut self,
         signed: &Signed,
         ops: &[Packed],
-        base: usize,
+        (bytes, base): (&[u8], Place),
         rest: tree::Known,
         report: &mut Report,
     ) -> Result<(), Refusal> {
@@ -212,7 +229,8 @@ impl Replica {
                 self.table.warm(ops[number..].iter().take(WARMED).map(|op| op.hash));
             }
             let entry = Entry::of(op, base, hlc, first, flush, author);
-            match self.table.probe(op.hash, self.table.slot(&entry), op::is_share(op.kind)) {
+            let slot = op.slot(bytes);
+            match self.table.probe(op.hash, slot, op::is_share(op.kind)) {
                 Ok(number) => {
                     let old = self.table.entries()[number];
                     match self.compare(&entry, &old) {
@@ -236,7 +254,7 @@ impl Replica {
                 }
                 Err(place) => {
                     if op::is_share(entry.kind) {
-                        self.shares.insert(self.table.slot(&entry).to_vec());
+                        self.shares.insert(slot.to_vec());
                     }
                     self.table.insert(place, op.hash, entry);
                     live += 1;

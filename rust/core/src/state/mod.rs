@@ -3,8 +3,9 @@
 //! `docs/state.md` gives the algorithm and every packed form. In short: authors sign *flushes*, runs of operations under
 //! one Merkle root. What stands in a slot is the operation with the greatest (hybrid clock, author, place); a clock is
 //! later than all its author had seen, so what happened before loses whatever wall clocks say, and only truly concurrent
-//! writes are told apart by clock and author. Wire bytes are copied once and merged where they lie.
+//! writes are told apart by clock and author. Wire bytes are kept as they came, or copied once, and merged where they lie.
 
+mod arena;
 mod budget;
 mod collect;
 mod commit;

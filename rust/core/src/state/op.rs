@@ -59,6 +59,15 @@ pub struct Packed {
     pub kind: u8,
 }
 
+impl Packed {
+    /// The slot, in the bytes it was read from.
+    #[inline]
+    pub fn slot<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let at = self.at as usize + usize::from(self.slot_at);
+        &bytes[at..at + usize::from(self.slot_len)]
+    }
+}
+
 /// An operation's parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Op<'a> {

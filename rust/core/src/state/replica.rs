@@ -9,6 +9,7 @@ use crate::hash::Digest;
 use crate::hlc::Hlc;
 use crate::id::NodeId;
 use crate::limits::{MAX_CLOCK_ENTRIES, MAX_STATE_SCOPE_BYTES};
+use crate::state::arena::Place;
 use crate::state::flush::{Flush, Signed};
 use crate::state::op::{self, Op, Slot};
 use crate::state::table::{Entry, Table};
@@ -28,7 +29,7 @@ pub enum Value<'a> {
 pub(super) struct Stale {
     pub flush: u32,
     pub offset: u32,
-    pub at: u32,
+    pub at: Place,
     pub len: u32,
 }
 

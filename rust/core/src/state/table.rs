@@ -1,5 +1,8 @@
 //! The packed map: one arena of operations as they travelled, fixed entries, an open index. Nothing is owned twice.
 
+use bytes::Bytes;
+
+use crate::state::arena::{Arena, Place};
 use crate::state::op::{self, Op, Packed};
 use crate::state::wire::Reader;
 
@@ -11,7 +14,7 @@ pub struct Entry {
     /// Place in its author's sequence.
     pub seq: u64,
     /// First byte of the operation in the arena.
-    pub at: u32,
+    pub at: Place,
     /// Bytes of the operation.
     pub len: u32,
     /// Number of its flush.
@@ -29,7 +32,7 @@ pub struct Entry {
 /// Slots and what stands in them, in order of arrival; looked up by a keyed hash that no result depends on.
 #[derive(Clone)]
 pub struct Table {
-    arena: Vec<u8>,
+    arena: Arena,
     entries: Vec<Entry>,
     /// Hash above, number of the entry plus one below; 0 is free. A power of two, at most half full.
     index: Vec<u64>,
@@ -76,7 +79,7 @@ fn same(left: &[u8], right: &[u8]) -> bool {
 impl Table {
     /// An empty table whose index is keyed with `seed`.
     pub fn new(seed: [u64; 2]) -> Self {
-        Self { arena: Vec::new(), entries: Vec::new(), index: vec![0; 16], seed, standing: 0 }
+        Self { arena: Arena::default(), entries: Vec::new(), index: vec![0; 16], seed, standing: 0 }
     }
 
     /// Key of the index.
@@ -90,15 +93,14 @@ impl Table {
     }
 
     /// The bytes of an operation.
-    pub fn bytes(&self, at: u32, len: u32) -> &[u8] {
-        &self.arena[at as usize..at as usize + len as usize]
+    pub fn bytes(&self, at: Place, len: u32) -> &[u8] {
+        self.arena.get(at, len as usize)
     }
 
     /// The slot of an entry.
     #[inline]
     pub fn slot(&self, entry: &Entry) -> &[u8] {
-        let at = entry.at as usize + usize::from(entry.slot_at);
-        &self.arena[at..at + usize::from(entry.slot_len)]
+        self.arena.get(entry.at + u64::from(entry.slot_at), usize::from(entry.slot_len))
     }
 
     /// The operation of an entry.
@@ -150,8 +152,8 @@ impl Table {
     fn reindex(&mut self) {
         let mask = self.index.len() - 1;
         for (number, entry) in self.entries.iter().enumerate() {
-            let at = entry.at as usize + usize::from(entry.slot_at);
-            let hash = hash(self.seed, &self.arena[at..at + usize::from(entry.slot_len)]);
+            let slot = self.arena.get(entry.at + u64::from(entry.slot_at), usize::from(entry.slot_len));
+            let hash = hash(self.seed, slot);
             let mut place = hash as usize & mask;
             while self.index[place] != 0 {
                 place = (place + 1) & mask;
@@ -161,15 +163,18 @@ impl Table {
     }
 
     /// Append bytes that entries will lie in; returns where they begin.
-    pub fn append(&mut self, bytes: &[u8]) -> usize {
-        let at = self.arena.len();
-        self.arena.extend_from_slice(bytes);
-        at
+    pub fn append(&mut self, bytes: &[u8]) -> Place {
+        self.arena.copy(bytes)
+    }
+
+    /// Keep bytes that entries will lie in; returns where they begin.
+    pub fn keep(&mut self, bytes: &Bytes) -> Place {
+        self.arena.keep(bytes)
     }
 
     /// Take back the bytes appended last, when no entry came to lie in them.
-    pub fn retract(&mut self, at: usize) {
-        self.arena.truncate(at);
+    pub fn retract(&mut self, at: Place) {
+        self.arena.retract(at);
     }
 
     /// Put an entry at the free place that [`Table::probe`] just named.
@@ -203,16 +208,13 @@ impl Table {
     }
 
     /// Keep the entries that `keep` wants, in their order, and nothing of the arena that does not stand.
-    #[allow(clippy::cast_possible_truncation)] // what is left is no longer than the arena was, which was below 2^32
     pub fn compact(&mut self, mut keep: impl FnMut(&Entry) -> bool) {
-        let mut arena = Vec::with_capacity(self.standing);
+        let mut arena = Arena::with_capacity(self.standing);
         let old = std::mem::take(&mut self.arena);
         self.entries.retain_mut(|entry| {
             let kept = keep(entry);
             if kept {
-                let from = entry.at as usize;
-                entry.at = arena.len() as u32;
-                arena.extend_from_slice(&old[from..from + entry.len as usize]);
+                entry.at = arena.copy(old.get(entry.at, entry.len as usize));
             }
             kept
         });
@@ -224,14 +226,13 @@ impl Table {
 }
 
 impl Entry {
-    /// The entry of an operation that lies in the arena `base` bytes further than where it was read.
+    /// The entry of an operation whose bytes were read from what now begins at `base`.
     #[inline]
-    #[allow(clippy::cast_possible_truncation)] // replicas refuse bytes that would take the arena over 2^32
-    pub fn of(op: &Packed, base: usize, hlc: u64, first: u64, flush: u32, author: u16) -> Self {
+    pub fn of(op: &Packed, base: Place, hlc: u64, first: u64, flush: u32, author: u16) -> Self {
         Self {
             hlc,
             seq: first + u64::from(op.offset),
-            at: (base + op.at as usize) as u32,
+            at: base + u64::from(op.at),
             len: op.len,
             flush,
             author,
