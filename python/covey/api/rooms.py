@@ -1,4 +1,4 @@
-"""What `covey.Peer` has beside blocks: state, channels, packs, accounts; questions to all, and curation."""
+"""What `covey.Peer` has beside blocks: state, channels, packs, accounts, continuity; questions, curation."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from covey import limits
 from covey.api.channels import Channels
+from covey.api.continuity import Continuity
 from covey.api.ledger import Ledger
 from covey.api.packs import Packs
 from covey.api.state import State
+from covey.api.syndication import Syndication
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +35,16 @@ class Rooms(ABC):
     def state(self) -> State:
         """Return the shared state of its room."""
         return State(self._running().sharing.state)
+
+    @property
+    def syndication(self) -> Syndication:
+        """Return what its agent keeps of its own, and what of it others may have."""
+        return Syndication(self._running().sharing.syndicator)
+
+    @property
+    def continuity(self) -> Continuity:
+        """Return who goes on with its agent, and the agents it goes on with itself."""
+        return Continuity(self._running().sharing.continuity)
 
     @property
     def channels(self) -> Channels:

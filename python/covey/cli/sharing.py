@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from covey import __version__
+from covey import __version__, limits
 from covey.proto.state.replicas import StateOptions
 from covey.runtime.channel_desk import ChannelDesk
 from covey.runtime.channels import Channels
@@ -75,9 +75,9 @@ class Sharing:
             self.syndicator,
             store,
             clock,
-            facts=lambda: node_facts(plan.home.path),
+            facts=lambda: node_facts(plan.home.path, self.packs.own()),
         )
-        desk = ContinuityDesk(self.keeper)
+        self.continuity = desk = ContinuityDesk(self.keeper)
         self.plugins: tuple[Plugin, ...] = (self.state, self.keeper) if stays else ()
         self.verbs: Mapping[str, Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]] = {
             "state": self.state.answer,
@@ -112,11 +112,25 @@ class Sharing:
             await self.syndicator.stop()
 
 
-def node_facts(folder: Path) -> Mapping[str, str | int]:
-    """Return what this node says of itself to whom it may take an agent from: version, system, free space."""
+def node_facts(folder: Path, capabilities: Sequence[str] = ()) -> Mapping[str, str | int]:
+    """Return what this node says of itself to whom it may take an agent from.
+
+    Version, system, free space, and what its own agent can do (as many as a line of a report holds).
+    """
     system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     try:
         free = shutil.disk_usage(folder).free
     except OSError:
         free = 0  # an offer is then refused for want of space
-    return {"version": __version__, "system": system, "free_bytes": free}
+    can = _line(capabilities)
+    return {"version": __version__, "system": system, "free_bytes": free, "capabilities": can}
+
+
+def _line(words: Sequence[str]) -> str:
+    """Join words to a line of a report; those that do not fit are counted."""
+    for fit in range(len(words), -1, -1):
+        more = [] if fit == len(words) else [f"and {len(words) - fit} more"]
+        line = ", ".join([*words[:fit], *more])
+        if len(line) <= limits.CONTINUITY_REPORT_CHARS:
+            return line
+    return ""

@@ -53,6 +53,10 @@ class Packs:
         self._own[pack.name] = pack
         await self._publish()
 
+    def own(self) -> list[str]:
+        """Return what this agent says it can do now, sorted."""
+        return sorted({each for pack in self._own.values() for each in pack.capabilities})
+
     def listed(self, capability: str | None = None) -> list[dict[str, Any]]:
         """Return the packs of every agent, or those with a capability; `here` says who can be asked now."""
         here = {author: (node, name) for node, name, author in self._state.present()}
