@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from covey import limits
-from covey.cli.console import Console, printable
+from covey.cli.console import Console, count, printable
 from covey.cli.parser import Parser, path
 from covey.cli.reach import client
 from covey.errors import EXIT_OK, StoreError, UsageError
@@ -96,8 +96,9 @@ def _pushed(found: Mapping[str, Any]) -> Iterator[str]:
     facts = found["report"]
     free = f"{facts.get('free_bytes', 0) / 1e9:.1f} GB free"
     yield printable(f"viable: {found['to']}: covey {facts.get('version')}, {facts.get('system')}, {free}")
+    yield printable(f"its agent can: {facts.get('capabilities') or 'nothing it tells of'}")
     for label, what in sorted(found["classes"].items()):
-        yield printable(f"moved: {label}: {what['entries']} entries")
+        yield printable(f"moved: {label}: {count(what['entries'], 'entry', 'entries')}")
     yield printable(f"{found['holder']} holds it since epoch {found['epoch']}")
 
 

@@ -75,7 +75,10 @@ class Console:
     def complain(self, said: str, error: CoveyError, hint: str | None) -> None:
         """Print an error for a person, on standard error."""
         prefix = self.style(f"{said}:", "bold")
+        command = said.removeprefix("covey ")
         for line in error.message.splitlines():
+            while line.startswith(f"{command}: "):  # said once is enough
+                line = line.removeprefix(f"{command}: ")
             self._write(self.err, f"{prefix} {printable(line)}")
         for line in (hint or "").splitlines():
             self._write(self.err, f"  {printable(line)}")
@@ -147,3 +150,8 @@ def _usable(stream: TextIO | None) -> TextIO:
 
 def _wants_colour(out: TextIO, env: Mapping[str, str]) -> bool:
     return out.isatty() and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
+
+
+def count(number: int, noun: str, many: str | None = None) -> str:
+    """Return a number with its noun: `1 entry`, `2 entries`."""
+    return f"{number:,} {noun if number == 1 else many or noun + 's'}"

@@ -141,10 +141,10 @@ def _status(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _agent(agent: Mapping[str, Any]) -> Iterator[str]:
-    where = "here" if agent["here"] else printable(agent["holder"])
+    where = "here" if agent["here"] else f"by {printable(agent['holder'])}"
     word = "" if agent["decided"] else ", on an operator's word"
     yield (
-        f"{printable(agent['owner'])}  held by {where} since epoch {agent['epoch']}{word}; "
+        f"{printable(agent['owner'])}  held {where} since epoch {agent['epoch']}{word}; "
         f"plan {agent['plan']}: {', '.join(agent['classes'])}"
     )
     if not agent["automatic"]:

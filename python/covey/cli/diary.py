@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from covey import limits
 from covey.cli import passphrase
-from covey.cli.console import Console, printable
+from covey.cli.console import Console, count, printable
 from covey.cli.parser import Parser, path
 from covey.cli.reach import not_running
 from covey.errors import EXIT_FAILED, EXIT_OK, NotRunningError, StoreError, UsageError
@@ -163,7 +163,7 @@ def _status(store: DiaryStore, name: str, console: Console) -> int:
     span = ""
     if first_ms is not None and last_ms is not None:
         span = f", from {timestamp(first_ms)} to {timestamp(last_ms)}"
-    console.result(facts, f"{entries} entries{span}")
+    console.result(facts, f"{count(entries, 'entry', 'entries')}{span}")
     return EXIT_OK
 
 
@@ -180,7 +180,7 @@ def _export(diary: Diary, about: str, arguments: argparse.Namespace, console: Co
     damaged = [each.number for each in found if not isinstance(each, Entry)]
     if damaged:
         raise StoreError(
-            f"diary: {len(damaged)} entries do not open, entry {damaged[0]} first: nothing was exported"
+            f"diary: not opened: entry {damaged[0]}, {len(damaged)} in all: nothing was exported"
         )
     said = passphrase.given(arguments.new_passphrase_file, console.env, passphrase.NEW)
     secret = passphrase.fresh(arguments.peer, said)
@@ -190,7 +190,11 @@ def _export(diary: Diary, about: str, arguments: argparse.Namespace, console: Co
     except OSError as error:
         raise StoreError(f"cannot write {arguments.out}: {error.strerror or error}") from error
     told = {"path": str(arguments.out), "entries": len(entries)}
-    console.result(told, f"exported: {len(entries)} entries to {arguments.out}, sealed under the passphrase")
+    console.result(
+        told,
+        f"exported: {count(len(entries), 'entry', 'entries')} to {arguments.out}, "
+        "sealed under the passphrase",
+    )
     return EXIT_OK
 
 

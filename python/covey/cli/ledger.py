@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from covey import limits
-from covey.cli.console import Console, printable
+from covey.cli.console import Console, count, printable
 from covey.cli.parser import Parser
 from covey.cli.reach import client
 from covey.errors import EXIT_FAILED, EXIT_OK, UsageError
@@ -109,7 +109,7 @@ def _audit(found: Mapping[str, Any]) -> Iterator[str]:
     for each in found["units"]:
         what = f"{each['unit']} of {_called(each['issuer'], found['names'])}"
         word = "balanced" if each["balanced"] else "NOT BALANCED"
-        yield printable(f"{what}: {each.get('entries', 0)} entries, {word}")
+        yield printable(f"{what}: {count(each.get('entries', 0), 'entry', 'entries')}, {word}")
     for each in found["problems"]:
         where = f" {each['unit']} of {_called(each['author'], found['names'])}:" if "unit" in each else ""
         yield printable(f"{each['what']}:{where} {each['detail']}")

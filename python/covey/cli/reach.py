@@ -38,6 +38,11 @@ def client(home: Home, name: str) -> IpcClient:
 def not_running(home: Home, name: str) -> NotRunningError:
     """Build the error for a peer that does not run."""
     others = running(home)
+    if name in others:
+        return NotRunningError(
+            f'peer "{name}" runs and takes no commands: looked at {home.socket_path(name)}',
+            hint="it is still starting, or serves one short command: try again in a moment",
+        )
     if others:
         near = nearest(name, others)
         guess = "" if near is None else f"did you mean {near}?\n"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from covey import limits
-from covey.cli.console import Console, printable
+from covey.cli.console import Console, count, printable
 from covey.cli.parser import Parser
 from covey.cli.reach import client
 from covey.errors import EXIT_FAILED, EXIT_OK, UsageError
@@ -144,8 +144,8 @@ def _status_lines(found: Mapping[str, Any], now_ms: int) -> Iterator[str]:
     yield f"author: {found['author']}"
     for scope in found["scopes"]:
         yield (
-            f"{printable(scope['scope'])}: {scope['entries']} entries, {scope['tombstones']} deleted, "
-            f"{scope['bytes']} bytes, hash {scope['hash'][:16]}"
+            f"{printable(scope['scope'])}: {count(scope['entries'], 'entry', 'entries')}, "
+            f"{scope['tombstones']} deleted, {scope['bytes']} bytes, hash {scope['hash'][:16]}"
         )
         for peer in scope["peers"]:
             yield f"  {_standing(peer, now_ms)}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from covey import limits
-from covey.cli.console import Console, printable
+from covey.cli.console import Console, count, printable
 from covey.cli.parser import Parser
 from covey.cli.reach import client
 from covey.errors import EXIT_OK, UsageError
@@ -111,7 +111,9 @@ def _show(found: Mapping[str, Any]) -> Iterator[str]:
         verb = "deleted at" if rule["retracted"] else "for"
         filters = "".join(f", without {name}" for name in rule["without"])
         only = f", only {rule['prefix']}…" if rule["prefix"] else ""
-        yield printable(f"{rule['class']} {verb} {to}{only}{filters}: {rule['entries']} entries")
+        yield printable(
+            f"{rule['class']} {verb} {to}{only}{filters}: {count(rule['entries'], 'entry', 'entries')}"
+        )
         for name in rule["names"]:
             yield f"  {printable(name)}"
 

@@ -131,7 +131,10 @@ class ContinuityDesk:
             raise UsageError("config: expected text")
         rows = [row for row in await asyncio.to_thread(keeper.store.kept) if row[0] in classes]
         size = sum(len(row[2]) + len(row[1].encode()) for row in rows)
-        offered = await self._offer(to, classes, size)
+        try:
+            offered = await self._offer(to, classes, size)
+        except ContinuityError as error:
+            raise ContinuityError(f"{to} does not take it: {error.message}", code=error.code) from error
         target = str(offered.facts["author"])
         if case is None or case.role(target) != "standby" or case.plan.classes != classes:
             await self._name(case, target, classes)

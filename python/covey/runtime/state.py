@@ -274,7 +274,9 @@ class SharedState:
         if future is None or future.done():
             return
         if wrote.reason:
-            future.set_exception(StateError(f"state: {wrote.detail}", code=wrote.reason))
+            future.set_exception(
+                StateError(f"state: {wrote.detail.removeprefix('state: ')}", code=wrote.reason)
+            )
         else:
             future.set_result(None)
 

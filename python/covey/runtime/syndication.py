@@ -19,6 +19,7 @@ from covey.proto.state import wants
 from covey.proto.state.scopes import ANYBODY, agent_scope, read_scope
 from covey.runtime.state import StateError
 from covey.state.syndication import (
+    AUTHOR,
     CLASSES,
     DiaryFacts,
     Kept,
@@ -306,8 +307,14 @@ class Syndicator:
     def _author(self, to: str) -> str:
         """Return the author that a request names: `*`, an author, or a connected peer's name or nodeId."""
         found = {author for node, name, author in self._state.present() if to in (node, name, author)}
+        if not found and AUTHOR.fullmatch(to) is None and to != ANYBODY:
+            names = ", ".join(sorted(name for _, name, _ in self._state.present())) or "nobody"
+            raise UsageError(
+                f"to: no connected peer is called {to[:64]}",
+                hint=f"connected: {names}; one that is away is named by its author, the whole room by *",
+            )
         if to == ANYBODY or not found:
-            return to  # an author that is not here now is taken as it is; the rule checks its form
+            return to  # an author that is not here now is taken as it is
         if len(found) > 1:
             raise UsageError(
                 f"to: {len(found)} peers are called {to}: name the author, as state status shows it"

@@ -22,7 +22,7 @@ CLASSES: Final = ("memory:<layer>", "ontology", "session", DIARY)
 _LAYER: Final = re.compile(r"memory:[a-z0-9][a-z0-9._-]{0,63}")
 _AS: Final = re.compile(r"as:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:")
 """What the classes of an agent begin with, where another peer goes on with it."""
-_AUTHOR: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+AUTHOR: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Rule:
     def __post_init__(self) -> None:
         if not is_shareable(self.label):
             raise UsageError(f"class: expected one of {', '.join(CLASSES)}, got {self.label!r}")
-        if self.to != ANYBODY and _AUTHOR.fullmatch(self.to) is None:
+        if self.to != ANYBODY and AUTHOR.fullmatch(self.to) is None:
             raise UsageError(f"to: expected an author or *, got {self.to!r}")
         most_bytes, most = limits.STATE_NAME_BYTES, limits.SYNDICATION_WITHOUT
         if len(self.prefix.encode()) > most_bytes or len(self.without) > most:
