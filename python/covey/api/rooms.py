@@ -1,4 +1,4 @@
-"""What `covey.Peer` has beside blocks: state, channels, packs, accounts, continuity; questions, curation."""
+"""What `covey.Peer` has beside blocks: state, channels, packs, tasks, accounts, continuity, questions."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from covey.api.ledger import Ledger
 from covey.api.packs import Packs
 from covey.api.state import State
 from covey.api.syndication import Syndication
+from covey.api.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,6 +122,12 @@ class Rooms(ABC):
     def solving(self) -> Solving:
         """Return its part in solving together: to put a problem, to join with a mind, to check."""
         return self._running().fleet.deciding.solving
+
+    @property
+    def tasks(self) -> Tasks:
+        """Return the tasks of this peer: to have them done by whoever can, and to do those of others."""
+        running = self._running()
+        return Tasks(running.fleet.desk, running.node.identity.name)
 
     def _close_rooms(self) -> None:
         """End what they do; called when the peer ends."""

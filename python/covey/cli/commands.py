@@ -45,6 +45,7 @@ COMMANDS: Final = {
         _command("peers", "list the peers that a peer is connected to"),
         _command("status", "show how a peer is doing"),
         _command("capabilities", "show who in the room can do what, and how busy they are"),
+        _command("task", "have something done by an agent that can; see, follow and cancel it"),
         _command("vote", "decide something with other peers, and check afterwards how it was decided"),
         _command("auction", "give a task to the best bidder, and check afterwards how it was given"),
         _command("watch", "see how peers are doing, live"),

@@ -120,4 +120,19 @@ def _hop(hop: Hop, names: Mapping[str, str]) -> str:
         "bus-turned-away": f"turned away, from {there}: {why}",
         "bus-dead-letter": f"reached nobody: {why}",
         "bus-chain": f"stopped, the same went round too often: {why}",
+    }.get(hop.event) or _task_hop(hop, why)
+
+
+def _task_hop(hop: Hop, why: str) -> str:
+    """Say what happened to a task, at its submitter."""
+    facts = {name: printable(str(value)) for name, value in hop.facts.items()}
+    by, fence = facts.get("by", ""), facts.get("fence", "")
+    return {
+        "task-submitted": "submitted",
+        "task-granted": f"given to {facts.get('to', '')} under fence {fence}",
+        "task-refused": f"refused by {by}: {why}",
+        "task-lost": f"lost at {by}: {why}",
+        "task-failed": f"failed at {by}: {why}",
+        "task-fenced": f"result of {by} not accepted: {why}",
+        "task-ended": f"{facts.get('state', 'over')}" + (f" by {by}" if by else f": {why}"),
     }[hop.event]

@@ -201,18 +201,19 @@ class OpenPeer:
             IpcError: The socket cannot be opened.
             NetworkError: The page's address cannot be bound.
         """
-        server = await self.serve(on_stop)
-        try:
-            plan, told = self.plan, self.tracing
-            async with (
-                self.metering.served(plan.metrics, self.log),
-                told.exported(plan.name, self.node.node_id, plan.spans, self.log),
-                self.fleet.converge.watched(self.publish),
-                self.fleet.deciding.listening(),
-            ):
-                yield
-        finally:
-            await server.close()
+        async with self.fleet:
+            server = await self.serve(on_stop)
+            try:
+                plan, told = self.plan, self.tracing
+                async with (
+                    self.metering.served(plan.metrics, self.log),
+                    told.exported(plan.name, self.node.node_id, plan.spans, self.log),
+                    self.fleet.converge.watched(self.publish),
+                    self.fleet.deciding.listening(),
+                ):
+                    yield
+            finally:
+                await server.close()
 
     def collide(self, how: str, on_stop: Callable[[float | None], None] | None) -> None:
         """Stop because another process had this identity first; what is under way is finished and kept."""
@@ -297,7 +298,7 @@ async def open_peer(
         options = _trusting(plan.options, book)
         rooms, stays = rooms_of(plan, signer, writer, store, log), on_stop is not None
         sharing = Sharing(options, signer, writer, store, clock, entropy, keys, plan, stays=stays)
-        fleet = Fleet(signer, store, clock, entropy, log, sharing.state, plan, stays=stays)
+        fleet = Fleet(signer, writer, store, clock, entropy, log, sharing.state, plan, stays=stays)
         invites, (told, sources) = _invites(plan, log), told_paths(signer.node_id, plan.options.room)
         node = Node(
             signer,

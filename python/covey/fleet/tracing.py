@@ -20,8 +20,15 @@ EVENTS: Final = (
     "bus-turned-away",
     "bus-dead-letter",
     "bus-chain",
+    "task-submitted",
+    "task-granted",
+    "task-refused",
+    "task-lost",
+    "task-failed",
+    "task-fenced",
+    "task-ended",
 )
-"""The log events that tell of messages."""
+"""The log events that tell of messages, and of tasks, under whose id their leases stand as answers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -304,6 +304,18 @@ impl Store {
         Ok(rows.into_iter().map(|(id, json)| (id, PyBytes::new(py, &json))).collect())
     }
 
+    /// Keep tasks as (id, JSON) pairs, in place of earlier ones, and forget others by id, in one transaction.
+    #[pyo3(signature = (kept, dropped=Vec::new()))]
+    fn tasks_put(&self, py: Python<'_>, kept: Vec<(String, Vec<u8>)>, dropped: Vec<String>) -> PyResult<()> {
+        detached(py, || Ok(self.inner.tasks_put(&kept, &dropped)?))
+    }
+
+    /// Return every kept task as (id, JSON), in the order they were first kept.
+    fn tasks<'py>(&self, py: Python<'py>) -> PyResult<Vec<(String, Bound<'py, PyBytes>)>> {
+        let rows = detached(py, || Ok(self.inner.tasks()?))?;
+        Ok(rows.into_iter().map(|(id, json)| (id, PyBytes::new(py, &json))).collect())
+    }
+
     /// Append attestation frames as (kind, signer, bytes), and the new head of one's own chain: all or nothing.
     #[pyo3(signature = (rows, now_ms, *, chain=None))]
     fn attest_put(

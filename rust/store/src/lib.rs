@@ -35,6 +35,7 @@ mod statements;
 mod stats;
 mod store;
 mod streams;
+mod tasks;
 mod times;
 
 pub use attest::{AttestKind, AttestRow};

@@ -110,6 +110,11 @@ pub const STATEMENTS_MAX: i64 = 32_768;
 /// Bytes of one statement: 64 targets of 69 characters and 16 signatures of 160 stay under 8 KiB.
 pub const STATEMENT_MAX_BYTES: usize = 16_384;
 
+/// Tasks kept, open and over: twice what an engine of Python keeps at its usual bounds.
+pub const TASKS_MAX: i64 = 8_192;
+/// Bytes of one task: what is asked, what came of it and its proof, each in JSON at its largest, and the story.
+pub const TASK_MAX_BYTES: usize = 1_048_576;
+
 /// Attestations kept, newest first: at 1 KB a row 32 MB. Chains are checked over what is held.
 pub const ATTEST_ATTESTATIONS_KEPT: i64 = 32_768;
 /// Checkpoints kept, newest first: eight attestations each.

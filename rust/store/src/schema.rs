@@ -13,7 +13,7 @@ pub(crate) const APPLICATION_ID: i32 = 0x636f_7679;
 /// What this build reads and writes.
 pub const SCHEMA_VERSION: i32 = STEPS_COUNT;
 
-const STEPS: [&str; 6] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6];
+const STEPS: [&str; 7] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7];
 #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful of steps")]
 const STEPS_COUNT: i32 = STEPS.len() as i32;
 
@@ -252,8 +252,13 @@ CREATE INDEX moves_by_key ON moves (key, id);
 INSERT INTO meta (name, value) VALUES ('feedback_upto', 0);
 ";
 
+/// Tasks that this peer handed out, each as its submitter's engine wrote it, in the order they were submitted.
+const VERSION_7: &str = "
+CREATE TABLE tasks (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, json BLOB NOT NULL) STRICT;
+";
+
 /// Every table that the current version has; a file that lacks one was changed by something else.
-const EXPECTED: [&str; 23] = [
+const EXPECTED: [&str; 24] = [
     "attest",
     "audit",
     "authority",
@@ -276,6 +281,7 @@ const EXPECTED: [&str; 23] = [
     "state",
     "streams_in",
     "streams_out",
+    "tasks",
     "woken",
 ];
 

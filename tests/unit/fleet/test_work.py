@@ -152,6 +152,8 @@ def test_s10_each_strategy_means_what_its_name_says() -> None:
     assert [choice.round_robin([low, high], lambda: 0.0, turn) for turn in range(3)] == [low, high, low]
     draws = iter([0.0, 0.9])
     assert choice.power_of_two([high, low], lambda: next(draws), 0) == low
+    assert choice.own_first([low, replace(high, own=True)], lambda: 0.0, 0).address == high.address
+    assert choice.own_first([high, low], lambda: 0.0, 0) == low
     with pytest.raises(UsageError, match="unknown strategy"):
         choice.strategy("best", {})
 
@@ -319,7 +321,7 @@ def test_s14_a_task_nobody_can_do_goes_to_neighbours_that_may_know_somebody_and_
             word = said("refused", grant.award.fence, agent=grant.to.address)
             made.heard(word, grant.to.node_id, "", now(second))
     assert len(asked) == limits.TASK_FORWARDS and "desk0@n0" not in asked
-    far = owner(task(hops=limits.TASK_HOPS), patience="free")
+    far = owner(task(hops=0), patience="free")
     far.look(knows, now())
     assert far.entries[task().id].detail == "no capable agent found: nobody can do it"
 
@@ -353,6 +355,9 @@ def test_a_lease_that_did_not_arrive_is_no_try() -> None:
     assert made.undelivered(task().id, 7, "gone", now()) == []
     assert made.undelivered(task().id, 1, "gone", now())
     assert (made.entries[task().id].tries, made.entries[task().id].state) == (0, "waiting")
+    made.look([able()], now(9))
+    made.heard(said("alive", 2), "n1", "", now(9))
+    assert made.undelivered(task().id, 2, "no answer", now(9)) == [], "it is heard of, so it has arrived"
 
 
 def test_what_is_kept_is_read_again_and_what_is_no_row_is_counted() -> None:

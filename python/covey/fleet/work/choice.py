@@ -18,7 +18,7 @@ class Candidate:
 
     `address` is its own (`nickname@nodeId`), `node_id` its peer. `running` of `capacity` are what it has to
     do, `latency_ms` how long its peer takes to answer, None where nobody measured. One that only `forwards`
-    can do nothing itself; it may know somebody.
+    can do nothing itself; it may know somebody. `own` is one of the submitter's own peer.
     """
 
     address: str
@@ -28,6 +28,7 @@ class Candidate:
     running: int = 0
     latency_ms: float | None = None
     forwards: bool = False
+    own: bool = False
 
     @property
     def load(self) -> float:
@@ -67,11 +68,17 @@ def nearest(candidates: Sequence[Candidate], random: Random, turn: int) -> Candi
     return min(candidates, key=lambda each: (far if each.latency_ms is None else each.latency_ms, each.load))
 
 
+def own_first(candidates: Sequence[Candidate], random: Random, turn: int) -> Candidate:
+    """Choose one of the submitter's own peer where one is free, else the least loaded."""
+    return least_loaded([each for each in candidates if each.own] or candidates, random, turn)
+
+
 STRATEGIES: Final[Mapping[str, Strategy]] = {
     "least-loaded": least_loaded,
     "power-of-two": power_of_two,
     "round-robin": round_robin,
     "latency": nearest,
+    "own-first": own_first,
 }
 
 

@@ -28,13 +28,17 @@ class Step(NamedTuple):
 
 @dataclass(slots=True)
 class Lease:
-    """Who has a task: void when nothing is heard until `until`, or it is not over at `end` (monotonic)."""
+    """Who has a task: void when nothing is heard until `until`, or it is not over at `end` (monotonic).
+
+    `heard` says that its holder has spoken, so that it surely has the task.
+    """
 
     address: str
     node_id: str
     fence: int
     until: float
     end: float
+    heard: bool = False
 
 
 @dataclass(slots=True)
@@ -43,7 +47,8 @@ class Entry:
 
     `fence` is the number of the newest lease, ever growing; a result counts under that number alone. `tries`
     are those that ended badly. `after` and `deadline` are monotonic. `refusals` says until when whom not to
-    ask again, `failed_at` at whom a try ended badly. `by`, `value` and `proof` are the accepted result's.
+    ask again, `failed_at` at whom a try ended badly. `by`, `value` and `proof` are the accepted result's,
+    `signer` is the peer that signed it.
     """
 
     task: Task
@@ -64,6 +69,7 @@ class Entry:
     value: Any = None
     by: str = ""
     proof: str = ""
+    signer: str = ""
     ended_ms: int = 0
     story: list[Step] = field(default_factory=list)
     size: int = 0
@@ -114,6 +120,7 @@ class Entry:
             "payload": self.task.payload,
             "value": self.value,
             "proof": self.proof,
+            "signer": self.signer,
             "hops": self.task.hops,
             "visited": list(self.task.visited),
             "trace": self.task.trace or self.task.id,
@@ -139,6 +146,7 @@ def row_of(entry: Entry) -> bytes:
         "value": entry.value,
         "by": entry.by,
         "proof": entry.proof,
+        "signer": entry.signer,
         "ended_ms": entry.ended_ms,
         "story": [list(each) for each in entry.story],
     }
@@ -170,6 +178,7 @@ def entry_of(row: bytes, now: Now, lease_seconds: float) -> Entry:
             value=held["value"],
             by=str(held["by"]),
             proof=str(held["proof"]),
+            signer=str(held["signer"]),
             ended_ms=int(held["ended_ms"]),
             story=[Step(*each) for each in held["story"]],
             size=len(row),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from covey import limits
-from covey.fleet.work.choice import Candidate, Random, Strategy, least_loaded, strategy
+from covey.fleet.work.choice import STRATEGIES, Candidate, Random, Strategy, least_loaded, strategy
 from covey.fleet.work.entry import Entry, Lease, counted, entry_of, row_of
 from covey.fleet.work.task import Award, Patience, Revoked, Said, State, Task, TaskError, WorkError
 from covey.proto.effects import Now
@@ -148,6 +148,7 @@ class Owner:
         """Take back a submission that could not be made durable: it was never told to anybody."""
         entry = self.entries.pop(task_id, None)
         if entry is not None:
+            self._let_go(entry)
             self._unwait(entry)
             self._bytes -= entry.size
 
@@ -222,9 +223,9 @@ class Owner:
         return effects
 
     def undelivered(self, task_id: str, fence: int, why: str, now: Now) -> list[Effect]:
-        """A lease did not reach its worker: void, and no try."""
+        """A lease that nobody has spoken under did not reach its worker: void, and no try."""
         entry = self.entries.get(task_id)
-        if entry is None or entry.lease is None or entry.lease.fence != fence:
+        if entry is None or entry.lease is None or entry.lease.fence != fence or entry.lease.heard:
             return []
         return self._given_back(entry, f"not delivered: {why}", now)
 
@@ -264,7 +265,7 @@ class Owner:
         if lease is None or (lease.fence, lease.address, lease.node_id) != (said.fence, said.agent, node_id):
             return self._stale(entry, said, node_id, now)
         if said.what == "alive":
-            lease.until = now.monotonic + self._lease_seconds
+            lease.until, lease.heard = now.monotonic + self._lease_seconds, True
             if said.share is not None or said.detail:
                 entry.share, entry.detail = said.share, said.detail
                 return "accepted", [Changed(entry.task.id, entry.state)]
@@ -274,7 +275,8 @@ class Owner:
         if said.what == "failed":
             effects = self._bad(entry, "failed", said.detail, now, final=said.final)
             return ("retried" if entry.open else "accepted"), effects
-        entry.value, entry.by, entry.proof = said.value, said.by or said.agent, proof
+        entry.value, entry.by = said.value, said.by or said.agent
+        entry.proof, entry.signer = proof, node_id
         return "accepted", self._end(entry, "done", said.detail, now)
 
     # --- below ----------------------------------------------------------------------------------
@@ -309,10 +311,8 @@ class Owner:
         free = [each for each in willing if each.running < each.capacity]
         fresh = [each for each in free if each.address not in entry.failed_at] or free
         if fresh:
-            self._turn += 1
-            chooser = self.strategies.get(entry.choose) or strategy(entry.choose, {})
-            return chooser(fresh, self._random, self._turn - 1)
-        if willing or entry.task.hops >= limits.TASK_HOPS or entry.forwarded >= limits.TASK_FORWARDS:
+            return self._chosen(entry, fresh)
+        if willing or not entry.task.hops or entry.forwarded >= limits.TASK_FORWARDS:
             return None
         knows = [
             each
@@ -323,6 +323,17 @@ class Owner:
             return None
         entry.forwarded += 1
         return least_loaded(knows, self._random, 0)
+
+    def _chosen(self, entry: Entry, fresh: Sequence[Candidate]) -> Candidate:
+        """Let the task's strategy choose; one of a program may fail, or be gone with an earlier process."""
+        self._turn += 1
+        chooser = self.strategies.get(entry.choose) or STRATEGIES.get(entry.choose, least_loaded)
+        try:
+            chosen = chooser(fresh, self._random, self._turn - 1)
+        except Exception:  # contained: counted, and the task goes to the least loaded
+            self.counts["strategy-failed"] += 1
+            return least_loaded(fresh, self._random, 0)
+        return chosen if chosen in fresh else least_loaded(fresh, self._random, 0)
 
     def _nobody(self, entry: Entry, able: Sequence[Candidate], now: Now) -> list[Effect]:
         """End a task that does not wait, where nobody can do it."""

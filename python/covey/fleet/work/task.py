@@ -45,8 +45,8 @@ class Task:
 
     `id` follows from the submitter and its idempotency `key`: the same key is the same task. `deadline_ms` is
     the wall-clock instant after which nobody wants the result. `try_seconds` is the longest one try may take,
-    `tries` how many there are. `hops` counts how often it was handed on, `visited` the addresses it passed.
-    `trace` names the causal tree that it belongs to.
+    `tries` how many there are. `hops` is how often it may still be handed on, `visited` are the addresses it
+    passed. `trace` names the causal tree that it belongs to.
     """
 
     id: str

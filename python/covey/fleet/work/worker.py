@@ -86,6 +86,10 @@ class Worker:
         """Tell whether an agent could take one more."""
         return self._taken[agent] < self._capacity.get(agent, 0)
 
+    def knows(self, owner: str, task_id: str) -> bool:
+        """Tell whether a task runs here, or was done."""
+        return (owner, task_id) in self._running or (owner, task_id) in self._done
+
     def running(self, agent: str) -> int:
         """Return how many tasks an agent has."""
         return self._taken[agent]

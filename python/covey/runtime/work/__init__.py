@@ -1,0 +1,1 @@
+"""Tasks over a bus, in one process or over the mesh: the shell around `fleet/work`."""

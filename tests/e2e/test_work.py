@@ -1,0 +1,167 @@
+"""Tasks among real processes: killed, stopped and resumed, handed on; each has one accepted result."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.program import Program
+from tests.e2e.test_node_killed import ROOT
+
+Begin = Callable[..., "Agent"]
+
+
+class Agent:
+    """One process of tests/e2e/work_peer."""
+
+    def __init__(self, covey: Program, room: str, name: str, *capabilities: str) -> None:
+        self.name = name
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.e2e.work_peer", str(covey.home), room, name, *capabilities],
+            cwd=ROOT,
+            env={**covey.env, "PYTHONPATH": str(ROOT / "python")},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.node_id = str(self.event("ready")["node_id"])
+
+    def ask(self, **wish: Any) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(wish) + "\n")
+        self.process.stdin.flush()
+
+    def event(self, name: str, **facts: Any) -> dict[str, Any]:
+        """Read until an event of this name with these facts."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            found: dict[str, Any] = json.loads(line)
+            if found["event"] == name and all(found[key] == value for key, value in facts.items()):
+                return found
+        raise AssertionError(f"ended before {name}")
+
+    def submit(self, capability: str, payload: Any, **options: Any) -> str:
+        self.ask(submit=capability, payload=payload, **options)
+        return str(self.event("submitted")["task"])
+
+    def result(self, task: str) -> dict[str, Any]:
+        self.ask(result=task)
+        return self.event("ended")
+
+    def counters(self) -> dict[str, Any]:
+        self.ask(counters=True)
+        return self.event("counters")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def begin(covey: Program) -> Iterator[Begin]:
+    """Start agents in a room of this test's own."""
+    room = f"work-{os.urandom(4).hex()}"
+    with ExitStack() as stack:
+
+        def start(name: str, *capabilities: str) -> Agent:
+            agent = Agent(covey, room, name, *capabilities)
+            stack.callback(agent.kill)
+            return agent
+
+        yield start
+
+
+def test_s17_tasks_of_a_killed_worker_end_elsewhere_each_once(covey: Program, begin: Begin) -> None:
+    lead, one = begin("lead"), begin("one", "work")
+    tasks = [lead.submit("work", {"n": n}) for n in range(4)]
+    assert {one.event("begun")["task"] for _ in tasks} == set(tasks)
+    one.kill()
+    two = begin("two", "work")
+    two.ask(go=True)
+    ended = [lead.result(task) for task in tasks]
+    assert {each["value"] for each in ended} == {"done by two"} and {each["tries"] for each in ended} == {1}
+    counted = lead.counters()
+    assert (counted["task.done"], counted["task.tries-lost"]) == (4, 4)
+
+
+def test_s17_a_stopped_worker_that_goes_on_is_fenced_off_counted_and_explained(
+    covey: Program, begin: Begin, tmp_path: Path
+) -> None:
+    lead, slow = begin("lead"), begin("slow", "work")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    task = lead.submit("work", {"pipe": {"slow": str(pipe)}})
+    slow.event("begun", task=task)
+    slow.process.send_signal(signal.SIGSTOP)
+    other = begin("other", "work")
+    other.ask(go=True)
+    first = lead.result(task)
+    slow.process.send_signal(signal.SIGCONT)
+    assert (first["state"], first["value"], first["fence"]) == ("done", "done by other", 2)
+    pipe.write_text("go on")
+    slow.event("worked", task=task)
+    while "task.fenced-done" not in lead.counters():
+        pass  # each look is a round trip to the process
+    found = covey("task", "show", "lead", task, "--json").json
+    assert found["task"]["value"] == "done by other" and found["proven"] == "holds"
+    words = [step["what"] for step in found["task"]["story"]]
+    assert words == ["submitted", "granted", "lost", "granted", "done", "fenced"]
+    why = found["task"]["story"][-1]["detail"]
+    assert "fence 1 is void: lost" in why and "done by other@" in why and "under fence 2" in why
+    assert f"result of slow@{slow.node_id} not accepted: fence 1 is void" in covey("trace", "lead", task).out
+
+
+def test_s17_a_killed_submitter_goes_on_and_its_key_is_not_done_again(covey: Program, begin: Begin) -> None:
+    lead, one = begin("lead"), begin("one", "work")
+    task = lead.submit("work", {}, key="order-7")
+    one.event("begun", task=task)
+    lead.kill()
+    assert covey("task", "list", "lead", "--json").json["tasks"][0]["state"] == "leased"
+    one.ask(go=True)
+    one.event("worked")
+    again = begin("lead")
+    ended = again.result(task)
+    assert (ended["value"], ended["fence"], ended["tries"]) == ("done by one", 1, 0)
+    assert again.submit("work", {}, key="order-7") == task
+    assert one.counters()["task.run.begun"] == 1
+
+
+def test_s10_s18_s22_commands_submit_wait_show_cancel_and_trace_offline(covey: Program, begin: Begin) -> None:
+    lead, mid, one = begin("lead"), begin("mid", "relay"), begin("one", "work")
+    done = covey("task", "submit", "lead", "relay", '{"at once": 1}', "--hops", "1", "--wait", "--json")
+    assert done.code == 0 and done.json["task"]["value"] == "done by one" and done.json["proven"] == "holds"
+    failed = covey("task", "submit", "lead", "fly", "--no-queue", "--wait")
+    assert failed.code == 1 and "no capable agent found: nobody can do it" in failed.out
+    waits = covey("task", "submit", "lead", "fly", "--key", "wings", "--json").json["task"]["id"]
+    assert "wings" in covey("task", "show", "lead", "wings").out
+    listed = covey("task", "list", "lead", "--state", "waiting", "--json").json["tasks"]
+    assert [each["id"] for each in listed] == [waits]
+    assert covey("task", "cancel", "lead", "wings").code == 0
+    assert covey("task", "show", "lead", waits[:8], "--wait").code == 1
+    assert covey("task", "show", "lead", "nothing-here").code == 1
+    assert covey("task", "submit", "lead", "work", "{not json").code == 2
+    assert covey("task", "cancel", "lead", "wings", "--hops", "1").code == 2
+    for agent in (lead, mid, one):
+        agent.kill()
+    task = done.json["task"]["id"]
+    assert covey("task", "show", "lead", task, "--json").json["proven"] == "holds", "offline too"
+    steps = covey("trace", "lead", task, "--json").json["steps"]
+    assert [(step["level"], step["type"], step["recipient"].split("@")[0]) for step in steps] == [
+        (0, "TASK", "relay"),
+        (1, "TASK_REQUEST", "mid/tasks"),
+        (2, "TASK", "work"),
+        (3, "TASK_REQUEST", "one/tasks"),
+        (4, "TASK_RESULT", "mid/tasks"),
+        (2, "TASK_RESULT", "lead/tasks"),
+    ]
+    shown = covey("trace", "lead", task).out
+    assert "under fence 1" in shown and "done by mid@" in shown
