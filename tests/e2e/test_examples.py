@@ -14,6 +14,7 @@ SAYS = {
     "examples/auction.py": ["bids:", "passed:", "winner:", "works:", "nobody:"],
     "examples/home_and_office.py": ["home:", "office:", "same:"],
     "examples/librarian/books.py": ["find:", "lend:"],
+    "examples/pool.py": ["in", *["said:"] * 6, "paper:", "in", *["said:"] * 6, "paper:"],
     "examples/research_team.py": ["killed:", "lost:", "lineage:", "lineage:", "lineage:", "ended:"],
     "examples/sign_and_verify.py": ["signed:", "verified:", "refused:"],
     "examples/solve.py": ["idea:", "idea:", "chosen:", "remark:", "made:", "silent:", "holds:"],
@@ -121,6 +122,23 @@ def test_s15_solving_together_is_an_example(tmp_path):
     said("examples/solve.py", answer)
     assert "made:    bob: a test that sends one frame in two parts" in answer.splitlines()
     assert answer.splitlines()[-1] == "holds:   True, by bob's own check"
+
+
+def test_m17_researcher_writer_and_reviewer_pass_the_same_messages_in_one_process_and_in_three(tmp_path):
+    answer = ran("examples/pool.py", tmp_path)
+    said("examples/pool.py", answer)
+    lines = answer.splitlines()
+    assert lines[0] == "in one process" and lines[8] == "in three processes"
+    assert lines[1:8] == lines[9:]
+    assert [line.rpartition(" ")[2] for line in lines[1:7]] == [
+        "EXPERIMENT_DATA",
+        "PAPER_DRAFT",
+        "REVISION_REQUEST",
+        "PAPER_DRAFT",
+        "REVIEW_RESULT",
+        "TASK_COMPLETE",
+    ]
+    assert lines[7] == "paper:   3 of 120 frames are lost, at the end of bursts"
 
 
 def said(name, text):
