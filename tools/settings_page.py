@@ -33,6 +33,7 @@ ENVIRONMENT = {
     "COVEY_RELAY_PROXY": "HTTP proxy on the way to the relays; goes before `mesh.relay_proxy`",
     "COVEY_RELAY_BACKPLANE": "of `covey relay`: the URLs of `--backplane`, with commas between them",
     "COVEY_RELAY_TOKENS": "of `covey relay`: `channel:token,…` in the place of `--tokens`",
+    "COVEY_ROLE": "leader, peer or solo: goes before every other rule of `covey role`",
     "OLLAMA_HOST": "where Ollama is, in its own form; `model.base_url` goes before it",
     "XDG_RUNTIME_DIR": "where locks lie that all homes of a user share, and sockets whose path is too long",
     "NO_COLOR": "any value: no colours on the terminal",

@@ -68,6 +68,8 @@ COMMANDS: Final = {
         _command("stop", "let a peer finish and end"),
         _command("converge", "show whether all peers hold the same shared state, and who lags"),
         _command("share", "share a model with other peers: keys, limits, a fair queue, lanes"),
+        _command("role", "say whether this machine leads, uses a leader or neither, and why"),
+        Command("peer", "covey.cli.leader", "use, test and keep a leader that shares its model"),
         _command("relay", "run a relay for peers of different networks"),
         _command("invite", "make one line that brings another peer into this peer's room"),
         _command("join", "come into a room by an invite"),

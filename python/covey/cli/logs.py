@@ -134,10 +134,11 @@ def _read(text: str) -> dict[str, Any]:
 
 
 def _show(console: Console, line: Mapping[str, Any]) -> None:
-    console.result(line, "" if console.as_json else _told(console, line))
+    console.result(line, "" if console.as_json else told(console, line))
 
 
-def _told(console: Console, line: Mapping[str, Any]) -> str:
+def told(console: Console, line: Mapping[str, Any]) -> str:
+    """Return one line of a log as people read it."""
     if "raw" in line:
         return printable(str(line["raw"]))
     level = str(line.get("level"))

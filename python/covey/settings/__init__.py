@@ -3,7 +3,7 @@
 from covey.settings.adapters import ADAPTER_NAME, ADAPTER_NAME_WORDS, ADAPTERS, CUSTOM, AdapterFacts
 from covey.settings.grammar import StaticPeer
 from covey.settings.prompt import PromptSettings
-from covey.settings.reader import from_mapping, load, load_table, parse
+from covey.settings.reader import from_mapping, load, load_table, parse, parse_table
 from covey.settings.roles import PRESETS, preset, too_light
 from covey.settings.schema import schema
 from covey.settings.scripted import Emit, ScriptedRule, ScriptedSettings, Template, When
@@ -64,6 +64,7 @@ __all__ = [
     "load",
     "load_table",
     "parse",
+    "parse_table",
     "preset",
     "schema",
     "too_light",

@@ -109,8 +109,15 @@ def load_table(cls: type[Read], path: Path, hint: str) -> Read:
     Raises:
         ConfigError: As for `load`.
     """
-    file = str(path)
-    text = _text(path.expanduser(), file, "<file>")
+    return parse_table(cls, _text(path.expanduser(), str(path), "<file>"), str(path), hint)
+
+
+def parse_table(cls: type[Read], text: str, file: str, hint: str) -> Read:
+    """Read a table of another kind from its text; the rest is as for `load_table`.
+
+    Raises:
+        ConfigError: As for `load`.
+    """
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

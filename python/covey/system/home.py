@@ -20,7 +20,16 @@ from covey.names import peer_complaint, peer_name
 
 ROOMS_OF_HOME: Final = ("peers", "run", "registry", "logs")
 """The folders of every home."""
-_OURS: Final = (*ROOMS_OF_HOME, "teams", "demo", "node.json")
+_OURS: Final = (
+    *ROOMS_OF_HOME,
+    "teams",
+    "demo",
+    "node.json",
+    "leader.json",
+    "leader-probe.json",
+    "mesh.toml",
+    "role",
+)
 """What covey may have put there; `covey demo` makes its own homes under `demo`, `covey node` its record."""
 _PRIVATE: Final = 0o700
 
@@ -113,6 +122,26 @@ class Home:
     def node_path(self) -> Path:
         """Return the record that says which agents this host runs, signed by each of them."""
         return self.path / "node.json"
+
+    @property
+    def leader_path(self) -> Path:
+        """Return the file of the leader that this machine uses, with its key (`covey peer connect`)."""
+        return self.path / "leader.json"
+
+    @property
+    def leader_probe_path(self) -> Path:
+        """Return the file of what the last test of that leader found."""
+        return self.path / "leader-probe.json"
+
+    @property
+    def mesh_path(self) -> Path:
+        """Return the file that names leaders and peers by a person's own names (`covey peer init-mesh`)."""
+        return self.path / "mesh.toml"
+
+    @property
+    def role_path(self) -> Path:
+        """Return the file of the role that somebody chose for this machine (`covey role --set`)."""
+        return self.path / "role"
 
     def team_path(self, team: str) -> Path:
         """Return the purse that the peers of a team share."""

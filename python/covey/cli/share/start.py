@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import socket
-from collections.abc import AsyncIterator, Mapping
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +30,9 @@ from covey.system.watched import Watched
 if TYPE_CHECKING:
     from covey.cli.loop import Stop
     from covey.cli.peer import OpenPeer
+    from covey.runtime.share.admin import Admin
     from covey.runtime.share.door import Door
+    from covey.runtime.share.gate import Gate
     from covey.runtime.share.http import DoorServer
     from covey.runtime.share.lines import Lines
     from covey.system.home import Home
@@ -61,13 +65,31 @@ def start(arguments: argparse.Namespace, console: Console, home: Home, name: str
     async def work(stop: Stop) -> int:
         lines.begin()
         async with open_peer(plan, on_stop=lambda _: stop.request("IPC_STOP")) as peer:
-            opening = Opening(settings, console.env, home, name, lines)
+            opening = Opening(settings, console.env, home, name, lines, again)
             async with opening.opened(peer) as served:
                 _ready(console, peer, served)
-                await stop.wait()
+                stopping = asyncio.ensure_future(stop.wait())
+                starting_again = asyncio.ensure_future(again.wait())
+                await asyncio.wait((stopping, starting_again), return_when=asyncio.FIRST_COMPLETED)
+                if again.is_set() and not stopping.done():
+                    await _finished(served.door, settings.answer_seconds, stopping)
+                stopping.cancel()
+                starting_again.cancel()
         return EXIT_OK
 
-    return loop.run(work)
+    again = asyncio.Event()
+    code = loop.run(work)
+    if again.is_set():
+        console.note(f"{name} starts again")
+        os.execv(sys.executable, [sys.executable, "-m", "covey", *sys.argv[1:]])
+    return code
+
+
+async def _finished(door: Door, seconds: float, stopping: asyncio.Future[str]) -> None:
+    """Wait until nothing is under way any more, or somebody does not want to wait."""
+    finished = asyncio.ensure_future(door.finished())
+    await asyncio.wait((finished, stopping), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finished.cancel()
 
 
 def settings_of(arguments: argparse.Namespace) -> DoorSettings:
@@ -114,11 +136,20 @@ class Opening:
         home: Where its books are.
         name: The peer's name.
         lines: The newest lines of its log.
+        again: Set where somebody wishes for a new start.
     """
 
     def __init__(
-        self, settings: DoorSettings, env: Mapping[str, str], home: Home, name: str, lines: Lines
+        self,
+        settings: DoorSettings,
+        env: Mapping[str, str],
+        home: Home,
+        name: str,
+        lines: Lines,
+        again: asyncio.Event,
     ) -> None:
+        self._again = again
+        self._log: Callable[[str, str, Mapping[str, Any]], None] = lambda *line: None
         self._settings = settings
         self._env = env
         self._home = home
@@ -133,7 +164,7 @@ class Opening:
             NetworkError: Its address cannot be bound.
             StoreError: Its books cannot be read.
         """
-        listen = self._settings.listen
+        listen, self._log = self._settings.listen, peer.log.write
         listener = None if listen is None else listening(listen)
         door = self._door(peer)
         door.start()
@@ -142,7 +173,9 @@ class Opening:
             if listener is not None:
                 server = self._server(door, listener)
                 serving = asyncio.create_task(server.run())
-            yield Served(door, None if listener is None else self._url(listener), server)
+            url = None if listener is None else self._url(listener)
+            self._log("info", "door-opened", {"url": url, "lanes": list(door.lanes.names)})
+            yield Served(door, url, server)
         finally:
             if server is not None and serving is not None:
                 server.stop()
@@ -188,8 +221,37 @@ class Opening:
         settings = self._settings
         keys = Watched(self._home.door_keys_path(self._name), KEYS, KeyBook())
         gate = Gate(keys, no_keys=settings.unsafe_no_keys)
-        app = DoorApp(door, gate, self._lines, extra.facts, settings.body_bytes)
+        admin = self._admin(door, gate).routes()
+        app = DoorApp(door, gate, self._lines, extra.facts, settings.body_bytes, admin)
         return DoorServer(app.app, listener, _file(settings.tls_certificate), _file(settings.tls_key))
+
+    def _admin(self, door: Door, gate: Gate) -> Admin:
+        import covey
+        from covey.runtime.share.admin import Admin, Allowed
+        from covey.runtime.share.upkeep import Upkeep
+        from covey.system import upkeep
+
+        admin = self._settings.admin
+        folder = (
+            admin.folder.expanduser() if admin.folder else upkeep.checkout_of(Path(covey.__file__).parent)
+        )
+        python = sys.executable
+        runner = Upkeep(
+            upkeep.run,
+            checkout=None if folder is None else str(folder),
+            version=covey.__version__,
+            installer=admin.installer or (python, "-m", "pip", "install"),
+            check=(python, "-m", "covey", "--version"),
+        )
+        return Admin(
+            door,
+            gate,
+            Allowed(admin.enabled, admin.update, admin.models, admin.extras),
+            runner,
+            versions=extra.packages,
+            restart=self._again.set,
+            log=self._log,
+        )
 
     def _url(self, listener: socket.socket) -> str:
         host, port = listener.getsockname()[:2]

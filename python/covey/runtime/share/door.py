@@ -69,6 +69,7 @@ class Door:
         self.recent = Ring(limits.DOOR_RECENT)
         self.waits, self.firsts = Histogram(_SECONDS), Histogram(_SECONDS)
         self.switched: dict[str, str] = {}
+        self._drained = draining
         self._backends = dict(backends)
         self._keeper = keeper
         self._clock = clock
@@ -159,9 +160,13 @@ class Door:
 
     def drain(self, on: bool) -> None:
         """Take no new work from now on, or take it again; what is under way and waits is finished."""
-        self.engine.draining = on
+        self._drained = self.engine.draining = on
         self.accounts.changes += 1
         self._log("info", "door-draining" if on else "door-resumed", {})
+
+    def closing(self) -> None:
+        """Take no new work from now on, in this life: the next one takes it again."""
+        self.engine.draining = True
 
     def switch(self, lane: str, step: Step) -> Step:
         """Let a lane's first step be another one; return what it was. Raises as `Lanes.switch`."""
@@ -204,7 +209,7 @@ class Door:
             return
         members = {
             "accounts": self.accounts.view(),
-            "draining": self.engine.draining,
+            "draining": self._drained,
             "switched": dict(self.switched),
         }
         try:
