@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import sys
 import threading
 from types import TracebackType
 from typing import Any, Self
@@ -127,3 +128,15 @@ class FakeBackend:
 
 def _event(value: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(value).encode() + b"\n\n"
+
+
+def main() -> None:
+    """Serve until standard input ends; the address is the first line on standard output."""
+    with FakeBackend(words=tuple(sys.argv[1:]) or WORDS) as backend:
+        sys.stdout.write(backend.url + "\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

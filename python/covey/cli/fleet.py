@@ -12,6 +12,7 @@ from covey.runtime.bus.mesh import MeshBus
 from covey.runtime.converge import Converge
 from covey.runtime.members import Members
 from covey.runtime.registry import Registry
+from covey.runtime.share.mesh import DoorPlugin
 from covey.runtime.work.answer import TaskAnswers
 from covey.runtime.work.desk import Desk
 from covey.runtime.work.rooms import MeshRoom, StoreKeeper
@@ -62,7 +63,8 @@ class Fleet:
         self.members = Members(identity)
         self.bus = MeshBus(clock=clock, entropy=entropy, log=log.write)
         self.ask = AskPlugin(StoreShelf(store, identity.node_id), clock, log.write)
-        self.plugins: tuple[Plugin, ...] = (self.bus, self.ask) if stays else (self.ask,)
+        self.door = DoorPlugin(log.write)
+        self.plugins: tuple[Plugin, ...] = (self.bus, self.ask, self.door) if stays else (self.ask,)
         self._unread = StoreMessages(store)
         self.registry = Registry(identity, self.members, clock)
         self.converge = Converge(state, clock, log.write)
@@ -78,12 +80,14 @@ class Fleet:
             "task": TaskAnswers(self.desk, store.bindings).answer,
             **self.deciding.verbs,
             **self.ask.verbs,
+            "door": self.door.view,
         }
 
     def attach(self, node: Node) -> None:
         """Take the node that carries what this says; called before it starts."""
         self.bus.attach(node, self._unread)
         self.ask.attach(node)
+        self.door.attach(node)
         self.registry.attach(node)
         self.deciding.attach(node)
         self._room.attach(node.peers)

@@ -282,6 +282,11 @@ def join_agent(
         ask_seconds=settings.tools.ask_seconds,
         purse=_purse(peer, settings, clock, era),
     )
+    if settings.model.facts.kind == "mesh":
+        from covey.models.mesh import MeshModel
+
+        if isinstance(model, MeshModel):
+            model.attach(peer.fleet.door)
     agent.subscribe(peer.metering.take)
     agent.subscribe(peer.tracing.take)
     return agent

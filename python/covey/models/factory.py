@@ -23,6 +23,7 @@ from covey.settings import ADAPTERS, CUSTOM, ModelSettings, Settings
 _SDK = {"anthropic": "anthropic", "openai": "openai", "compatible": "openai"}
 _OLLAMA_PORT = "11434"
 _LOCAL = "runs on this machine"
+_PEERS = "a peer's model: that peer keeps the account"
 
 
 class PricedModel(Model, Protocol):
@@ -135,7 +136,19 @@ def _vendors(
 
         return _on_tape(make, model, key)
 
-    return {"ollama": ollama, "compatible": compatible, "openai": openai, "anthropic": anthropic}
+    def mesh() -> PricedModel:
+        from covey.models.chat import Dialect
+        from covey.models.mesh import MeshLine, MeshModel
+
+        carried = MeshLine(f"mesh/{model.name}", model.peer or "", key or "")
+
+        def make(line: Line | None) -> MeshModel:
+            return MeshModel(model.name, price, carried, dialect=Dialect(model.stream), line=line)
+
+        return _on_tape(make, model, key)
+
+    makers = {"ollama": ollama, "compatible": compatible, "openai": openai, "anthropic": anthropic}
+    return {**makers, "mesh": mesh}
 
 
 def _tool_tokens(settings: Settings) -> int:
@@ -189,6 +202,8 @@ def check(model: ModelSettings, env: Mapping[str, str]) -> str:
     if kind == "ollama":
         url = address(model, env)
         return f"{label} baseUrl={url} (verify ollama is running: `curl {url}/api/tags`)"
+    if kind == "mesh":
+        return f"{label} of the peer {model.peer}"
     if not installed(_SDK[kind]):
         raise missing(_SDK[kind])
     if key_of(model, env) is not None:
@@ -234,7 +249,8 @@ def price_of(model: ModelSettings, env: Mapping[str, str]) -> Quote:
     is_local = model.facts.kind == "ollama" or (
         model.facts.kind == "compatible" and _is_loopback(address(model, env) or "")
     )
-    return quote(model.name, model.prices, free=_LOCAL if is_local else None)
+    free = _LOCAL if is_local else _PEERS if model.facts.kind == "mesh" else None
+    return quote(model.name, model.prices, free=free)
 
 
 def detect(

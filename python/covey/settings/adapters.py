@@ -75,6 +75,8 @@ ADAPTERS: Final[dict[str, AdapterFacts]] = {
             base_url="https://api.mistral.ai/v1",
             counts_unasked=True,
         ),
+        # Another peer's model, behind that peer's own queue.
+        AdapterFacts("mesh", "mesh", model="default", timeout_seconds=300.0),
         AdapterFacts("scripted", "scripted", model="rules"),
     )
 }

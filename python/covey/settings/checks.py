@@ -22,6 +22,7 @@ def check(settings: Settings, report: Report) -> None:
     _check_mesh(settings, report)
     _check_relays(settings, report)
     _check_model(settings, report)
+    _check_peer(settings, report)
     _check_rules(settings, report)
     _check_tools(settings, report)
     _check_trust(settings, report)
@@ -123,6 +124,19 @@ def _check_model(settings: Settings, report: Report) -> None:
             "none",
             'for example [[scripted.rules]] with emit = { focus = "heard {focus}" }',
         )
+
+
+def _check_peer(settings: Settings, report: Report) -> None:
+    model = settings.model
+    if (model.adapter == "mesh") != (model.peer is not None):
+        report(
+            ("model", "peer"),
+            'the name or nodeId of the peer whose model answers, with adapter "mesh" and no other',
+            "nothing" if model.peer is None else f'adapter "{model.adapter}"',
+            'for example adapter = "mesh" and peer = "leader"',
+        )
+    if model.adapter == "mesh" and model.base_url is not None:
+        report(("model", "base_url"), "no address: the mesh carries the calls", "one")
 
 
 def _check_tools(settings: Settings, report: Report) -> None:

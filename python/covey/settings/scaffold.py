@@ -117,6 +117,8 @@ def _model(choice: Choice) -> Iterator[str]:
         yield f"model_name = {quoted(choice.model)}"
     elif (usual := ADAPTERS[choice.adapter].model) is not None:
         yield f"# model_name = {quoted(usual)}   # its usual one"
+    if choice.adapter == "mesh":
+        yield 'peer = "leader"                # whose model answers: a trusted peer\'s name, or its nodeId'
     if choice.base_url:
         yield f"base_url = {quoted(choice.base_url)}"
     yield "max_tokens_per_call = 1024"

@@ -66,6 +66,11 @@ class ModelSettings:
     api_key_env: str | None = key(
         Text(1, 200, parse=grammar.variable_name), "environment variable the key is read from", default=None
     )
+    peer: str | None = key(
+        Text(1, limits.PEER_NAME_BYTES, parse=grammar.peer_name),
+        "with adapter mesh: whose model answers, by nodeId, or by name where it is trusted",
+        default=None,
+    )
     base_url: str | None = key(
         Text(1, limits.URL_CHARS, parse=grammar.base_url),
         "where the API is, when not at its usual place",

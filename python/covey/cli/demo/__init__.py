@@ -99,8 +99,9 @@ def choose_model(arguments: argparse.Namespace, env: Mapping[str, str]) -> Model
     if adapter is None:
         found = detect(env)
         return ModelChoice(found.adapter, arguments.model or found.model_name, found.base_url, found.reason)
-    if adapter not in ADAPTERS:
-        raise UsageError(f"--adapter: expected one of {', '.join(ADAPTERS)}, got {adapter}")
+    known = [each for each in ADAPTERS if each != "mesh"]  # nobody here shares a model
+    if adapter not in known:
+        raise UsageError(f"--adapter: expected one of {', '.join(known)}, got {adapter}")
     name = arguments.model or ADAPTERS[adapter].model
     if name is None:
         raise UsageError(f"--adapter {adapter} needs --model", hint="the name the server knows its model by")

@@ -15,7 +15,7 @@ from covey.system.home import Home
 
 EXAMPLE: Final = "covey share start --backend http://127.0.0.1:11434/v1"
 DEFAULT_NAME: Final = "leader"
-_VERBS: Final = ("start", "add", "keys", "revoke")
+_VERBS: Final = ("start", "status", "add", "keys", "revoke")
 _OF_START: Final = ("config", "backend", "listen", "dial", "relay", "room", "lan")
 _OF_ADD: Final = ("per_minute", "tokens_per_day", "priority", "node", "fingerprint", "admin", "out")
 
@@ -25,7 +25,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "verb",
         choices=_VERBS,
-        help="start the door; add a peer's key; list keys; revoke one of them",
+        help="start the door; status of one that runs; add a peer's key; list keys; revoke one of them",
     )
     parser.add_argument("who", nargs="?", help="of add: the peer's account; of revoke: that, or the key's id")
     parser.add_argument(
@@ -63,6 +63,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         from covey.cli.share.start import start
 
         return start(arguments, console, home, name)
+    if verb == "status":
+        from covey.cli.share import status
+
+        return status.shown(home, name, console)
     from covey.cli.share import keys
 
     if verb == "keys":

@@ -149,6 +149,7 @@ class Opening:
         again: asyncio.Event,
     ) -> None:
         self._again = again
+        self._keys = Watched(home.door_keys_path(name), KEYS, KeyBook())
         self._log: Callable[[str, str, Mapping[str, Any]], None] = lambda *line: None
         self._settings = settings
         self._env = env
@@ -168,6 +169,7 @@ class Opening:
         listener = None if listen is None else listening(listen)
         door = self._door(peer)
         door.start()
+        peer.fleet.door.serve((door, self._keys, self._settings.body_bytes))
         server, serving = None, None
         try:
             if listener is not None:
@@ -177,6 +179,7 @@ class Opening:
             self._log("info", "door-opened", {"url": url, "lanes": list(door.lanes.names)})
             yield Served(door, url, server)
         finally:
+            peer.fleet.door.serve(None)
             if server is not None and serving is not None:
                 server.stop()
                 await asyncio.gather(serving, return_exceptions=True)
@@ -219,8 +222,7 @@ class Opening:
         from covey.runtime.share.http import DoorServer
 
         settings = self._settings
-        keys = Watched(self._home.door_keys_path(self._name), KEYS, KeyBook())
-        gate = Gate(keys, no_keys=settings.unsafe_no_keys)
+        gate = Gate(self._keys, no_keys=settings.unsafe_no_keys)
         admin = self._admin(door, gate).routes()
         app = DoorApp(door, gate, self._lines, extra.facts, settings.body_bytes, admin)
         return DoorServer(app.app, listener, _file(settings.tls_certificate), _file(settings.tls_key))
