@@ -58,6 +58,13 @@ def test_a_wake_is_measured_with_and_without_a_tool():
         assert f"beyond the model, {says}: " in answer.stdout
 
 
+def test_a_door_is_measured_with_its_streams():
+    command = [sys.executable, "-m", "benches.door", "--requests", "20", "--streams", "40"]
+    answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
+    assert answer.returncode == 0, answer.stderr
+    assert "the door's part: p50 " in answer.stdout and "40 streams at once: " in answer.stdout
+
+
 def test_costs_are_fitted_and_the_largest_size_is_predicted():
     command = [sys.executable, "-m", "benches.scale", "--quick"]
     answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)

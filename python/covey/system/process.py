@@ -1,4 +1,4 @@
-"""What this process uses, by Prometheus' own names; what a system does not tell is left out."""
+"""What this process uses, by Prometheus' own names, and how many files it may open."""
 
 from __future__ import annotations
 
@@ -29,6 +29,17 @@ def usage() -> dict[str, float]:
     with contextlib.suppress(OSError, ValueError, IndexError):
         found["process_start_time_seconds"] = round(_start_seconds(), 2)
     return found
+
+
+def allow_files(count: int) -> int:
+    """Let this process have that many open files, as far as it may; return how many it may have now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < count:
+        most = count if hard == resource.RLIM_INFINITY else min(count, hard)
+        with contextlib.suppress(ValueError, OSError):  # a kernel's own bound below the hard one
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return count if soft == resource.RLIM_INFINITY else soft
 
 
 def _resident_bytes() -> int:

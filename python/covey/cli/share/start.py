@@ -25,6 +25,7 @@ from covey.inference.lanes import DEFAULT, Lanes, Step
 from covey.settings import StaticPeer, grammar, load_table
 from covey.settings.share import HINT, BackendSettings, DoorSettings
 from covey.system.clock import SystemClock
+from covey.system.process import allow_files
 from covey.system.watched import Watched
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 _USUAL: Final = StaticPeer("127.0.0.1", 8099)
 _BACKLOG: Final = 1_024
+_OTHER_FILES: Final = 256
+"""The peer's own: store, log, sessions."""
 
 
 def start(arguments: argparse.Namespace, console: Console, home: Home, name: str) -> int:
@@ -50,6 +53,7 @@ def start(arguments: argparse.Namespace, console: Console, home: Home, name: str
     from covey.runtime.share.lines import Lines
     from covey.system.log import Scrubber
 
+    _files(settings, console)
     secrets = [console.env.get(each.key_env or "", "") for each in settings.backends.values()]
     lines = Lines()
     plan = PeerPlan(
@@ -83,6 +87,16 @@ def start(arguments: argparse.Namespace, console: Console, home: Home, name: str
         console.note(f"{name} starts again")
         os.execv(sys.executable, [sys.executable, "-m", "covey", *sys.argv[1:]])
     return code
+
+
+def _files(settings: DoorSettings, console: Console) -> None:
+    """Have room for a connection of each request, waiting or not, and of each that is at a backend."""
+    wanted = 2 * settings.max_concurrent + settings.queue + _OTHER_FILES
+    allowed = allow_files(wanted)
+    if allowed < wanted:
+        console.note(
+            f"covey share: {allowed} open files are allowed, {wanted} may be needed: ulimit -n {wanted}"
+        )
 
 
 async def _finished(door: Door, seconds: float, stopping: asyncio.Future[str]) -> None:
