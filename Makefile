@@ -59,6 +59,8 @@ bench: $(STAMPS)/run $(STAMPS)/test ## figures of a release build, with ratios a
 	cargo bench --workspace --locked --quiet
 	$(BIN)/python -m benches $(ARGS)
 	$(BIN)/covey bench $(BENCH)
+	$(BIN)/python -m benches.ask
+	$(BIN)/python -m benches.curation
 	$(BIN)/python -m benches.loopback --heard
 	$(BIN)/python -m benches.rivals
 	$(BIN)/python -m benches.scale

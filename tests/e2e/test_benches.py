@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from benches import scale, table
+from benches import ask, curation, scale, table
 from tests.tidy import tree
 
 
@@ -81,3 +81,20 @@ def test_covey_and_its_rivals_are_measured_in_one_run():
     assert "its signature check alone takes" in answer.stdout
     for rival in ("asyncio streams", "websockets", "pyzmq", "nats-py", "eclipse-zenoh"):
         assert f"{rival} " in answer.stdout or f"{rival}: skipped" in answer.stdout
+
+
+def test_curation_keeps_what_a_reader_needs_for_a_fraction_of_the_tokens():
+    cases = [curation.case(number, 40) for number in range(25)]
+    rows = {(row.way, row.budget): row for row in curation.measure(cases, [500])}
+    everything, newest = rows["everything", 0], rows["newest, whole", 500]
+    kept = rows["curated", 500]
+    assert everything.answered == 1.0
+    assert kept.answered >= 0.8 and kept.answered > 3 * newest.answered
+    assert kept.tokens <= 500 < everything.tokens / 4
+
+
+def test_a_question_to_a_room_is_measured(capsys):
+    assert (
+        ask.main(["--blocks", "60", "--peers", "1", "--looks", "3", "--questions", "2", "--pause", "0"]) == 0
+    )
+    assert "to 2 questions" in capsys.readouterr().out
