@@ -19,6 +19,7 @@ SAYS = {
     "examples/sign_and_verify.py": ["signed:", "verified:", "refused:"],
     "examples/solve.py": ["idea:", "idea:", "chosen:", "remark:", "made:", "silent:", "holds:"],
     "examples/takeover.py": ["declared:", "killed:", "goes", "has:", "refused:", "given"],
+    "examples/task.py": ["at", *["story:"] * 5, "result:", "asked", "nobody:"],
     "examples/two_peers.py": ["bob", "ann", "ann"],
     "examples/vote.py": ["decided:", "silent:", "counted"],
 }
@@ -32,6 +33,7 @@ OWN = {
     TAKEOVER,
     "examples/auction.py",
     "examples/solve.py",
+    "examples/task.py",
     "examples/vote.py",
 }
 """Those with a test of their own below."""
@@ -94,6 +96,20 @@ def test_a07_the_takeover_of_a_killed_node_is_an_example(tmp_path):
     assert has == "has: [('chapter', 'three')]"
     assert refused == "refused: fenced"
     assert back == "given back: [('chapter', 'four')]"
+
+
+def test_s17_a_task_whose_worker_is_killed_is_an_example(tmp_path):
+    answer = ran("examples/task.py", tmp_path)
+    said("examples/task.py", answer)
+    lines = answer.splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("story:")] == [
+        "submitted",
+        "granted",
+        "lost",
+        "granted",
+        "done",
+    ]
+    assert lines[6] == "result: guten Morgen, all (1 lost on the way)"
 
 
 def test_s11_a_vote_is_an_example(tmp_path):
