@@ -165,3 +165,44 @@ def test_s10_s18_s22_commands_submit_wait_show_cancel_and_trace_offline(covey: P
     ]
     shown = covey("trace", "lead", task).out
     assert "under fence 1" in shown and "done by mid@" in shown
+
+
+WORKER = """
+[identity]
+name = "wren"
+role = "generic"
+[role_weights]
+focus = 1.0
+issue = 1.0
+intent = 1.0
+motivation = 1.0
+commitment = 1.0
+perspective = 1.0
+mood = 1.0
+[mesh]
+room = "{room}"
+[model]
+adapter = "scripted"
+[[scripted.rules]]
+emit = {{ focus = "heard" }}
+[work]
+capacity = 2
+[work.offers."shout.loud"]
+file = "voice.py"
+"""
+
+
+def test_s14_what_agent_toml_offers_is_done_by_its_function(covey: Program, tmp_path: Path) -> None:
+    room = f"work-{os.urandom(4).hex()}"
+    config = tmp_path / "agent.toml"
+    config.write_text(WORKER.format(room=room))
+    (tmp_path / "voice.py").write_text("def shout_loud(job):\n    return job.payload.upper() + '!'\n")
+    with covey.start("run", "--config", str(config), "--json") as wren, ExitStack() as stack:
+        wren.event("ready")
+        lead = Agent(covey, room, "lead")
+        stack.callback(lead.kill)
+        ended = lead.result(lead.submit("shout.loud", "hello"))
+        assert (ended["value"], ended["by"].split("@")[0]) == ("HELLO!", "wren")
+    (tmp_path / "voice.py").write_text("whisper = None")
+    broken = covey("run", "--config", str(config))
+    assert broken.code == 1 and "has no function shout_loud" in broken.err

@@ -57,6 +57,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     async def work(stop: Stop) -> int:
         from covey.cli.peer import open_peer
+        from covey.cli.working import offer_work
 
         teller = Teller(console, stop)
         joined: list[AgentRuntime] = []
@@ -70,6 +71,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             agent.attach()
 
         async with open_peer(plan, on_stop=lambda seconds: stop.request("stop", seconds), join=join) as peer:
+            await offer_work(peer, settings)
             say_price(joined[0])
             end = await _run(peer, joined[0], stop, teller)
         teller.ended(end)

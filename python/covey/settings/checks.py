@@ -14,6 +14,7 @@ from covey.settings.rules import Report
 from covey.settings.values import Settings
 
 _SOURCE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?\Z")
+_CAPABILITY = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 """A source's name: beside it an offered name has 38 characters for the tool's own."""
 
 
@@ -25,6 +26,7 @@ def check(settings: Settings, report: Report) -> None:
     _check_peer(settings, report)
     _check_rules(settings, report)
     _check_tools(settings, report)
+    _check_work(settings, report)
     _check_trust(settings, report)
     _check_room(settings, report)
     _check_team(settings, report)
@@ -165,6 +167,14 @@ def _check_tools(settings: Settings, report: Report) -> None:
             report(
                 ("tools", "python", name), "either file or module", "both" if functions.file else "neither"
             )
+
+
+def _check_work(settings: Settings, report: Report) -> None:
+    for name, offer in settings.work.offers.items():
+        if not _CAPABILITY.match(name):
+            report(("work", "offers", name), "a capability, for example translate.de", name)
+        if (offer.file is None) == (offer.module is None):
+            report(("work", "offers", name), "either file or module", "both" if offer.file else "neither")
 
 
 def _check_trust(settings: Settings, report: Report) -> None:

@@ -206,8 +206,10 @@ def _with_paths(settings: Settings, base: Path) -> Settings:
     tools = settings.tools
     servers = {name: absolute(server, "folder") for name, server in tools.mcp.items()}
     functions = {name: absolute(each, "file") for name, each in tools.python.items()}
+    offers = {name: absolute(each, "file") for name, each in settings.work.offers.items()}
     return dataclasses.replace(
         settings,
+        work=dataclasses.replace(settings.work, offers=MappingProxyType(offers)),
         logging=absolute(settings.logging, "file_path"),
         model=absolute(settings.model, "record", "replay"),
         tools=dataclasses.replace(tools, mcp=MappingProxyType(servers), python=MappingProxyType(functions)),

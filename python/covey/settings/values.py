@@ -23,6 +23,7 @@ from covey.settings.svaf import SvafSettings
 from covey.settings.table import Table
 from covey.settings.thinking import ModelSettings
 from covey.settings.tools import ToolsSettings
+from covey.settings.work import WorkSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +369,7 @@ class Settings:
     tools: ToolsSettings = key(
         Table(ToolsSettings), "what its model may use while it thinks", default=ToolsSettings()
     )
+    work: WorkSettings = key(Table(WorkSettings), "what it does for others", default=WorkSettings())
     context: ContextSettings = key(
         Table(ContextSettings), "what it shows its model", default=ContextSettings()
     )

@@ -108,7 +108,7 @@ def from_settings(name: str, settings: PythonToolsSettings) -> FunctionSource:
 
     def load() -> dict[str, Described]:
         try:
-            loaded = importlib.import_module(module or "") if path is None else _from_file(name, path)
+            loaded = importlib.import_module(module or "") if path is None else from_file(name, path)
             return found_in(vars(loaded))
         except Exception as error:  # the operator's file may raise anything while it is loaded
             where = str(path) if path is not None else module
@@ -117,7 +117,8 @@ def from_settings(name: str, settings: PythonToolsSettings) -> FunctionSource:
     return FunctionSource(name, load)
 
 
-def _from_file(name: str, path: Path) -> ModuleType:
+def from_file(name: str, path: Path) -> ModuleType:
+    """Load a Python file as a module of its own; whatever it raises comes out."""
     spec = importlib.util.spec_from_file_location(f"covey_tools_{name.replace('-', '_')}", path)
     if spec is None or spec.loader is None:
         raise ImportError("not a Python file")
