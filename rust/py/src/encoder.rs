@@ -8,9 +8,10 @@ use covey_core::error::{Reason, Refusal};
 use covey_core::svaf::{self, Candidate, Circumstances, Gate, Scale, Thresholds};
 use covey_core::text;
 use pyo3::prelude::*;
-use pyo3::types::PyMapping;
+use pyo3::types::{PyBytes, PyMapping};
 
 use crate::errors::mapped;
+use crate::prior::{Prior, bytes};
 use crate::record::texts;
 use crate::svaf::{Evaluation, custom};
 
@@ -79,11 +80,12 @@ impl Encoder {
     ///     profile: A mapping as in `evaluate`; what it leaves out is the encoder's own.
     ///     age_seconds: The block's own age.
     ///     answers: It names a parent that memory holds.
+    ///     prior: What others learned, with the block's texts by category.
     ///     scale: Numbers in place of the encoder's own: foreign, home, context, context_nearest, first, second, answering.
     ///
     /// Raises:
     ///     CoreError: invalid_argument, naming what was expected.
-    #[pyo3(signature = (incoming, memory, profile=None, *, age_seconds=0.0, answers=false, scale=None))]
+    #[pyo3(signature = (incoming, memory, profile=None, *, age_seconds=0.0, answers=false, prior=None, scale=None))]
     #[allow(clippy::too_many_arguments)] // a judgement's circumstances, each by keyword
     fn judge(
         &self,
@@ -93,6 +95,7 @@ impl Encoder {
         profile: Option<&Bound<'_, PyMapping>>,
         age_seconds: f64,
         answers: bool,
+        prior: Option<(PyRef<'_, Prior>, Bound<'_, PyMapping>)>,
         scale: Option<&Bound<'_, PyMapping>>,
     ) -> PyResult<Evaluation> {
         let own = Thresholds::selective(&self.inner);
@@ -114,7 +117,14 @@ impl Encoder {
         let candidates: Vec<_> =
             memory.iter().map(|(held, strength)| Candidate { traces: &held.inner, strength: *strength }).collect();
         let about = Circumstances { age_seconds, answers, grounding: false };
-        let (evaluation, _): (_, [Option<usize>; COUNT]) = gate.select(&numbers, &incoming.inner, &candidates, about);
+        let (mut evaluation, _): (_, [Option<usize>; COUNT]) =
+            gate.select(&numbers, &incoming.inner, &candidates, about);
+        if let Some((prior, said)) = prior {
+            let said = texts(py, &said)?;
+            let normal = said.each_ref().map(|said| text::nfc(said));
+            let normal = normal.each_ref().map(AsRef::as_ref);
+            gate.informed(&mut evaluation, &prior.inner, normal, candidates.len(), answers);
+        }
         Ok(Evaluation::wrap(&evaluation, &gate))
     }
 
@@ -148,6 +158,13 @@ impl Traces {
     #[getter]
     fn kernel(&self) -> &str {
         &self.kernel
+    }
+
+    /// What the block says in all, as whole numbers from -127 to 127, one byte each; None where it says nothing.
+    #[getter]
+    fn code<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        let code = self.inner.block()?;
+        Some(PyBytes::new(py, &bytes(code)))
     }
 
     /// How like another block it is in all: a cosine; 0 where one says nothing, or another encoder read it.

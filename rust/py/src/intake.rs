@@ -17,6 +17,7 @@ use crate::batch::{Heard, RecordBatch};
 use crate::encoder::Encoder;
 use crate::errors::mapped;
 use crate::keys::checked;
+use crate::prior::Prior;
 use crate::record::{Hearsay, Record};
 use crate::svaf::{Basis, Evaluation};
 
@@ -174,6 +175,13 @@ impl Intake {
     fn weigh(&self, py: Python<'_>, key: &str, weight: f64) -> PyResult<bool> {
         let weighed = py.detach(|| ContentKey::parse(key).map(|key| self.lock().weigh(key, weight)));
         mapped(py, weighed)
+    }
+
+    /// Judge from now on with what others learned; None: without. False where the prior is of another encoder.
+    #[pyo3(signature = (prior))]
+    fn prime(&self, py: Python<'_>, prior: Option<&Prior>) -> bool {
+        let prior = prior.map(|prior| prior.inner.clone());
+        py.detach(|| self.lock().prime(prior))
     }
 
     fn __repr__(&self) -> String {

@@ -14,6 +14,7 @@ mod invite;
 mod keys;
 mod legacy;
 mod outlet;
+mod prior;
 mod record;
 mod routing;
 mod session;
@@ -52,6 +53,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<svaf::Basis>()?;
     module.add_class::<encoder::Encoder>()?;
     module.add_class::<encoder::Traces>()?;
+    module.add_class::<prior::Prior>()?;
+    module.add_class::<prior::Gather>()?;
     module.add_class::<svaf::CategoryVerdict>()?;
     module.add_function(wrap_pyfunction!(svaf::encode, module)?)?;
     module.add_function(wrap_pyfunction!(svaf::evaluate, module)?)?;

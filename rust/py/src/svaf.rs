@@ -175,6 +175,11 @@ impl Basis {
     fn grounding(&self) -> bool {
         self.inner.grounding
     }
+    /// By how much what others learned moved the total drift; None where nothing of it was asked.
+    #[getter]
+    fn moved(&self) -> Option<f64> {
+        self.inner.moved
+    }
     fn __repr__(&self) -> String {
         format!("Basis({}, {}, {} anchors)", self.path(), self.kernel(), self.anchors())
     }

@@ -1,13 +1,18 @@
 //! What a decision rests on, as a row holds it: bounded, and a few bytes where most categories lie nearest to one block.
 //!
 //! Layout: version, path, flags; anchors as a little-endian u32; the kernel's id behind its length; how many keys, the
-//! keys, and for each category the place of its key. Whatever does not read as that is no basis.
+//! keys, and for each category the place of its key. Version 2 ends with a little-endian double: what a prior moved. Whatever
+//! does not read as that is no basis.
 
 use covey_core::category::COUNT;
 use covey_core::id::ContentKey;
 use covey_core::svaf::{Basis, Path};
 
-const VERSION: u8 = 1;
+/// Without a prior.
+const PLAIN: u8 = 1;
+/// With what it moved.
+const MOVED: u8 = 2;
+const MOVED_BYTES: usize = 8;
 const KEY_BYTES: usize = 32;
 const GROUNDING: u8 = 1;
 /// Stands for no key.
@@ -29,7 +34,8 @@ pub(crate) fn pack(basis: &Basis) -> Vec<u8> {
     let flags = GROUNDING * u8::from(basis.grounding);
     let path = Path::ALL.iter().position(|path| *path == basis.path).and_then(|at| u8::try_from(at).ok());
     let kernel = &basis.kernel.as_bytes()[..basis.kernel.len().min(usize::from(u8::MAX))];
-    let mut packed = vec![VERSION, path.unwrap_or(NONE), flags];
+    let version = if basis.moved.is_some() { MOVED } else { PLAIN };
+    let mut packed = vec![version, path.unwrap_or(NONE), flags];
     packed.extend(u32::try_from(basis.anchors).unwrap_or(u32::MAX).to_le_bytes());
     packed.push(u8::try_from(kernel.len()).unwrap_or(u8::MAX));
     packed.extend(kernel);
@@ -39,6 +45,7 @@ pub(crate) fn pack(basis: &Basis) -> Vec<u8> {
     }
     packed.extend(nearest);
     packed.push(lineage);
+    packed.extend(basis.moved.iter().flat_map(|moved| moved.to_le_bytes()));
     packed
 }
 
@@ -49,8 +56,13 @@ pub(crate) fn unpack(packed: &[u8]) -> Option<Basis> {
     let (&count, rest) = rest.split_first()?;
     let (keys, places) = rest.split_at_checked(usize::from(count) * KEY_BYTES)?;
     let (nearest, lineage) = places.split_first_chunk::<COUNT>()?;
-    let (&[lineage], true) = (lineage.first_chunk::<1>()?, lineage.len() == 1 && version == VERSION) else {
-        return None;
+    let (&lineage, end) = lineage.split_first()?;
+    let moved = match (version, end) {
+        (PLAIN, []) => None,
+        (MOVED, end) => {
+            Some(f64::from_le_bytes(*<&[u8; MOVED_BYTES]>::try_from(end).ok()?)).filter(|moved| moved.is_finite())
+        }
+        _ => return None,
     };
     let key = |place: u8| match place {
         NONE => Some(None),
@@ -70,6 +82,7 @@ pub(crate) fn unpack(packed: &[u8]) -> Option<Basis> {
         nearest: found,
         lineage: key(lineage)?,
         grounding: flags & GROUNDING != 0,
+        moved,
     })
 }
 
@@ -86,9 +99,9 @@ mod tests {
         #[test]
         fn packing_loses_nothing(
             nearest in proptest::array::uniform7(keys()), lineage in keys(), anchors in 0..20_000_usize,
-            grounding: bool, kernel in "[a-z0-9:-]{0,80}",
+            grounding: bool, kernel in "[a-z0-9:-]{0,80}", moved in proptest::option::of(-1.0..1.0_f64),
         ) {
-            let basis = Basis { path: Path::Baseline, kernel, anchors, nearest, lineage, grounding };
+            let basis = Basis { path: Path::Baseline, kernel, anchors, nearest, lineage, grounding, moved };
             let packed = pack(&basis);
             prop_assert!(packed.len() < 400);
             prop_assert_eq!(unpack(&packed), Some(basis));
@@ -106,6 +119,7 @@ mod tests {
             let nearest = [Some(ContentKey::from_bytes([1; 32])); COUNT];
             let basis = Basis {
                 path: Path::Baseline, kernel: "ngram-h32".to_owned(), anchors: 5, nearest, lineage: None, grounding: false,
+                moved: None,
             };
             let packed = pack(&basis);
             prop_assert_eq!(unpack(&packed[..cut.min(packed.len() - 1)]), None);

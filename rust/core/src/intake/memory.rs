@@ -91,6 +91,14 @@ impl Memory {
         }
     }
 
+    /// How many blocks there are.
+    pub(super) fn held(&self) -> usize {
+        match self {
+            Self::Baseline(_, held) => held.live().count(),
+            Self::Selective(_, held) => held.live().count(),
+        }
+    }
+
     /// The keys of the blocks, newest first.
     pub(super) fn keys(&self) -> Vec<ContentKey> {
         match self {

@@ -29,7 +29,7 @@ use crate::id::{AssertionId, ContentKey, NodeId};
 use crate::identity::PublicKey;
 use crate::record::{Batch, Hearsay, Record, Unverified, Verified};
 use crate::signature::{self, Familiar};
-use crate::svaf::{Basis, Circumstances, Decision, Evaluation, Gate, Path, Scale};
+use crate::svaf::{Basis, Circumstances, Decision, Evaluation, Gate, Path, Prior, Scale};
 use crate::{limits, text};
 use memory::{Memory, Reading};
 use recent::{Call, RecentMap, SETTLED};
@@ -144,6 +144,8 @@ pub struct Intake {
     /// What was judged, and whether memory holds it.
     seen: RecentMap<SeenId, bool>,
     memory: Memory,
+    /// What others learned, where something was merged.
+    prior: Option<Prior>,
     calls: u64,
 }
 
@@ -159,6 +161,7 @@ impl Intake {
             tables: 0,
             seen: RecentMap::new(policy.seen_capacity, 2 * limits::ROLLBACK_SPAN),
             memory: Memory::new(policy.select.as_ref(), policy.window),
+            prior: None,
             calls: SETTLED,
             policy,
         })
@@ -283,6 +286,16 @@ impl Intake {
         self.memory.weigh(key, weight)
     }
 
+    /// Judge from now on with what others learned; `None` without. False, and nothing changes, on the baseline, which is
+    /// the reference's exactly.
+    pub fn prime(&mut self, prior: Option<Prior>) -> bool {
+        let takes = prior.is_none() || self.policy.select.is_some();
+        if takes {
+            self.prior = prior;
+        }
+        takes
+    }
+
     /// The key a node is bound to, if it is.
     pub fn bound(&self, node_id: NodeId) -> Option<&PublicKey> {
         self.bindings.get(&node_id).map(Familiar::key)
@@ -396,11 +409,14 @@ impl Intake {
             grounding: signed && self.grounds(record),
         };
         let judged = self.memory.judge(gate, read, about, age_of);
-        let (evaluation, anchors, nearest) =
+        let (mut evaluation, anchors, nearest) =
             judged.ok_or_else(|| Refusal::new(Reason::InvalidArgument, "kernel: a block was read for another path"))?;
+        let (held, texts) = (self.memory.held(), record.texts());
+        let moved =
+            self.prior.as_ref().and_then(|prior| gate.informed(&mut evaluation, prior, texts, held, about.answers));
         let path = if self.policy.select.is_some() { Path::Selective } else { Path::Baseline };
         let kernel = self.memory.kernel().to_owned();
-        let basis = Basis { path, kernel, anchors, nearest, lineage, grounding: about.grounding };
+        let basis = Basis { path, kernel, anchors, nearest, lineage, grounding: about.grounding, moved };
         Ok((evaluation, basis))
     }
 

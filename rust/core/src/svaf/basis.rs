@@ -46,4 +46,6 @@ pub struct Basis {
     pub lineage: Option<ContentKey>,
     /// It reports how something held turned out, so that repeating its words counts for nothing (§6.7).
     pub grounding: bool,
+    /// By how much what others learned moved the total drift; `None` where nothing of it was asked.
+    pub moved: Option<f64>,
 }

@@ -14,6 +14,13 @@ impl Gate {
     /// Say in one line why `evaluation`, made by this gate, came out as it did.
     pub fn explain(&self, evaluation: &Evaluation) -> String {
         let thresholds = self.thresholds();
+        if evaluation.bootstrap() && evaluation.field_drift > 0.0 {
+            return format!(
+                "{}: memory holds nothing comparable, judged by what others learned and by age ({:.2})",
+                evaluation.decision.as_str(),
+                evaluation.total_drift
+            );
+        }
         if evaluation.bootstrap() {
             return format!(
                 "{}: memory holds nothing comparable, judged by age alone ({:.2})",

@@ -1,6 +1,6 @@
 //! What a block says, as covey's own path compares it: its words, or vectors of them.
 
-use super::vectors::Vectors;
+use super::vectors::{Code, Vectors};
 use super::words::Words;
 use crate::category::COUNT;
 use crate::encoder::Encoder;
@@ -38,6 +38,14 @@ impl Traces {
             (Self::Words(mine), Self::Words(theirs)) => f64::from(mine.overlap(theirs)),
             (Self::Vectors(mine), Self::Vectors(theirs)) => mine.sketch.cosine(&theirs.sketch),
             _ => 0.0,
+        }
+    }
+
+    /// The vector of all that the block says; `None` where it says nothing, or where words are compared.
+    pub const fn block(&self) -> Option<&Code> {
+        match self {
+            Self::Words(_) => None,
+            Self::Vectors(vectors) => vectors.block.as_ref(),
         }
     }
 

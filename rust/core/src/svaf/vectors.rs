@@ -13,14 +13,14 @@ const FULL: f32 = 127.0;
 
 /// One vector of whole numbers from -127 to 127, with its length.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Code {
+pub struct Code {
     values: Box<[i8]>,
     length: f64,
 }
 
 impl Code {
     /// Round a vector so that its largest number is 127; `None` where it is nothing.
-    pub(super) fn of(numbers: &[f32]) -> Option<Self> {
+    pub fn of(numbers: &[f32]) -> Option<Self> {
         let largest = numbers.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
         if !largest.is_normal() {
             return None;
@@ -31,8 +31,19 @@ impl Code {
         Some(Self { length: f64::from(dot(&values, &values)).sqrt(), values })
     }
 
+    /// A vector of whole numbers that was rounded elsewhere; `None` where it is nothing.
+    pub fn of_values(values: &[i8]) -> Option<Self> {
+        let numbers: Vec<f32> = values.iter().map(|value| f32::from(*value)).collect();
+        Self::of(&numbers)
+    }
+
+    /// Its numbers.
+    pub fn values(&self) -> &[i8] {
+        &self.values
+    }
+
     /// Cosine of two vectors of one kernel; 0 where they are of different ones.
-    pub(super) fn cosine(&self, other: &Self) -> f64 {
+    pub fn cosine(&self, other: &Self) -> f64 {
         if self.values.len() != other.values.len() {
             return 0.0;
         }
