@@ -127,7 +127,8 @@ class Basis:
 
     `path` is the way to the decision, `kernel` the encoder's id, `anchors` how many blocks it was compared
     with; `nearest` names for each category that was compared the block it lies nearest to; `lineage` is a
-    parent that memory held; `grounding` says that it reports an outcome and may repeat words (§6.7).
+    parent that memory held; `grounding` says that it reports an outcome and may repeat words (§6.7);
+    `moved` is by how much merged substrate moved the total drift, None where there is none.
     """
 
     path: str
@@ -136,6 +137,7 @@ class Basis:
     nearest: Mapping[str, str]
     lineage: str | None
     grounding: bool
+    moved: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

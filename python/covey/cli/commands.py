@@ -38,6 +38,7 @@ COMMANDS: Final = {
         _command("memory", "see what a peer's memory is made of; forget, archive, export and import it"),
         _command("ground", "report how a block turned out: it held, or it did not"),
         _command("feedback", "judge a block under this peer's authority, or see what is said of it"),
+        _command("substrate", "carry what a peer learned: export, inspect, import, merge, undo, offer, pull"),
         _command("session", "write a work session into the mesh: charter, decisions, artifact, outcome"),
         _command("trace", "show where a block comes from, as a tree"),
         _command("why", "show why memory took a block, category by category"),

@@ -158,6 +158,7 @@ class OpenPeer:
         self.metering, self.tracing = Metering(node), Tracing()
         self.fleet = fleet
         fleet.attach(node)
+        rooms.substrate.attach(node.prime)
         self.server: IpcServer | None = None
         self._unwatch: tuple[Callable[[], None], ...] = ()
         self.words = Words(node, self.memory, StoreWakes(store), rooms.authority)

@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from covey.cli.substrate_room import desk_of
 from covey.runtime.attest import AttestPlugin
 from covey.runtime.authority import AuthorityPlugin, Unanchored
 from covey.runtime.gatekeeper import Gatekeeper
 from covey.runtime.memory import MemoryPlugin
 from covey.runtime.mood import MoodPlugin
 from covey.runtime.reading import Reader
+from covey.runtime.substrate_mesh import SubstratePlugin
 from covey.store.memory import StoreMemory, feedback_as
 from covey.system import anchor as anchors
 from covey.system.clock import SystemClock
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from covey.ports import LifecycleAuthority
     from covey.proto.options import NodeOptions
     from covey.runtime.plugin import Plugin
+    from covey.runtime.substrate import SubstrateDesk
     from covey.store import NodeStore
     from covey.system.log import Log
 
@@ -35,6 +38,7 @@ class Rooms:
     mood: MoodPlugin
     look: Callable[[], None]
     """Has memory act on words about blocks that were stored."""
+    substrate: SubstrateDesk
     plugins: tuple[Plugin, ...] = ()
     verbs: Mapping[str, Verb] = field(default_factory=dict)
     authority: LifecycleAuthority = field(default_factory=Unanchored)
@@ -84,10 +88,15 @@ def rooms_of(
     )
     plugins.append(memory)
     verbs.update(memory.verbs)
+    own = (identity.node_id, plan.name, identity.public_key)
+    desk = desk_of(plan.home, own, native, sign=identity.sign_statement, options=plan.options)
+    substrate = SubstratePlugin(desk, log.write, SystemClock().now_ms)
+    plugins.append(substrate)
+    verbs["substrate"] = substrate.handle
     if pin is None or authority is None:
-        return Rooms(mood, memory.look, tuple(plugins), verbs)
+        return Rooms(mood, memory.look, desk, tuple(plugins), verbs)
     signers = f"{len(pin.members)} keys, {pin.threshold} sign"
-    return Rooms(mood, memory.look, tuple(plugins), verbs, authority, signers)
+    return Rooms(mood, memory.look, desk, tuple(plugins), verbs, authority, signers)
 
 
 def gatekeeper_of(

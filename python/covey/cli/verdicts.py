@@ -46,6 +46,8 @@ def _decision(console: Console, decided: Mapping[str, Any], near: Mapping[str, A
     for each in judgement["categories"]:
         yield _category(console, each, nearest.get(each["name"]), near)
     yield from _sums(decided)
+    if basis is not None and basis["moved"] is not None:
+        yield f"  what others learned moved it by {basis['moved']:+.3f} (covey substrate show)"
     yield from _lineage(basis, near)
 
 

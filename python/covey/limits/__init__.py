@@ -23,6 +23,7 @@ from covey.limits.paths import *
 from covey.limits.relay import *
 from covey.limits.share import *
 from covey.limits.state import *
+from covey.limits.substrate import *
 from covey.limits.system import *
 from covey.limits.wire import *
 from covey.limits.work import *

@@ -30,6 +30,7 @@ from covey.runtime.relays import Relays
 from covey.runtime.surroundings import Surroundings
 
 if TYPE_CHECKING:
+    from covey import _core
     from covey._core import Identity
     from covey.proto.gossip import Heard
     from covey.proto.membership.views import MemberView
@@ -148,6 +149,10 @@ class Node:
     def node_id(self) -> str:
         """Return this peer's nodeId."""
         return self.identity.node_id
+
+    def prime(self, prior: _core.Prior | None) -> bool:
+        """Judge from now on with what others learned; False where the prior is of another encoder."""
+        return self._engine.intake.prime(prior)
 
     async def start(self) -> None:
         """Restore what the store remembers, listen, dial the static addresses, begin discovery.

@@ -187,4 +187,6 @@ def decided_of(row: _core.DecisionRow) -> Decided:
 
 def _basis_of(basis: _core.Basis) -> Basis:
     nearest = {name: key for name, key in zip(CAT7, basis.nearest, strict=True) if key is not None}
-    return Basis(basis.path, basis.kernel, basis.anchors, nearest, basis.lineage, basis.grounding)
+    return Basis(
+        basis.path, basis.kernel, basis.anchors, nearest, basis.lineage, basis.grounding, basis.moved
+    )

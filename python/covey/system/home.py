@@ -93,6 +93,10 @@ class Home:
         """Return the file of the grant that came to the peer with an invite."""
         return self.peer_folder(name) / "room.grant"
 
+    def substrate_folder(self, name: str) -> Path:
+        """Return the folder of what the peer merged and offers; it is made when something is put there."""
+        return self.peer_folder(name) / "substrate"
+
     def mcp_token_path(self, name: str) -> Path:
         """Return the file that holds the token of the peer's MCP server over HTTP."""
         return self.peer_folder(name) / "mcp-token"

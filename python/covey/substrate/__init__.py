@@ -1,0 +1,1 @@
+"""What a peer learned, and can carry: learned, filtered, packed, merged. Pure (docs/substrate.md)."""
