@@ -94,8 +94,8 @@ impl Memory {
     /// How many blocks there are.
     pub(super) fn held(&self) -> usize {
         match self {
-            Self::Baseline(_, held) => held.live().count(),
-            Self::Selective(_, held) => held.live().count(),
+            Self::Baseline(_, held) => held.held(),
+            Self::Selective(_, held) => held.held(),
         }
     }
 

@@ -411,9 +411,10 @@ impl Intake {
         let judged = self.memory.judge(gate, read, about, age_of);
         let (mut evaluation, anchors, nearest) =
             judged.ok_or_else(|| Refusal::new(Reason::InvalidArgument, "kernel: a block was read for another path"))?;
-        let (held, texts) = (self.memory.held(), record.texts());
-        let moved =
-            self.prior.as_ref().and_then(|prior| gate.informed(&mut evaluation, prior, texts, held, about.answers));
+        let moved = self
+            .prior
+            .as_ref()
+            .and_then(|prior| gate.informed(&mut evaluation, prior, record.texts(), self.memory.held(), about.answers));
         let path = if self.policy.select.is_some() { Path::Selective } else { Path::Baseline };
         let kernel = self.memory.kernel().to_owned();
         let basis = Basis { path, kernel, anchors, nearest, lineage, grounding: about.grounding, moved };

@@ -58,6 +58,11 @@ impl<T> Recent<T> {
         self.entries.iter().rev().take(self.capacity).map(|(_, item)| item)
     }
 
+    /// How many live items there are.
+    pub(super) fn held(&self) -> usize {
+        self.entries.len().min(self.capacity)
+    }
+
     /// The newest item, dormant ones included, of which something holds.
     pub(super) fn find(&mut self, holds: impl Fn(&T) -> bool) -> Option<&mut T> {
         self.entries.iter_mut().rev().map(|(_, item)| item).find(|item| holds(item))
