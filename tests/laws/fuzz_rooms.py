@@ -32,11 +32,14 @@ from covey.proto.paths import Own, Paths
 from covey.proto.state import wants as state_wants
 from covey.proto.state.replicas import StateOptions
 from covey.proto.state.sync import StateSync
+from covey.proto.substrate import BundleOffer, Offering, PullWish, SubstrateExchange
 from covey.settings.tokens import tokens_of_file, tokens_of_variable
 from covey.state import node_record
 from covey.state.ledger import LedgerError
 from covey.state.ledger_book import Book
 from covey.state.syndication import Policy
+from covey.substrate import bundle
+from covey.substrate.values import BundleError
 from covey.system import anchor, identity
 from covey.system.invites import InviteFile
 from tests.laws import fuzz_targets
@@ -78,6 +81,7 @@ def _extensions() -> tuple[tuple[Extension, ...], tuple[tuple[str, object], ...]
         Moods(),
         paths,
         StateSync(WHO, StateOptions("default")),
+        SubstrateExchange(),
     )
     ready = (
         ("attest", attest_words.Restored()),
@@ -86,6 +90,7 @@ def _extensions() -> tuple[tuple[Extension, ...], tuple[tuple[str, object], ...]
         ("invite", inviting.Restored()),
         ("paths", Own((("10.0.0.1", 7000),), ("10.0.0.0/8",))),
         ("state", state_wants.Restored(())),
+        ("substrate", Offering([(BundleOffer("ab" * 32, "ada", 100_000), frozenset({OTHER}))])),
     )
     names = {each.name for each in made}
     assert {name for name, _ in ready} <= names, names
@@ -111,6 +116,7 @@ class _Met:
         for _ in range(2):
             self.hear(self.session.take_output())
         assert [view.name for view in self.engine.peers()] == ["other"]
+        self.feed(fx.Told("substrate", PullWish(1, OTHER, "cd" * 32), entropy(32)))
 
     def feed(self, event: fx.Event) -> None:
         effects = self.engine.handle(event, fx.Now(NOW.wall_ms + int(self.seconds * 1000), self.seconds))
@@ -217,6 +223,18 @@ def kept_state(data: bytes, _: Path) -> None:
         assert error.message
 
 
+def substrate_bundle(data: bytes, _: Path) -> None:
+    """A bundle that somebody gave: what is read is within every bound, and is what covey would write."""
+    try:
+        found = bundle.read(data)
+    except BundleError as error:
+        assert error.message and error.code
+        return
+    assert len(data) <= limits.BUNDLE_BYTES and not found.manifest.contributor.startswith("_")
+    for link in found.substrate.links:
+        assert 0 < link.count <= limits.COUNT and 0 <= link.confidence <= limits.CONFIDENCE
+
+
 def model_reply(data: bytes, _: Path) -> None:
     """What a model answers: it may say what peers talked it into."""
     text = data.decode("utf-8", "replace")
@@ -236,4 +254,5 @@ TARGETS: Final[dict[str, Property]] = {
     "model_reply": model_reply,
     "node_record": record_of_node,
     "relay_tokens": relay_tokens,
+    "substrate_bundle": substrate_bundle,
 }
