@@ -103,7 +103,10 @@ def test_a07_a23_a25_a_killed_nodes_agent_goes_on_at_one_of_those_who_hold_it(
         assert (late.code, late.json["error"]["code"]) == (1, "fenced")
         back = covey("continuity", "handback", "bob", "ann")
         assert back.code == 0, back.err
+        assert back.out == "ann holds its own agent again since epoch 3\n"
         eventually(covey, "ann", lambda found: found["here"])
+        shown = covey("continuity", "status", "ann").out
+        assert "handed over by bob" in shown and "nothing is lost" in shown and "lost: whatever" not in shown
         held = entries(covey, "ann")
         assert held["session", "task"] == {"step": 3}
         assert held["memory:private", "secret"] == "canary of memory"

@@ -39,6 +39,8 @@ def test_a27_a_diary_is_written_read_searched_exported_and_sealed(covey: Program
         assert [each["name"] for each in names] == ["entries", "first_ms", "last_ms"]
     out = tmp_path / "diary.export"
     secret = {"COVEY_NEW_PASSPHRASE": "correct horse battery"}
+    bare = covey("diary", "export", "ann", "--out", str(out))
+    assert (bare.code, "--new-passphrase-file" in bare.err) == (2, True), bare.err
     assert covey("diary", "export", "ann", "--out", str(out), **secret).code == 0
     assert CANARY in covey("diary", "read", "ann", "--from", str(out), **secret).out
     assert covey("diary", "read", "ann", "--from", str(out), COVEY_NEW_PASSPHRASE="another one").code == 1

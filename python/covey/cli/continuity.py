@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from covey import limits
-from covey.cli.console import Console, printable
+from covey.cli.console import Console, count, printable
 from covey.cli.parser import Parser, whole
 from covey.cli.reach import client
 from covey.errors import EXIT_OK, UsageError
@@ -115,15 +115,23 @@ def _adopted(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _handed(found: Mapping[str, Any]) -> Iterator[str]:
-    yield printable(f"{found['holder']} holds {found['agent']} since epoch {found['epoch']}")
+    holder, agent = found["holder"], found["agent"]
+    what = "its own agent again" if holder == agent else agent
+    yield printable(f"{holder} holds {what} since epoch {found['epoch']}")
 
 
 def _loss(found: Mapping[str, Any]) -> Iterator[str]:
     taken = found.get("taken")
     if not taken:
         return
-    parts = ", ".join(f"{label} {count}" for label, count in sorted(taken["operations"].items())) or "nothing"
-    yield printable(f"taken over from {taken['from']} at write {taken['mark'][1]} ({parts} operations)")
+    made = sorted(taken["operations"].items())
+    parts = ", ".join(f"{label}: {count(number, 'operation')}" for label, number in made) or "nothing"
+    if found.get("why") == "released":
+        yield printable(
+            f"handed over by {taken['from']} at write {taken['mark'][1]} ({parts}): nothing is lost"
+        )
+        return
+    yield printable(f"taken over from {taken['from']} at write {taken['mark'][1]} ({parts})")
     missing = taken["announced_and_missing"]
     known = "" if missing is None else f"; announced and never here: {missing}"
     yield f"lost: whatever it wrote after that point{known}"

@@ -183,7 +183,12 @@ def _export(diary: Diary, about: str, arguments: argparse.Namespace, console: Co
             f"diary: not opened: entry {damaged[0]}, {len(damaged)} in all: nothing was exported"
         )
     said = passphrase.given(arguments.new_passphrase_file, console.env, passphrase.NEW)
-    secret = passphrase.fresh(arguments.peer, said)
+    missing = UsageError(
+        "export: it is sealed under a passphrase, and nobody can be asked for one here",
+        code="passphrase_needed",
+        hint=f"set {passphrase.NEW}, give --new-passphrase-file, or start it from a terminal",
+    )
+    secret = passphrase.fresh(arguments.peer, said, missing)
     entries = [(each.at_ms, each.text.reveal()) for each in found if isinstance(each, Entry)]
     try:
         replace_whole(arguments.out, write_export(entries, about, secret, MODERATE, SystemEntropy()))

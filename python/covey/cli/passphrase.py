@@ -82,15 +82,20 @@ def current(name: str, file: Path | None, env: Mapping[str, str]) -> Passphrase:
     return Passphrase.of(_ask(f"passphrase of {name}: "), "the terminal")
 
 
-def fresh(name: str, found: Passphrase | None) -> Passphrase:
+def fresh(name: str, found: Passphrase | None, missing: UsageError | None = None) -> Passphrase:
     """Return a new passphrase: `found`, else what a person says twice.
+
+    Args:
+        name: Whose.
+        found: What was given.
+        missing: The error where there is none and nobody can be asked, unless it is for a key.
 
     Raises:
         UsageError: There is none, it is too short, or the two are not the same.
     """
     if found is None:
         if not _can_ask():
-            raise needed(name)
+            raise missing or needed(name)
         found = Passphrase.of(_ask(f"new passphrase of {name}: "), "the terminal")
         if found.chars >= limits.PASSPHRASE_CHARS_LEAST and found != Passphrase.of(
             _ask("the same again: "), "the terminal"
