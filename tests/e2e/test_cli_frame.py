@@ -48,7 +48,7 @@ def test_the_help_lists_every_command(covey: Program, words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", BUILT)
-def test_each_command_has_its_own_help_with_an_example(covey: Program, name: str) -> None:
+def test_x01_each_command_has_its_own_help_with_an_example(covey: Program, name: str) -> None:
     ended = covey(name, "--help")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith(f"usage: covey {name}")

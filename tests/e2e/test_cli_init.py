@@ -23,6 +23,8 @@ def here(covey: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 def test_x05_init_writes_a_configuration_that_passes_its_dry_run(covey: Program, here: Path) -> None:
+    typed = covey("init", "other", "--role", "reviwer", "--out", str(covey.home.parent / "other.toml"))
+    assert "no preset; generic α weights; did you mean reviewer?" in typed.out
     ended = covey("init", "reviewer-01", "--role", "reviewer", "--adapter", "scripted", "--room", "lab")
     assert (ended.code, ended.err) == (0, "")
     keyprint = covey("fingerprint", "reviewer-01", "--json").json["keyprint"]

@@ -13,7 +13,7 @@ OTHER = "01997c00-0000-7000-8000-000000000001"
 MARK = "ab" * 32
 
 
-def test_trust_is_added_listed_and_removed(covey: Program) -> None:
+def test_x03_trust_is_added_listed_and_removed(covey: Program) -> None:
     added = covey("trust", "add", "writer", MARK, "--note", "from the other site", "--json").json
     assert (added["identity"], added["running"]) == (MARK, False)
     path = covey.home / "peers" / "writer" / "trust.json"
@@ -50,7 +50,7 @@ def test_words_that_cannot_be_meant_are_refused(covey: Program) -> None:
     assert not (covey.home / "peers" / "writer" / "trust.json").exists()
 
 
-def test_a_key_that_is_known_is_given_up_only_when_asked_and_named(covey: Program) -> None:
+def test_x03_a_key_that_is_known_is_given_up_only_when_asked_and_named(covey: Program) -> None:
     made = covey("keygen", "writer", "--json").json
     raw = bytes(_core.SigningKey(b"\x07" * 32).public_key)
     known = _core.Identity(OTHER, "other", b"\x07" * 32).fingerprint

@@ -78,7 +78,7 @@ def test_x22_the_thread_closes_by_itself_with_a_stated_reason(scripted: tuple[di
     assert nobody_left(told)
 
 
-def test_x09_every_block_a_log_calls_emitted_is_in_all_three_stores(
+def test_x09_x30_every_block_a_log_calls_emitted_is_in_all_three_stores(
     scripted: tuple[dict[str, Any], Path],
 ) -> None:
     told, home = scripted

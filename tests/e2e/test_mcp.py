@@ -56,7 +56,7 @@ def heard(running: Running) -> dict[str, Any]:
     return found
 
 
-def test_an_ide_talks_to_a_peer_hears_it_and_quotes_it_as_data(covey: Program) -> None:
+def test_x24_an_ide_talks_to_a_peer_hears_it_and_quotes_it_as_data(covey: Program) -> None:
     """X-24: the tools, pushes with compact headers, lazy fetch, lineage, verdicts, resources."""
 
     async def talk(bob: Running) -> None:

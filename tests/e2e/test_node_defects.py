@@ -99,7 +99,7 @@ def test_defect_an_adapter_without_a_model_name_is_asked_for_anothers(covey: Pro
         assert facts.model is None or name in ("anthropic",) or "claude" not in facts.model
 
 
-def test_defect_status_hides_lifetime_peers_breaker_and_what_is_in_flight(
+def test_x02_defect_status_hides_lifetime_peers_breaker_and_what_is_in_flight(
     covey: Program, writer: Running
 ) -> None:
     said = covey("status", "writer").out

@@ -66,7 +66,7 @@ def checked(words: list[str], tmp_path: Path, source: str) -> subprocess.Complet
     )
 
 
-def test_a_users_program_is_clean_under_strict_mypy(tmp_path: Path) -> None:
+def test_x28_a_users_program_is_clean_under_strict_mypy(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "mypy", "--strict", "--config-file", os.devnull]
     good = checked(words, tmp_path, GOOD)
     assert (good.returncode, good.stdout.strip()) == (0, "Success: no issues found in 1 source file")

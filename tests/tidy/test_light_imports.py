@@ -62,7 +62,7 @@ def test_values_and_core_stay_light(module):
 @pytest.mark.parametrize(
     "words", [["--version"], ["--help"], ["schema"], ["fingerprint", "ghost"], ["status", "ghost"]]
 )
-def test_short_commands_stay_light(words, tmp_path, monkeypatch):
+def test_x29_short_commands_stay_light(words, tmp_path, monkeypatch):
     monkeypatch.setenv("COVEY_HOME", str(tmp_path))
     loaded = loaded_by(f"from covey.cli import main\nmain({words!r})")
     assert loaded & HEAVY == set()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from covey import limits
 from covey.cli.console import Console, printable
-from covey.cli.parser import Parser, amount, path
+from covey.cli.parser import Parser, amount, nearest, path
 from covey.errors import ConfigError, IdentityError, StoreError, UsageError
 from covey.names import peer_name, room_name
 from covey.settings.adapters import ADAPTERS
@@ -172,7 +172,9 @@ def _facts(made: _Made, cost_cap: float) -> dict[str, object]:
 def _lines(made: _Made, cost_cap: float, console: Console) -> Iterator[str]:
     settings = made.settings
     role, model = settings.identity.role, settings.model
-    known = "known role; α weights tuned" if preset(role) is not None else "no preset; generic α weights"
+    near = None if preset(role) is not None else nearest(role, list(PRESETS))
+    guess = "" if near is None else f"; did you mean {near}?"
+    known = f"no preset; generic α weights{guess}" if preset(role) is None else "known role; α weights tuned"
     yield f"wrote {printable(str(made.file))}"
     yield f"  peer:     {settings.identity.name}"
     yield f"  role:     {printable(role)} ({known})"

@@ -111,6 +111,8 @@ def flat(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, obje
         label = f"{prefix}{name}".replace("_", " ")
         if isinstance(value, Mapping):
             yield from flat(value, f"{label} ")
+        elif isinstance(value, bool):
+            yield label, str(value).lower()
         else:
             yield label, "-" if value is None else value
 

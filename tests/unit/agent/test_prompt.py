@@ -17,7 +17,7 @@ def test_the_tool_takes_seven_optional_strings_and_nothing_else():
     assert schema["additionalProperties"] is False
 
 
-def test_the_system_text_names_role_priorities_and_the_operators_instructions():
+def test_x20_the_system_text_names_role_priorities_and_the_operators_instructions():
     text = system_text(ANN)
     assert '"ann"' in text and "Your role: reviewer." in text
     assert "issue (2.5), commitment (2)" in text and "focus (" not in text

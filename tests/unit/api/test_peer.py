@@ -174,7 +174,7 @@ class Parrot:
         pass
 
 
-def test_an_agent_with_a_model_of_ones_own_answers(tmp_path, room):
+def test_x28_an_agent_with_a_model_of_ones_own_answers(tmp_path, room):
     async def main():
         ann, bob = two(
             tmp_path,

@@ -20,7 +20,7 @@ def meet(mesh: Mesh, **options: object) -> tuple[Host, Host]:
     return one, two
 
 
-def test_tofu_lets_anyone_in(mesh: Mesh) -> None:
+def test_x21_tofu_lets_anyone_in(mesh: Mesh) -> None:
     one, two = meet(mesh)
     assert (one.names(), two.names()) == (["peer-2"], ["peer-1"])
 
@@ -32,7 +32,7 @@ def test_tofu_lets_anyone_in(mesh: Mesh) -> None:
         {"pins": {node_id(2): identity(2).fingerprint}},
     ],
 )
-def test_strict_lets_in_whose_key_it_knows(mesh: Mesh, known: dict[str, object]) -> None:
+def test_x21_strict_lets_in_whose_key_it_knows(mesh: Mesh, known: dict[str, object]) -> None:
     one, two = meet(mesh, trust="strict", **known)
     assert (one.names(), two.names()) == (["peer-2"], ["peer-1"])
 
@@ -40,7 +40,7 @@ def test_strict_lets_in_whose_key_it_knows(mesh: Mesh, known: dict[str, object])
 @pytest.mark.parametrize(
     "trusted", [frozenset(), frozenset({identity(3).fingerprint}), frozenset({node_id(2)})]
 )
-def test_strict_turns_everybody_else_away_and_binds_nothing(mesh: Mesh, trusted: frozenset[str]) -> None:
+def test_x21_strict_turns_everybody_else_away_and_binds_nothing(mesh: Mesh, trusted: frozenset[str]) -> None:
     one, two = meet(mesh, trust="strict", trusted=trusted)
     mesh.advance(120)
     assert one.names() == two.names() == []

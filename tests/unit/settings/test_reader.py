@@ -352,7 +352,7 @@ def test_paths_start_at_the_file_and_home_is_expanded(
     assert read.logging.file_path == tmp_path / "home" / "x.log"
 
 
-def test_a_prompt_comes_from_one_place_and_says_something(tmp_path: Path) -> None:
+def test_x20_a_prompt_comes_from_one_place_and_says_something(tmp_path: Path) -> None:
     (tmp_path / "empty.md").write_text(" \n", encoding="utf-8")
     config = tmp_path / "agent.toml"
 
