@@ -86,10 +86,9 @@ class Rooms(ABC):
             model: Composes the answer; None restates what was contributed, and says so.
 
         Raises:
-            UsageError: The question is none. CoveyError: It could not be asked.
+            UsageError: The question is none, or the time. CoveyError: It could not be asked.
         """
-        within = min(within_seconds, limits.ASK_SECONDS_MOST)
-        return await self._running().fleet.ask.desk.ask(question, within, model)
+        return await self._running().fleet.ask.desk.ask(question, within_seconds, model)
 
     async def curate(
         self,

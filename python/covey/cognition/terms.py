@@ -11,6 +11,8 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from covey import limits
+
 _WORD: Final = re.compile(r"\d+(?:[.,:]\d+)*%?|[^\W\d_]{3,}", re.UNICODE)
 _NUMBER: Final = re.compile(r"\d+(?:[.,:]\d+)*%?")
 _ENDINGS: Final = ("ingly", "ings", "edly", "ing", "ies", "ied", "ed", "es", "ly", "s", "e")
@@ -30,9 +32,13 @@ _SILENT: Final = frozenset(_SILENT_WORDS.split())
 """English words without a subject of their own; other languages only lose a little sharpness."""
 
 
-@lru_cache(maxsize=4096)
 def terms(text: str) -> frozenset[str]:
-    """Return the stems of the words that carry a text."""
+    """Return the stems of the words that carry a text, of its first pages where it is longer."""
+    return _terms(text[: limits.TERMS_CHARS])
+
+
+@lru_cache(maxsize=limits.TERMS_TEXTS)
+def _terms(text: str) -> frozenset[str]:
     return frozenset(_stem(word) for word in _WORD.findall(text.lower()) if word not in _SILENT)
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+# --- words of texts ------------------------------------------------------------------------------------
+TERMS_CHARS: Final = 4_096  # of one text that are compared word by word: two pages
+TERMS_TEXTS: Final = 1_024  # texts whose words are remembered: 16 MB with the longest, whatever peers send
+
 # --- curation (MMP 2.0 §12.4) --------------------------------------------------------------------------
 CURATED_BLOCKS: Final = 128  # of one subgraph: ancestors and what else answers them; scoring reads each
 CURATED_DEPTH: Final = 6  # generations above: a thread is closed after three to six

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from covey import _core
-from covey.cognition.ask.quiet import is_answer
+from covey.cognition.ask.quiet import is_answer, is_question
 from covey.cognition.ask.values import SYNTHESIS_SCHEMA
 from covey.cognition.novelty import UNRESOLVED, NoveltyGate
 from covey.cognition.tether import SCHEMA, anchor_of, compared, is_feedback
@@ -86,6 +86,8 @@ class Gatekeeper:
         Raises:
             StoreError: The store cannot be read; nothing was judged.
         """
+        if not proposal.parents and is_question(proposal.categories):
+            return Cleared(proposal, proposal)  # who asks has observed nothing
         if not proposal.parents:
             self._novelty.judge(proposal, (), ())
             return Cleared(proposal, proposal)
@@ -106,7 +108,8 @@ class Gatekeeper:
             if is_feedback(cleared.asked.categories):
                 self._spoke()
             return replace(result, severed=cleared.severed) if cleared.severed else result
-        self._novelty.undone(cleared.asked, cleared.roots)
+        if cleared.asked.parents or not is_question(cleared.asked.categories):
+            self._novelty.undone(cleared.asked, cleared.roots)
         return result
 
     def _tethered(self, proposal: Proposal, roots: tuple[str, ...]) -> Cleared | EmissionRefused:

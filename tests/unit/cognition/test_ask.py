@@ -277,6 +277,24 @@ def test_prose_is_read_as_sentences_with_what_stands_behind_them():
     ]
 
 
+def test_a_model_that_writes_what_nobody_can_read_is_read_all_the_same():
+    for text in (
+        f"Commits slow [{'1' * 5_000}].",
+        '{"sentences": [{"text": "x", "cites": [' + "1" * 5_000 + "]}]}",
+    ):
+        composed(ASKED, CLAIMS, reply(text))
+    found = composed(ASKED, CLAIMS, reply('{"sentences": [{"text": "Commits slow \\ud800.", "cites": [1]}]}'))
+    assert found.sentences[0].text.encode() == b"Commits slow ?."
+
+
+def test_a_text_without_end_is_compared_by_its_first_pages():
+    assert terms("word " * 100_000 + "late") == {"word"}
+    long = "commits slow " * 50_000
+    assert judged(
+        offered(ANN, source("s1", ANN, f"the parser {long}"), text="the parser: commits slow")
+    ).claims
+
+
 @given(st.text(max_size=300))
 def test_any_answer_of_a_model_is_read(text):
     assert all(isinstance(each, Draft) for each in drafts_of(text))

@@ -128,6 +128,9 @@ def test_without_a_model_the_answer_restates_and_says_so_and_silence_has_its_rea
             ]
             with pytest.raises(UsageError, match="not empty"):
                 await ann.ask_mesh("   ")
+            for seconds in (0, -1, float("nan"), 121):
+                with pytest.raises(UsageError, match="within_seconds"):
+                    await ann.ask_mesh("who?", within_seconds=seconds)
 
     asyncio.run(main())
 

@@ -7,7 +7,9 @@ import json
 import pytest
 
 from covey import _core
-from covey.model import CAT7, Block, Duplicate, EmissionRefused, Minted, Proposal
+from covey.cognition.ask.values import SYNTHESIS_SCHEMA
+from covey.model import CAT7, Block, Duplicate, EmissionRefused, Minted, Payload, Proposal
+from covey.proto.ask.words import question_of
 from covey.proto.options import NodeOptions
 from covey.runtime.gatekeeper import Gatekeeper
 from tests.unit.store.storekit import ANN, ME, NOW, ROOM
@@ -104,3 +106,16 @@ def test_machines_that_wander_off_are_stopped(gate):
     judged = [gate.judge(remix(FAR)) for _ in range(40)]
     assert isinstance(judged[-1], EmissionRefused)
     assert sum(not isinstance(each, EmissionRefused) for each in judged) == 16
+
+
+def test_a_question_is_no_observation_and_an_answer_is_held_to_its_citations_instead_of_one_root(gate):
+    asked = Proposal(question_of("what drops?"))
+    assert gate.judge(asked).proposal is asked
+    gate.ended(gate.judge(asked), Duplicate("cmb-q"))
+    assert gate.judge(remix(RICH | {"mood": "sure"}, fresh=None)).reason == "no_new_domain_data"
+    said = {**FAR, "intent": "synthesize", "perspective": "synthesis"}
+    answer = Proposal(
+        said, (ROOT,), application=Payload("application/json", SYNTHESIS_SCHEMA, b"{}"), fresh="model"
+    )
+    assert gate.judge(answer).proposal is answer, "it is not cut off from what it cites"
+    assert gate.judge(remix(said)).severed == ROOT, "saying so in words alone is not enough"

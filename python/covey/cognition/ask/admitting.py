@@ -111,10 +111,11 @@ def _carried(each: Contribution) -> bool:
     Of sources that are not shown nothing can be said: the words of those that are must carry it all the same.
     """
     said = line_of(each.block)
-    sources = " ".join(text for source in each.sources for text in source.said().values())
+    sources = [text for source in each.sources for text in source.said().values()]
     words = terms(said)
-    enough = len(words & terms(sources)) >= _CARRIED * len(words)
-    return enough and numbers(said) <= numbers(sources)
+    there = frozenset[str]().union(*map(terms, sources))
+    enough = len(words & there) >= _CARRIED * len(words)
+    return enough and numbers(said) <= frozenset[str]().union(*map(numbers, sources))
 
 
 def _own(own: Selected | None, cited: set[str], asker: tuple[str, str], count: int) -> list[Claim]:

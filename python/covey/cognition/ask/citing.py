@@ -20,7 +20,7 @@ _KEY: Final = re.compile(r"cmb-[0-9a-f]{4,64}")
 _END: Final = re.compile(r"(?<=[.!?…])\s+(?=\S)")
 _REST: Final = " .!?…;,"
 """What may stand behind a citation and belongs to the sentence before it."""
-_MARK: Final = re.compile(r"\[\s*\d+(?:\s*,\s*\d+)*\s*\]")
+_MARK: Final = re.compile(r"\[ ?\d{1,4}(?: ?, ?\d{1,4})* ?\]")
 
 
 def check(
@@ -96,7 +96,9 @@ def _checked(
     text: str, cited: tuple[int, ...], claims: dict[int, Claim], question: str
 ) -> Sentence | Withheld:
     """Return a sentence with the claims that bear it, or why it is withheld."""
-    bare = " ".join(_MARK.sub("", text).split())
+    # a model may escape halves of characters, which nothing after it could write
+    whole = text.encode("utf-8", "replace").decode()
+    bare = " ".join(_MARK.sub("", whole).split())
     if len(bare) > limits.ASK_SENTENCE_CHARS:
         return Withheld(bare[: limits.ASK_SENTENCE_CHARS], "too-long", "no sentence is that long")
     if not cited:

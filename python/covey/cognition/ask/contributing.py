@@ -84,13 +84,13 @@ def unpacked(data: bytes) -> tuple[str, list[tuple[str, bytes]]] | None:
     """
     try:
         body = json.loads(data)
+        named = body.get("question") if isinstance(body, dict) else None
+        rows = body.get("sources", []) if isinstance(body, dict) else None
+        if not isinstance(named, str) or not isinstance(rows, list) or len(rows) > limits.ASK_SOURCES:
+            return None
+        return named, [(_author(row), json.dumps(row).encode()) for row in rows]
     except (ValueError, RecursionError):
         return None
-    named = body.get("question") if isinstance(body, dict) else None
-    rows = body.get("sources", []) if isinstance(body, dict) else None
-    if not isinstance(named, str) or not isinstance(rows, list) or len(rows) > limits.ASK_SOURCES:
-        return None
-    return named, [(_author(row), json.dumps(row).encode()) for row in rows]
 
 
 def _author(row: object) -> str:

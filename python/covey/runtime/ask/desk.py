@@ -127,6 +127,9 @@ class Desk:
         wrong = frames.problem(text)
         if wrong is not None:
             raise UsageError(wrong, code="invalid_question")
+        if not 0 < within_seconds <= limits.ASK_SECONDS_MOST:
+            most = limits.ASK_SECONDS_MOST
+            raise UsageError(f"within_seconds: expected more than 0 and at most {most:g}")
         if len(self._open) >= limits.ASK_RUNNING:
             raise CoveyError(
                 f"{limits.ASK_RUNNING} questions are open already", code="too_many_questions", hint="wait"

@@ -61,9 +61,10 @@ class Gathering:
     def contributed(self, what: words.Contributed) -> None:
         """Take a contribution; one beyond the bound, or of somebody who was not asked, is left alone."""
         node_id = what.record.node_id
-        if self.states.get(node_id) in ("asked", "no-word") and len(self.came) < limits.ASK_PEERS:
+        if self.states.get(node_id) in ("asked", "no-word", "left") and len(self.came) < limits.ASK_PEERS:
             self.came.append(what)
-            self.settle(node_id, "contributed")
+            self.states[node_id] = "contributed"
+            self.changed.set()
 
     async def over(self, seconds: float) -> None:
         """Wait until everybody has answered, or the time is up; who has not is without a word."""
