@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
+from covey import _core
 from covey.agent.prompt import (
     EMIT_TOOL,
     FENCE_MARK,
@@ -23,10 +25,11 @@ from covey.agent.prompt import (
     standing_text,
     system_text,
 )
+from covey.cognition.curation import curate
 from covey.limits import CHARS_PER_TOKEN, FEEDBACK_SHOWN
 from covey.memory.lineage import ancestors
 from covey.memory.recents import by_relevance, feedback_blocks, own_recent, room_recent, words
-from covey.model import Block, ToolSpec
+from covey.model import CAT7, NEUTRAL, Block, ToolSpec
 
 if TYPE_CHECKING:
     from covey.ports import Memory
@@ -55,6 +58,8 @@ class ContextLimits:
     n_own: int = 5
     n_room: int = 10
     max_tokens: int = 8000
+    curated_tokens: int = 0
+    """What of ancestors is shown, chosen category by category; 0 shows them whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +132,7 @@ def assemble(
     Raises:
         ContextTooSmall: the bound cannot hold the instructions and the waking blocks' headings.
     """
-    sections = _sections(waking, memory, limits)
+    sections = _sections(persona, waking, memory, limits)
     texts = (text for _, blocks in sections for block in blocks for text in _texts(block))
     fence = fence_for(secret, request, [*texts, *(text for block in waking for text in _texts(block))])
     system, opening = system_text(persona), fence_line(fence)
@@ -152,24 +157,55 @@ def assemble(
 
 
 def _sections(
-    waking: Sequence[Block], memory: Memory, limits: ContextLimits
+    persona: Persona, waking: Sequence[Block], memory: Memory, limits: ContextLimits
 ) -> tuple[tuple[str, list[Block]], ...]:
     """Choose what else to show, each block in the first section that wants it, most relevant first."""
     shown = {block.key for block in waking}
     room = waking[0].room
     above = [a.block for a in ancestors(memory.block, waking, depth=limits.k_lineage).ancestors]
     shown.update(block.key for block in above)
+    title = "What it answers, nearest first:"
+    if limits.curated_tokens and above:
+        title = "What it answers, as far as it matters here, the most relevant first:"
+        above = _curated(persona, waking, memory, limits)
     told = feedback_blocks(memory, FEEDBACK_SHOWN, room=room, without=shown)
     shown.update(block.key for block in told)
     own = own_recent(memory, limits.n_own, room=room, without=shown)
     shown.update(block.key for block in own)
     others = by_relevance(room_recent(memory, limits.n_room, room=room, without=shown), words(waking))
     return (
-        ("What it answers, nearest first:", above),
+        (title, above),
         ("What others say of your own blocks, newest first (outcomes and judgements):", told),
         ("What you said lately:", own),
         ("What others in the room said lately:", others),
     )
+
+
+def _curated(persona: Persona, waking: Sequence[Block], memory: Memory, limits: ContextLimits) -> list[Block]:
+    """Return ancestors with those categories only that this agent weighs and its role wants (§12.4)."""
+    weights = persona.weights or dict.fromkeys(CAT7, 1.0)
+    found: dict[str, Block] = {}
+    for block in waking:
+        curated = curate(
+            block,
+            weights,
+            persona.role,
+            limits.curated_tokens // len(waking),
+            lookup=memory.block,
+            encoder=_encoder(),
+            depth=limits.k_lineage,
+            with_incoming=False,
+        )
+        for each in curated.blocks:
+            texts = {**dict.fromkeys(CAT7, NEUTRAL), **each.shown}
+            found.setdefault(each.block.key, replace(each.block, categories=texts))
+    woke = {block.key for block in waking}
+    return [block for key, block in found.items() if key not in woke]
+
+
+@cache
+def _encoder() -> _core.Encoder:
+    return _core.Encoder()
 
 
 def _texts(block: Block) -> Iterable[str]:

@@ -45,6 +45,7 @@ def engine_options(settings: Settings, node_id: str) -> EngineOptions:
             n_own=settings.context.n_own,
             n_room=settings.context.n_room,
             max_tokens=settings.context.max_context_tokens,
+            curated_tokens=settings.context.curated_tokens,
         ),
         routing=settings.routing.response_routing,
         max_tokens=settings.model.max_tokens_per_call,

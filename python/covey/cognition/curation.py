@@ -69,6 +69,7 @@ def curate(
     children: Callable[[str], Iterable[str]] | None = None,
     triggered: Collection[str] = (),
     depth: int = limits.CURATED_DEPTH,
+    with_incoming: bool = True,
 ) -> Curated:
     """Choose what a model reads of an incoming block and of what it came from.
 
@@ -82,6 +83,7 @@ def curate(
         children: Gives the held blocks that name one as a parent: what else came of an ancestor.
         triggered: Categories of the incoming block that admission found to be news.
         depth: How many generations above are looked at.
+        with_incoming: Show the incoming block, too; without, its reader has it already.
     """
     walk = ancestors(lookup, [incoming], depth=depth, max_blocks=limits.CURATED_BLOCKS)
     graph = {incoming.key: (0, incoming)}
@@ -101,9 +103,12 @@ def curate(
                 worth = _TASK * by_task.get(name, 0.0) + (1 - _TASK) * by_block.get(name, 0.0)
                 cells.append((worth * near * (_TRIGGERED if name in triggered else 1.0), key, name))
     budget = max(0, min(token_budget, limits.CURATED_TOKENS_MOST)) * limits.CHARS_PER_TOKEN
-    chosen = _filled(
-        incoming, heavy, weights, sorted(cells, key=lambda cell: (-cell[0], cell[1], cell[2])), graph, budget
-    )
+    cells.sort(key=lambda cell: (-cell[0], cell[1], cell[2]))
+    if with_incoming:
+        cells = _own_cells(incoming, heavy, weights) + cells
+    else:
+        del graph[incoming.key]
+    chosen = _filled(cells, graph, budget)
     shown = [
         Projected(block, {name: block.categories[name] for name in CAT7 if name in names}, generation, score)
         for key, (names, score) in chosen.items()
@@ -137,20 +142,23 @@ def _heavy(weights: Mapping[str, float]) -> frozenset[str]:
     return frozenset(name for name in CAT7 if weights.get(name, 0.0) >= _LIGHT * mean and mean > 0)
 
 
-def _filled(
-    incoming: Block,
-    heavy: frozenset[str],
-    weights: Mapping[str, float],
-    cells: Iterable[tuple[float, str, str]],
-    graph: Mapping[str, tuple[int, Block]],
-    budget: int,
-) -> dict[str, tuple[set[str], float]]:
-    """Take cells while they fit, the best first; the incoming block's own come before all."""
-    chosen: dict[str, tuple[set[str], float]] = {}
+def _own_cells(
+    incoming: Block, heavy: frozenset[str], weights: Mapping[str, float]
+) -> list[tuple[float, str, str]]:
+    """Return the incoming block's own categories, the heavy ones first: they come before all."""
     said = incoming.said()
     own = sorted(said, key=lambda name: (name not in heavy, -weights.get(name, 0.0), CAT7.index(name)))
-    queue = [(1.0, incoming.key, name) for name in own] + [cell for cell in cells if cell[0] > 0.0]
-    for worth, key, name in queue:
+    return [(1.0, incoming.key, name) for name in own]
+
+
+def _filled(
+    cells: Iterable[tuple[float, str, str]], graph: Mapping[str, tuple[int, Block]], budget: int
+) -> dict[str, tuple[set[str], float]]:
+    """Take cells while they fit, in their order; what has nothing to do with anything is left."""
+    chosen: dict[str, tuple[set[str], float]] = {}
+    for worth, key, name in cells:
+        if worth <= 0.0:
+            continue
         block = graph[key][1]
         names, score = chosen.get(key, (set(), 0.0))
         cost = _LINE + len(block.categories[name].encode()) + (_header(block) if not names else 0)

@@ -159,6 +159,11 @@ class ContextSettings:
         "most tokens of one question",
         default=8_000,
     )
+    curated_tokens: int = key(
+        Whole(0, limits.CURATED_TOKENS_MOST),
+        "most tokens of ancestors, of which only the categories that matter are shown; 0 shows them whole",
+        default=0,
+    )
 
 
 @dataclass(frozen=True, slots=True)

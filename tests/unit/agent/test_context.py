@@ -50,6 +50,19 @@ def test_a_block_is_shown_once_even_if_lineage_and_recents_both_have_it(block, s
     assert context.user.count("only once") == 1
 
 
+def test_of_ancestors_only_the_categories_that_matter_are_shown_where_a_budget_says_so(block, shelf):
+    root = block("ann", focus="the parser drops frames", perspective="a long evening", at=1)
+    far = block("bob", focus="lunch was cold", issue="of no matter here", parents=[root], at=2)
+    waking = block("ann", focus="the parser drops frames again", parents=[far], at=3)
+    whole = build(shelf, [waking], [root, far])
+    curated = build(shelf, [waking], [root, far], curated_tokens=30)
+    assert "as far as it matters here" in curated.user and "as far as it matters" not in whole.user
+    assert '"the parser drops frames"' in curated.user
+    assert '"of no matter here"' in whole.user
+    assert curated.tokens < whole.tokens
+    assert waking.key in curated.included
+
+
 def test_other_rooms_are_not_shown(block, shelf):
     elsewhere = block("ann", focus="secret of another room", room="other", at=1)
     assert "secret of" not in build(shelf, [block("bob", focus="wake")], [elsewhere]).user

@@ -69,7 +69,7 @@ def test_every_documented_key_is_there() -> None:
         identity.name identity.role mesh.room mesh.group mesh.lan mesh.listen mesh.peers
         mesh.profile mesh.stock_peers
         model.adapter model.api_key model.base_url model.model_name model.max_tokens_per_call
-        context.k_lineage context.n_own context.n_room context.n_group
+        context.k_lineage context.n_own context.n_room context.n_group context.curated_tokens
         context.max_context_tokens budget.max_wakes_per_minute budget.max_wakes_per_hour
         budget.max_wakes_per_day budget.max_cost_usd_per_hour budget.max_cost_usd_per_day
         budget.max_cost_usd_per_run safety.cycle_depth safety.approval_gates
