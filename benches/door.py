@@ -39,6 +39,8 @@ ANSWER = json.dumps(
 WORD = b'data: {"choices":[{"index":0,"delta":{"content":"word "}}]}\n\n'
 BODY = {"model": "m", "messages": [{"role": "user", "content": "Say: ok"}]}
 SECONDS = 120
+WARM = 20
+"""Requests before those that count: connections and caches are there by then."""
 CONFIG = """
 listen = "127.0.0.1:0"
 requests_per_minute = 1000000
@@ -96,6 +98,12 @@ def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
 
+def processor_seconds(pid: int) -> float:
+    """Return the processor time that a process has used: the clock of a busy machine says less."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
 def started(words: list[str], env: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run a program for as long as the context lasts; give it with its first line."""
@@ -112,7 +120,7 @@ async def overhead(direct: str, door: str, key: str, count: int) -> dict[str, fl
     """Ask the same in turn without and through the door; return milliseconds."""
     times: dict[str, list[float]] = {"direct": [], "door": []}
     async with httpx2.AsyncClient(timeout=SECONDS, trust_env=False) as client:
-        for number in range(count + 20):
+        for number in range(count + WARM):
             for name, url, headers in (
                 ("direct", direct, {}),
                 ("door", door, {"authorization": f"Bearer {key}"}),
@@ -121,7 +129,7 @@ async def overhead(direct: str, door: str, key: str, count: int) -> dict[str, fl
                 answer = await client.post(f"{url}/chat/completions", json=BODY, headers=headers)
                 took = time.perf_counter() - began
                 assert answer.status_code == 200, answer.text
-                if number >= 20:  # connections and caches are warm by then
+                if number >= WARM:
                     times[name].append(took * 1_000)
     pairs = sorted(b - a for a, b in zip(times["direct"], times["door"], strict=True))
     found = {f"{name}_p50_ms": statistics.median(rows) for name, rows in times.items()}
@@ -190,7 +198,10 @@ def measure(requests: int, count: int) -> dict[str, float]:
             words = [*covey, "share", "start", "--config", str(config), *room, "--json"]
             with started(words, env) as (process, line):
                 door = json.loads(line)["url"]
+                before = processor_seconds(process.pid)
                 cost = asyncio.run(overhead(f"{url}/v1", door, key, requests))
+                used = processor_seconds(process.pid) - before
+                cost["door_processor_ms"] = used * 1_000 / (requests + WARM)
                 held = asyncio.run(streams(f"{url}/go", door, key, process.pid, count))
                 return {**cost, **held}
 
@@ -201,6 +212,8 @@ def serve() -> None:
 
     more_files(65_536)
     listener = socket.create_server(("127.0.0.1", 0), backlog=2_048)
+    # As servers do that open their sockets themselves; else head and body wait for each other.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     config = uvicorn.Config(Backend(), log_config=None, lifespan="off", access_log=False)
     asyncio.run(uvicorn.Server(config).serve([listener]))
@@ -225,6 +238,7 @@ def main() -> int:
         f"a request: {found['direct_p50_ms']:.2f} ms without, {found['door_p50_ms']:.2f} ms through the door"
     )
     print(f"the door's part: p50 {found['overhead_p50_ms']:.2f} ms, p95 {found['overhead_p95_ms']:.2f} ms")
+    print(f"of the door's processor time: {found['door_processor_ms']:.2f} ms a request")
     print(
         f"{found['streams']:.0f} streams at once: first bytes of all after {found['first_bytes_seconds']:.2f}"
         f" s, all ended after {found['all_seconds']:.2f} s, {found['kib_each']:.0f} KiB each at the door"

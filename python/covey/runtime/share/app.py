@@ -239,6 +239,10 @@ async def _hand_on(reply: Reply, send: Send) -> None:
     rows = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
     start: Message = {"type": "http.response.start", "status": reply.status, "headers": rows}
     await send(start)
+    if reply.length is not None:
+        body = b"".join([data async for data in reply.chunks])
+        await send({"type": "http.response.body", "body": body})
+        return
     async for data in reply.chunks:
         await send({"type": "http.response.body", "body": data, "more_body": True})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
