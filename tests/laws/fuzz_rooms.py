@@ -9,6 +9,7 @@ from covey import _core, limits
 from covey.agent import reply
 from covey.cli.join import _read as read_invite
 from covey.errors import IdentityError, StoreError, UsageError
+from covey.inference import reading
 from covey.model import ModelReply, Usage
 from covey.proto import effects as fx
 from covey.proto import inviting
@@ -22,6 +23,8 @@ from covey.proto.continuity.case import Case
 from covey.proto.continuity.engine import Continuity
 from covey.proto.continuity.line import begun
 from covey.proto.continuity.values import Member, Plan, make_plan
+from covey.proto.door import words as door_words
+from covey.proto.door.engine import DoorCalls
 from covey.proto.extension import Extension
 from covey.proto.gossip import Gossip
 from covey.proto.membership.engine import Membership
@@ -75,6 +78,7 @@ def _extensions() -> tuple[tuple[Extension, ...], tuple[tuple[str, object], ...]
         AuthorityExtension(WHO, pin),
         BusEngine(),
         continuity,
+        DoorCalls(),
         Gossip(NODE, paths.ask),
         inviting.Inviting(),
         Membership(WHO),
@@ -87,6 +91,7 @@ def _extensions() -> tuple[tuple[Extension, ...], tuple[tuple[str, object], ...]
         ("attest", attest_words.Restored()),
         ("authority", authority_words.Restored(frozenset())),
         ("continuity", kept),
+        ("door", door_words.Open(True)),
         ("invite", inviting.Restored()),
         ("paths", Own((("10.0.0.1", 7000),), ("10.0.0.0/8",))),
         ("state", state_wants.Restored(())),
@@ -235,6 +240,19 @@ def substrate_bundle(data: bytes, _: Path) -> None:
         assert 0 < link.count <= limits.COUNT and 0 <= link.confidence <= limits.CONFIDENCE
 
 
+def door_request(data: bytes, _: Path) -> None:
+    """What a peer asks a shared model, and what a backend answers, in pieces: counted, and handed on."""
+    try:
+        reading.asked_of(reading.body_of(data), "/chat/completions", "m")
+    except reading.BadRequestError as error:
+        assert str(error)
+    for hide in (True, False):
+        tally = reading.Tally(len(data), stream=True, hide=hide)
+        out = b"".join(tally.feed(data[at : at + 7]) for at in range(0, len(data), 7)) + tally.finish()
+        assert hide or out == data
+        assert 0 <= tally.used().total <= 2 * limits.JSON_INTEGER
+
+
 def model_reply(data: bytes, _: Path) -> None:
     """What a model answers: it may say what peers talked it into."""
     text = data.decode("utf-8", "replace")
@@ -245,6 +263,7 @@ def model_reply(data: bytes, _: Path) -> None:
 
 TARGETS: Final[dict[str, Property]] = {
     **fuzz_targets.TARGETS,
+    "door_request": door_request,
     "anchor": anchor_file,
     "controls": controls,
     "identity": identity_file,
