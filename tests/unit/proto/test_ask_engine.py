@@ -11,7 +11,7 @@ from covey.model import Payload, Proposal
 from covey.proto import effects as fx
 from covey.proto.ask import frames, words
 from covey.proto.ask.engine import AskEngine
-from tests.unit.proto.virtual import Mesh
+from tests.unit.proto.virtual import Mesh, node_id
 
 TEXT = "which frames does the parser drop?"
 KEY = frames.key_of(TEXT)
@@ -86,6 +86,21 @@ def test_a_strangers_question_is_declined_and_a_stranger_is_not_asked():
     raw(mesh, a, b, frames.write_ask(frames.Ask(KEY, TEXT, 1000)))
     assert not said(b, words.Question)
     assert said(a, words.Declined)[-1].reason == "stranger"
+
+
+def test_a_trusted_peer_of_another_machine_is_asked_and_contributes_itself():
+    mesh = Mesh()
+    trusted = frozenset({node_id(1), node_id(2)})
+    a, b = (mesh.host(number, extensions=[AskEngine()], trusted=trusted) for number in (1, 2))
+    a.loopback = b.loopback = False
+    mesh.introduce(a, b)
+    put(mesh, a)
+    assert said(a, words.Asked)[-1].there[0].state == "asked"
+    (question,) = said(b, words.Question)
+    application = Payload("application/json", words.CONTRIBUTION_SCHEMA, b"{}")
+    b.feed(fx.Emit(mesh.token(), Proposal({"focus": "it drops"}, (), question.node_id, 5.0, application)))
+    mesh.settle()
+    assert said(a, words.Contributed)[-1].heeded
 
 
 def test_a_peer_that_asks_without_end_hears_that_it_is_too_much():
