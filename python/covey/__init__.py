@@ -16,10 +16,15 @@ _API = frozenset(
         "Delivery",
         "Duplicate",
         "EmissionRefused",
+        "Job",
         "Minted",
+        "NoCapableAgentError",
         "Peer",
         "PeerView",
         "SendState",
+        "TaskImpossibleError",
+        "TaskRefusedError",
+        "WorkError",
     }
 )
 

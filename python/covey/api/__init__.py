@@ -8,7 +8,9 @@ the peer.
 from covey.api.agent import Agent
 from covey.api.peer import Peer
 from covey.errors import CoveyError
+from covey.fleet.work.task import NoCapableAgentError, WorkError
 from covey.model import Block, Delivery, Duplicate, EmissionRefused, Minted, PeerView, SendState
+from covey.runtime.work.job import Job, TaskImpossibleError, TaskRefusedError
 
 __all__ = [
     "Agent",
@@ -17,8 +19,13 @@ __all__ = [
     "Delivery",
     "Duplicate",
     "EmissionRefused",
+    "Job",
     "Minted",
+    "NoCapableAgentError",
     "Peer",
     "PeerView",
     "SendState",
+    "TaskImpossibleError",
+    "TaskRefusedError",
+    "WorkError",
 ]
