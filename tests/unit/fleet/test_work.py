@@ -108,11 +108,13 @@ def test_an_award_that_is_none_is_refused_by_name(change: dict[str, Any], named:
     [
         ({"id": "nothex"}, "id"),
         ({"key": ""}, "key"),
+        ({"key": "\ud800"}, "key"),
         ({"capability": ""}, "capability"),
         ({"hops": limits.TASK_HOPS + 1}, "hops"),
         ({"tries": 0}, "tries"),
         ({"payload": float("inf")}, "payload"),
         ({"payload": "x" * limits.TASK_PAYLOAD_BYTES}, "payload"),
+        ({"payload": "\ud800"}, "payload"),
         ({"visited": ("x",) * 100}, "visited"),
         ({"try_seconds": 0.0}, "try_seconds"),
     ],
@@ -126,6 +128,30 @@ def test_a_word_that_is_none_is_refused() -> None:
     for change in ({"what": "maybe"}, {"share": 2}, {"final": 1}, {"running": -1}, {"value": "x" * 200_000}):
         with pytest.raises(TaskError):
             read_said({**said("done", 1).payload(), **change})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(["award", "said", "revoked"]), st.data())
+def test_whatever_a_peer_sends_is_read_or_refused(what: str, data: st.DataObject) -> None:
+    good: dict[str, Any] = {
+        "award": Award(task(), 1, WHO, 10.0, 300.0).payload(),
+        "said": said("done", 1, value=[1]).payload(),
+        "revoked": Revoked(task().id, 2, "late").payload(),
+    }[what]
+    read = {"award": read_award, "said": read_said, "revoked": read_revoked}[what]
+    place = good["task"] if what == "award" and data.draw(st.booleans()) else good
+    changed = data.draw(st.sampled_from(sorted(place)))
+    place[changed] = data.draw(JSON)
+    try:
+        assert read(good).payload().keys() == good.keys()
+    except TaskError as error:
+        assert str(error)
 
 
 # --- who is chosen -----------------------------------------------------------------------------------------
@@ -235,6 +261,15 @@ def test_s17_a_result_of_another_fence_agent_or_peer_counts_for_nothing(word: Sa
     assert made.heard(said("done", 2), "n1", "", now(7))[0] == "duplicate"
 
 
+def test_why_a_fence_is_void_can_be_read_however_long_the_story_is() -> None:
+    made = owner(task())
+    made.look([able()], now())
+    made.heard(said("failed", 1, detail="x" * limits.TASK_DETAIL_CHARS), "n1", "", now())
+    _, effects = made.heard(said("alive", 1), "n1", "", now())
+    (told,) = [each.revoked for each in effects if isinstance(each, Revoke)]
+    assert read_revoked(told.payload()) == told
+
+
 def test_s17_a_silent_worker_is_given_up_and_a_heard_one_is_not() -> None:
     made = owner(task())
     made.look([able()], now())
@@ -309,6 +344,12 @@ def test_a_worker_that_says_it_is_full_is_believed_over_gossip_for_a_while() -> 
     made.heard(replace(said("refused", 1), running=1), "n1", "", now())
     assert grants(made.look([able("ann", "n1", running=0)], now(1))) == []
     assert grants(made.look([able("ann", "n1", running=0)], now(3)))[0].award.task.key == "b"
+
+
+def test_nobody_says_of_anothers_agent_that_it_is_full() -> None:
+    made = owner(task())
+    made.heard(said("alive", 1, running=9), "n2", "", now())
+    assert grants(made.look([able()], now())), "n2 spoke for an agent of n1"
 
 
 def test_s14_a_task_nobody_can_do_goes_to_neighbours_that_may_know_somebody_and_not_round() -> None:
@@ -446,6 +487,14 @@ def test_s04_a_full_or_unwilling_agent_says_so() -> None:
     (unwilling,) = worker().awarded("n0", award(1), now(), refuses="not today")
     assert isinstance(unwilling, Say) and unwilling.said.detail == "not today"
     assert words(made.awarded("n0", award(1, "c"), now(), slot=False)) == [("alive", 1)]
+
+
+def test_a_line_of_an_agent_is_sent_whatever_stands_in_it() -> None:
+    made = worker()
+    made.awarded("n0", award(1), now())
+    effects = made.finished("n0", task().id, "failed", detail="half \ud800 " + "x" * 5_000)
+    (told,) = [each.said for each in effects if isinstance(each, Say)]
+    assert told.detail.startswith("half ? x") and len(told.detail) == limits.TASK_DETAIL_CHARS
 
 
 def test_a_void_fence_stops_its_run_and_no_later_one() -> None:

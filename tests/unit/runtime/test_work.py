@@ -16,9 +16,11 @@ from covey.runtime.bus.local import LocalBus
 from covey.runtime.work import flow
 from covey.runtime.work.desk import Desk
 from covey.runtime.work.job import Job, TaskImpossibleError, TaskRefusedError
+from covey.runtime.work.proof import checked
 from covey.runtime.work.rooms import Hall, MemoryKeeper
 from covey.system.clock import SystemClock
 from covey.system.entropy import SystemEntropy
+from tests.conformance import coordination
 
 SECONDS = 30
 
@@ -359,6 +361,46 @@ async def test_whoever_stops_says_so_and_others_go_on_at_once() -> None:
         two.hands.offer("bob", {"double": double})
         assert (await handle.result()).by == "bob@two"
         assert "its agent stops" in [step["detail"] for step in lead.show(handle.id)["story"]]
+
+
+async def test_where_results_must_be_signed_one_without_a_record_counts_for_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with house() as room:
+        lead, ann = await room.desk("lead"), await room.desk("ann-peer")
+        monkeypatch.setattr(lead.room, "must_prove", lambda node_id: True)
+        ann.hands.offer("ann", {"double": double})
+        handle = await lead.submit("double", 3)
+        while "task.unsigned" not in lead.counters():
+            room.logged.clear()
+            await room.logged.wait()
+        assert handle.view()["state"] == "leased" and "task-unsigned" in [line[1] for line in room.lines]
+
+
+def test_a_proof_holds_for_what_it_says_and_for_nothing_else() -> None:
+    record, key = coordination.signed(coordination.messages()["result"]), coordination.identity().public_key
+    good = {
+        "id": coordination.task().id,
+        "state": "done",
+        "fence": 3,
+        "value": {"text": "guten Morgen"},
+        "signer": coordination.WORKER,
+        "proof": record.to_json().decode(),
+    }
+    keys = {coordination.WORKER: key, coordination.LEAD: key}
+    assert checked(good, keys) == "holds"
+    for change, why in (
+        ({"value": "something else"}, "says something else"),
+        ({"fence": 2}, "says something else"),
+        ({"id": "0" * 32}, "says something else"),
+        ({"signer": coordination.LEAD}, "no message of that peer"),
+        ({"signer": "stranger"}, "not known here"),
+        ({"proof": good["proof"].replace("from ann", "from eve")}, "does not hold"),
+        ({"proof": "{}"}, "does not hold"),
+        ({"proof": ""}, "own peer"),
+        ({"state": "failed"}, "the task is failed"),
+    ):
+        assert why in checked({**good, **change}, keys)
 
 
 async def test_what_is_no_word_of_tasks_is_counted_and_harms_nobody() -> None:

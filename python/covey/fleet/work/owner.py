@@ -15,7 +15,17 @@ from typing import Any, Literal
 from covey import limits
 from covey.fleet.work.choice import STRATEGIES, Candidate, Random, Strategy, least_loaded, strategy
 from covey.fleet.work.entry import Entry, Lease, counted, entry_of, row_of
-from covey.fleet.work.task import Award, Patience, Revoked, Said, State, Task, TaskError, WorkError
+from covey.fleet.work.task import (
+    Award,
+    Patience,
+    Revoked,
+    Said,
+    State,
+    Task,
+    TaskError,
+    WorkError,
+    line_of,
+)
 from covey.proto.effects import Now
 
 
@@ -140,7 +150,7 @@ class Owner:
         entry = self.entries.get(task_id)
         if entry is None or not entry.open:
             return []
-        lease = entry.lease
+        lease, why = entry.lease, line_of(why)
         effects = self._end(entry, "cancelled", why, now)
         return effects if lease is None else [*effects, self._revoke(entry, lease, why)]
 
@@ -253,9 +263,10 @@ class Owner:
             (a try ended badly and there is another), `duplicate` (of the accepted one), `fenced` (under a
             void fence: it counts for nothing), `unknown` (no such task); and what to do.
         """
-        self._words[said.agent] = (said.running, now.monotonic + limits.TASK_WORD_SECONDS)
-        if len(self._words) > limits.MEMBERS:
-            self._words.clear()
+        if said.agent.rpartition("@")[2] == node_id:  # a peer speaks for its own agents alone
+            self._words[said.agent] = (said.running, now.monotonic + limits.TASK_WORD_SECONDS)
+            if len(self._words) > limits.MEMBERS:
+                self._words.clear()
         entry = self.entries.get(said.task_id)
         if entry is None:
             self.counts[f"unknown-{said.what}"] += 1
@@ -378,7 +389,7 @@ class Owner:
         ):
             self.counts["duplicate-results"] += 1
             return "duplicate", []
-        why = entry.why_void(said.fence)
+        why = line_of(entry.why_void(said.fence))
         self.counts[f"fenced-{said.what}"] += 1
         effects: list[Effect] = [Revoke(node_id, said.agent, Revoked(entry.task.id, said.fence, why))]
         if said.what in ("done", "failed"):

@@ -90,7 +90,7 @@ class Task:
 
 def task_id(submitter: str, key: str) -> str:
     """Return the id of a submitter's task under a key: 32 hex digits."""
-    return hashlib.sha256(f"{submitter}\n{key}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{submitter}\n{key}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def text_of(payload: object) -> str:
@@ -103,11 +103,17 @@ def text_of(payload: object) -> str:
         written = json.dumps(
             payload, allow_nan=False, ensure_ascii=False, sort_keys=True, separators=(",", ":")
         )
+        size = len(written.encode())
     except (TypeError, ValueError, RecursionError) as error:
-        raise TaskError(f"payload: not JSON: {error}") from error
-    if len(written.encode("utf-8", "surrogatepass")) > limits.TASK_PAYLOAD_BYTES:
+        raise TaskError(f"payload: not JSON: {line_of(str(error))}") from error
+    if size > limits.TASK_PAYLOAD_BYTES:
         raise TaskError(f"payload: larger than {limits.TASK_PAYLOAD_BYTES} bytes as JSON")
     return written
+
+
+def line_of(text: str) -> str:
+    """Return a line about a task as it can be sent: within its bound, without halves of characters."""
+    return text[: limits.TASK_DETAIL_CHARS].encode("utf-8", "replace").decode()
 
 
 # --- what is said: each is the payload of one message ------------------------------------------------------
@@ -266,7 +272,7 @@ def _id(value: object) -> str:
 
 
 def _text(name: str, value: object, most: int, least: int = 0) -> str:
-    if not isinstance(value, str) or not least <= len(value) <= most:
+    if not isinstance(value, str) or not least <= len(value) <= most or line_of(value) != value:
         raise TaskError(f"{name}: expected text of {least} to {most} characters")
     return value
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from covey import limits
-from covey.fleet.work.task import Award, Revoked, Said, Task
+from covey.fleet.work.task import Award, Revoked, Said, Task, line_of
 from covey.proto.effects import Now
 
 
@@ -123,8 +123,7 @@ class Worker:
             refuses = "busy"
         if refuses:
             self.counts["refused"] += 1
-            detail = refuses[: limits.TASK_DETAIL_CHARS]
-            return [Say(owner, self._word("refused", award.task.id, award.fence, agent, detail=detail))]
+            return [Say(owner, self._word("refused", award.task.id, award.fence, agent, detail=refuses))]
         beat = award.lease_seconds / limits.TASK_BEATS_PER_LEASE
         self._running[key] = _Running(award.task, agent, award.fence, beat, now.monotonic + beat, slot)
         self._taken[agent] += slot
@@ -141,7 +140,7 @@ class Worker:
         run = self._running.get((owner, task_id))
         if run is None:
             return []
-        run.share, run.detail = share, detail[: limits.TASK_DETAIL_CHARS]
+        run.share, run.detail = share, detail
         run.beat_at = now.monotonic + run.beat_seconds
         return [Say(owner, self._alive(run))]
 
@@ -162,7 +161,7 @@ class Worker:
             return []
         self._taken[run.agent] -= run.slot
         self.counts[what] += 1
-        said = self._word(what, task_id, run.fence, run.agent, detail=detail[: limits.TASK_DETAIL_CHARS])
+        said = self._word(what, task_id, run.fence, run.agent, detail=detail)
         said = replace(said, value=value, final=final, by=by)
         if what == "done":
             self._done[owner, task_id] = run.task, said
@@ -220,4 +219,4 @@ class Worker:
         *,
         detail: str = "",
     ) -> Said:
-        return Said(what, task_id, fence, agent, self._taken[agent], detail=detail)
+        return Said(what, task_id, fence, agent, self._taken[agent], detail=line_of(detail))
