@@ -1,6 +1,6 @@
-"""A program that bids, for tests: tells what it is asked; accepts an award, or hangs, as it is told.
+"""A program that bids and votes, for tests: tells what it is asked; accepts and says yes, or hangs.
 
-Started with home, room, name, load and what it does with an award: accept or hang.
+Started with home, room, name, load and what it does with an award or a question: accept or hang.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 
 import covey
 from covey.fleet.auction import Lot
+from covey.fleet.vote import Question
 from covey.runtime.decide.auctions import Terms
 
 
@@ -34,6 +35,13 @@ async def main(home: str, room: str, name: str, load: str, does: str) -> None:
 
         async def won(lot: Lot) -> None:
             say("won", task=lot.task)
+
+        @peer.votes.answer
+        async def choose(question: Question) -> str:
+            say("question", text=question.text)
+            if does == "hang":
+                await asyncio.Event().wait()
+            return "yes"
 
         peer.auctions.bidder(bid, capabilities=["translate"], accept=accept, won=won)
         say("ready", node_id=peer.node_id)
