@@ -271,6 +271,36 @@ async def test_a_store_that_cannot_mark_a_wake_stops_it_before_the_model_is_paid
     await agent.close()
 
 
+async def test_one_write_secures_a_wake_before_its_call_and_the_books_follow_the_answer():
+    """What the disk costs a wake: this write, and the block's own; the books come when the answer is out."""
+    mesh, brain, store = Mesh(), Brain({"focus": "an answer"}), Store()
+    agent = build(mesh, brain, store)
+    notes, order = Notes(agent), []
+    put, call, emit = store.state_put, brain.call, mesh.emit
+
+    def state_put(values, woken=()):
+        order.append(("write", len(woken)))
+        put(values, woken)
+
+    async def asked(request):
+        order.append(("call", len(store.marked)))
+        return await call(request)
+
+    async def emitted(proposal):
+        order.append(("emit", 0))
+        return await emit(proposal)
+
+    agent.attach()
+    await agent.start()
+    await asyncio.wait_for(brain.warmed.wait(), 30)
+    store.state_put, brain.call, mesh.emit = state_put, asked, emitted
+    mesh.deliver(block(YOU, focus="task"))
+    await notes.wait_for("emitted")
+    assert order[:3] == [("write", 1), ("call", 1), ("emit", 0)]
+    await agent.close()
+    assert [what for what, _ in order[3:]].count("write") >= 1
+
+
 async def test_a_bug_in_an_adapter_costs_the_wake_and_not_the_peer():
     mesh, brain = Mesh(), Brain(KeyError("choices"), {"focus": "fine"})
     agent = build(mesh, brain)
