@@ -280,6 +280,28 @@ async def test_a_body_past_its_bound_is_refused_said_or_not() -> None:
         assert backend.asked == []
 
 
+async def test_who_goes_in_the_middle_of_a_body_and_a_fault_of_the_door_leave_nothing_behind() -> None:
+    with FakeBackend() as backend:
+        async with opened({"b": backend.url}, ANN) as at:
+            host, port = at.url.removeprefix("http://").split(":")
+            _, writer = await asyncio.open_connection(host, int(port))
+            head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key(1)}\r\n"
+            writer.write(f"{head}Content-Length: 900\r\n\r\n{{".encode())
+            await until(lambda: at.door.view()["bytes"] == 1)
+            writer.close()
+            await until(lambda: at.door.view()["counters"].get("left.body") == 1)
+            assert at.door.view()["bytes"] == 0
+
+            async def broken(call: Any) -> Any:
+                raise ZeroDivisionError
+
+            at.door.answer = broken  # type: ignore[method-assign]  # a bug of ours
+            failed = await at.chat(1)
+            assert (failed.status_code, failed.json()["error"]["code"]) == (500, "internal")
+            assert ("error", "door-failed", {"error": "ZeroDivisionError()"}) in at.logged
+            assert at.door.view()["bytes"] == 0
+
+
 async def test_m26_pages_need_a_key_from_elsewhere_and_show_a_peer_its_own() -> None:
     pages = ("/metrics", "/covey/status", "/covey/version", "/covey/deps", "/covey/requests", "/covey/logs")
     with FakeBackend() as backend:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
@@ -83,11 +84,12 @@ class DoorApp:
 
     # --- requests for a model ---------------------------------------------------------------------
 
-    async def call(self, request: Request, path: str) -> Call:
-        """Read a request: its key, its rate, its body, in this order.
+    async def call(self, request: Request, path: str, held: Held) -> Call:
+        """Read a request: its key, its rate, its body, in this order; `held` is told of each piece.
 
         Raises:
             Refused: It may not, or cannot be read.
+            ClientDisconnect: Whoever asked has gone in the middle of its body.
         """
         entry = self._gate.entry(request)
         if entry.admin:
@@ -96,13 +98,13 @@ class DoorApp:
         if limited is not None:
             raise Refused(limited)
         priority, deadline_s = _wishes(request.headers)
-        raw = await self._body(request)
+        raw = await self._body(request, held)
         try:
             return Call(entry, path, body_of(raw), len(raw), priority, deadline_s)
         except BadRequestError as error:
             raise Refused(Refuse(0, 400, "request", f"expected {error}")) from error
 
-    async def _body(self, request: Request) -> bytes:
+    async def _body(self, request: Request, held: Held) -> bytes:
         """Return the whole body, within its bounds of size and time."""
         said = request.headers.get("content-length", "0")
         if not said.isdigit() or len(said) > 12 or int(said) > self._body_bytes:
@@ -111,6 +113,7 @@ class DoorApp:
         try:
             async with asyncio.timeout(limits.DOOR_BODY_SECONDS):
                 async for piece in request.stream():
+                    held.more(len(piece))
                     body += piece
                     if len(body) > self._body_bytes:
                         raise self._too_large()
@@ -197,20 +200,23 @@ class _Asked:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        request, door, held = Request(scope, receive), self._app.door, 0
-        try:
-            call = await self._app.call(request, self._path)
-            door.hold(call.size)
-            held = call.size
-            gone = asyncio.ensure_future(_gone(receive))
+        request, door, said = Request(scope, receive), self._app.door, _Said(send)
+        with Held(door) as held:
             try:
-                await self._answered(call, gone, send)
-            finally:
-                gone.cancel()
-        except Refused as error:
-            await refused(error.refusal)(scope, receive, send)
-        finally:
-            door.hold(-held)
+                call = await self._app.call(request, self._path, held)
+                gone = asyncio.ensure_future(_gone(receive))
+                try:
+                    await self._answered(call, gone, said)
+                finally:
+                    gone.cancel()
+            except Refused as error:
+                await refused(error.refusal)(scope, receive, said)
+            except ClientDisconnect:
+                door.engine.counters["left.body"] += 1
+            except Exception as error:  # a fault here is ours: it is logged, and whoever asked hears of it
+                door.fault(repr(error))
+                if not said.begun:
+                    await refused(Refuse(0, 500, "internal", "the door failed"))(scope, receive, said)
 
     async def _answered(self, call: Call, gone: asyncio.Future[None], send: Send) -> None:
         """Wait for the reply and hand it on, until it ends or whoever asked has gone."""
@@ -229,6 +235,47 @@ class _Asked:
         finally:
             close: Any = reply.chunks
             await close.aclose()
+
+
+class Held:
+    """Bytes that one request holds at the door, let go at the end of the context.
+
+    Args:
+        door: Which.
+    """
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._size = 0
+
+    def more(self, size: int) -> None:
+        """Hold more.
+
+        Raises:
+            Refused: All requests together hold too much.
+        """
+        self._door.hold(size)
+        self._size += size
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._door.hold(-self._size)
+
+
+class _Said:
+    """Sends, and knows whether an answer has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = False
+
+    async def __call__(self, message: Message) -> None:
+        self.begun = True
+        await self._send(message)
 
 
 async def _hand_on(reply: Reply, send: Send) -> None:

@@ -156,6 +156,11 @@ class Door:
         self.engine.counters[f"backend.{why}"] += 1
         self._log("warn", "door-backend-failed", {"backend": backend, "reason": why})
 
+    def fault(self, error: str) -> None:
+        """Take note of a fault of our own."""
+        self.engine.counters["faults"] += 1
+        self._log("error", "door-failed", {"error": error})
+
     # --- upkeep -----------------------------------------------------------------------------------
 
     def drain(self, on: bool) -> None:

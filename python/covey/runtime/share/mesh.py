@@ -86,7 +86,10 @@ class DoorPlugin:
             self._tell(words.Open(served is not None))
         if served is None:
             for each in list(self._in.values()):
+                self._in.pop(each.at, None)
                 each.cancel()
+                if self._tell is not None:
+                    self._tell(words.Finish(each.at, "stopped"))
 
     def perform(self, what: object) -> None:
         """Do what the engine wants."""
