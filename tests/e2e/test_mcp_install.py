@@ -44,6 +44,9 @@ def test_an_entry_is_added_kept_repaired_and_taken_out(covey: Program, client: s
     before = file.read_bytes()
     install = ("mcp", "install", "--client", client)
     assert "would add" in covey(*install, "--room", ROOM, "--dry-run").out
+    if client == "claude":
+        full = covey("mcp", "install", "--client", "claude-code", "--room", ROOM, "--dry-run")
+        assert "would add" in full.out, "the product's own name means it, too"
     assert file.read_bytes() == before
     done = covey(*install, "--room", ROOM, "--json").json
     assert (

@@ -68,7 +68,12 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "--author", action="append", default=[], metavar="NAME", help="show only blocks of these authors"
     )
-    parser.add_argument("--client", choices=CLIENTS, help="install, uninstall: whose configuration")
+    parser.add_argument(
+        "--client",
+        type=lambda word: "claude" if word == "claude-code" else word,
+        choices=CLIENTS,
+        help="install, uninstall: whose configuration (claude is Claude Code)",
+    )
     parser.add_argument(
         "--project", action="store_true", help="install, uninstall: this folder's, not the user's"
     )
