@@ -53,6 +53,20 @@ async def test_s11_a_silent_voter_delays_to_the_deadline_and_no_longer(distance)
         assert (record.outcome.kind, record.outcome.missing) == ("decided", (agents[2].node_id,))
         assert record.outcome.confidence == pytest.approx(2 / 3)
         assert [each.state for each in silent.asked()] in ([], ["open"])
+        assert votes[0].asked() == [], "the caller's own question is over at once"
+
+
+async def test_s11_a_ballot_after_the_deadline_is_refused_where_it_is_made():
+    async with local(2) as agents:
+        caller, other = Votes(agents[0].post, agents[0].book), Votes(agents[1].post, agents[1].book)
+        called = asyncio.ensure_future(caller.call("?", ["yes", "no"], seconds=SECONDS))
+        await until(other.asked)
+        asked = other.asked()[0]
+        asked.until = other._post.world.clock.monotonic() - 1.0
+        with pytest.raises(UsageError, match="its deadline has passed"):
+            await other.cast(asked.question.id, "yes")
+        assert other._book.ids("ballots") == [], "it is not even written"
+        called.cancel()
 
 
 async def test_s11_a_voter_that_comes_late_is_asked_and_one_that_comes_back_repeats_its_ballot():

@@ -127,6 +127,7 @@ class Votes:
             await self._collect(poll)
         finally:
             del self._polls[digest]
+            self._asked.pop(digest, None)  # its own question too is over
         return await self._close(poll)
 
     # --- voting ---------------------------------------------------------------------------------
@@ -165,6 +166,8 @@ class Votes:
                 hint="covey vote list <peer> shows what is open",
             )
         asked = found[0]
+        if asked.until < self._post.world.clock.monotonic():
+            raise UsageError(f"vote {asked.question.id[:12]}: its deadline has passed")
         if option != ABSTAIN and option not in asked.question.options:
             raise UsageError(f"option: expected one of {', '.join(asked.question.options)}")
         ballot = await self._own(asked, option)
