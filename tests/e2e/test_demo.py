@@ -221,28 +221,10 @@ def test_x07_any_compatible_server_thinks_for_the_three(covey: Program, adapter:
         assert not [path for path in left if key["OPENAI_API_KEY"].encode() in path.read_bytes()]
 
 
-STRANGE = {
-    "focus": "Nine geese crossed the frozen lake in silence.",
-    "issue": "Copper kettles are polished with lemon and salt.",
-    "intent": "Old pumps lose pressure whenever two wells run together.",
-    "motivation": "Nobody repaired the lighthouse lamp after the storm.",
-    "commitment": "Dig a third well behind the chapel before spring.",
-    "perspective": "The tailor measured the sleeves twice and sighed.",
-    "mood": "worried yet stubborn",
-}
+def test_blocks_that_are_refused_are_named_with_by_whom_and_why(covey: Program) -> None:
+    """By a repeat: the memories of a demo are too young to turn away what is foreign."""
+    block, decision, why = {"focus": DEFAULT_TASK.upper() + "!"}, "redundant", "too close to a block it holds"
 
-
-@pytest.mark.parametrize(
-    ("block", "decision", "why"),
-    [
-        (STRANGE, "rejected", "too far from what it knows"),
-        ({"focus": DEFAULT_TASK.upper() + "!"}, "redundant", "too close to a block it holds"),
-    ],
-    ids=["rejected", "redundant"],
-)
-def test_blocks_that_are_refused_are_named_with_by_whom_and_why(
-    covey: Program, block: dict[str, str], decision: str, why: str
-) -> None:
     def stubborn(name: str, system: str, user: str) -> dict[str, str] | str:
         return block if name == "writer" else "there is no draft yet"
 

@@ -47,10 +47,14 @@ class Held:
 
 
 def config(folder: Path, url: str, name: str = "writer", **tables: str) -> str:
-    """Write an agent.toml for a model that costs exactly what is reserved for it."""
+    """Write an agent.toml for a model that costs what is reserved for it, and the gate that takes most.
+
+    What admission turns away spends nothing; here it must not be what keeps an agent safe.
+    """
     own = {
         "identity": f'name = "{name}"\nrole = "generic"',
         "mesh": f'room = "{ROOM}"',
+        "svaf": 'path = "baseline"',
         "model": f'adapter = "compatible"\nmodel_name = "fake"\nbase_url = "{url}"\nmax_tokens_per_call = 20',
         "model.prices": '"fake" = { input = 0.0, output = 1000.0 }',
         "role_weights": "\n".join(

@@ -39,7 +39,7 @@ class AdmissionOptions:
     guarded: float | None = None
     temporal_lambda: float = 0.3
     redundancy: float | None = None
-    path: Literal["selective", "baseline"] = "baseline"
+    path: Literal["selective", "baseline"] = "selective"
     kernel: str = "words-1"
     encoder: _core.Encoder | None = None
 

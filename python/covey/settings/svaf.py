@@ -31,7 +31,7 @@ class SvafSettings:
     path: str = key(
         OneOf(("selective", "baseline")),
         "selective: covey's own way to decide; baseline: the reference's, exactly",
-        default="baseline",
+        default="selective",
     )
     kernel: str = key(
         OneOf(("words-1", "lexis-h1024", "ngram-h64")),

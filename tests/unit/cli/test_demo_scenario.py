@@ -1,4 +1,4 @@
-"""The demo's scripted texts: admitted by every receiver, in every order, far from every threshold."""
+"""The demo's scripted texts: admitted by every receiver, in every order, far from being a repeat."""
 
 from itertools import permutations
 
@@ -8,7 +8,7 @@ from covey import _core
 from covey.cli.demo.scenario import AGENTS, DEFAULT_TASK, OPERATOR, ModelChoice, Run, agent_toml
 from covey.settings import parse
 
-MARGIN = 0.08
+MARGIN = 0.04
 SLOWEST_SECONDS = 60.0
 """Older than any block of the demo can be when it is judged."""
 
@@ -69,22 +69,28 @@ def judged(receiver):
 
 @pytest.mark.parametrize("receiver", [*AGENTS, OPERATOR])
 @pytest.mark.parametrize("age_seconds", [0.0, SLOWEST_SECONDS])
-def test_every_block_is_admitted_everywhere_and_far_from_every_threshold(receiver, age_seconds):
+def test_every_block_is_admitted_everywhere_and_far_from_being_a_repeat(receiver, age_seconds):
+    """By the usual path and encoder. A memory so young turns nothing away, so only repeats can be refused."""
     cases = judged(receiver)
     assert {letter for letter, _ in cases} == {each for each in BLOCKS if BLOCKS[each][0] != receiver}
     assert len(cases) >= 6
-    profile = {"weights": WEIGHTS[receiver]}
+    encoder = _core.Encoder()
+    traces = {letter: encoder.traces(said) for letter, (_, said) in BLOCKS.items()}
     for letter, held in sorted(cases):
-        anchors = [(BLOCKS[each][1], age_seconds) for each in reversed(held)]
-        found = _core.evaluate(BLOCKS[letter][1], anchors, profile, age_seconds=age_seconds)
+        answers = CAUSED_BY.get(letter, "?") in held
+        found = encoder.judge(
+            traces[letter],
+            [(traces[each], 1.0) for each in reversed(held)],
+            {"weights": WEIGHTS[receiver]},
+            age_seconds=age_seconds,
+            answers=answers,
+        )
         where = (
-            f"{receiver} judges {letter} holding {''.join(held)}: {found.decision} {found.total_drift:.3f}"
+            f"{receiver} judges {letter} holding {''.join(held)}: {found.decision} {found.max_nearest_drift}"
         )
         assert found.accepted, where
-        assert abs(found.total_drift - 0.25) >= MARGIN, where
-        assert abs(found.total_drift - 0.50) >= MARGIN, where
         if held:
-            assert found.max_nearest_drift >= 0.10 + MARGIN, where
+            assert found.max_nearest_drift >= (0.25 if answers else 0.50) + MARGIN, where
 
 
 def test_the_two_closing_rules_of_the_writer_say_the_same():

@@ -17,6 +17,9 @@ MEMORY = (
     "the parser drops the last frame of a burst",
     "double the parser buffer and count missing frames",
     "bursts of frames are lost when the buffer is full",
+    "users are logged out although the session should last",
+    "the release branch is frozen since the migration test is green",
+    "the search index was rebuilt and answers slowly",
 )
 
 

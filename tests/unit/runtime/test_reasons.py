@@ -117,9 +117,13 @@ def test_the_selective_path_says_so_and_knows_its_memory_again_after_a_restart(s
 
     memory = StoreMemory(store, ME.node_id)
     held = says(ANN, "the parser drops the last frame of a burst")
-    store.commit([judged(selecting(), held)], NOW)
+    buffers = (
+        f"the {what} of the parser grew by {size} frames" for size, what in enumerate(("buffer", "queue"))
+    )
+    more = [*buffers, "count lost frames overnight", "a burst fills the buffer", "arm builds lose frames"]
+    store.commit([judged(selecting(), held, *(says(ANN, text) for text in more))], NOW)
     again = selecting()
-    assert store.load_into(again) == 1
+    assert store.load_into(again) == 6
     foreign = says(BOB, "pumpkin risotto belongs on the autumn menu")
     answer = says(BOB, "agreed, I take it", parents=[held.key])
     store.commit([judged(again, foreign, answer)], NOW)

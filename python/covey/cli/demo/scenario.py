@@ -1,7 +1,7 @@
 """The demo's scenario: who takes part, the one task, and each agent's agent.toml.
 
 Rules: pure text. The answers of the scripted adapter stand in the three .toml files beside this one; a test
-holds them at a distance from every threshold of admission, whatever the order in which blocks arrive.
+holds them at a distance from being repeats to admission, whatever the order in which blocks arrive.
 """
 
 from __future__ import annotations

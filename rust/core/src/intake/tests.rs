@@ -471,8 +471,12 @@ proptest! {
 
 /// An intake on covey's own path.
 fn selecting() -> Intake {
-    let gate = Gate::new(Weights::UNIFORM, Thresholds::selective(&Encoder::Lexis)).unwrap();
-    let mut intake = Intake::new(node(0), ROOM, Policy::selective(gate, Encoder::Lexis)).unwrap();
+    selecting_by(Encoder::Words)
+}
+
+fn selecting_by(encoder: Encoder) -> Intake {
+    let gate = Gate::new(Weights::UNIFORM, Thresholds::selective(&encoder)).unwrap();
+    let mut intake = Intake::new(node(0), ROOM, Policy::selective(gate, encoder)).unwrap();
     for author in 1..4 {
         intake.bind(node(author), *key(author).public());
     }
@@ -481,23 +485,26 @@ fn selecting() -> Intake {
 
 #[test]
 fn covey_s_own_path_says_so_and_finds_a_block_among_thousands() {
-    let mut intake = selecting();
-    let needle = Said::by(1, "the walrus exhibit opens in the harbour hall").signed();
-    intake.restore_anchor(needle.record(), NOW - 9_000);
-    for number in 0..1_500 {
-        let said = Said::by(2, &format!("shipment {number} of crate {} left dock {}", number * 7, number % 13));
-        intake.restore_anchor(said.signed().record(), NOW - 5_000);
+    for encoder in [Encoder::Words, Encoder::Lexis] {
+        let mut intake = selecting_by(encoder.clone());
+        let needle = Said::by(1, "the walrus exhibit opens in the harbour hall").signed();
+        intake.restore_anchor(needle.record(), NOW - 9_000);
+        for number in 0..1_500 {
+            let said = Said::by(2, &format!("shipment {number} of crate {} left dock {}", number * 7, number % 13));
+            intake.restore_anchor(said.signed().record(), NOW - 5_000);
+        }
+        let heard = hear(&mut intake, Said::by(3, "The walrus exhibit opens in the harbour hall!").heard());
+        let basis = heard.basis.clone().unwrap();
+        assert_eq!((heard.kind, basis.path, basis.kernel.as_str()), (Kind::Redundant, Path::Selective, encoder.id()));
+        assert_eq!((basis.anchors, basis.nearest[0]), (limits::CANDIDATES, Some(needle.record().metadata.key)));
     }
-    let heard = hear(&mut intake, Said::by(3, "The walrus exhibit opens in the harbour hall!").heard());
-    let basis = heard.basis.clone().unwrap();
-    assert_eq!((heard.kind, basis.path, basis.kernel.as_str()), (Kind::Redundant, Path::Selective, "lexis-h1024"));
-    assert_eq!((basis.anchors, basis.nearest[0]), (limits::CANDIDATES, Some(needle.record().metadata.key)));
 }
 
 #[test]
 fn only_signed_lineage_is_relevance() {
     let mut intake = selecting();
-    for said in ["the parser drops the last frame", "the parser buffer is full", "frames are lost in the parser"] {
+    let parser = ["the parser drops the last frame", "the parser buffer is full", "frames are lost in the parser"];
+    for said in parser.into_iter().chain(["a burst fills the buffer", "count missing frames", "double the buffer"]) {
         intake.restore_anchor(Said::by(1, said).signed().record(), NOW);
     }
     let held = intake.anchors().next().unwrap();

@@ -41,6 +41,12 @@ impl Gate {
                 thresholds.guarded,
                 furthest(evaluation, |category| category.drift)
             ),
+            Decision::Guarded if evaluation.total_drift > thresholds.guarded => format!(
+                "guarded: drift {:.2} is over {:.2}, and memory holds too little to turn anything away (furthest: {})",
+                evaluation.total_drift,
+                thresholds.guarded,
+                furthest(evaluation, |category| category.drift)
+            ),
             Decision::Guarded => format!(
                 "guarded: drift {:.2} lies between {:.2} and {:.2} (furthest: {})",
                 evaluation.total_drift,

@@ -26,6 +26,12 @@ const ASIDE: f64 = 0.2;
 /// Age counts against this many times the freshness: a peer that comes back after a weekend is not stale.
 const HORIZON: f64 = 40.0;
 
+/// A memory of fewer blocks than this turns nothing away: what it is about is not known yet. It still tells repeats.
+pub(super) const FOUNDED: usize = 6;
+
+/// An answer takes up the words of what it answers: it only repeats from this share of the redundancy distance on.
+const ECHO: f64 = 0.5;
+
 /// How an encoder's cosines are read. Each encoder has its own: a cosine of one means nothing in another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scale {
@@ -102,28 +108,33 @@ impl Gate {
         let field_drift = if about.answers { field * scale.answering } else { field };
         let lambda = numbers.temporal_lambda;
         let total_drift = (1.0 - lambda) * field_drift + lambda * temporal_drift;
+        let repeats = if about.answers { numbers.redundancy * ECHO } else { numbers.redundancy };
+        let young = candidates.iter().filter(|candidate| candidate.traces.says_something()).count() < FOUNDED;
         let decision = match any {
             // Nothing to compare it with: memory has to begin somewhere (§9.2.1, 4), and age only makes it careful.
             false if total_drift <= numbers.stable => Decision::Aligned,
             false => Decision::Guarded,
-            true if novelty < numbers.redundancy && !about.grounding => Decision::Redundant,
-            true => self.band(total_drift),
+            true if novelty < repeats && !about.grounding => Decision::Redundant,
+            true => match self.band(total_drift) {
+                Decision::Rejected if young => Decision::Guarded,
+                decision => decision,
+            },
         };
         let categories = std::array::from_fn(|category| {
             let says = incoming.speaks(category);
-            self.verdict_of(weights[category], says, found[category].as_ref())
+            self.verdict_of(weights[category], says, found[category].as_ref(), repeats)
         });
         let evaluation =
             Evaluation { decision, total_drift, field_drift, temporal_drift, max_nearest_drift: novelty, categories };
         (evaluation, found.map(|found| found.map(|found| found.place)))
     }
 
-    fn verdict_of(&self, weight: f64, says: bool, found: Option<&Found>) -> CategoryVerdict {
+    fn verdict_of(&self, weight: f64, says: bool, found: Option<&Found>, repeats: f64) -> CategoryVerdict {
         let content = 1.0 - self.thresholds().temporal_lambda;
         let verdict = match found {
             None if says => Verdict::Silent(Silence::NoAnchor),
             None => Verdict::Silent(Silence::NoText),
-            Some(found) if found.nearest < self.thresholds().redundancy => Verdict::Redundant,
+            Some(found) if found.nearest < repeats => Verdict::Redundant,
             Some(found) => match self.band(content * found.drift) {
                 Decision::Aligned => Verdict::Admit,
                 Decision::Rejected => Verdict::Reject,

@@ -22,11 +22,13 @@ fn focus(text: &str) -> [&str; COUNT] {
     [text, "neutral", "neutral", "neutral", "neutral", "neutral", "neutral"]
 }
 
-const MEMORY: [&str; 4] = [
+const MEMORY: [&str; 6] = [
     "the parser drops the last frame of a burst",
     "double the parser buffer and count missing frames",
     "bursts of frames are lost when the buffer is full",
     "users are logged out although the session should last",
+    "the release branch is frozen since the migration test is green",
+    "the search index was rebuilt and answers slowly",
 ];
 
 fn memory(encoder: &Encoder) -> Vec<Traces> {
@@ -127,6 +129,20 @@ fn a_matter_that_memory_knows_is_told_from_one_that_it_does_not() {
 }
 
 #[test]
+fn a_young_memory_turns_nothing_away_and_still_tells_repeats() {
+    for encoder in &ENCODERS {
+        let held = memory(encoder);
+        let pumpkin = read(encoder, focus("pumpkin risotto belongs on the autumn menu"));
+        let decided = |said: &Traces, blocks| judged(encoder, said, &held[..blocks], Circumstances::default());
+        let young = decided(&pumpkin, 5);
+        assert_eq!(young.decision, Decision::Guarded);
+        assert!(gate(encoder).explain(&young).contains("too little to turn anything away"));
+        assert_eq!(decided(&pumpkin, 6).decision, Decision::Rejected);
+        assert_eq!(decided(&held[0], 1).decision, Decision::Redundant);
+    }
+}
+
+#[test]
 fn a_novel_category_beside_neutral_ones_is_neither_redundant_nor_silent() {
     for encoder in &[Encoder::Words, Encoder::Lexis] {
         let held = memory(encoder);
@@ -150,6 +166,15 @@ fn lineage_is_relevance_and_no_more() {
         assert_eq!(judged(encoder, &answer, &held, stale).decision, Decision::Rejected);
         assert_eq!(judged(encoder, &read(encoder, focus(MEMORY[0])), &held, answers).decision, Decision::Redundant);
     }
+}
+
+#[test]
+fn an_answer_may_take_up_the_words_of_what_it_answers() {
+    let (encoder, held) = (Encoder::Words, memory(&Encoder::Words));
+    let answer = read(&encoder, focus("yes, the parser drops the last frame of each long burst on arm"));
+    let answers = Circumstances { answers: true, ..Circumstances::default() };
+    assert_eq!(judged(&encoder, &answer, &held, Circumstances::default()).decision, Decision::Redundant);
+    assert!(judged(&encoder, &answer, &held, answers).accepted());
 }
 
 #[test]
@@ -178,7 +203,8 @@ fn a_mood_makes_nothing_relevant_unless_it_is_all_there_is() {
     weary[6] = "tired";
     let mut held = focus(MEMORY[0]);
     held[6] = "tired";
-    let memory = [read(&encoder, held)];
+    let mut memory = memory(&encoder);
+    memory[0] = read(&encoder, held);
     assert_eq!(
         judged(&encoder, &read(&encoder, weary), &memory, Circumstances::default()).decision,
         Decision::Rejected
