@@ -50,6 +50,13 @@ def test_two_peers_on_loopback_are_measured():
     assert "blocks a second" in answer.stdout
 
 
+def test_memory_is_filled_started_and_asked():
+    command = [sys.executable, "-m", "benches.memory", "--blocks", "500", "--rounds", "2"]
+    answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.count("p99") == 13 and "500 blocks" in answer.stdout
+
+
 def test_a_wake_is_measured_with_and_without_a_tool():
     for words, says in (([], "one round"), (["--tools", "--busy"], "two rounds and a tool")):
         command = [sys.executable, "-m", "benches.wake", "--wakes", "5", *words]

@@ -1,0 +1,198 @@
+"""How long memory takes to answer and to start with many blocks, and how much of the machine it holds then.
+
+`python -m benches.memory [--blocks N …] [--rounds N]`. Stores of signed blocks are made first: fifty authors,
+a vocabulary of 20,000 words of which the common ones are very common, three blocks in ten answering one of
+the last thousand. Then a process of its own opens the store, loads a peer's admission from it, and asks the
+mix of `MIX` round by round in a fixed order. Times are those of the native call, the making of its answer
+included; the file is in the system's cache. p99 is over all asks of the mix.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from benches.startup import resident_bytes
+from covey import _core
+from covey.store import open_store
+
+SIZES: Final = (1_000, 100_000, 1_000_000)
+AUTHORS, VOCABULARY, PAGE = 50, 20_000, 1_024
+NOW_MS: Final = 1_790_000_000_000
+STEP_MS: Final = 1_000
+LIMIT: Final = 20
+MIX: Final = (
+    "a rare word",
+    "a common word",
+    "a common and a rare word",
+    "two common words",
+    "a word of one category",
+    "a word of one author",
+    "an author's newest",
+    "an hour",
+    "below a block",
+    "above a block",
+    "what was remixed",
+    "the newest",
+)
+"""What is asked for, in this order, in every round."""
+BOUND_MS, START_BOUND_S = 50.0, 3.0
+
+
+def identity(number: int) -> _core.Identity:
+    """Return one of the authors; the first is the store's own peer."""
+    seed = number.to_bytes(2, "big") * 16
+    return _core.Identity(f"01900000-0000-7000-8000-{number:012x}", f"author-{number}", seed)
+
+
+def word(dice: random.Random) -> str:
+    """Draw a word; the lower its number, the more often it comes."""
+    return f"w{min(int(dice.paretovariate(0.6)) - 1, VOCABULARY - 1)}"
+
+
+def fill(path: Path, count: int) -> None:
+    """Make a store of `count` blocks and index them all."""
+    dice = random.Random(7)
+    authors = [identity(number) for number in range(AUTHORS)]
+    store = open_store(path, authors[0].node_id)
+    for author in authors[1:]:
+        store.bind(author.node_id, author.public_key, author.name, NOW_MS)
+    keys: list[str] = []
+    page: list[_core.Record] = []
+    for number in range(count):
+        author = dice.choice(authors)
+        parents = (dice.choice(keys[-1_000:]),) if keys and dice.random() < 0.3 else ()
+        draft = _core.Draft(
+            {
+                "focus": " ".join(word(dice) for _ in range(8)) + f" n{number}",
+                "issue": " ".join(word(dice) for _ in range(6)),
+                "mood": word(dice),
+            },
+            node_id=author.node_id,
+            author=author.name,
+            created_ms=NOW_MS,
+            room="bench",
+            parents=parents,
+        )
+        page.append(_core.sign(draft, author))
+        keys.append(page[-1].key)
+        if len(page) == PAGE or number == count - 1:
+            store.memory.carry_in(page, NOW_MS + number * STEP_MS)
+            page.clear()
+    while store.index():
+        pass
+    store.close()
+
+
+def asks(store: _core.Store, dice: random.Random, count: int) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Yield one round of the mix: its name, and the call that is timed."""
+    find = store.memory.find
+    some = store.recent(1_000)[dice.randrange(min(1_000, count))].key
+    who = identity(dice.randrange(AUTHORS)).node_id
+    rare, common = f"n{dice.randrange(count)}", f"w{dice.randrange(3)}"
+    other = f"w{dice.randrange(3, 40)}"
+    hour = NOW_MS + dice.randrange(count) * STEP_MS
+    calls: tuple[Callable[[], Any], ...] = (
+        lambda: store.recall(rare, LIMIT),
+        lambda: store.recall(common, LIMIT),
+        lambda: store.recall(f"{common} {rare}", LIMIT),
+        lambda: store.recall(f"{common} {other}", LIMIT),
+        lambda: find(common, LIMIT, category="mood"),
+        lambda: find(other, LIMIT, author=who),
+        lambda: find("", LIMIT, author=who),
+        lambda: find("", LIMIT, from_ms=hour, to_ms=hour + 3_600_000),
+        lambda: find("", LIMIT, below=some),
+        lambda: find("", LIMIT, above=some),
+        lambda: find("", LIMIT, lifecycle="remixed"),
+        lambda: find("", LIMIT, own=False),
+    )
+    yield from zip(MIX, calls, strict=True)
+
+
+def measure(path: Path, count: int, rounds: int) -> dict[str, Any]:
+    """Open a store, ask it, and say how long each took, in milliseconds, and what the process holds."""
+    own = identity(0)
+    began = time.perf_counter()
+    store = open_store(path, own.node_id)
+    intake = _core.Intake(own.node_id, "bench", [1.0] * 7)
+    anchors = store.load_into(intake)
+    start_s = time.perf_counter() - began
+    resident_start = resident_bytes(os.getpid())
+    dice = random.Random(11)
+    times: dict[str, list[float]] = {name: [] for name in MIX}
+    for _ in range(rounds):
+        for name, call in asks(store, dice, count):
+            began = time.perf_counter()
+            call()
+            times[name].append((time.perf_counter() - began) * 1_000)
+    figures = store.stats()
+    found = {
+        "blocks": figures["records"],
+        "start_s": start_s,
+        "anchors": anchors,
+        "resident_start": resident_start,
+        "resident_end": resident_bytes(os.getpid()),
+        "file_bytes": figures["file_bytes"],
+        "times": times,
+    }
+    store.close()
+    return found
+
+
+def at(times: list[float], share: float) -> float:
+    """Return the time that this share of them does not pass."""
+    ordered = sorted(times)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def lines(found: dict[str, Any]) -> Iterator[str]:
+    """Yield what was measured, as a person reads it."""
+    every = [each for times in found["times"].values() for each in times]
+    yield (
+        f"{found['blocks']:,} blocks: {found['file_bytes'] / 1e6:,.0f} MB on disk; "
+        f"start {found['start_s']:.3f} s (bound {START_BOUND_S:g}); "
+        f"resident {found['resident_start'] / 1e6:.0f} MB then, {found['resident_end'] / 1e6:.0f} MB after"
+    )
+    yield line("all of the mix", every) + f" (bound {BOUND_MS:g})"
+    yield from (line(name, times) for name, times in found["times"].items())
+
+
+def line(name: str, times: list[float]) -> str:
+    """Return the times of one kind of ask."""
+    return f"  {name:<28} p50 {at(times, 0.5):8.3f} ms   p99 {at(times, 0.99):8.3f} ms"
+
+
+def main() -> None:
+    """Make, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--blocks", type=int, nargs="+", default=list(SIZES))
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--store", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.store is not None:
+        print(json.dumps(measure(arguments.store, arguments.blocks[0], arguments.rounds)))
+        return
+    for count in arguments.blocks:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "store.db"
+            began = time.perf_counter()
+            fill(path, count)
+            made = time.perf_counter() - began
+            words = ["--store", str(path), "--blocks", str(count), "--rounds", str(arguments.rounds)]
+            asked = [sys.executable, "-m", "benches.memory", *words]
+            done = subprocess.run(asked, capture_output=True, text=True, check=True)
+        print(f"made in {made:.0f} s; {arguments.rounds} rounds of {len(MIX)} asks")
+        print("\n".join(lines(json.loads(done.stdout))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
