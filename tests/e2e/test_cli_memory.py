@@ -32,6 +32,13 @@ def test_memory_is_searched_counted_carried_and_forgotten(covey: Program, tmp_pa
     assert covey("recall", "ann", "--since", "soon").code == 2
     assert covey("recall", "ann", "--below", "cmb-7").code == 1
 
+    down = covey("trace", "ann", root, "--down").out.splitlines()
+    assert len(down) == 3 and "the parser waits" in down[2] and down[2].startswith("  ")
+    assert covey("trace", "ann", "0123abcd", "--down").code == 2
+    up = covey("trace", "ann", child, "--json").json
+    assert up["tether"]["root"] == root and up["tether"]["tethered"] and up["tether"]["kernel"]
+    assert "in ngram-h32" in covey("trace", "ann", child).out.splitlines()[-1]
+
     stats = covey("memory", "stats", "ann", "--json").json
     assert (stats["records"], stats["lifecycle"]) == (3, {"observed": 2, "remixed": 1})
     assert "blocks: 3, 3 of them own" in covey("memory", "stats", "ann").out

@@ -29,15 +29,19 @@ class Graph:
 
 
 def graph_of(found: Mapping[str, Any]) -> Graph:
-    """Return the graph of what `trace` found."""
+    """Return the graph of what `trace` or `descendants` found; downwards, other parents are left out."""
     blocks = {each["block"]["key"]: each["block"] for each in found["chain"]}
     order = list(blocks)
-    order += [key for block in blocks.values() for key in block["parents"] if key not in blocks]
+    if not found.get("down"):
+        order += [key for block in blocks.values() for key in block["parents"] if key not in blocks]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(order))}
     missing = set(found["missing"])
     labels = tuple(_label(key, blocks.get(key), is_missing=key in missing) for key in numbers)
     arrows = tuple(
-        (numbers[key], numbers[parent]) for key, block in blocks.items() for parent in block["parents"]
+        (numbers[key], numbers[parent])
+        for key, block in blocks.items()
+        for parent in block["parents"]
+        if parent in numbers
     )
     return Graph(labels, tuple(key in blocks for key in numbers), tuple(dict.fromkeys(arrows)))
 

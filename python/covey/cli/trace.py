@@ -28,6 +28,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "--depth", type=whole(1, IPC_TRACE_DEPTH), default=20, metavar="N", help="generations (default 20)"
     )
+    parser.add_argument("--down", action="store_true", help="show what came of it instead")
     parser.add_argument("--dot", action="store_true", help="as a graph for Graphviz: … --dot | dot -Tsvg")
     parser.add_argument("--mermaid", action="store_true", help="as a graph for Mermaid, as Markdown shows it")
     parser.add_argument(
@@ -46,8 +47,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if _MESSAGE.fullmatch(key):
         from covey.cli.message_trace import show
 
-        if arguments.dot or arguments.mermaid:
-            raise UsageError("--dot and --mermaid draw blocks; a message has --json")
+        if arguments.dot or arguments.mermaid or arguments.down:
+            raise UsageError("--down, --dot and --mermaid are for blocks; a message's whole tree is shown")
         return show(Home.resolve(console.env), console, arguments.peer, key, arguments.log)
     if arguments.log:
         raise UsageError("--log is for messages; a block's lineage is in its peer's store")
@@ -55,13 +56,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError("one form at a time: --dot, --mermaid or --json")
 
     def read(memory: Any) -> dict[str, Any]:
-        from covey.runtime.answers import trace
+        from covey.runtime.answers import descendants, trace
 
-        return trace(memory, key, depth)
+        return (descendants if arguments.down else trace)(memory, key, depth)
 
-    found = ask_or_read(
-        Home.resolve(console.env), arguments.peer, "trace", {"key": key, "depth": depth}, read
-    )
+    asked = {"key": key, "depth": depth, **({"down": True} if arguments.down else {})}
+    found = ask_or_read(Home.resolve(console.env), arguments.peer, "trace", asked, read)
     console.result({"peer": arguments.peer, **found}, "\n".join(_drawn(arguments, console, found)))
     return 0
 
@@ -77,6 +77,7 @@ def _drawn(arguments: argparse.Namespace, console: Console, found: Mapping[str, 
 def tree(console: Console, found: Mapping[str, Any]) -> Iterator[str]:
     """Yield a block and, indented beneath it, what it answers; what was shown once is only named again."""
     held = {each["block"]["key"]: each["block"] for each in found["chain"]}
+    following = _children(held) if found.get("down") else {key: held[key]["parents"] for key in held}
     missing = set(found["missing"])
     shown: set[str] = set()
     stack = [(found["root"], 0)]
@@ -85,10 +86,27 @@ def tree(console: Console, found: Mapping[str, Any]) -> Iterator[str]:
         key, depth = stack.pop()
         yield "  " * depth + _node(console, key, held.get(key), missing=key in missing, again=key in shown)
         if key in held and key not in shown:
-            stack += [(parent, depth + 1) for parent in reversed(held[key]["parents"])]
+            stack += [(other, depth + 1) for other in reversed(following[key])]
         shown.add(key)
     if found["cut"]:
-        yield console.style("(older ancestors are not shown: --depth shows more)", "dim")
+        more = "later blocks" if found.get("down") else "older ancestors"
+        yield console.style(f"({more} are not shown: --depth shows more)", "dim")
+    if found.get("tether"):
+        yield console.style(_tether(found["tether"]), "dim")
+
+
+def _children(held: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    below: dict[str, list[str]] = {key: [] for key in held}
+    for key, block in held.items():
+        for parent in block["parents"]:
+            if parent in below:
+                below[parent].append(key)
+    return below
+
+
+def _tether(tether: Mapping[str, Any]) -> str:
+    how = "still about" if tether["tethered"] else "far from"
+    return f"{how} its root {short_key(tether['root'])}: drift {tether['drift']:.3f} in {tether['kernel']}"
 
 
 def _node(console: Console, key: str, block: Mapping[str, Any] | None, *, missing: bool, again: bool) -> str:

@@ -44,6 +44,10 @@ class InboxStore(Protocol):
         ...
 
 
+class Archived(Memory, Archive, Protocol):
+    """Memory that can be walked in both directions."""
+
+
 def read_inbox(store: InboxStore, after: int | None, limit: int, ack: bool) -> Result:
     """Return deliveries after a position, where to go on, and what is missing among them.
 
@@ -143,8 +147,8 @@ def trace(memory: Memory, key: str, depth: int) -> Result:
     """Return a block and its ancestors, nearest first, with what is missing.
 
     Returns:
-        `{"root": key, "chain": [{"depth", "block"} …], "missing": [keys], "cut": bool}`; the chain's first
-        entry is the block itself, at depth 0.
+        `{"root": key, "chain": [{"depth", "block"} …], "missing": [keys], "cut": bool, "tether"}`; the
+        chain's first entry is the block itself, at depth 0. The tether is that of `standing`.
 
     Raises:
         IpcError: The block is not held here (`unknown_block`).
@@ -155,7 +159,66 @@ def trace(memory: Memory, key: str, depth: int) -> Result:
     walk = ancestors(memory.block, [start], depth=depth)
     chain = [{"depth": 0, "block": block_as_dict(start)}]
     chain += [{"depth": each.depth, "block": block_as_dict(each.block)} for each in walk.ancestors]
-    return {"root": key, "chain": chain, "missing": list(walk.missing), "cut": walk.cut}
+    found = {"root": key, "chain": chain, "missing": list(walk.missing), "cut": walk.cut}
+    return {**found, "tether": standing(memory, key)}
+
+
+def descendants(memory: Archived, key: str, depth: int) -> Result:
+    """Return a block and what names it as parent, and so on, nearest first.
+
+    Returns:
+        As `trace` does, with `"down": True` and no tether; nothing is ever missing. Over
+        `limits.LINEAGE_BLOCKS` blocks, or past the depth, it is cut.
+
+    Raises:
+        IpcError: The block is not held here (`unknown_block`).
+    """
+    start = memory.block(key)
+    if start is None:
+        raise IpcError(f"no such block here: {key[:80]}", code="unknown_block", hint="keys begin with cmb-")
+    chain, seen, frontier, cut = [{"depth": 0, "block": block_as_dict(start)}], {key}, [key], False
+    for level in range(1, depth + 2):
+        below = dict.fromkeys(child for each in frontier for child in memory.children(each))
+        fresh = [child for child in below if child not in seen]
+        room = limits.LINEAGE_BLOCKS - len(chain) if level <= depth else 0
+        cut = cut or room < len(fresh)
+        seen.update(fresh)
+        # A child may hold the key in one category only: that is lineage of the category, not of the block.
+        held = [block for child in fresh[:room] if (block := memory.block(child)) is not None]
+        above = frozenset(frontier)
+        held = [block for block in held if not above.isdisjoint(block.parents)]
+        frontier = [block.key for block in held]
+        chain += [{"depth": level, "block": block_as_dict(block)} for block in held]
+        if not frontier:
+            break
+    return {"root": key, "chain": chain, "missing": [], "cut": cut, "down": True}
+
+
+def standing(memory: Memory, key: str) -> Result | None:
+    """Measure a block against the oldest root that is held (MMP 2.0 §15.8), in this build's kernel.
+
+    Returns:
+        `{"root", "kernel", "drift", "tethered"}`; None where it has no parents, is feedback (which claims
+        nothing of what its parents say), or nothing can be measured.
+    """
+    from covey import _core
+    from covey.cognition.tether import anchor_of, compared, is_feedback
+
+    block = memory.block(key)
+    if block is None or is_feedback(block.categories):
+        return None
+    anchor = anchor_of(memory.block, block.parents)
+    if anchor is None:
+        return None
+    tether = _core.Tether.of_texts(*compared(block.categories, anchor.categories))
+    if not tether.checked:
+        return None
+    return {
+        "root": anchor.key,
+        "kernel": tether.kernel,
+        "drift": tether.drift,
+        "tethered": tether.tethered,
+    }
 
 
 def block_as_dict(block: Block | StoredRecord) -> Result:

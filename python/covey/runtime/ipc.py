@@ -193,9 +193,13 @@ class Control:
         return found
 
     async def _trace(self, arguments: Arguments) -> Result:
-        _only(arguments, "key", "depth")
+        _only(arguments, "key", "depth", "down")
         depth = int(_number(arguments, "depth", limits.IPC_TRACE_DEPTH, 1, limits.IPC_TRACE_DEPTH))
-        return await asyncio.to_thread(answers.trace, self._memory, _text(arguments, "key"), depth)
+        down = arguments.get("down", False)
+        if not isinstance(down, bool):
+            raise _wrong("down: expected true or false")
+        walk = answers.descendants if down else answers.trace
+        return await asyncio.to_thread(walk, self._memory, _text(arguments, "key"), depth)
 
     async def _why(self, arguments: Arguments) -> Result:
         _only(arguments, "key")

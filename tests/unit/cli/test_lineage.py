@@ -35,6 +35,12 @@ DIAMOND = found(
 )
 
 
+def test_downwards_other_parents_are_left_out() -> None:
+    graph = graph_of({**found(block("cmb-b", "cmb-a"), block("cmb-c", "cmb-b", "cmb-x")), "down": True})
+    assert [lines[0].split()[-1] for lines in graph.labels] == ["cmb-b", "cmb-c"]
+    assert (graph.held, graph.arrows) == ((True, True), ((1, 0),))
+
+
 def test_a_diamond_has_each_block_and_each_arrow_once() -> None:
     graph = graph_of(DIAMOND)
     assert [lines[0].split()[-1] for lines in graph.labels] == ["cmb-d", "cmb-b", "cmb-c", "cmb-a", "cmb-0"]

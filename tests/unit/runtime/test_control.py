@@ -402,6 +402,7 @@ def test_a_trace_has_the_block_first_and_names_what_is_missing() -> None:
         ("trace", {}),
         ("trace", {"key": 7}),
         ("trace", {"key": "k", "depth": 10**9}),
+        ("trace", {"key": "k", "down": 1}),
         ("unknown", {}),
         ("_status", {}),
         ("handle", {}),
