@@ -1,9 +1,9 @@
 """Two peers on loopback, two processes: how many blocks a second does one admit from the other?
 
-`python -m benches.loopback [--blocks N] [--heard]`. The speaker mints, signs, stores, seals and sends; the
-hearer opens, verifies, judges against five anchors and stores, each block durable before it counts. The clock
-runs at the hearer, from its first durable record to its last. With `--heard` an application there is also
-handed each block.
+`python -m benches.loopback [--blocks N] [--heard] [--standard]`. The speaker mints, signs, stores,
+seals and sends; the hearer opens, verifies, judges against five anchors and stores, each block durable
+before it counts. The clock runs at the hearer, from its first durable record to its last. With `--heard` an
+application there is also handed each block; with `--standard` blocks travel as with any other peer.
 """
 
 import argparse
@@ -50,10 +50,10 @@ def peer(identity: _core.Identity, folder: Path, options: NodeOptions) -> Node:
     )
 
 
-async def hear(folder: Path, blocks: int, heard: bool, wire: Connection) -> None:
+async def hear(folder: Path, blocks: int, heard: bool, standard: bool, wire: Connection) -> None:
     """Listen; send the port, and at the end (blocks, seconds)."""
     trusted = frozenset({samples.NODE_ID})
-    options = NodeOptions(room=samples.ROOM, admission=EVERYTHING, trusted=trusted)
+    options = NodeOptions(room=samples.ROOM, admission=EVERYTHING, trusted=trusted, compact=not standard)
     async with peer(samples.OTHER, folder, options) as node:
         if heard:
             node.subscribe(lambda _: None)
@@ -91,12 +91,14 @@ def run(work: Callable[..., Coroutine[Any, Any, None]], *arguments: object) -> N
         uvloop.run(work(*arguments))
 
 
-def measured(blocks: int, *, heard: bool) -> tuple[int, float]:
+def measured(blocks: int, *, heard: bool, standard: bool = False) -> tuple[int, float]:
     """Run both peers; return how many blocks the hearer admitted in how many seconds."""
     ours, theirs = multiprocessing.Pipe()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        hearer = multiprocessing.Process(target=run, args=(hear, folder / "hearer", blocks, heard, theirs))
+        hearer = multiprocessing.Process(
+            target=run, args=(hear, folder / "hearer", blocks, heard, standard, theirs)
+        )
         hearer.start()
         port = ours.recv()
         speaker = multiprocessing.Process(target=run, args=(speak, folder / "speaker", blocks, port))
@@ -113,9 +115,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="blocks a second between two peers on loopback")
     parser.add_argument("--blocks", type=int, default=20_000)
     parser.add_argument("--heard", action="store_true")
+    parser.add_argument("--standard", action="store_true", help="JSON envelopes, as with any other peer")
     arguments = parser.parse_args()
-    blocks, seconds = measured(arguments.blocks, heard=arguments.heard)
+    blocks, seconds = measured(arguments.blocks, heard=arguments.heard, standard=arguments.standard)
     said = ", each handed to an application" if arguments.heard else ""
+    said += ", JSON envelopes" if arguments.standard else ", compact batches"
     rate = f"{blocks / seconds:,.0f} blocks a second"
     print(f"two peers on loopback: {rate} ({blocks:,} in {seconds:.2f} s{said})")
     return 0

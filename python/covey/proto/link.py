@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from covey import limits
 from covey.proto.shares import Share
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from covey import _core
     from covey.proto.delivery import Outlet
     from covey.proto.legacy import Line
+
+COMPACT_TOKEN: Final = "x-covey-compact-v1"
+"""Both sides offer it, and the native session carries records in batches: nothing else here changes."""
 
 LinkState = Literal["dialling", "handshake", "open", "closing"]
 

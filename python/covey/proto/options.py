@@ -83,7 +83,8 @@ class NodeOptions:
     `legacy` lets the room hold stock Node peers: those that dial, and those at `stock_peers`, always dialled.
     `clock_ahead_ms` is how far ahead of our clock a signed time may lie; beyond, a block is refused.
     `heartbeat_seconds` of silence and a peer is pinged; `silence_seconds`, and its session ends (§5.5).
-    `receipts` tells senders what became of their blocks (`x-covey-delivery`).
+    `receipts` tells senders what became of their blocks (`x-covey-delivery`). `compact` offers peers over TCP
+    to carry blocks in batches (`x-covey-compact`).
     """
 
     room: str = "default"
@@ -100,6 +101,7 @@ class NodeOptions:
     pins: Mapping[str, str] = field(default_factory=dict)
     gate: GateOptions | None = None
     receipts: bool = True
+    compact: bool = True
     heartbeat_seconds: float = limits.PING_SECONDS
     silence_seconds: float = limits.SILENCE_SECONDS
     clock_ahead_ms: int = limits.CLOCK_AHEAD_SECONDS * 1000

@@ -17,7 +17,7 @@ from covey.proto.effects import Bind, Close, LinkOpened, Notify, RelaySend, Writ
 from covey.proto.extension import Extensions
 from covey.proto.inbox import Trust
 from covey.proto.legacy import Line, StockPeers, first_wire
-from covey.proto.link import Lane, Link, Peer
+from covey.proto.link import COMPACT_TOKEN, Lane, Link, Peer
 from covey.proto.news import PeerJoined, PeerLeft, PeerSlow
 from covey.proto.peers import Roster, fingerprint, standing
 from covey.proto.receipts import TOKEN
@@ -52,6 +52,7 @@ class Sessions:
         self._silence_seconds = options.silence_seconds
         self.extensions = extensions
         self._offered = (*((TOKEN,) if options.receipts else ()), *extensions.tokens)
+        self._compact = options.compact
         self._intake = intake
         self._trust = trust
         self._roster = roster
@@ -110,7 +111,7 @@ class Sessions:
             link.first, link.entropy = bytearray(), event.entropy
         elif link.inbound:
             link.session = _core.Session.server(
-                self._identity, room=self._room, extensions=self._offered, entropy=event.entropy
+                self._identity, room=self._room, extensions=self._offers(link), entropy=event.entropy
             )
         elif candidate is not None and candidate.stock:
             wanted = None if "static" in candidate.addresses else candidate.node_id
@@ -119,12 +120,17 @@ class Sessions:
             link.session = _core.Session.client(
                 self._identity,
                 room=self._room,
-                extensions=self._offered,
+                extensions=self._offers(link),
                 entropy=event.entropy,
                 expect_node_id=link.remote or (candidate.node_id if candidate else None),
             )
         self._timers.set(("handshake", link.id), turn.now.monotonic + limits.HANDSHAKE_SECONDS)
         self.touch(link)
+
+    def _offers(self, link: Link) -> tuple[str, ...]:
+        """Return the tokens of a hello; a relay carries JSON only, so no batches go over one."""
+        batches = self._compact and link.relay is None
+        return (*self._offered, COMPACT_TOKEN) if batches else self._offered
 
     def read(self, link: Link, data: bytes, turn: Turn) -> Sequence[object]:
         """Let a link's session read; return what happened, in order."""

@@ -11,6 +11,7 @@ pub mod attest;
 pub mod authority;
 pub mod category;
 pub mod clock;
+pub mod compact;
 pub mod encoder;
 pub mod error;
 pub mod feedback;

@@ -33,6 +33,8 @@ pub const MAX_SCHEMA_BYTES: usize = 2_048;
 /// Most records in one event of a session, and judged in one call: one socket read's worth, so that no call holds a
 /// core for long.
 pub const MAX_INTAKE_BATCH: usize = 256;
+/// Bytes of records from which on a compact batch is sent: some sixty usual blocks, of which each saves less.
+pub const COMPACT_BATCH_BYTES: usize = 65_536;
 /// Anchors a block is compared with, unless stated: the reference's five most recent (§9.2.1, policy).
 pub const ANCHOR_WINDOW: usize = 5;
 /// Blocks that covey's own path chooses from: at about 3 KB each this is 12 MB.

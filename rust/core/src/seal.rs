@@ -26,6 +26,7 @@ pub const MAX_SEQUENCE: u128 = (1 << 96) - 1;
 pub const TAG_BYTES: usize = 16;
 
 const RECORD_DOMAIN: &str = "mmp-aead-aad-v2\n";
+const COMPACT_DOMAIN: &str = "x-covey-compact-v1\n";
 const CONTROL_DOMAIN: &str = "mmp-aead-control-v2\n";
 const VERSION: &str = "2.0";
 
@@ -79,6 +80,8 @@ pub enum Content<'a> {
     Record(Subject<'a>),
     /// One control frame (`control-encrypted`).
     Control,
+    /// Several records of covey's compact profile.
+    Compact,
 }
 
 /// An envelope that proved authentic.
@@ -195,9 +198,18 @@ impl Opener {
     /// What is sealed is not canonical unpadded base64url, is shorter than a tag, or was not sealed with this key for
     /// exactly this session, direction, sequence and content. Nothing moved.
     pub fn open(&mut self, sequence: u128, content: Content<'_>, sealed: &str) -> Result<Opened, Refusal> {
-        let mut bytes = URL_SAFE_NO_PAD
+        let bytes = URL_SAFE_NO_PAD
             .decode(sealed)
             .map_err(|_| Refusal::new(Reason::MalformedFrame, "sealed: not canonical unpadded base64url"))?;
+        self.open_bytes(sequence, content, bytes)
+    }
+
+    /// Open ciphertext and tag that claim `sequence`.
+    ///
+    /// # Errors
+    /// As for [`Opener::open`].
+    pub fn open_bytes(&mut self, sequence: u128, content: Content<'_>, sealed: Vec<u8>) -> Result<Opened, Refusal> {
+        let mut bytes = sealed;
         let bad = || Refusal::new(Reason::BadSeal, format!("sequence {sequence}: the seal does not verify"));
         if sequence > MAX_SEQUENCE {
             return Err(Refusal::new(Reason::MalformedFrame, "sequence: above 2^96 - 1"));
@@ -223,6 +235,7 @@ pub fn associated_data(session_id: &SessionId, direction: Direction, sequence: u
     let domain = match content {
         Content::Record(_) => RECORD_DOMAIN,
         Content::Control => CONTROL_DOMAIN,
+        Content::Compact => COMPACT_DOMAIN,
     };
     let mut writer = Writer::new(domain);
     writer.lp_str(VERSION);

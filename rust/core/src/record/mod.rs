@@ -119,6 +119,13 @@ impl Unverified {
         parse::envelope(metadata, plaintext).map(Self)
     }
 
+    /// Take a record that was read from another form than JSON, in `bytes` bytes, by the rules of the two halves of an
+    /// envelope.
+    pub(crate) fn from_parts(record: Record, bytes: usize) -> Result<Self, Refusal> {
+        parse::check(&record, bytes)?;
+        Ok(Self(record))
+    }
+
     /// Read what is claimed. A caller that acts on it acts on hearsay.
     pub fn claimed(&self) -> &Record {
         &self.0

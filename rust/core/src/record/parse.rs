@@ -16,6 +16,9 @@ use crate::{limits, text};
 /// What a whole record has more than its two halves: the braces and names around them, and `"lineage":null`.
 const AROUND_HALVES: usize = 64;
 
+/// Names, braces and fixed words of a whole record in JSON, at most.
+const AROUND_RECORD: usize = 4_096;
+
 /// Read a whole logical record.
 pub fn record(json: &[u8]) -> Result<Record, Refusal> {
     let wire: WireRecord<'_> = parse_object(json)?;
@@ -53,6 +56,48 @@ pub fn envelope(metadata: &[u8], plaintext: &[u8]) -> Result<Record, Refusal> {
         check_size(record.to_json().len())?;
     }
     Ok(record)
+}
+
+/// Check a record that stands in its projection: what reading one from JSON holds of its values. Lists are sorted.
+pub fn check(record: &Record, bytes: usize) -> Result<(), Refusal> {
+    let metadata = &record.metadata;
+    let mut total = 0;
+    for (category, entry) in Category::ALL.into_iter().zip(&record.categories) {
+        total += check_text(&entry.text, category.name())?;
+        check_category_parents(&entry.parents, category.name())?;
+    }
+    if total > limits::MAX_RECORD_TEXT_BYTES {
+        return Err(too_large("categories", total, limits::MAX_RECORD_TEXT_BYTES));
+    }
+    check_author(&metadata.author_label)?;
+    if metadata.created_ms > limits::MAX_SAFE_INTEGER {
+        return Err(schema("metadata.createdTimestamp: beyond the safe integers"));
+    }
+    if !text::is_room(&metadata.room) {
+        return Err(schema("metadata.room: expected an identifier of §5.8"));
+    }
+    check_sorted(&metadata.parents)?;
+    // A byte takes at most six characters of JSON, and what stands around all of them is bounded.
+    if bytes > (limits::MAX_RECORD_BYTES - AROUND_RECORD) / 6 {
+        check_size(record.to_json().len())?;
+    }
+    Ok(())
+}
+
+fn check_category_parents(parents: &[String], name: &str) -> Result<(), Refusal> {
+    if parents.iter().any(|parent| parent.chars().take(limits::MAX_PARENT_CHARS + 1).count() > limits::MAX_PARENT_CHARS)
+    {
+        return Err(schema(format!("{name}.meta.parents: at most {} characters each", limits::MAX_PARENT_CHARS)));
+    }
+    check_sorted(parents)
+}
+
+fn check_sorted<T: PartialOrd>(items: &[T]) -> Result<(), Refusal> {
+    check_count(items.len())?;
+    if items.windows(2).any(|pair| pair[0] >= pair[1]) {
+        return Err(schema("parents: repeated, or not in order"));
+    }
+    Ok(())
 }
 
 fn project(

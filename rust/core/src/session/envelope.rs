@@ -164,6 +164,26 @@ pub(crate) fn write_record(
     Ok(())
 }
 
+/// The first byte of a compact frame: no JSON and no UTF-8 text begins with it.
+const COMPACT_MARK: u8 = 0xc1;
+/// Bytes of a sequence in a compact frame.
+const SEQUENCE_BYTES: usize = 12;
+
+/// Read the head of a compact frame: its sequence, and what is sealed. `None` where it is none.
+pub(crate) fn read_compact(frame: &[u8]) -> Option<(u128, &[u8])> {
+    let (sequence, sealed) = frame.strip_prefix(&[COMPACT_MARK])?.split_first_chunk::<SEQUENCE_BYTES>()?;
+    Some((sequence.iter().fold(0, |value, byte| value << 8 | u128::from(*byte)), sealed))
+}
+
+/// Seal a batch and append its frame to `out`.
+pub(crate) fn write_compact(lane: &mut Sealer, batch: Vec<u8>, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    let (sequence, sealed) = lane.seal_bytes(Content::Compact, batch)?;
+    out.push(COMPACT_MARK);
+    out.extend_from_slice(&sequence.to_be_bytes()[16 - SEQUENCE_BYTES..]);
+    out.extend_from_slice(&sealed);
+    Ok(())
+}
+
 /// Seal one control frame and append its envelope to `out`.
 pub(crate) fn write_control(
     lane: &mut Sealer,

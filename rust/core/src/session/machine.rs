@@ -6,6 +6,7 @@ use std::mem;
 use super::event::{Closed, Event};
 use super::open::{Open, SESSION_CLOSED, Step};
 use super::{Phase, control, envelope};
+use crate::compact;
 use crate::error::{Reason, Refusal};
 use crate::frame;
 use crate::handshake::{Client, Established, Finishing, PeerHello, Server};
@@ -81,6 +82,14 @@ impl Machine {
         let State::Open(open) = &mut self.state else { return };
         match open.step(frame) {
             Ok(Step::Record(record)) => push_record(*record, events),
+            Ok(Step::Records(records)) => {
+                for record in records {
+                    match record {
+                        Ok(record) => push_record(record, events),
+                        Err(refusal) => events.push(Event::Refused(refusal)),
+                    }
+                }
+            }
             Ok(Step::Event(event)) => events.push(event),
             Ok(Step::Ended(closed)) => {
                 self.state = State::Closed;
@@ -143,11 +152,23 @@ impl Machine {
         open.demand_anchors()
     }
 
-    pub(super) fn send_record(&mut self, record: &Verified) -> Result<(), Refusal> {
-        match &mut self.state {
-            State::Open(open) => open.seal_record(record, &mut self.output),
-            _ => Err(not_open()),
+    /// Seal records in order: one by one, or in batches where both sides offered them.
+    pub(super) fn send_records<'a>(&mut self, records: impl Iterator<Item = &'a Verified>) -> Result<usize, Refusal> {
+        let State::Open(open) = &mut self.state else { return Err(not_open()) };
+        let (mut batch, mut sent) = (compact::Writer::default(), 0);
+        for record in records {
+            if open.is_compact() {
+                batch.add(record.record());
+                if batch.is_full() {
+                    open.seal_batch(&mut batch, &mut self.output)?;
+                }
+            } else {
+                open.seal_record(record, &mut self.output)?;
+            }
+            sent += 1;
         }
+        open.seal_batch(&mut batch, &mut self.output)?;
+        Ok(sent)
     }
 
     pub(super) fn send_control(&mut self, inner: &[u8]) -> Result<(), Refusal> {

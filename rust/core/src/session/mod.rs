@@ -7,6 +7,8 @@
 
 #[cfg(test)]
 mod carried_tests;
+#[cfg(test)]
+mod compact_tests;
 mod control;
 mod envelope;
 mod event;
@@ -149,8 +151,7 @@ impl Session {
     /// The session is not open, `cmb-anchors` was not sent yet, or the record is of another room or addressed to
     /// another node. Nothing was sealed.
     pub fn send_record(&mut self, record: &Verified) -> Result<(), Refusal> {
-        self.machine.may_send(record)?;
-        self.machine.send_record(record)
+        self.send_records(std::iter::once(record)).map(drop)
     }
 
     /// Seal several records for the peer, in order: how many.
@@ -164,12 +165,7 @@ impl Session {
         for record in records.clone() {
             self.machine.may_send(record)?;
         }
-        let mut sent = 0;
-        for record in records {
-            self.machine.send_record(record)?;
-            sent += 1;
-        }
-        Ok(sent)
+        self.machine.send_records(records.into_iter())
     }
 
     /// Seal one control frame for the peer.

@@ -3,6 +3,7 @@
 use super::control::{self, Kind, Known};
 use super::envelope::{self, Bound, Envelope, Frame};
 use super::event::{Closed, Event, Ignored};
+use crate::compact;
 use crate::error::{Reason, Refusal};
 use crate::frame;
 use crate::handshake::PeerHello;
@@ -24,11 +25,14 @@ pub(super) struct Open {
     pub(super) sealer: Sealer,
     opener: Opener,
     anchors_sent: bool,
+    /// Both sides offered the compact profile.
+    compact: bool,
 }
 
 /// What one frame of an open session amounts to.
 pub(super) enum Step {
     Record(Box<Unverified>),
+    Records(Vec<Result<Unverified, Refusal>>),
     Event(Event),
     Gap(Refusal),
     Ended(Closed),
@@ -37,11 +41,23 @@ pub(super) enum Step {
 impl Open {
     /// Start an open session; nothing was sent on it yet.
     pub(super) fn new(peer: PeerHello, sealer: Sealer, opener: Opener) -> Self {
-        Self { peer, sealer, opener, anchors_sent: false }
+        let compact = peer.extensions.iter().any(|token| token == compact::TOKEN);
+        Self { peer, sealer, opener, anchors_sent: false, compact }
+    }
+
+    /// Whether records travel in batches of the compact profile.
+    pub(super) const fn is_compact(&self) -> bool {
+        self.compact
     }
 
     /// Judge one frame of the peer.
     pub(super) fn step(&mut self, frame: &[u8]) -> Result<Step, Refusal> {
+        if self.compact
+            && let Some((sequence, sealed)) = envelope::read_compact(frame)
+        {
+            let opened = self.opener.open_bytes(sequence, Content::Compact, sealed.to_vec())?;
+            return in_order(opened, sequence, |batch| compact::read(&batch).map(Step::Records));
+        }
         match envelope::read(frame, &self.peer.session_id, self.opener.direction())? {
             Frame::Record(envelope) => self.open_record(&envelope),
             Frame::Control(envelope) => self.open_control(&envelope),
@@ -118,6 +134,15 @@ impl Open {
     pub(super) fn seal_record(&mut self, record: &Verified, output: &mut Vec<u8>) -> Result<(), Refusal> {
         let (sealer, session_id) = (&mut self.sealer, &self.peer.session_id);
         frame::encode_with(output, |out| envelope::write_record(sealer, session_id, record.record(), out))
+    }
+
+    /// Seal what a batch holds, if it holds anything.
+    pub(super) fn seal_batch(&mut self, batch: &mut compact::Writer, output: &mut Vec<u8>) -> Result<(), Refusal> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let sealer = &mut self.sealer;
+        frame::encode_with(output, |out| envelope::write_compact(sealer, batch.take(), out))
     }
 
     pub(super) fn seal_control(&mut self, inner: &[u8], output: &mut Vec<u8>) -> Result<(), Refusal> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use covey_core::attest;
 use covey_core::authority;
+use covey_core::compact;
 use covey_core::frame::{Decoder, PREFIX_BYTES, encode};
 use covey_core::grant::RoomGrant;
 use covey_core::handshake::{Client, Config, Entropy, Established, Implementation, Server};
@@ -27,6 +28,7 @@ use super::harness::Target;
 pub const TARGETS: &[Target] = &[
     ("json", strict_json),
     ("frame", frame_stream),
+    ("compact", compact_batch),
     ("record", record),
     ("envelope", envelope),
     ("client_hello", client_hello),
@@ -108,6 +110,20 @@ fn frames(chunks: &mut dyn Iterator<Item = &[u8]>) -> (Vec<Vec<u8>>, Option<&'st
 fn frame_stream(data: &[u8]) {
     assert_eq!(frames(&mut std::iter::once(data)), frames(&mut data.chunks(1)));
     assert_eq!(frames(&mut std::iter::once(data)), frames(&mut data.chunks(7)));
+}
+
+fn compact_batch(data: &[u8]) {
+    let Ok(records) = compact::read(data) else { return };
+    let mut writer = compact::Writer::default();
+    for record in records.iter().flatten() {
+        writer.add(record.claimed());
+        let claimed = record.claimed();
+        let json = Unverified::from_envelope(&claimed.envelope_metadata(), &claimed.envelope_plaintext());
+        assert_eq!(json.as_ref(), Ok(record), "what a batch may say, an envelope may");
+    }
+    if records.iter().all(Result::is_ok) {
+        assert_eq!(writer.take(), data, "a batch has one spelling");
+    }
 }
 
 fn record(data: &[u8]) {

@@ -1,0 +1,156 @@
+//! The compact profile between covey peers (`x-covey-compact-v1`): several signed records as one sealed `MessagePack`
+//! value instead of one JSON envelope each (docs/protocol.md).
+//!
+//! Rules: a record is the same record, with the same bytes signed, whichever way it travels; nothing is judged here. What
+//! is no batch is refused as a whole; a record in it that breaks a rule of records is refused by itself.
+
+mod pack;
+#[cfg(test)]
+mod tests;
+
+use crate::category::COUNT;
+use crate::error::{Reason, Refusal};
+use crate::id::{AssertionId, CategoryKey, ContentKey, NodeId};
+use crate::limits::{COMPACT_BATCH_BYTES, MAX_INTAKE_BATCH};
+use crate::record::{Application, CategoryEntry, Metadata, Record, Unverified};
+use pack::{Packer, Unpacker};
+
+/// The token that both sides offer.
+pub const TOKEN: &str = "x-covey-compact-v1";
+
+/// Values of one record.
+const MEMBERS: usize = 11;
+
+/// Records on their way into one batch.
+#[derive(Debug, Default)]
+pub struct Writer {
+    records: Packer,
+    count: usize,
+}
+
+impl Writer {
+    /// Whether the batch should go before another record joins it.
+    pub fn is_full(&self) -> bool {
+        self.count >= MAX_INTAKE_BATCH || self.records.0.len() >= COMPACT_BATCH_BYTES
+    }
+
+    /// Whether nothing is in it.
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Add a record.
+    pub fn add(&mut self, record: &Record) {
+        self.count += 1;
+        let (out, metadata) = (&mut self.records, &record.metadata);
+        out.array(MEMBERS);
+        out.bytes(metadata.key.as_bytes());
+        out.bytes(metadata.assertion_id.as_bytes());
+        out.bytes(metadata.author.as_bytes());
+        out.text(&metadata.author_label);
+        out.uint(metadata.created_ms);
+        out.text(&metadata.room);
+        match &metadata.to {
+            Some(to) => out.bytes(to.as_bytes()),
+            None => out.nil(),
+        }
+        out.array(metadata.parents.len());
+        metadata.parents.iter().for_each(|parent| out.bytes(parent.as_bytes()));
+        out.bytes(&metadata.signature);
+        match &metadata.application {
+            Some(application) => {
+                out.array(3);
+                out.text(application.media_type());
+                out.text(application.schema());
+                out.bytes(application.data());
+            }
+            None => out.nil(),
+        }
+        out.array(COUNT * 3);
+        for entry in &record.categories {
+            out.text(&entry.text);
+            out.bytes(entry.key.as_bytes());
+            out.array(entry.parents.len());
+            entry.parents.iter().for_each(|parent| out.text(parent));
+        }
+    }
+
+    /// The batch, and an empty one in its place.
+    pub fn take(&mut self) -> Vec<u8> {
+        let Self { records, count } = std::mem::take(self);
+        let mut batch = Packer(Vec::with_capacity(records.0.len() + 8));
+        batch.array(count);
+        batch.0.extend_from_slice(&records.0);
+        batch.0
+    }
+}
+
+/// Read a batch: each record, or why it is none.
+///
+/// # Errors
+/// The bytes are no array of at most [`MAX_INTAKE_BATCH`] records of the right shape, or something stands behind it.
+pub fn read(batch: &[u8]) -> Result<Vec<Result<Unverified, Refusal>>, Refusal> {
+    let shape = |detail: &str| Refusal::new(Reason::MalformedFrame, format!("compact: {detail}"));
+    let mut input = Unpacker(batch);
+    let count = input.array().filter(|count| (1..=MAX_INTAKE_BATCH).contains(count));
+    let count = count.ok_or_else(|| shape("expected an array of 1 to 256 records"))?;
+    let mut records = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (record, bytes) = record(&mut input).ok_or_else(|| shape("a record of another shape"))?;
+        records.push(record.and_then(|record| Unverified::from_parts(record, bytes)));
+    }
+    if input.0.is_empty() { Ok(records) } else { Err(shape("bytes behind the batch")) }
+}
+
+/// Take one record and the number of its bytes; the inner result is what its application section breaks.
+fn record(input: &mut Unpacker<'_>) -> Option<(Result<Record, Refusal>, usize)> {
+    let before = input.0.len();
+    if input.array()? != MEMBERS {
+        return None;
+    }
+    let mut metadata = Metadata {
+        key: ContentKey::from_bytes(input.exactly()?),
+        assertion_id: AssertionId::from_bytes(input.exactly()?),
+        author: NodeId::from_bytes(input.exactly()?),
+        author_label: input.text()?.to_owned(),
+        created_ms: input.uint()?,
+        room: input.text()?.to_owned(),
+        to: if input.nil() { None } else { Some(NodeId::from_bytes(input.exactly()?)) },
+        parents: list(input, |input| input.exactly().map(ContentKey::from_bytes))?,
+        signature: input.exactly()?,
+        application: None,
+    };
+    let application = if input.nil() { None } else { Some(application(input)?) };
+    if input.array()? != COUNT * 3 {
+        return None;
+    }
+    let mut entries = Vec::with_capacity(COUNT);
+    for _ in 0..COUNT {
+        let text = input.text()?.to_owned();
+        let key = CategoryKey::from_bytes(input.exactly()?);
+        entries.push(CategoryEntry { text, key, parents: list(input, |input| input.text().map(str::to_owned))? });
+    }
+    let categories = <[CategoryEntry; COUNT]>::try_from(entries).ok()?;
+    let bytes = before - input.0.len();
+    let whole = match application.transpose() {
+        Ok(application) => {
+            metadata.application = application;
+            Ok(Record { categories, metadata })
+        }
+        Err(refusal) => Err(refusal),
+    };
+    Some((whole, bytes))
+}
+
+fn application(input: &mut Unpacker<'_>) -> Option<Result<Application, Refusal>> {
+    if input.array()? != 3 {
+        return None;
+    }
+    let (media_type, schema, data) = (input.text()?, input.text()?, input.bytes()?);
+    Some(Application::received(media_type, schema, data.to_vec()))
+}
+
+fn list<'a, T>(input: &mut Unpacker<'a>, item: impl Fn(&mut Unpacker<'a>) -> Option<T>) -> Option<Vec<T>> {
+    let count = input.array()?;
+    (0..count).map(|_| item(input)).collect()
+}

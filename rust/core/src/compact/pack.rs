@@ -1,0 +1,138 @@
+//! As much of `MessagePack` as a batch needs, in the one shortest spelling of each value: arrays, text, bytes, whole
+//! numbers from 0, nil. Another spelling of the same value is no batch.
+
+/// Writes values one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Packer(pub(super) Vec<u8>);
+
+impl Packer {
+    pub(super) fn nil(&mut self) {
+        self.0.push(0xc0);
+    }
+
+    pub(super) fn uint(&mut self, value: u64) {
+        // Each arm takes what fits the bytes it writes.
+        let bytes = value.to_be_bytes();
+        match value {
+            0..=0x7f => self.0.push(bytes[7]),
+            0x80..=0xff => self.marked(0xcc, &bytes[7..]),
+            0x100..=0xffff => self.marked(0xcd, &bytes[6..]),
+            0x1_0000..=0xffff_ffff => self.marked(0xce, &bytes[4..]),
+            _ => self.marked(0xcf, &bytes),
+        }
+    }
+
+    pub(super) fn array(&mut self, length: usize) {
+        let bytes = (length as u64).to_be_bytes();
+        match length {
+            0..=15 => self.0.push(0x90 | bytes[7]),
+            16..=0xffff => self.marked(0xdc, &bytes[6..]),
+            _ => self.marked(0xdd, &bytes[4..]),
+        }
+    }
+
+    pub(super) fn text(&mut self, text: &str) {
+        let bytes = (text.len() as u64).to_be_bytes();
+        match text.len() {
+            0..=31 => self.0.push(0xa0 | bytes[7]),
+            32..=0xff => self.marked(0xd9, &bytes[7..]),
+            0x100..=0xffff => self.marked(0xda, &bytes[6..]),
+            _ => self.marked(0xdb, &bytes[4..]),
+        }
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    pub(super) fn bytes(&mut self, data: &[u8]) {
+        let bytes = (data.len() as u64).to_be_bytes();
+        match data.len() {
+            0..=0xff => self.marked(0xc4, &bytes[7..]),
+            0x100..=0xffff => self.marked(0xc5, &bytes[6..]),
+            _ => self.marked(0xc6, &bytes[4..]),
+        }
+        self.0.extend_from_slice(data);
+    }
+
+    fn marked(&mut self, mark: u8, bytes: &[u8]) {
+        self.0.push(mark);
+        self.0.extend_from_slice(bytes);
+    }
+}
+
+/// Reads values one after the other; `None` where something else stands, or another spelling of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unpacker<'a>(pub(super) &'a [u8]);
+
+impl<'a> Unpacker<'a> {
+    /// Take nil if it is next.
+    pub(super) fn nil(&mut self) -> bool {
+        let after = self.0.strip_prefix(&[0xc0]);
+        self.0 = after.unwrap_or(self.0);
+        after.is_some()
+    }
+
+    pub(super) fn uint(&mut self) -> Option<u64> {
+        match self.mark()? {
+            small @ 0..=0x7f => Some(u64::from(small)),
+            0xcc => self.number(1, 0x80),
+            0xcd => self.number(2, 0x100),
+            0xce => self.number(4, 0x1_0000),
+            0xcf => self.number(8, 0x1_0000_0000),
+            _ => None,
+        }
+    }
+
+    /// Take the head of an array: how many values follow. Never more than there are bytes left.
+    pub(super) fn array(&mut self) -> Option<usize> {
+        let length = match self.mark()? {
+            small @ 0x90..=0x9f => u64::from(small & 15),
+            0xdc => self.number(2, 16)?,
+            0xdd => self.number(4, 0x1_0000)?,
+            _ => return None,
+        };
+        usize::try_from(length).ok().filter(|length| *length <= self.0.len())
+    }
+
+    pub(super) fn text(&mut self) -> Option<&'a str> {
+        let length = match self.mark()? {
+            small @ 0xa0..=0xbf => u64::from(small & 31),
+            0xd9 => self.number(1, 32)?,
+            0xda => self.number(2, 0x100)?,
+            0xdb => self.number(4, 0x1_0000)?,
+            _ => return None,
+        };
+        self.take(length).and_then(|bytes| std::str::from_utf8(bytes).ok())
+    }
+
+    pub(super) fn bytes(&mut self) -> Option<&'a [u8]> {
+        let length = match self.mark()? {
+            0xc4 => self.number(1, 0)?,
+            0xc5 => self.number(2, 0x100)?,
+            0xc6 => self.number(4, 0x1_0000)?,
+            _ => return None,
+        };
+        self.take(length)
+    }
+
+    /// Take exactly `N` bytes.
+    pub(super) fn exactly<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.bytes().and_then(|bytes| bytes.try_into().ok())
+    }
+
+    fn mark(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    /// A number of `size` bytes that fewer would not hold.
+    fn number(&mut self, size: u64, least: u64) -> Option<u64> {
+        let value = self.take(size)?.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+        (value >= least).then_some(value)
+    }
+
+    fn take(&mut self, length: u64) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(usize::try_from(length).ok()?)?;
+        self.0 = rest;
+        Some(taken)
+    }
+}
