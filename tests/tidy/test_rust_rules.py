@@ -169,7 +169,7 @@ def test_allows_carry_a_reason():
 
 
 def test_pure_crates_forbid_unsafe_by_manifest():
-    for crate in ("core", "legacy", "store"):
+    for crate in ("core", "engine", "legacy", "store"):
         manifest = tomllib.loads(tree.text(f"rust/{crate}/Cargo.toml"))
         assert manifest["lints"] == {"workspace": True}, crate
     workspace = tomllib.loads(tree.text("Cargo.toml"))["workspace"]

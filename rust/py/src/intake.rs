@@ -9,6 +9,7 @@ use covey_core::id::{ContentKey, NodeId};
 use covey_core::intake::{self, Kind, Policy};
 use covey_core::limits;
 use covey_core::svaf::{Gate, Thresholds};
+use covey_engine::Engine;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
@@ -25,6 +26,7 @@ use crate::svaf::{Basis, Evaluation};
 #[pyclass(frozen, module = "covey._core")]
 pub struct Intake {
     inner: Mutex<intake::Intake>,
+    engine: Engine,
 }
 
 impl Intake {
@@ -53,13 +55,15 @@ impl Intake {
     ///     max_ahead_ms: How far ahead of `now_ms` a signed time may lie, a day at most.
     ///     encoder: covey's own path with this encoder; None for the baseline. What of `window`, `stable`, `guarded`
     ///         and `redundancy` is None is then the path's and the encoder's own.
+    ///     workers: Cores that check signatures of one batch side by side, at most 4; None for those of this machine.
+    ///         No outcome depends on it.
     ///
     /// Raises:
     ///     CoreError: invalid_id, invalid_room or invalid_argument.
     #[new]
     #[pyo3(signature = (node_id, room, weights, *, window=None, freshness_seconds=1800.0, stable=None,
         guarded=None, temporal_lambda=0.3, redundancy=None, seen_capacity=limits::SEEN_CAPACITY,
-        max_ahead_ms=limits::MAX_FUTURE_MS, encoder=None))]
+        max_ahead_ms=limits::MAX_FUTURE_MS, encoder=None, workers=None))]
     #[allow(clippy::too_many_arguments)] // a policy's numbers, each by keyword
     fn new(
         py: Python<'_>,
@@ -75,7 +79,9 @@ impl Intake {
         seen_capacity: usize,
         max_ahead_ms: u64,
         encoder: Option<&Encoder>,
+        workers: Option<usize>,
     ) -> PyResult<Self> {
+        let engine = workers.map_or_else(Engine::of_machine, Engine::new);
         let encoder = encoder.map(|encoder| encoder.inner.clone());
         let usual = encoder.as_ref().map_or(Thresholds::DEFAULT, Thresholds::selective);
         let thresholds = Thresholds {
@@ -95,7 +101,7 @@ impl Intake {
             let window = window.unwrap_or(usual.window);
             intake::Intake::new(node_id, room, Policy { window, seen_capacity, max_ahead_ms, ..usual })
         });
-        mapped(py, made).map(|inner| Self { inner: Mutex::new(inner) })
+        mapped(py, made).map(|inner| Self { inner: Mutex::new(inner), engine })
     }
 
     /// Bind a node to the 32-byte public key it proved; return bound, known, conflict (the first key stays) or full.
@@ -139,7 +145,7 @@ impl Intake {
         let judged = py.detach(|| {
             let session = NodeId::parse(session_node_id)?;
             match batch.take()? {
-                Heard::Records(records) => self.lock().evaluate(records, session, now_ms),
+                Heard::Records(records) => self.engine.evaluate(&mut self.lock(), records, session, now_ms),
                 Heard::Hearsay(heard) => self.lock().evaluate_hearsay(heard, session, now_ms),
             }
         });

@@ -7,6 +7,7 @@
 //! Rules: nothing fails open. A record that fails a check leaves no trace here. Everything is bounded, and what a call
 //! changed can be taken back when its store failed.
 
+mod checked;
 #[cfg(test)]
 mod hearsay_tests;
 mod memory;
@@ -16,6 +17,7 @@ mod recent;
 #[cfg(test)]
 mod tests;
 
+pub use checked::Checked;
 pub use outcome::{Claim, Heard, Kind, Outcome, OutcomeBatch};
 pub use receipt::frame as receipt_frame;
 
@@ -185,9 +187,26 @@ impl Intake {
     ///
     /// `session` is the session's proven peer. `now_ms` is the receiver's time in milliseconds since the epoch.
     pub fn evaluate(&mut self, batch: Batch, session: NodeId, now_ms: u64) -> Result<OutcomeBatch, Refusal> {
-        let call = self.begin(batch.0.len(), now_ms)?;
-        let verified = signature::verify_heard(batch.0, |author| self.bindings.get(&author));
-        let outcomes = verified.into_iter().map(|checked| self.hear(checked, call)).collect();
+        // A batch beyond the bound is refused before anything of it is checked.
+        if batch.0.len() > limits::MAX_INTAKE_BATCH {
+            return Err(too_many(batch.0.len()));
+        }
+        let checked = self.check(batch.0);
+        self.judge_checked(checked, session, now_ms)
+    }
+
+    /// Check addresses and signatures, which needs no order and changes nothing: the first half of [`Intake::evaluate`].
+    pub fn check(&self, records: Vec<Unverified>) -> Checked {
+        Checked(signature::verify_heard(records, |author| self.bindings.get(&author)))
+    }
+
+    /// Judge what this intake checked, in the order in which it was heard: the second half of [`Intake::evaluate`].
+    ///
+    /// # Errors
+    /// More records than [`limits::MAX_INTAKE_BATCH`].
+    pub fn judge_checked(&mut self, checked: Checked, session: NodeId, now_ms: u64) -> Result<OutcomeBatch, Refusal> {
+        let call = self.begin(checked.0.len(), now_ms)?;
+        let outcomes = checked.0.into_iter().map(|checked| self.hear(checked, call)).collect();
         Ok(self.finish(outcomes, session, call))
     }
 
@@ -215,8 +234,7 @@ impl Intake {
 
     fn begin(&mut self, records: usize, now_ms: u64) -> Result<Call, Refusal> {
         if records > limits::MAX_INTAKE_BATCH {
-            let detail = format!("batch: {records} records, at most {}", limits::MAX_INTAKE_BATCH);
-            return Err(Refusal::new(Reason::InvalidArgument, detail));
+            return Err(too_many(records));
         }
         self.calls += 1;
         Ok(Call { number: self.calls, now_ms })
@@ -454,6 +472,11 @@ fn check_time(created_ms: u64, now_ms: u64, directed: bool, max_ahead_ms: u64) -
         return Err(Refusal::new(Reason::Expired, detail));
     }
     Ok(())
+}
+
+fn too_many(records: usize) -> Refusal {
+    let detail = format!("batch: {records} records, at most {}", limits::MAX_INTAKE_BATCH);
+    Refusal::new(Reason::InvalidArgument, detail)
 }
 
 fn claimed(record: &Unverified) -> Heard {

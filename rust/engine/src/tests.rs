@@ -1,0 +1,80 @@
+use super::*;
+use covey_core::category::{Category, Weights};
+use covey_core::identity::SigningKey;
+use covey_core::intake::Policy;
+use covey_core::record::Draft;
+use covey_core::signature;
+use covey_core::svaf::{Gate, Thresholds};
+use proptest::prelude::*;
+
+const NOW: u64 = 1_800_000_000_000;
+
+fn node(number: u8) -> NodeId {
+    NodeId::from_bytes([number; 16])
+}
+
+fn key(author: u8) -> SigningKey {
+    SigningKey::from_seed(&[author; 32]).unwrap()
+}
+
+fn intake() -> Intake {
+    let gate = Gate::new(Weights::UNIFORM, Thresholds::DEFAULT).unwrap();
+    let mut intake = Intake::new(node(9), "den", Policy::new(gate)).unwrap();
+    for author in 1..=3 {
+        intake.bind(node(author), *key(author).public());
+    }
+    intake
+}
+
+/// A block of an author (the fourth is known to nobody), spoilt or not.
+fn block(author: u8, number: u16, spoilt: bool) -> Unverified {
+    let mut draft = Draft::new(node(author), "author", NOW, "den").unwrap();
+    draft.say(Category::Focus, &format!("thing {number} of the {}th kind", number % 7)).unwrap();
+    let mut record = signature::sign(draft, &key(author)).unwrap().into_record();
+    if spoilt {
+        record.metadata.signature[7] ^= 1;
+    }
+    Unverified::distrust(record)
+}
+
+prop_compose! {
+    fn blocks()(
+        what in prop::collection::vec((1..=4_u8, 0..60_u16, prop::bool::weighted(0.1)), 0..256),
+    ) -> Vec<Unverified> {
+        what.into_iter().map(|(author, number, spoilt)| block(author, number, spoilt)).collect()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn the_number_of_workers_changes_no_outcome(blocks in blocks(), workers in 2..=MOST_WORKERS) {
+        let (mut alone, mut shared) = (intake(), intake());
+        for part in blocks.chunks(MAX_INTAKE_BATCH / 2) {
+            let plain = alone.evaluate(Batch(part.to_vec()), node(1), NOW).unwrap();
+            let spread = Engine::new(workers).evaluate(&mut shared, Batch(part.to_vec()), node(1), NOW).unwrap();
+            prop_assert_eq!(plain.outcomes, spread.outcomes);
+        }
+    }
+
+    #[test]
+    fn parts_are_whole_and_in_order(count in 0..300_usize, workers in 1..=MOST_WORKERS) {
+        let one = block(1, 1, false);
+        let parts = parts(vec![one; count], workers);
+        prop_assert!(parts.len() <= workers);
+        prop_assert_eq!(parts.iter().map(Vec::len).sum::<usize>(), count);
+    }
+}
+
+#[test]
+fn a_batch_beyond_the_bound_is_refused_before_anything_is_checked() {
+    let records = vec![block(1, 1, false); MAX_INTAKE_BATCH + 1];
+    assert!(Engine::new(2).evaluate(&mut intake(), Batch(records), node(1), NOW).is_err());
+}
+
+#[test]
+fn workers_have_their_bounds() {
+    assert_eq!([0, 1, 3, 99].map(|asked| Engine::new(asked).workers()), [1, 1, 3, MOST_WORKERS]);
+    assert!((1..=MOST_WORKERS).contains(&Engine::of_machine().workers()));
+}
