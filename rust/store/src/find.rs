@@ -12,8 +12,8 @@ use rusqlite::{Connection, params_from_iter};
 
 use crate::error::{Fault, StoreError};
 use crate::lifecycle::Lifecycle;
-use crate::limits::{FIND_LINEAGE, FIND_LOOKED, PAGE_MAX, RECALL_CANDIDATES};
-use crate::recall::{RecallResult, lag, sql_count, terms};
+use crate::limits::{FIND_LINEAGE, FIND_LOOKED, PAGE_MAX, RECALL_CANDIDATES, RECALL_RANKING};
+use crate::recall::{RecallResult, best, lag, terms};
 use crate::records::stored_by_id;
 use crate::store::Store;
 use crate::times::sql_ms;
@@ -84,8 +84,9 @@ struct Search {
     values: Vec<Value>,
     /// What the candidates must satisfy beside.
     filter: String,
-    /// The search that ranks, where there are words.
-    ranks: bool,
+    /// The words that rank, where words drive it.
+    words: Vec<String>,
+    category: Option<Category>,
 }
 
 /// Each step of a walk is one row of the recursion; the walk ends after so many, wherever it is.
@@ -104,7 +105,13 @@ fn walk(up: bool) -> String {
 impl Search {
     fn of(query: &Query) -> Self {
         let words = terms(&query.text);
-        let mut search = Self { driver: String::new(), values: Vec::new(), filter: String::new(), ranks: false };
+        let mut search = Self {
+            driver: String::new(),
+            values: Vec::new(),
+            filter: String::new(),
+            words: Vec::new(),
+            category: query.category,
+        };
         let lineage = query.below.map(|key| (key, false)).or(query.above.map(|key| (key, true)));
         if let Some((key, up)) = lineage {
             let key = Value::Blob(key.as_bytes().to_vec());
@@ -114,9 +121,9 @@ impl Search {
                 search.demand(matching, Value::Text(expression(&words, query.category)));
             }
         } else if !words.is_empty() {
-            search.ranks = true;
             let driver = "SELECT rowid AS id FROM recall WHERE recall MATCH ? ORDER BY rowid DESC";
             search.drive(driver.to_owned(), [Value::Text(expression(&words, query.category))]);
+            search.words = words;
         } else if let Some(author) = query.author {
             let driver = "SELECT id FROM records WHERE author_node_id = ? ORDER BY id DESC";
             search.drive(driver.to_owned(), [Value::Text(author.to_string())]);
@@ -184,6 +191,7 @@ impl Search {
     /// Returns places in the order they are shown, and whether there was more to look at.
     fn run(&self, view: &Connection, limit: usize) -> Result<(Vec<i64>, bool), Fault> {
         let Self { driver, filter, .. } = self;
+        let ranks = !self.words.is_empty();
         let looked = format!("SELECT id FROM ({driver} LIMIT {})", FIND_LOOKED + 1);
         let count: i64 = view
             .prepare_cached(&format!("SELECT count(*) FROM ({looked})"))?
@@ -191,12 +199,12 @@ impl Search {
         let capped = count > FIND_LOOKED;
         let query = format!(
             "SELECT r.id FROM ({looked}) c JOIN records r ON r.id = c.id WHERE 1 {filter} ORDER BY r.id DESC LIMIT {}",
-            if self.ranks { RECALL_CANDIDATES + 1 } else { limit }
+            if ranks { RECALL_CANDIDATES + 1 } else { limit }
         );
         let mut statement = view.prepare_cached(&query)?;
         let ids = statement.query_map(params_from_iter(&self.values), |row| row.get(0))?;
         let mut ids: Vec<i64> = ids.collect::<Result<_, _>>()?;
-        if self.ranks && !capped && ids.len() <= RECALL_CANDIDATES {
+        if ranks && !capped && ids.len() <= RECALL_CANDIDATES {
             ids = self.ranked(view, ids)?;
         }
         ids.truncate(limit);
@@ -209,12 +217,8 @@ impl Search {
     }
 
     fn ranked(&self, view: &Connection, ids: Vec<i64>) -> Result<Vec<i64>, Fault> {
-        let Some(expression) = self.values.first() else { return Ok(ids) };
-        let mut statement =
-            view.prepare_cached("SELECT rowid FROM recall WHERE recall MATCH ?1 ORDER BY rank, rowid DESC LIMIT ?2")?;
-        let values = [expression.clone(), Value::Integer(FIND_LOOKED.max(sql_count(ids.len())))];
-        let order = statement.query_map(params_from_iter(&values), |row| row.get(0))?;
-        let order: Vec<i64> = order.collect::<Result<_, _>>()?;
+        let looked = usize::try_from(FIND_LOOKED).unwrap_or(usize::MAX).max(ids.len());
+        let order = best(view, &self.words, |some| expression(some, self.category), looked, RECALL_RANKING)?;
         let wanted: std::collections::HashSet<i64> = ids.into_iter().collect();
         Ok(order.into_iter().filter(|id| wanted.contains(id)).collect())
     }

@@ -64,6 +64,9 @@ pub const WOKEN_KEPT: i64 = 65_536;
 /// Candidate hits of one recall that are ranked. Past it the newest are returned and `capped` is set: ranking
 /// reads every candidate, and a word that is everywhere ranks nothing.
 pub const RECALL_CANDIDATES: usize = 1_000;
+/// Records past which one of several words finds, but does not rank: to weigh a word, all records that hold it are
+/// counted at each asking, a word of every record of a million for 50 ms; this many take about one.
+pub const RECALL_RANKING: usize = 20_000;
 
 /// Words of one recall query that are looked up.
 pub const RECALL_MAX_TERMS: usize = 32;

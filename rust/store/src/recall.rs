@@ -6,7 +6,9 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::error::{Fault, StoreError};
-use crate::limits::{INDEX_ON_RECALL, INDEX_SLICE, PAGE_MAX, RECALL_CANDIDATES, RECALL_MAX_BYTES, RECALL_MAX_TERMS};
+use crate::limits::{
+    INDEX_ON_RECALL, INDEX_SLICE, PAGE_MAX, RECALL_CANDIDATES, RECALL_MAX_BYTES, RECALL_MAX_TERMS, RECALL_RANKING,
+};
 use crate::records::{StoredRecord, stored_by_id};
 use crate::store::Store;
 
@@ -98,9 +100,9 @@ pub(crate) fn terms(query: &str) -> Vec<String> {
 }
 
 fn search(view: &Connection, terms: &[String], limit: usize) -> Result<(Vec<i64>, bool), Fault> {
-    let (mut ids, mut capped) = matches(view, &terms.join(" AND "), limit)?;
+    let (mut ids, mut capped) = matches(view, terms, " AND ", limit)?;
     if ids.len() < limit && terms.len() > 1 {
-        let (any, any_capped) = matches(view, &terms.join(" OR "), limit)?;
+        let (any, any_capped) = matches(view, terms, " OR ", limit)?;
         capped |= any_capped;
         for id in any {
             if ids.len() < limit && !ids.contains(&id) {
@@ -111,20 +113,70 @@ fn search(view: &Connection, terms: &[String], limit: usize) -> Result<(Vec<i64>
     Ok((ids, capped))
 }
 
-fn matches(view: &Connection, expression: &str, limit: usize) -> Result<(Vec<i64>, bool), Fault> {
+fn matches(view: &Connection, terms: &[String], joined: &str, limit: usize) -> Result<(Vec<i64>, bool), Fault> {
+    let expression = terms.join(joined);
     let past_the_cap: Option<i64> = view
         .prepare_cached("SELECT rowid FROM recall WHERE recall MATCH ?1 ORDER BY rowid DESC LIMIT 1 OFFSET ?2")?
         .query_row(params![expression, sql_count(RECALL_CANDIDATES)], |row| row.get(0))
         .optional()?;
     let capped = past_the_cap.is_some();
-    let order = if capped {
-        "SELECT rowid FROM recall WHERE recall MATCH ?1 ORDER BY rowid DESC LIMIT ?2"
+    let ids = if capped {
+        latest(view, &expression, limit)?
     } else {
-        "SELECT rowid FROM recall WHERE recall MATCH ?1 ORDER BY rank, rowid DESC LIMIT ?2"
+        best(view, terms, |some| some.join(joined), limit, RECALL_RANKING)?
     };
-    let mut statement = view.prepare_cached(order)?;
+    Ok((ids, capped))
+}
+
+fn latest(view: &Connection, expression: &str, limit: usize) -> Result<Vec<i64>, Fault> {
+    let mut statement =
+        view.prepare_cached("SELECT rowid FROM recall WHERE recall MATCH ?1 ORDER BY rowid DESC LIMIT ?2")?;
     let ids = statement.query_map(params![expression, sql_count(limit)], |row| row.get(0))?;
-    Ok((ids.collect::<Result<_, _>>()?, capped))
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
+/// Returns what matches, best first; among what is equally good, and where no word ranks, the newest first.
+///
+/// `expression` makes of words one that all of them must meet, or, where each is rare, any; `most` is how many records may hold one of several words that ranks.
+pub(crate) fn best(
+    view: &Connection,
+    terms: &[String],
+    expression: impl Fn(&[String]) -> String,
+    limit: usize,
+    most: usize,
+) -> Result<Vec<i64>, Fault> {
+    let all = expression(terms);
+    let ranking = if terms.len() > 1 { ranking(view, terms, most)? } else { terms.to_vec() };
+    if ranking.is_empty() {
+        return latest(view, &all, limit);
+    }
+    if ranking.len() == terms.len() {
+        let mut statement =
+            view.prepare_cached("SELECT rowid FROM recall WHERE recall MATCH ?1 ORDER BY rank, rowid DESC LIMIT ?2")?;
+        let ids = statement.query_map(params![all, sql_count(limit)], |row| row.get(0))?;
+        return Ok(ids.collect::<Result<_, _>>()?);
+    }
+    // The plus keeps the walk on the words that rank; the function, not the column `rank`, has only those rows
+    // weighed that match all words.
+    let mut statement = view.prepare_cached(
+        "SELECT rowid FROM recall WHERE recall MATCH ?1
+         AND +rowid IN (SELECT rowid FROM recall WHERE recall MATCH ?2) ORDER BY bm25(recall), rowid DESC LIMIT ?3",
+    )?;
+    let ids = statement.query_map(params![expression(&ranking), all, sql_count(limit)], |row| row.get(0))?;
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
+/// Returns the words that at most so many records hold.
+fn ranking(view: &Connection, terms: &[String], most: usize) -> Result<Vec<String>, Fault> {
+    let mut statement =
+        view.prepare_cached("SELECT rowid FROM recall WHERE recall MATCH ?1 ORDER BY rowid DESC LIMIT 1 OFFSET ?2")?;
+    let mut rare = Vec::new();
+    for term in terms {
+        if !statement.exists(params![term, sql_count(most)])? {
+            rare.push(term.clone());
+        }
+    }
+    Ok(rare)
 }
 
 /// A count as `SQLite` takes it.
@@ -135,6 +187,42 @@ pub(crate) fn sql_count(count: usize) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn indexed(texts: impl IntoIterator<Item = String>) -> Connection {
+        let view = Connection::open_in_memory().expect("memory opens");
+        view.execute_batch("CREATE VIRTUAL TABLE recall USING fts5 (focus, mood)").expect("FTS5 is built in");
+        for text in texts {
+            view.execute("INSERT INTO recall (focus, mood) VALUES (?1, 'calm')", [text]).expect("a row is indexed");
+        }
+        view
+    }
+
+    fn all_of(words: &[String]) -> String {
+        words.join(" AND ")
+    }
+
+    #[test]
+    fn a_word_that_is_everywhere_finds_and_does_not_rank() {
+        let rare = |number: usize| match number {
+            5 => "common fox fox fox",
+            20 => "common fox and much else beside it",
+            30 => "fox alone",
+            _ => "common",
+        };
+        let view = indexed((1..=40).map(|number| rare(number).to_owned()));
+        for most in [0, 10, 1_000] {
+            let mut found = best(&view, &terms("common fox"), all_of, 10, most).expect("it is read");
+            found.sort_unstable();
+            assert_eq!(found, [5, 20], "{most}: what is found does not depend on what ranks");
+        }
+        assert_eq!(best(&view, &terms("common fox"), all_of, 10, 10).expect("it is read"), [5, 20], "the best first");
+        assert_eq!(best(&view, &terms("common fox"), all_of, 10, 0).expect("it is read"), [20, 5], "the newest first");
+        assert_eq!(best(&view, &terms("common fox"), all_of, 1, 10).expect("it is read"), [5]);
+        assert_eq!(ranking(&view, &terms("common fox"), 3).expect("it is read"), ["\"fox\""]);
+        assert_eq!(ranking(&view, &terms("common fox"), 2).expect("it is read"), [""; 0]);
+        let focus = |words: &[String]| format!("focus : ({})", all_of(words));
+        assert_eq!(best(&view, &terms("calm fox"), focus, 10, 10).expect("it is read"), [0; 0]);
+    }
 
     #[test]
     fn a_query_is_words_and_nothing_else() {
