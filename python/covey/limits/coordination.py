@@ -37,6 +37,7 @@ VOTE_ELECTORATE: Final = 1_024  # voters: their ballots fit some hundred KB
 AUCTION_BIDS: Final = 1_024  # of one auction; ranking sorts them
 REQUESTS_RUNNING: Final = 256  # answers one agent works on at once; beyond, askers hear that it is busy
 REQUEST_SECONDS: Final = 30.0  # for a reply, where the asker says nothing else
+REQUEST_SECONDS_MOST: Final = 86_400.0  # a day, as long as a signed message waits for its peer
 
 # --- messages between peers ----------------------------------------------------------------------------
 BUS_FRAME_BYTES: Final = 327_680  # one message with the largest payload and its envelope

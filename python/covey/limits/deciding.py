@@ -37,6 +37,7 @@ IMPLEMENT_SECONDS: Final = 60.0  # for one member to make it
 POOL_AGENTS: Final = 1_024  # of one pool: each has an inbox and a notebook
 POOL_WORKERS: Final = 4  # turns at once, where nobody says otherwise
 POOL_TURN_SECONDS: Final = 60.0  # of one turn, where nobody says otherwise
+POOL_TURN_SECONDS_MOST: Final = 86_400.0  # a day: a turn without an end holds a worker for ever
 POOL_INBOX: Final = 256  # messages that wait for an agent's next turn
 POOL_TRIES: Final = 3  # turns that may fail over the same messages, before they are given up
 POOL_LEAVE_SECONDS: Final = 1.0  # a cancelled turn gets this long to clean up

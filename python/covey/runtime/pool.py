@@ -75,8 +75,9 @@ class AgentPool:
         turn_seconds: float = limits.POOL_TURN_SECONDS,
         log: Logger | None = None,
     ) -> None:
-        if workers < 1 or not turn_seconds > 0:
-            raise UsageError("pool: expected at least one worker, and seconds for a turn")
+        if workers < 1:
+            raise UsageError("pool: expected at least one worker")
+        _bounded(turn_seconds)
         self._bus = bus
         self._clock = clock
         self._turn_seconds = turn_seconds
@@ -152,7 +153,12 @@ class AgentPool:
             agent_id: Whose turn it is.
             percept: What the agent is given; any value.
             timeout_seconds: The most it may take, waiting for a worker not counted.
+
+        Raises:
+            UsageError: The time is none: not more than 0, or more than a day.
         """
+        if timeout_seconds is not None:
+            _bounded(timeout_seconds)
         place = self._places.get(agent_id)
         if place is None:
             return self._ended(TurnResult(agent_id, error="no such agent in the pool"))
@@ -360,3 +366,9 @@ def _started(agent: PooledAgent, turn: Turn) -> _Work:
     # a daemon: a function that never returns must not keep the program from ending
     threading.Thread(target=run, name=f"turn-{agent.id}", daemon=True).start()
     return _Work(ended, stops=False)
+
+
+def _bounded(seconds: float) -> None:
+    if not 0 < seconds <= limits.POOL_TURN_SECONDS_MOST:
+        most = f"{limits.POOL_TURN_SECONDS_MOST:g}"
+        raise UsageError(f"pool: expected seconds for a turn, more than 0 and at most {most}, got {seconds}")

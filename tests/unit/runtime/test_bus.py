@@ -1,12 +1,14 @@
 """The local bus: delivery, order, containment, bounds, threads; and requests with their deadlines."""
 
 import asyncio
+import math
 import threading
 from collections import Counter
 
 import pytest
 
 from covey import limits
+from covey.errors import UsageError
 from covey.fleet.message import Message, MessageType
 from covey.runtime.bus.local import LocalBus
 from covey.runtime.bus.requests import Requests
@@ -285,6 +287,56 @@ def test_s07_nobody_of_that_name_fails_at_once():
             await asker.ask("zoe", {}, timeout_seconds=60)
 
     run_pair(act, None)
+
+
+@pytest.mark.parametrize("seconds", [None, 0, -1, math.inf, math.nan, 1e12, "5"])
+def test_s07_no_request_is_without_a_deadline(seconds):
+    async def act(bus, asker, _):
+        with pytest.raises(UsageError, match="at most 86400"):
+            await asyncio.wait_for(asker.ask("bob", {}, timeout_seconds=seconds), 10)
+        assert not bus.history().messages
+
+    run_pair(act, None)
+
+
+def test_s07_a_question_that_names_no_deadline_is_not_worked_on_for_ever(monkeypatch):
+    monkeypatch.setattr(limits, "REQUEST_SECONDS", 0.05)
+    refused = []
+
+    async def act(bus, _asker, _server):
+        heard = asyncio.Event()
+        end = bus.register("zoe", lambda message: (refused.append(message), heard.set()))
+        bus.send(bus.make("zoe", "bob", "REQUEST", {}))
+        await asyncio.wait_for(heard.wait(), 30)
+        end()
+
+    async def never(_):
+        await asyncio.Event().wait()
+
+    run_pair(act, never)
+    assert refused[0].type == MessageType.ERROR and "TimeoutError" in refused[0].payload["error"]
+
+
+def test_s07_nobody_calls_off_what_another_has_asked():
+    started, go = asyncio.Event(), asyncio.Event()
+
+    async def act(bus, asker, _server):
+        asking = asyncio.create_task(asker.ask("bob", {}, timeout_seconds=60))
+        await asyncio.wait_for(started.wait(), 30)
+        asked = bus.history(kind="REQUEST").messages[0]
+        bus.send(bus.make("zoe", "bob", "CANCEL", {}, answers=asked))
+        passed = asyncio.create_task(asker.ask("bob", {"quick": True}, timeout_seconds=60))
+        await passed  # bob's inbox is read in order: the other's CANCEL has been heard
+        go.set()
+        assert (await asking).payload["n"] == 1
+
+    async def work(message):
+        if not message.payload.get("quick"):
+            started.set()
+            await go.wait()
+        return {"n": 1}
+
+    run_pair(act, work)
 
 
 def test_s07_an_error_of_the_other_side_is_said():

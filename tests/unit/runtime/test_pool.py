@@ -1,6 +1,7 @@
 """A pool of agents: turns with a real time limit, rounds, messages that are not lost, and its end."""
 
 import asyncio
+import math
 import threading
 
 import pytest
@@ -62,6 +63,16 @@ async def test_m15_agents_are_added_found_run_exported_and_removed():
     await pool.shutdown()
     await pool.shutdown()
     assert (pool.size, bus.nicknames()) == (0, [])
+
+
+@pytest.mark.parametrize("seconds", [0, -1, math.inf, math.nan])
+async def test_m15_no_turn_is_without_an_end(seconds):
+    with pytest.raises(UsageError, match="at most 86400"):
+        make_pool(turn_seconds=seconds)
+    pool, _, _ = make_pool()
+    pool.add(agent("bob", answers))
+    with pytest.raises(UsageError, match="at most 86400"):
+        await pool.run_turn("bob", timeout_seconds=seconds)
 
 
 async def test_m15_what_a_turn_raises_is_its_result_and_changes_nothing():

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from covey import limits
+from covey.errors import UsageError
 from covey.fleet.message import Message, MessageType
 from covey.runtime.bus.port import Bus, Cancel
 from covey.runtime.bus.values import Fate, NoSuchAgentError, RequestFailedError, RequestTimeoutError
@@ -39,7 +40,8 @@ class Requests:
         self._loop = asyncio.get_running_loop()
         self._pending: dict[str, asyncio.Future[Message]] = {}
         self._over: OrderedDict[str, None] = OrderedDict()
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, tuple[str, asyncio.Task[None]]] = {}
+        """By question: who asked, and the answer under way."""
         self._answers: dict[str, Answer] = {}
         self.late = 0
         self._end: Cancel = bus.register(nickname, self._heard)
@@ -53,7 +55,7 @@ class Requests:
         self._unwatch()
         for future in self._pending.values():
             future.cancel()
-        for task in self._running.values():
+        for _, task in self._running.values():
             task.cancel()
 
     def serve(self, answer: Answer, kind: str = MessageType.REQUEST) -> None:
@@ -74,17 +76,24 @@ class Requests:
     ) -> Message:
         """Ask one agent and wait for its reply.
 
+        Args:
+            recipient: A nickname, or `nickname@peer`.
+            payload: A JSON object.
+            timeout_seconds: The deadline, more than 0 and a day at most: no question waits for ever.
+            kind: What is asked.
+
         Returns:
             The message of the type that answers `kind`: a RESPONSE to a REQUEST.
 
         Raises:
             ValueError: The type asks nothing: nothing answers it.
+            UsageError: The deadline is none.
             NoSuchAgentError: Nobody has that nickname; at once, or as soon as its peer says so.
             RequestTimeoutError: No reply in time. The other side hears CANCEL, also when this is cancelled.
             RequestFailedError: The other side answered with an ERROR.
         """
         message = self._bus.make(
-            self._nickname, recipient, _question(kind), payload, ttl_seconds=timeout_seconds
+            self._nickname, recipient, _question(kind), payload, ttl_seconds=_deadline(timeout_seconds)
         )
         future: asyncio.Future[Message] = self._loop.create_future()
         self._pending[message.id] = future
@@ -147,18 +156,20 @@ class Requests:
             elif message.in_reply_to in self._over or future is not None:
                 self.late += 1
         elif message.type == MessageType.CANCEL:
-            task = self._running.get(message.in_reply_to)
-            if task is not None:
+            asker, task = self._running.get(message.in_reply_to, ("", None))
+            if task is not None and asker == message.sender:  # nobody calls off what another has asked
                 task.cancel()
         elif answer is not None:
             if len(self._running) >= limits.REQUESTS_RUNNING:
                 self._refuse(message, "busy: too many requests are under way")
                 return
-            self._running[message.id] = self._loop.create_task(self._answer(answer, message))
-            self._running[message.id].add_done_callback(lambda _: self._running.pop(message.id, None))
+            work = self._loop.create_task(self._answer(answer, message))
+            self._running[message.id] = (message.sender, work)
+            work.add_done_callback(lambda _: self._running.pop(message.id, None))
 
     async def _answer(self, answer: Answer, message: Message) -> None:
         left = (message.deadline_ms - message.timestamp_ms) / 1000 if message.deadline_ms else None
+        left = limits.REQUEST_SECONDS if left is None else min(left, limits.REQUEST_SECONDS_MOST)
         with contextlib.suppress(asyncio.CancelledError):
             try:
                 said = await asyncio.wait_for(answer(message), left)
@@ -181,3 +192,11 @@ def _question(kind: str) -> str:
     if kind not in _REPLIES:
         raise ValueError(f"{kind} asks nothing: questions are {', '.join(sorted(_REPLIES))}")
     return kind
+
+
+def _deadline(seconds: object) -> float:
+    """Return the seconds of a deadline; raises UsageError for what would be none (None, infinity, 0)."""
+    if isinstance(seconds, int | float) and 0 < seconds <= limits.REQUEST_SECONDS_MOST:
+        return float(seconds)
+    most = f"{limits.REQUEST_SECONDS_MOST:g}"
+    raise UsageError(f"timeout: expected seconds, more than 0 and at most {most}, got {repr(seconds)[:40]}")
