@@ -141,6 +141,8 @@ def test_s10_s18_s22_commands_submit_wait_show_cancel_and_trace_offline(covey: P
     assert done.code == 0 and done.json["task"]["value"] == "done by one" and done.json["proven"] == "holds"
     failed = covey("task", "submit", "lead", "fly", "--no-queue", "--wait")
     assert failed.code == 1 and "no capable agent found: nobody can do it" in failed.out
+    at_once = covey("task", "submit", "lead", "fly", "--no-queue")
+    assert at_once.code == 1 and "no capable agent found: nobody can do it" in at_once.out, "also unwaited"
     waits = covey("task", "submit", "lead", "fly", "--key", "wings", "--json").json["task"]["id"]
     assert "wings" in covey("task", "show", "lead", "wings").out
     listed = covey("task", "list", "lead", "--state", "waiting", "--json").json["tasks"]
@@ -149,6 +151,15 @@ def test_s10_s18_s22_commands_submit_wait_show_cancel_and_trace_offline(covey: P
     assert covey("task", "show", "lead", waits[:8], "--wait").code == 1
     assert covey("task", "show", "lead", "nothing-here").code == 1
     assert covey("task", "submit", "lead", "work", "{not json").code == 2
+    for wrong in (
+        ("--within", "nan"),
+        ("--within", "inf"),
+        ("--try", "0"),
+        ("--tries", "0"),
+        ("--within", "9e9"),
+    ):
+        assert covey("task", "submit", "lead", "work", *wrong).code == 2, wrong
+    assert "did you mean" in covey("task", "list", "lead", "--state", "waitin").err
     assert covey("task", "cancel", "lead", "wings", "--hops", "1").code == 2
     for agent in (lead, mid, one):
         agent.kill()

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from covey import limits
 from covey.cli.console import Console, printable
-from covey.cli.parser import Parser
+from covey.cli.parser import Parser, seconds, whole
 from covey.cli.peers import table
 from covey.cli.reach import client, known
 from covey.errors import EXIT_FAILED, EXIT_OK, NotRunningError, UsageError
@@ -20,6 +20,7 @@ from covey.system.log import timestamp
 EXAMPLE: Final = """covey task submit writer translate '{"text": "good morning"}' --wait"""
 _OPERATIONS: Final = ("submit", "list", "show", "cancel")
 _CHOICES: Final = ("least-loaded", "power-of-two", "round-robin", "latency", "own-first")
+_STATES: Final = ("waiting", "leased", "done", "failed", "cancelled", "expired")
 _HEADS: Final = ("task", "can", "state", "at", "tries", "done", "submitted")
 
 
@@ -36,14 +37,20 @@ def configure(parser: Parser) -> None:
         "what", nargs="?", help="of submit: the capability; of show and cancel: a task's id or key"
     )
     parser.add_argument("payload", nargs="?", help="of submit: a JSON value for whoever does it")
+    while_long = seconds(0.1, limits.TASK_SECONDS_MOST)
     parser.add_argument("--key", help="of submit: the same key is the same task, and is not done again")
     parser.add_argument(
-        "--within", type=float, metavar="SECONDS", help="of submit: until nobody wants it (default 600)"
+        "--within", type=while_long, metavar="SECONDS", help="of submit: until nobody wants it (default 600)"
     )
     parser.add_argument(
-        "--try", type=float, dest="try_seconds", metavar="SECONDS", help="of submit: the longest one try"
+        "--try", type=while_long, dest="try_seconds", metavar="SECONDS", help="of submit: the longest one try"
     )
-    parser.add_argument("--tries", type=int, metavar="N", help="of submit: how often it may end badly")
+    parser.add_argument(
+        "--tries",
+        type=whole(1, limits.TASK_TRIES_MOST),
+        metavar="N",
+        help="of submit: how often it may end badly",
+    )
     parser.add_argument("--choose", choices=_CHOICES, help="of submit: among those that can")
     parser.add_argument(
         "--hops", type=int, metavar="N", help="of submit: how often it may be handed on (default 0)"
@@ -52,7 +59,7 @@ def configure(parser: Parser) -> None:
         "--no-queue", action="store_true", help="of submit: fail where nobody can, in place of waiting"
     )
     parser.add_argument("--wait", action="store_true", help="of submit and show: until it is over")
-    parser.add_argument("--state", help="of list: only those that stand so, for example waiting")
+    parser.add_argument("--state", choices=_STATES, help="of list: only those that stand so")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -76,6 +83,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         if arguments.wait:
             return _ended(console, _waited(peer, found["task"]["id"]))
     task = found["task"]
+    if task["state"] == "failed":  # it may not wait, and nobody can
+        return _ended(console, _asked(home, arguments.peer, {"op": "show", "task": task["id"]}))
     console.result(found, f"task {task['id']}: {task['state']}\nfollow it: covey task show {arguments.peer} "
                    f"{task['id'][:12]} --wait")  # fmt: skip
     return EXIT_OK

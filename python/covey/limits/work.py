@@ -27,4 +27,5 @@ TASK_FORWARDS: Final = 2  # neighbours that are asked whether they know somebody
 TASK_RESULTS_REMEMBERED: Final = 256  # of one worker, for a submitter that asks again: 32 MB of the largest
 TASK_CAPACITY_MOST: Final = 256  # runs of one agent at once: each is a coroutine and a heartbeat
 TASK_WAITING_WRITES: Final = 4_096  # changes that wait for the disk; beyond, submitters hear that it is busy
+TASK_NOBODY_SECONDS: Final = 2.0  # until a task that may not wait is known to have somebody, or nobody
 TASK_WAIT_SECONDS: Final = 8.0  # of one request of a command that waits; it asks again

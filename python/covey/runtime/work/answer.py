@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 from covey import limits
@@ -13,6 +15,7 @@ from covey.runtime.work.proof import checked
 
 if TYPE_CHECKING:
     from covey.runtime.work.desk import Desk
+    from covey.runtime.work.job import Handle
 
 Bindings = Callable[[], Sequence[tuple[str, bytes, str, int]]]
 _OPTIONS: Final = {
@@ -77,6 +80,8 @@ class TaskAnswers:
         if options.get("patience", "queue") not in ("queue", "capable", "free"):
             raise UsageError("patience: expected queue, capable or free")
         handle = await self._desk.submit(capability, arguments.get("payload"), **options)
+        if options.get("patience", "queue") != "queue":
+            await _looked(handle)
         return {"task": handle.view()}
 
     async def _wait(self, task_id: str) -> None:
@@ -86,6 +91,15 @@ class TaskAnswers:
                 await self._desk.ended(task_id)
         except TimeoutError:
             pass  # the answer says where it stands; whoever waits asks again
+
+
+async def _looked(handle: Handle) -> None:
+    """Wait until a task that may not wait has somebody, or has ended because nobody can; some seconds."""
+    with contextlib.suppress(TimeoutError):  # all who can are busy: it waits, and its view says so
+        async with asyncio.timeout(limits.TASK_NOBODY_SECONDS), aclosing(handle.news()) as news:
+            async for view in news:
+                if view["state"] != "waiting":
+                    return
 
 
 def named(tasks: Sequence[Mapping[str, Any]], word: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -116,7 +116,7 @@ class Handle:
         """End it without a result; its worker is told to stop. Over already: nothing happens."""
         await self._desk.cancel(self.id, why)
 
-    async def news(self) -> AsyncIterator[dict[str, Any]]:
+    async def news(self) -> AsyncGenerator[dict[str, Any], None]:
         """Yield its view now and after each change, up to its end; a slow reader misses steps between."""
         changed = asyncio.Event()
         end = self._desk.watch(lambda task_id: changed.set() if task_id == self.id else None)
