@@ -12,7 +12,7 @@ from covey.cli.reach import client, the_one
 from covey.system.home import Home
 
 EXAMPLE: Final = "covey capabilities writer --find translate"
-_HEADS: Final = ("agent", "can", "load", "capacity", "trusted", "peer", "node id")
+_HEADS: Final = ("agent", "can", "load", "capacity", "heeded", "peer", "node id")
 
 
 def configure(parser: Parser) -> None:

@@ -71,9 +71,13 @@ class StoredKeys:
             return word
         found = [node_id for node_id, name in names.items() if name == word]
         if len(found) != 1:
+            if found:
+                raise UsageError(
+                    f'"{word}" names {len(found)} peers that are known here', hint="name it by its nodeId"
+                )
             raise UsageError(
-                f'"{word}" names {len(found)} peers that are known here',
-                hint="name it by its nodeId; it must have been connected to this peer once",
+                f'no peer named "{word[:64]}" is known here',
+                hint="it must have been connected to this peer once; covey peers shows who is",
             )
         return found[0]
 

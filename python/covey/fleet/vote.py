@@ -243,4 +243,7 @@ def _of(leaders: Sequence[str], question: Question) -> str | None:
 
 def _distinct(name: str, values: Sequence[str], least: int, most: int) -> None:
     if not least <= len(values) <= most or len(set(values)) != len(values) or not all(values):
-        raise VoteError(f"{name}: expected {least} to {most} different, non-empty ones, got {len(values)}")
+        which = "an empty one" if not all(values) else str(len(values))
+        if len(set(values)) != len(values):
+            which = "the same one twice"
+        raise VoteError(f"{name}: expected {least} to {most} different, non-empty ones, got {which}")

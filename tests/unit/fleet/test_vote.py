@@ -173,3 +173,12 @@ def test_s11_the_count_does_not_depend_on_the_order_and_a_winner_has_the_most(
 def test_a_vote_that_cannot_be_held_is_refused(wrong):
     with pytest.raises(VoteError, match="expected"):
         question(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [(("yes", "yes"), "the same one twice"), (("yes", ""), "an empty one"), (("yes",), "got 1")],
+)
+def test_what_is_wrong_with_options_is_said(options, said):
+    with pytest.raises(VoteError, match=said):
+        Question("v", "ship it?", options, ("a",), 1)
