@@ -168,9 +168,11 @@ class DoorEngine:
     def _too_often(self, entry: Entry, now: float) -> Refuse | None:
         """Take one of a peer's requests of this minute. Each peer has its own: nobody uses up another's."""
         per_minute = entry.per_minute or self._rules.per_minute
-        lane = self._rates.get(entry.account)
-        if lane is None or lane.burst != per_minute:
-            lane = self._rates[entry.account] = Lane(per_minute / 60, per_minute)
+        lane = self._rates.setdefault(entry.account, Lane(per_minute / 60, per_minute))
+        if lane.burst != per_minute:
+            # Another key of the same peer, or another limit for it: what was asked stays asked.
+            lane.refill(now)
+            lane.rate, lane.burst, lane.tokens = per_minute / 60, per_minute, min(lane.tokens, per_minute)
         self._rates.move_to_end(entry.account)
         while len(self._rates) > limits.DOOR_KEYS:
             self._rates.popitem(last=False)

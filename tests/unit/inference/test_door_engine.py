@@ -63,6 +63,15 @@ def test_m21_a_peer_over_its_rate_is_told_when_to_come_back_and_nobody_else_is()
     assert door.limited(own, 0.0) is None and door.limited(own, 0.0) is not None
 
 
+def test_m21_two_keys_of_one_peer_are_no_way_around_its_rate():
+    door = engine()
+    slow, fast = entry("ann", per_minute=3), entry("ann", per_minute=6)
+    let_in = sum(door.limited((slow, fast)[turn % 2], 0.0) is None for turn in range(40))
+    assert let_in == 3, "changing keys gives nothing back"
+    assert door.limited(BOB, 0.0) is None
+    assert door.limited(fast, 10.0) is None, "the faster key's tokens come as fast as it says"
+
+
 def test_m22_whoever_waits_past_its_time_or_deadline_is_refused():
     door = engine(concurrent=1, queue_seconds=5.0)
     door.ask(0, ANN, 0.0, DAY_MS)
