@@ -326,6 +326,8 @@ async def test_m26_pages_need_a_key_from_elsewhere_and_show_a_peer_its_own() -> 
             assert [row["account"] for row in every["rows"]] == ["ann", "bob"]
             status = (await at.client.get(at.url + "/covey/status", headers=at.headers(2))).json()
             assert list(status["accounts"]) == ["bob"]
+            own_text = (await at.client.get(at.url + "/metrics", headers=at.headers(1))).text
+            assert 'account="ann"' in own_text and 'account="bob"' not in own_text
             logs = await at.client.get(at.url + "/covey/logs", headers=at.headers(1))
             assert logs.status_code == 403, "the log names everybody"
             at.door.drain(True)
@@ -371,6 +373,16 @@ async def test_a_peer_that_came_and_went_in_one_breath_leaves_no_slot_taken() ->
             await until(lambda: at.door.view()["under_way"] == at.door.view()["waiting"] == 0)
             assert (await at.chat(1)).status_code == 200
             await asyncio.wait_for(at.door.finished(), SECONDS)
+
+
+async def test_m26_a_key_of_an_account_called_local_is_no_program_of_this_machine() -> None:
+    with FakeBackend() as backend:
+        async with opened({"b": backend.url}, ANN, entry(4, "local")) as at:
+            await at.chat(1)
+            theirs = at.headers(4)
+            assert (await at.client.get(at.url + "/covey/logs", headers=theirs)).status_code == 403
+            assert (await at.client.get(at.url + "/covey/requests", headers=theirs)).json()["rows"] == []
+            assert (await at.client.get(at.url + "/covey/status", headers=theirs)).json()["accounts"] == {}
 
 
 def test_an_entry_of_this_machine_is_nobodys_key() -> None:

@@ -26,7 +26,7 @@ from covey.inference.reading import BadRequestError, body_of
 from covey.runtime.metrics.page import CONTENT_TYPE, Words
 from covey.runtime.share import metrics
 from covey.runtime.share.door import Door
-from covey.runtime.share.gate import Gate, refused, told
+from covey.runtime.share.gate import LOCAL, Gate, refused, told
 from covey.runtime.share.going import Refused
 from covey.runtime.share.lines import Lines
 from covey.runtime.share.port import Call, Reply
@@ -147,17 +147,15 @@ class DoorApp:
 
     async def _metrics(self, request: Request) -> Response:
         return Response(
-            metrics.page(self._door, self._words, __version__), 200, {"content-type": CONTENT_TYPE}
+            metrics.page(self._door, self._words, __version__, self._only(request)),
+            200,
+            {"content-type": CONTENT_TYPE},
         )
 
     async def _status(self, request: Request) -> Response:
-        found = self._door.view()
-        entry = self._gate.entry(request, page=True)
-        if not entry.admin and entry.account != "local":
-            # A peer sees its own account; whoever keeps the door sees them all.
-            found["accounts"] = {
-                name: each for name, each in found["accounts"].items() if name == entry.account
-            }
+        found, only = self._door.view(), self._only(request)
+        if only is not None:
+            found["accounts"] = {name: each for name, each in found["accounts"].items() if name == only}
         return told({"version": __version__, **found})
 
     async def _version(self, request: Request) -> Response:
@@ -167,16 +165,14 @@ class DoorApp:
         return told({"version": __version__, "packages": self._facts()["packages"]})
 
     async def _requests(self, request: Request) -> Response:
-        found = self._door.recent.since(_number(request, "since"))
-        entry = self._gate.entry(request, page=True)
-        if not entry.admin and entry.account != "local":
-            found["rows"] = [row for row in found["rows"] if row["account"] == entry.account]
+        found, only = self._door.recent.since(_number(request, "since")), self._only(request)
+        if only is not None:
+            found["rows"] = [row for row in found["rows"] if row["account"] == only]
         return told(found)
 
     async def _logs(self, request: Request) -> Response:
         """Give lines since a number; with `wait` answer once there are some, or the time is over."""
-        entry = self._gate.entry(request, page=True)
-        if not entry.admin and entry.account != "local":
+        if self._only(request) is not None:
             return refused(Refuse(0, 403, "not-admin", "the log names other peers: it needs an admin key"))
         since = _number(request, "since")
         if _number(request, "wait"):
@@ -184,6 +180,14 @@ class DoorApp:
                 async with asyncio.timeout(limits.DOOR_LOG_WAIT_SECONDS):
                     await self._log.after(since)
         return told(self._log.since(since))
+
+    def _only(self, request: Request) -> str | None:
+        """Return the account that a page may speak of; None for whoever keeps the door, who sees them all.
+
+        A key is nobody's of this machine because its account is called like that.
+        """
+        entry = self._gate.entry(request, page=True)
+        return None if entry.admin or entry is LOCAL else entry.account
 
     @property
     def door(self) -> Door:

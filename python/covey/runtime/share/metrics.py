@@ -21,13 +21,14 @@ _LANE: Final = (
 )
 
 
-def page(door: Door, words: Words, version: str) -> str:
+def page(door: Door, words: Words, version: str, only: str | None = None) -> str:
     """Return the page.
 
     Args:
         door: Whose.
         words: What labels may say; kept from page to page.
         version: What runs.
+        only: The account that it speaks of; None for all.
     """
     found, made = door.view(), Page(words)
     made.gauge("covey_build_info", "the version that runs", 1, version=version)
@@ -39,6 +40,8 @@ def page(door: Door, words: Words, version: str) -> str:
     for name, count in found["counters"].items():
         made.counter("covey_door_events_total", "what the door did, by kind", count, kind=name)
     for name, account in found["accounts"].items():
+        if only not in (None, name):
+            continue
         for end, count in account["ends"].items():
             made.counter(
                 "covey_door_requests_total", "requests by account and end", count, account=name, end=end
