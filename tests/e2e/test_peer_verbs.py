@@ -257,6 +257,12 @@ def test_m31_an_update_is_said_first_refused_on_a_dirty_tree_done_and_rolled_bac
         assert (tmp_path / "installed").read_text().splitlines()[-1] == str(tree)
 
         assert "nothing was changed" in at.admins("peer", "restart").out
+        config = tmp_path / "door.toml"
+        good = config.read_text()
+        config.write_text(good + "\nnonsense = 1\n")
+        kept = at.admins("peer", "restart", "--apply")
+        assert kept.code == 1 and "nonsense" in kept.err, "a leader that would not come back stays"
+        config.write_text(good)
         assert at.admins("peer", "restart", "--apply").code == 0
         assert at.door.event("ready")["peer"] == "leader", "the same process, begun anew"
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from covey.runtime.share.gate import Gate
     from covey.runtime.share.http import DoorServer
     from covey.runtime.share.lines import Lines
+    from covey.runtime.share.upkeep import Upkeep
     from covey.system.home import Home
 
 _USUAL: Final = StaticPeer("127.0.0.1", 8099)
@@ -69,7 +70,7 @@ def start(arguments: argparse.Namespace, console: Console, home: Home, name: str
     async def work(stop: Stop) -> int:
         lines.begin()
         async with open_peer(plan, on_stop=lambda _: stop.request("IPC_STOP")) as peer:
-            opening = Opening(settings, console.env, home, name, lines, again)
+            opening = Opening(settings, console.env, home, name, lines, again, lambda: settings_of(arguments))
             async with opening.opened(peer) as served:
                 _ready(console, peer, served)
                 stopping = asyncio.ensure_future(stop.wait())
@@ -151,6 +152,7 @@ class Opening:
         name: The peer's name.
         lines: The newest lines of its log.
         again: Set where somebody wishes for a new start.
+        ready: Reads again what a new start would read.
     """
 
     def __init__(
@@ -161,8 +163,11 @@ class Opening:
         name: str,
         lines: Lines,
         again: asyncio.Event,
+        ready: Callable[[], object],
     ) -> None:
         self._again = again
+        self._ready = ready
+        self._upkeep: Upkeep | None = None
         self._keys = Watched(home.door_keys_path(name), KEYS, KeyBook())
         self._log: Callable[[str, str, Mapping[str, Any]], None] = lambda *line: None
         self._settings = settings
@@ -199,6 +204,8 @@ class Opening:
                 await asyncio.gather(serving, return_exceptions=True)
             if listener is not None:
                 listener.close()
+            if self._upkeep is not None:
+                await self._upkeep.settled()
             await door.stop()
 
     def _door(self, peer: OpenPeer) -> Door:
@@ -252,7 +259,7 @@ class Opening:
             admin.folder.expanduser() if admin.folder else upkeep.checkout_of(Path(covey.__file__).parent)
         )
         python = sys.executable
-        runner = Upkeep(
+        self._upkeep = Upkeep(
             upkeep.run,
             checkout=None if folder is None else str(folder),
             version=covey.__version__,
@@ -263,9 +270,10 @@ class Opening:
             door,
             gate,
             Allowed(admin.enabled, admin.update, admin.models, admin.extras),
-            runner,
+            self._upkeep,
             versions=extra.packages,
             restart=self._again.set,
+            ready=self._ready,
             log=self._log,
         )
 

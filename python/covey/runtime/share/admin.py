@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from covey.errors import ConfigError, UsageError
 from covey.inference.door import Refuse
 from covey.inference.lanes import Step
 from covey.inference.reading import BadRequestError, body_of
@@ -47,6 +48,7 @@ class Admin:
         upkeep: What updates and installs.
         versions: Gives the installed packages with their versions.
         restart: Wishes for a new start, once what is under way is finished.
+        ready: Reads again what a new start would read; raises ConfigError or UsageError where it cannot.
         log: Takes level, event and facts.
     """
 
@@ -59,6 +61,7 @@ class Admin:
         *,
         versions: Callable[[], Mapping[str, Mapping[str, Any]]],
         restart: Callable[[], None],
+        ready: Callable[[], object],
         log: Callable[[str, str, Mapping[str, Any]], None],
     ) -> None:
         self._door = door
@@ -67,6 +70,7 @@ class Admin:
         self._upkeep = upkeep
         self._versions = versions
         self._restart = restart
+        self._ready = ready
         self._log = log
 
     def routes(self) -> list[Route]:
@@ -149,6 +153,11 @@ class Admin:
             raise _off("restarts from elsewhere are off", "[admin] update = true")
         apply = _apply(arguments)
         if apply:
+            try:
+                self._ready()
+            except (ConfigError, UsageError) as error:
+                raise Refused(Refuse(0, 409, "restart-refused", error.message)) from error
+            await self._upkeep.leave()
             self._door.closing()
             self._restart()
         return {**self._how_it_stands(), "applied": apply}

@@ -56,6 +56,8 @@ class Upkeep:
         self._installer = tuple(installer)
         self._check = tuple(check)
         self._busy = asyncio.Lock()
+        self._leaving = False
+        self._work: asyncio.Task[None] | None = None
 
     async def update(self, *, apply: bool) -> dict[str, Any]:
         """Say what an update would do, or do it.
@@ -70,7 +72,7 @@ class Upkeep:
             told = _told(found)
             if not apply or not found.steps:
                 return {**told, "applied": False}
-            await self._carry_out(found.steps)
+            await self._all_of(found.steps)
             now = (await self._facts()).old if found.facts.kind == "git" else await self._installed()
             return {**told, "applied": True, "new": now}
 
@@ -83,8 +85,36 @@ class Upkeep:
         async with self._alone():
             step = Step((*self._installer, requirement))
             if apply:
-                await self._carry_out((step,))
+                await self._all_of((step, Step(self._check)))
             return {"command": list(step.command), "applied": apply}
+
+    async def leave(self) -> None:
+        """Make sure that a new start would work, and begin nothing more in this life.
+
+        Raises:
+            Refused: An update is under way, or what is installed does not start.
+        """
+        async with self._alone():
+            ran = await self._run(self._check)
+            if ran.code != 0:
+                said = f"what is installed does not start: {_last(ran.said)}"
+                raise Refused(Refuse(0, 409, "restart-refused", said))
+            self._leaving = True
+
+    async def settled(self) -> None:
+        """Wait until what was begun is done or taken back, and begin nothing more."""
+        self._leaving = True
+        if self._work is not None:
+            await asyncio.wait((self._work,))
+
+    async def _all_of(self, steps: Sequence[Step]) -> None:
+        """Do the steps to their end, or take them back, even if nobody waits for that any more.
+
+        Raises:
+            Refused: One failed.
+        """
+        self._work = asyncio.ensure_future(self._carry_out(steps))
+        await asyncio.shield(self._work)
 
     async def _installed(self) -> str:
         ran = await self._run(self._check)
@@ -102,7 +132,9 @@ class Upkeep:
                 continue
             back = [await self._run(command) for command in undoing(steps[:number])]
             failed = [each.said for each in back if each.code != 0]
-            after = f"going back failed, too: {_last(failed[0])}" if failed else "everything is as it was"
+            after = "everything is as it was" if back else "nothing was taken back"
+            if failed:
+                after = f"going back failed, too: {_last(failed[0])}"
             said = f"{' '.join(step.command)}: {_last(ran.said)}; {after}"
             raise Refused(Refuse(0, 500, "update-failed" if not failed else "update-stuck", said))
 
@@ -131,7 +163,9 @@ class Upkeep:
         return ran.said
 
     def _alone(self) -> asyncio.Lock:
-        if self._busy.locked():
+        if self._leaving:
+            raise Refused(Refuse(0, 409, "busy", "it is about to start again, or to end", 30))
+        if self._busy.locked() or (self._work is not None and not self._work.done()):
             raise Refused(Refuse(0, 409, "busy", "another update or installation is under way", 30))
         return self._busy
 
