@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from covey import _core, limits
+from covey.errors import StoreError
 from covey.runtime import experience
 from covey.substrate import bundle as bundles
 from covey.substrate import merging
@@ -185,11 +186,14 @@ class SubstrateDesk:
                 after = merging.appended(after, merging.Act("merge", merged, self._clock.now_ms()))
             found.append({**facts(bundle), "verdict": verdict, "trust": self._standing().of(merged.signer)})
         fresh = {hashlib.sha256(raw).hexdigest(): raw for raw in raws}
-        changed = self._changed(before, after, fresh, apply=apply)
+        weights = (self.folded(before), self.folded(after, fresh))
+        changed = self._changed(before, after, fresh, weights, apply=apply)
         return {"bundles": found, **changed}
 
     def undo(self, contributor: str, signer: str | None, *, apply: bool) -> Result:
         """Say what taking a contributor back would change, and with `apply` do it.
+
+        It goes also where a bundle cannot be read: what cannot be folded is None, and is no prior.
 
         Raises:
             BundleError: not_merged, ambiguous, full.
@@ -198,7 +202,10 @@ class SubstrateDesk:
         before = self.acts()
         gone = merging.undone(before, contributor, signer)
         after = merging.appended(before, merging.Act("undo", gone, self._clock.now_ms()))
-        return {"undone": asdict(gone), **self._changed(before, after, {}, apply=apply)}
+        changed = self._changed(
+            before, after, {}, (self._readable(before), self._readable(after)), apply=apply
+        )
+        return {"undone": asdict(gone), **changed}
 
     def folded(
         self, acts: Sequence[merging.Act] | None = None, fresh: Mapping[str, bytes] | None = None
@@ -216,17 +223,25 @@ class SubstrateDesk:
                 each.contributor,
                 each.signer,
                 standing.of(each.signer),
-                bundles.read(here.get(each.digest) or self.shelf.get(each.digest)).substrate,
+                bundles.read(here.get(each.digest) or self._kept(each)).substrate,
             )
             for each in held.values()
         ]
         return fold(found, self.encoder.kernel, self.encoder.dimensions)
 
+    def _kept(self, merged: merging.Merged) -> bytes:
+        try:
+            return self.shelf.get(merged.digest)
+        except StoreError as error:
+            raise StoreError(
+                f"{error.message}, of {merged.contributor}",
+                code=error.code,
+                hint=f"covey substrate undo {self._name} {merged.contributor} --apply, then merge --again",
+            ) from error
+
     def prime(self) -> bool:
         """Hand admission what is merged; False where it takes none: the baseline, or another encoder."""
-        if self._primed is None:
-            return False
-        return self._primed(self.folded().prior(self.encoder))
+        return self._primed is not None and self._prime(self.folded())
 
     def show(self) -> Result:
         """Return what is merged, and the journal."""
@@ -267,11 +282,12 @@ class SubstrateDesk:
         before: tuple[merging.Act, ...],
         after: tuple[merging.Act, ...],
         fresh: Mapping[str, bytes],
+        folds: tuple[Folded | None, Folded | None],
         *,
         apply: bool,
     ) -> Result:
-        was, now = self.folded(before), self.folded(after, fresh)
-        said = {"applied": False, "before": self._weight(was), "after": self._weight(now)}
+        was, now = (None if each is None else self._weight(each) for each in folds)
+        said = {"applied": False, "before": was, "after": now}
         if not apply or after == before:
             return said
         held = merging.state_of(after)
@@ -283,7 +299,19 @@ class SubstrateDesk:
         kept = {each.digest for each in held.values()} | offered
         for digest in {each.digest for each in merging.state_of(before).values()} - kept:
             self.shelf.drop(digest)
-        return {**said, "applied": True, "primed": self.prime()}
+        return {**said, "applied": True, "primed": self._prime(folds[1])}
+
+    def _readable(self, acts: Sequence[merging.Act]) -> Folded | None:
+        """Return everything merged as one prior, or None where a bundle cannot be read any more."""
+        try:
+            return self.folded(acts)
+        except (StoreError, BundleError):
+            return None
+
+    def _prime(self, folded: Folded | None) -> bool:
+        if self._primed is None:
+            return False
+        return self._primed(None if folded is None else folded.prior(self.encoder))
 
     def _weight(self, folded: Folded) -> Result:
         held = int(self._store.stats()["records"])

@@ -124,10 +124,13 @@ def undone(acts: Iterable[Act], contributor: str, signer: str | None) -> Merged:
 def appended(acts: tuple[Act, ...], act: Act) -> tuple[Act, ...]:
     """Return the journal with one act more.
 
+    A merge leaves room to take back everything that stands, so that nobody stays because a book is full.
+
     Raises:
         BundleError: It is full.
     """
-    if len(acts) >= limits.JOURNAL_ENTRIES:
+    standing = len(state_of((*acts, act))) if act.kind == "merge" else 0
+    if len(acts) + standing >= limits.JOURNAL_ENTRIES:
         raise BundleError(f"journal: {len(acts)} acts, and it holds no more", code="full")
     return (*acts, act)
 

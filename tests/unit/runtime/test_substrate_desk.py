@@ -101,6 +101,23 @@ def test_one_refused_bundle_refuses_all_and_a_lost_file_is_an_error(
         desk.prime()
 
 
+def test_m41_a_contributor_whose_bundle_is_lost_is_named_and_taken_back_all_the_same(
+    store: _core.Store, tmp_path: Path
+) -> None:
+    desk, told = desk_of(store, tmp_path), list[object]()
+    digest = desk.merge([bundle_of(usual())], apply=True)["bundles"][0]["digest"]
+    (tmp_path / "substrate" / f"{digest}.zip").unlink()
+    with pytest.raises(StoreError, match="of ada") as lost:
+        desk.show()
+    assert lost.value.hint is not None and "undo" in lost.value.hint
+    desk.attach(lambda prior: told.append(prior) is None)
+    dry = desk.undo("ada", None, apply=False)
+    assert dry["before"] is None and dry["after"]["for"] == 0 and len(desk.acts()) == 1
+    assert desk.undo("ada", None, apply=True)["applied"] and told == [None]
+    assert desk.show()["merged"] == []
+    assert desk.merge([bundle_of(usual())], apply=True, again=True)["applied"]
+
+
 def test_an_export_learns_of_the_store_and_of_nobody_elses_reports(
     store: _core.Store, tmp_path: Path
 ) -> None:

@@ -129,9 +129,17 @@ def test_undo_names_whom_it_cannot_tell_apart_and_what_is_not_there() -> None:
     assert undone(two, "ann", "bb").signer == "b" * 64
     with pytest.raises(BundleError, match="nothing of bob"):
         undone(two, "bob", None)
-    journal = acts(*(merged("ann", number) for number in range(limits.JOURNAL_ENTRIES)))
+
+
+def test_m41_a_full_journal_merges_nothing_more_and_still_takes_everybody_back() -> None:
+    journal: tuple[Act, ...] = ()
     with pytest.raises(BundleError, match="holds no more"):
-        appended(journal, Act("merge", merged("bob"), 0))
+        for number in range(limits.JOURNAL_ENTRIES):
+            journal = appended(journal, Act("merge", merged(f"c{number % 7}", number), number))
+    assert len(state_of(journal)) == 7
+    for bundle in state_of(journal).values():
+        journal = appended(journal, Act("undo", bundle, 0))
+    assert state_of(journal) == {} and len(journal) <= limits.JOURNAL_ENTRIES
 
 
 HOSTILE = substrate(*((text, limits.COUNT, "canonical") for text in SPAM))

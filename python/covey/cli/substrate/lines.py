@@ -80,7 +80,9 @@ def _change(found: Mapping[str, Any]) -> Iterator[str]:
         yield "it counts once this peer runs with the selective path and this encoder"
 
 
-def _weight(said: Mapping[str, Any]) -> str:
+def _weight(said: Mapping[str, Any] | None) -> str:
+    if said is None:
+        return "no prior: a bundle cannot be read any more"
     if not said["for"] and not said["against"]:
         return "no prior"
     return (
