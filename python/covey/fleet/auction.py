@@ -9,6 +9,7 @@ same for everybody.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -58,7 +59,7 @@ class Past:
 
 
 Score = Callable[[Bid, Past], float]
-"""The higher, the better. It must be a number; what is none loses."""
+"""The higher, the better. It must be a number; what is none loses, and so does a bid it raises for."""
 
 
 def default_score(bid: Bid, past: Past) -> float:
@@ -125,6 +126,7 @@ class Auction:
     winner: str | None = None
     fence: int = 0
     scores: dict[str, float] = field(default_factory=dict)
+    unscored: dict[str, str] = field(default_factory=dict)
     _bids: dict[str, Bid] = field(default_factory=dict)
     _ranking: list[str] = field(default_factory=list)
     _passed: list[tuple[str, str]] = field(default_factory=list)
@@ -170,9 +172,21 @@ class Auction:
         if self.stage != "open":
             return []
         bids, past = self._bids.values(), self.past
-        self.scores = {each.bidder: self.score(each, past.get(each.bidder, Past())) for each in bids}
+        self.scores = {each.bidder: self._scored(each) for each in bids}
         self._ranking = ranked(bids, lambda bid, _: self.scores[bid.bidder], past, self.lot.id)
         return self._next(now)
+
+    def _scored(self, bid: Bid) -> float:
+        """Score a bid; one that cannot be scored is no number, and `unscored` says why."""
+        try:
+            value: object = self.score(bid, self.past.get(bid.bidder, Past()))
+        except Exception as error:  # contained: a wrong score costs its bid the award, not the auction
+            self.unscored[bid.bidder] = f"{type(error).__name__}: {error}"[: limits.PROFILE_TEXT_CHARS]
+            return math.nan
+        if isinstance(value, int | float) and value == value:
+            return value
+        self.unscored[bid.bidder] = f"no number: {value!r}"[: limits.PROFILE_TEXT_CHARS]
+        return math.nan
 
     def confirm(self, bidder: str, fence: int, now: float) -> list[Effect]:
         """Take the winner's confirmation; one of an award that is void changes nothing."""

@@ -197,3 +197,47 @@ async def test_what_an_auction_cannot_be_is_refused_where_it_is_held():
         ):
             with pytest.raises(UsageError, match=says):
                 await seller.hold(**wrong)
+
+
+async def test_s12_a_bidder_that_raises_holds_nobody_up_and_the_next_best_has_it():
+    async with local(4) as agents:
+        seller, other = auctions(agents[0]), auctions(agents[1], 0.9)
+        best, broken = Auctions(agents[2].post, agents[2].book), Auctions(agents[3].post, agents[3].book)
+
+        async def free(lot):
+            return Terms(0.0)
+
+        async def fails(lot):
+            raise RuntimeError("no disk")
+
+        best.bidder(free, capabilities=("translate",), accept=fails)
+        broken.bidder(fails, capabilities=("translate",))
+        invited = [each.node_id for each in agents[1:]]
+        held = seller.hold("a text", needs=["translate"], bidders=invited, seconds=3600, confirm_seconds=3600)
+        record = await asyncio.wait_for(held, SECONDS)
+        assert (record.stage, record.winner) == ("confirmed", agents[1].node_id)
+        assert dict(record.passed_over) == {agents[2].node_id: "declined"}
+        assert agents[2].post.counts["auction-accept-failed"] == 1
+        assert agents[3].post.counts["auction-bid-failed"] == 1
+        assert (await other.check(record)).holds
+
+
+@pytest.mark.parametrize("wrong", [None, "high", math.nan, ZeroDivisionError("by zero")])
+async def test_s12_a_score_that_fails_costs_its_bid_the_award_and_not_the_auction(wrong):
+    async with local(3) as agents:
+        seller = auctions(agents[0])
+        auctions(agents[1], 0.9)
+        auctions(agents[2], 0.0)
+
+        def score(bid, past):
+            if bid.load:
+                return 1
+            if isinstance(wrong, Exception):
+                raise wrong
+            return wrong
+
+        invited = [each.node_id for each in agents[1:]]
+        record = await asyncio.wait_for(seller.hold("a text", bidders=invited, score=score), SECONDS)
+        assert (record.stage, record.winner) == ("confirmed", agents[1].node_id)
+        assert record.scores == {agents[1].node_id: 1, agents[2].node_id: None}
+        assert agents[0].post.counts["bids-unscored"] == 1 and (await seller.check(record)).holds

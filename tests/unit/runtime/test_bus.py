@@ -9,7 +9,7 @@ import pytest
 
 from covey import limits
 from covey.errors import UsageError
-from covey.fleet.message import Message, MessageType
+from covey.fleet.message import Message, MessageError, MessageType
 from covey.runtime.bus.local import LocalBus
 from covey.runtime.bus.requests import Requests
 from covey.runtime.bus.values import NoSuchAgentError, RequestFailedError, RequestTimeoutError
@@ -297,6 +297,13 @@ def test_s07_no_request_is_without_a_deadline(seconds):
         assert not bus.history().messages
 
     run_pair(act, None)
+
+
+@pytest.mark.parametrize("seconds", [math.inf, math.nan])
+def test_s07_a_message_lasts_no_time_that_is_no_number(seconds):
+    bus = make_bus()
+    with pytest.raises(MessageError, match="finite"):
+        bus.make("ann", "bob", "REQUEST", {}, ttl_seconds=seconds)
 
 
 def test_s07_a_question_that_names_no_deadline_is_not_worked_on_for_ever(monkeypatch):

@@ -7,6 +7,7 @@ the order of the history. Nothing here knows a network; the same messages travel
 from __future__ import annotations
 
 import inspect
+import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -153,6 +154,8 @@ class LocalBus:
             MessageError: Anything in it is not as `Message` describes.
         """
         made, now = self._entropy.bytes(16).hex(), self._clock.now_ms()
+        if ttl_seconds is not None and not math.isfinite(ttl_seconds):
+            raise MessageError(f"ttl_seconds: expected a finite number of seconds, got {ttl_seconds}")
         return Message(
             id=made,
             sender=sender,

@@ -315,6 +315,9 @@ class Auctions:
 
     async def _close(self, sale: _Sale, ended: Ended) -> AuctionRecord:
         scores = sale.auction.scores
+        for who, why in sorted(sale.auction.unscored.items()):
+            self._post.counts["bids-unscored"] += 1
+            self._post.world.say("warn", "auction-bid-unscored", lot=sale.auction.lot.id, by=who, detail=why)
         record = AuctionRecord(
             sale.auction.lot,
             self._post.node_id,
@@ -395,6 +398,9 @@ class Auctions:
         except TimeoutError:
             self._post.world.say("warn", "auction-no-terms-in-time", lot=heard.lot.id)
             return
+        except Exception as error:  # contained: nobody waits for a bid that does not come
+            self._failed("auction-bid-failed", heard, error)
+            terms = None
         heard.terms = terms
         if terms is None:
             self._answer(heard, "pass", {"lot": digest})
@@ -423,8 +429,16 @@ class Auctions:
         except TimeoutError:  # its time is over there too: the next one has it
             self._post.world.say("warn", "auction-not-accepted-in-time", lot=heard.lot.id)
             return
+        except Exception as error:  # contained: the next best has it at once
+            self._failed("auction-accept-failed", heard, error)
+            accepts = False
         heard.accepted = int(str(body["fence"])) if accepts else 0
         self._answer(heard, "confirm" if accepts else "decline", body, message)
+
+    def _failed(self, what: str, heard: _Heard, error: Exception) -> None:
+        why = f"{type(error).__name__}: {error}"[: limits.PROFILE_TEXT_CHARS]
+        self._post.counts[what] += 1
+        self._post.world.say("warn", what, lot=heard.lot.id, detail=why)
 
     def _answer(
         self, heard: _Heard, word: str, body: dict[str, object], message: Message | None = None
