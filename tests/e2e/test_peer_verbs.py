@@ -160,6 +160,10 @@ def test_m29_each_stage_of_a_test_has_its_code_and_its_next_step(tmp_path: Path)
         ):
             ended = at.user("peer", "test", address, *key)
             assert ended.code == code and f"FAIL {stage}" in ended.out and "next:" in ended.out, address
+        for verb in ("test", "connect"):
+            unasked = at.user("peer", verb, "gopher://x")
+            assert unasked.code == 10, "no key is asked for where there is no address"
+        assert not (at.user.home / "leader.json").exists()
         assert at.host("share", "revoke", "ann").code == 0
         assert at.user("peer", "test", at.url, *key).code == 14
         assert at.host("share", "add", "ann", "--out", str(tmp_path / "b.key")).code == 0
@@ -329,6 +333,7 @@ def test_m33_nodes_are_written_whole_checked_with_lines_and_listed_as_they_are(t
         listed = {row["name"]: row for row in user("peer", "list-nodes", "--json").json["nodes"]}
         assert listed["gpu"]["state"] == "up" and listed["gpu"]["under_way"] == 0
         assert listed["box"]["here"] and listed["box"]["state"].startswith("down")
+        assert "Error" not in listed["box"]["state"], "a reason, and no name of ours for it"
         assert user("peer", "version", "--node", "gpu").code == 0
         before = file.read_bytes()
         for words in (

@@ -116,4 +116,4 @@ def _state(node: NodeSettings, ca: str | None) -> Mapping[str, Any]:
     except (CoveyError, OSError, ValueError) as error:
         return {"state": f"not asked: {error}"}
     except Exception as error:  # the client's own errors: one node that is away must not hide the others
-        return {"state": f"down: {type(error).__name__}"}
+        return {"state": f"down: {str(error).partition(chr(10))[0][:80] or type(error).__name__}"}

@@ -30,7 +30,7 @@ def _connect(arguments: argparse.Namespace, console: Console, home: Home) -> int
     from covey.cli.leader import testing
     from covey.cli.leader.stages import CODES
 
-    url, key = arguments.words[0], book.key_of(arguments.key_file, "key")
+    url, key = arguments.words[0], testing.key_for(arguments)
     ca = None if arguments.ca is None else str(arguments.ca.expanduser().absolute())
     connection = Connection(url, key, arguments.model or "", ca, SystemClock().now_ms())
     told: dict[str, Any] = {}
@@ -47,8 +47,9 @@ def _connect(arguments: argparse.Namespace, console: Console, home: Home) -> int
     held = book.load(home)
     again = held is not None and replace(held, saved_ms=0) == replace(connection, saved_ms=0)
     if not again:
-        book.forget(home)
+        # Written first: where that fails, what was saved before still stands. Its test says nothing of this.
         book.save(home, connection)
+        home.leader_probe_path.unlink(missing_ok=True)
     if told:
         testing.keep(home, told)
     use = f'[model] adapter = "compatible", base_url = "{connection.url}/v1", api_key_env = "…"'

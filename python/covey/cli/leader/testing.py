@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         ca = None if arguments.ca is None else str(arguments.ca)
         # The saved key goes to the saved leader and to nobody else.
         same = saved is not None and _same(saved.url, arguments.words[0])
-        key = saved.key if saved is not None and same else book.key_of(arguments.key_file, "key")
+        key = saved.key if saved is not None and same else key_for(arguments)
         connection = Connection(arguments.words[0], key, ca=ca)
     else:
         connection = reach.target(arguments, home)
@@ -40,6 +40,19 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if console.as_json:
         console.result(told, "")
     return EXIT_OK if stages[-1].good else CODES[stages[-1].name]
+
+
+def key_for(arguments: argparse.Namespace) -> str:
+    """Return the key for the address that is named; nobody is asked for one where that is no address.
+
+    Raises:
+        UsageError: There is none, or it can be none.
+    """
+    try:
+        book.address(arguments.words[0])
+    except ValueError:
+        return ""  # the first stage says so, with its own code
+    return book.key_of(arguments.key_file, "key")
 
 
 def tested(connection: Connection, arguments: argparse.Namespace, console: Console) -> list[Stage]:
