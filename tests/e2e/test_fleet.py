@@ -97,6 +97,10 @@ def test_s02_s03_s22_s24_s25_agents_of_two_processes_are_found_asked_traced_and_
     assert "equal, last sync" in covey("converge", "bob").out
 
     ann.kill()
+    told(
+        covey, "converge", "bob", enough=lambda f: not any(p["here"] for s in f["scopes"] for p in s["peers"])
+    )
+    assert "ann (away): equal, last sync" in covey("converge", "bob").out, "by name, also when it is gone"
     bob.kill()
     shown = covey("trace", "ann", answered["trace"]).out
     assert "REQUEST ann to bob" in shown and "RESPONSE bob to ann" in shown

@@ -26,6 +26,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     home = Home.resolve(console.env)
     with client(home, the_one(home, arguments.peer)) as peer:
         found = peer.request("converge")
+        met = {each["node_id"]: each["name"] for each in peer.request("peers")["members"]}
+    for scope in found["scopes"]:
+        for each in scope["peers"]:
+            each["name"] = each["name"] or met.get(each["node_id"])  # of those that are away, too
     console.result(found, "\n".join(_lines(found)) or "nothing is shared here")
     alarms = [each for scope in found["scopes"] for each in scope["peers"] if each["alarm"]]
     return EXIT_FAILED if alarms else EXIT_OK
