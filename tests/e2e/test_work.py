@@ -148,6 +148,7 @@ def test_s10_s18_s22_commands_submit_wait_show_cancel_and_trace_offline(covey: P
     listed = covey("task", "list", "lead", "--state", "waiting", "--json").json["tasks"]
     assert [each["id"] for each in listed] == [waits]
     assert covey("task", "cancel", "lead", "wings").code == 0
+    assert covey("task", "cancel", "lead", done.json["task"]["id"]).code == 1, "too late: it is done"
     assert covey("task", "show", "lead", waits[:8], "--wait").code == 1
     assert covey("task", "show", "lead", "nothing-here").code == 1
     assert covey("task", "submit", "lead", "work", "{not json").code == 2

@@ -76,7 +76,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     with client(home, arguments.peer) as peer:
         if operation == "cancel":
             found = peer.request("task", {"op": "cancel", "task": arguments.what})
-            return _ended(console, found, wanted=False)
+            _ended(console, found, wanted=False)
+            return EXIT_FAILED if found["task"]["state"] == "done" else EXIT_OK  # too late: it has a result
         if operation == "show":
             return _ended(console, _waited(peer, arguments.what))
         found = peer.request("task", _submission(arguments), timeout_seconds=limits.STATE_ANSWER_SECONDS)
