@@ -72,11 +72,17 @@ class SubstratePlugin:
         self._writing = asyncio.Lock()
 
     async def start(self, tell: Tell) -> None:
-        """Hand admission what is merged, and say what is offered. A damaged shelf stops no peer."""
+        """Hand admission what is merged, and say what is offered. A damaged shelf stops no peer.
+
+        What is merged and what is offered are two matters: one that cannot be read leaves the other be.
+        """
         self._tell = tell
         self._loop = asyncio.get_running_loop()
         try:
             await asyncio.to_thread(self._desk.prime)
+        except CoveyError as error:
+            self._log("error", "substrate-unreadable", {"reason": error.message})
+        try:
             offers = await asyncio.to_thread(self._offers)
         except CoveyError as error:
             self._log("error", "substrate-unreadable", {"reason": error.message})

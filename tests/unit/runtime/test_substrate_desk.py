@@ -9,7 +9,9 @@ import pytest
 
 from covey import _core
 from covey.errors import StoreError
+from covey.proto.substrate import Offering
 from covey.runtime.substrate import Standing, SubstrateDesk, Wish
+from covey.runtime.substrate_mesh import SubstratePlugin
 from covey.substrate.values import BundleError
 from covey.system.clock import SystemClock
 from covey.system.substrate_shelf import SubstrateShelf
@@ -99,6 +101,19 @@ def test_one_refused_bundle_refuses_all_and_a_lost_file_is_an_error(
     desk.attach(lambda _: True)
     with pytest.raises(StoreError, match="cannot read"):
         desk.prime()
+
+
+async def test_m45_a_lost_merged_bundle_is_logged_and_what_is_offered_is_offered_all_the_same(
+    store: _core.Store, tmp_path: Path
+) -> None:
+    desk, logged, told = desk_of(store, tmp_path), list[tuple[str, str]](), list[object]()
+    desk.attach(lambda _: True)
+    digest = desk.merge([bundle_of(usual())], apply=True)["bundles"][0]["digest"]
+    (tmp_path / "substrate" / f"{digest}.zip").unlink()
+    plugin = SubstratePlugin(desk, lambda level, event, _: logged.append((level, event)), lambda: NOW)
+    await plugin.start(told.append)
+    assert logged == [("error", "substrate-unreadable")] and told == [Offering([])]
+    await plugin.stop()
 
 
 def test_m41_a_contributor_whose_bundle_is_lost_is_named_and_taken_back_all_the_same(
