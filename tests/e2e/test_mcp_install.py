@@ -82,6 +82,7 @@ def test_what_cannot_be_edited_safely_is_left_alone(covey: Program) -> None:
     file.write_text('// my settings\n{"theme": "dark"}\n')
     refused = covey("mcp", "install", "--client", "zed")
     assert refused.code == 2 and "comments" in refused.err and "--print" in refused.err
+    assert str(file) in refused.err, "which file it is, since the user did not name one"
     assert file.read_text() == '// my settings\n{"theme": "dark"}\n' and len(list(file.parent.iterdir())) == 1
     real = covey.home.parent / "dotfiles.json"
     real.write_text("{}")

@@ -48,7 +48,10 @@ def edit(arguments: argparse.Namespace, console: Console) -> int:
         raise StoreError("home: HOME is not set")
     file = client.file(Path(home), Path.cwd() if arguments.project else None)
     text, mode = _content(file)
-    before = editing.entry_of(editing.read(text, client.form), client.table, arguments.entry)
+    try:
+        before = editing.entry_of(editing.read(text, client.form), client.table, arguments.entry)
+    except UsageError as error:
+        raise UsageError(f"{file}: {error}", hint=error.hint) from error
     installing = arguments.operation == "install"
     entry = client.entry(_command(arguments, before), _variables(console.env)) if installing else None
     if arguments.print:
