@@ -154,7 +154,12 @@ class Roster:
             found = Candidate(key, hint.node_id, self._outbound_only or hint.stock, stock=hint.stock)
             self._candidates[key] = found
             turn.count(f"hints.taken.{hint.source}")
-        found.addresses[hint.source] = self._allowed(hint.addresses)
+        allowed = self._allowed(hint.addresses)
+        if found.addresses.get(hint.source) != allowed:
+            found.addresses.pop(hint.source, None)
+            found.addresses = {hint.source: allowed, **found.addresses}
+            self._moved(found, turn)
+        return found.key
         return found.key
 
     def vanished(self, source: str, node_id: str) -> None:
@@ -236,6 +241,14 @@ class Roster:
         if found is not None:
             found.blocked = reason
             self._timers.cancel(("dial", found.key))
+
+    def _moved(self, found: Candidate, turn: Turn) -> None:
+        """Try the newest address first, and soon: what failed were addresses of before it restarted."""
+        found.attempts = 0
+        planned = self._timers.wanted(("dial", found.key))
+        if planned is not None:  # never at once, however often somebody advertises a new address
+            soon = turn.now.monotonic + self.backoff(1, turn)
+            self._timers.set(("dial", found.key), min(planned, soon))
 
     def _dialling(self, wanted: Candidate) -> bool:
         """Tell whether another candidate with the same nodeId is being dialled on the same wire."""

@@ -166,6 +166,26 @@ def test_a_lost_peer_is_dialled_again_soon() -> None:
     assert wanted - 100.0 <= limits.REDIAL_FIRST_SECONDS * 1.25
 
 
+def test_a_peer_that_restarted_is_dialled_soon_at_its_new_address() -> None:
+    """After many failures it was dialled up to 30 s later, and at what an older source still said."""
+    made, timers = roster()
+    key = made.hinted(hint(source="mdns"), turn())
+    assert key is not None
+    for _ in range(9):
+        link = made.dial(key, (), turn(100.0))
+        assert link is not None
+        made.ended(link, lived_seconds=0.0, turn=turn(100.0))
+    late = timers.wanted(("dial", key))
+    assert late is not None and late > 110.0
+    assert made.hinted(hint(source="mdns"), turn(101.0)) == key
+    assert timers.wanted(("dial", key)) == late, "the same word again changes nothing"
+    assert made.hinted(hint(source="registry", addresses=(("127.0.0.1", 4001),)), turn(101.0)) == key
+    soon = timers.wanted(("dial", key))
+    assert soon is not None and 101.0 < soon <= 101.0 + 2 * limits.REDIAL_FIRST_SECONDS
+    link = made.dial(key, (), turn(soon))
+    assert link is not None and link.address == "127.0.0.1:4001"
+
+
 def test_a_blocked_candidate_is_never_dialled_again() -> None:
     known, timers = roster()
     key = known.static("127.0.0.1", 4000)
