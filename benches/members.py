@@ -251,11 +251,11 @@ def measure(
     `killed`: its sessions end with it, as kill -9 does. Otherwise they stay open and silent.
 
     Returns:
-        Seconds to the first and to the last survivor's `failed`, false alarms, bytes a node and second.
+        Seconds to the first and last survivor's `failed`, false alarms, bytes a node and second at rest.
     """
     room = Room(loss=loss, seed=seed)
     nodes = room.everybody(count) if count <= FULL_MESH else room.ring(count, 5)
-    room.run(10.0)
+    room.run(10.0 if count <= 10 else 120.0)  # until the news of so many joining has been told
     before = sum(node.bytes_out for node in nodes)
     room.run(seconds)
     rate = (sum(node.bytes_out for node in nodes) - before) / count / seconds

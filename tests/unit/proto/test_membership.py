@@ -55,6 +55,57 @@ def test_members_without_a_session_are_known_through_others_and_watched_through_
     assert story(a, c)[-1][0] == "failed"
 
 
+def test_tables_that_are_the_same_cost_one_digest_and_not_themselves():
+    room, nodes = room_of(30)
+    room.run(120)
+    before = sum(node.bytes_out for node in nodes)
+    room.run(60)
+    assert (sum(node.bytes_out for node in nodes) - before) / 30 / 60 < 200
+    assert sum(node.counts["members.compared.same"] for node in nodes) > 50
+    late = [node.counts["members.compared.other"] for node in nodes]
+    room.run(30)
+    assert [node.counts["members.compared.other"] for node in nodes] == late
+
+
+def test_what_gossip_lost_on_either_side_is_exchanged_both_ways():
+    room = Room()
+    options = MembershipOptions(sync_period=1.0)
+    a, b = room.node(1, options), room.node(2, options)
+    room.connect(a, b)
+    room.run(2)
+    for number, knows in ((3, a), (4, b)):
+        word = room.node(number).engine._own
+        knows.turn(lambda turn, word=word, knows=knows: knows.engine._hear(word, turn))
+        knows.engine._gossip._items.clear()
+    for knows in (a, b):
+        assert len(knows.states()) == 2, "each has met one that the other has not"
+    room.run(1.1)
+    assert a.states().keys() - {b.node_id} == b.states().keys() - {a.node_id}
+    assert len(a.states()) == 3
+
+
+def test_who_asks_for_everything_unasked_or_too_often_gets_nothing():
+    room, (a, b) = room_of(2)
+    room.run(60)
+    before = b.frames_out
+    peer = b.links[a.node_id]
+    b.engine._held = ""
+    b.turn(lambda turn: b.engine.heard(peer, "x-covey-member", frames.write("want"), turn))
+    assert b.frames_out == before and b.counts["members.want.unasked"] == 1
+    hold = frames.write("hold", digest="0" * 32)
+    for _ in range(5):
+        b.turn(lambda turn: b.engine.heard(peer, "x-covey-member", hold, turn))
+    assert b.frames_out == before + 2, "all of its claims, and want: once"
+    assert b.counts["members.compared.too_soon"] == 4
+
+
+@pytest.mark.parametrize("digest", ["", "x", "0" * 31, 7, None, "A" * 32])
+def test_a_hold_without_a_digest_is_refused(digest):
+    raw = json.dumps({"type": "x-covey-member", "op": "hold", "digest": digest, "claims": []}).encode()
+    with pytest.raises(BadClaimError, match="digest"):
+        frames.read(raw)
+
+
 def test_s16_a_killed_process_is_found_within_five_seconds_and_a_silent_one_within_thirty():
     room, nodes = room_of(10)
     nodes[0].kill()

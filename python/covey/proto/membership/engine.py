@@ -58,6 +58,10 @@ class Membership:
         self._leaving = False
         self._expected = 0.0
         self._host: ExtensionHost
+        self._held = ""
+        """Whom we told last what our table comes to; its answer may ask for all of it, once."""
+        self._told_all: dict[str, float] = {}
+        """When a connected peer that holds another table was told everything."""
 
     def attach(self, host: ExtensionHost) -> None:
         """Take what to act through."""
@@ -77,6 +81,7 @@ class Membership:
 
     def left(self, peer: Peer, turn: Turn) -> None:
         """A session is gone: its member is looked at now, not when its turn comes."""
+        self._told_all.pop(peer.node_id, None)
         member = self.members.get(peer.node_id)
         if member is not None and member.here:
             self._probe(member, turn)
@@ -115,6 +120,10 @@ class Membership:
             self._asked(peer.node_id, read.seq, read.target, turn)
         elif read.op == "nack":
             self._declined(peer.node_id, read.seq, turn)
+        elif read.op == "hold":
+            self._compared(peer.node_id, read.digest, turn)
+        elif read.op == "want":
+            self._wanted(peer.node_id, turn)
 
     def due(self, whom: str, turn: Turn) -> None:
         """Act on a deadline."""
@@ -122,7 +131,7 @@ class Membership:
         if what == "period":
             self._period(turn)
         elif what == "sync":  # never stretched: after a partition this is what brings the dead back
-            self._sync_one(turn)
+            self._hold_one(turn)
             self._host.timer("sync:", turn.now.monotonic + self.options.sync_period)
         elif what == "direct":
             self._unanswered(int(rest), turn)
@@ -429,12 +438,37 @@ class Membership:
         for part in _parts(known, limits.MEMBER_CLAIMS):
             self._host.send(node_id, frames.write("news", part), turn)
 
-    def _sync_one(self, turn: Turn) -> None:
-        """Tell one peer everything, so that what every piece of gossip missed still arrives."""
+    def _hold_one(self, turn: Turn) -> None:
+        """Compare with one peer, so that what every piece of gossip missed still arrives."""
         peers = self._host.peers()
         if peers:
             salt = turn.draw()
-            self._sync(min(peers, key=lambda peer: _shuffled(salt, peer.node_id)).node_id, turn)
+            self._held = min(peers, key=lambda peer: _shuffled(salt, peer.node_id)).node_id
+            self._host.send(self._held, frames.write("hold", digest=self._digest()), turn)
+
+    def _digest(self) -> str:
+        return self.members.digest(self._own)
+
+    def _compared(self, node_id: str, digest: str, turn: Turn) -> None:
+        """Exchange everything with a peer whose table is another; not more often than it is honest to ask."""
+        if digest == self._digest():
+            turn.count("members.compared.same")
+            return
+        if turn.now.monotonic < self._told_all.get(node_id, float("-inf")) + self.options.sync_period / 2:
+            turn.count("members.compared.too_soon")
+            return
+        turn.count("members.compared.other")
+        self._told_all[node_id] = turn.now.monotonic
+        self._sync(node_id, turn)
+        self._host.send(node_id, frames.write("want"), turn)
+
+    def _wanted(self, node_id: str, turn: Turn) -> None:
+        """Tell everything to the peer we compared with last, once."""
+        if node_id != self._held:
+            turn.count("members.want.unasked")
+            return
+        self._held = ""
+        self._sync(node_id, turn)
 
 
 def _shuffled(salt: bytes, node_id: str) -> bytes:

@@ -1,25 +1,30 @@
 """The one frame of membership: an operation, and the news that rides on it.
 
-    {"type": "x-covey-member", "op": "probe" | "ack" | "ask" | "nack" | "news", "seq": n, "target": nodeId,
-     "claims": [claim, …]}
+    {"type": "x-covey-member", "op": "probe" | "ack" | "ask" | "nack" | "news" | "hold" | "want", "seq": n,
+     "target": nodeId, "digest": hex, "claims": [claim, …]}
 
 `probe` asks for an `ack` of the same `seq`; `ask` asks the receiver to probe `target` and to answer `ack` or
-`nack`; `news` only carries claims. `seq` is absent from `news`, `target` present in `ask` alone.
+`nack`; `news` only carries claims. `hold` says what the sender's whole table comes to; who has another one
+answers with all of its own as `news`, and `want`: the same, please. `seq` is absent from the last three,
+`target` present in `ask` alone, `digest` in `hold` alone.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from covey import limits
 from covey.proto.membership.claims import BadClaimError, Claim, parse
 from covey.proto.membership.options import FRAME_TYPE
 
-Op = Literal["probe", "ack", "ask", "nack", "news"]
-_OPS: dict[str, Op] = {"probe": "probe", "ack": "ack", "ask": "ask", "nack": "nack", "news": "news"}
+Op = Literal["probe", "ack", "ask", "nack", "news", "hold", "want"]
+_OPS: dict[str, Op] = {each: each for each in get_args(Op)}
+_UNNUMBERED = ("news", "hold", "want")
+_DIGEST = re.compile(r"[0-9a-f]{32}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +35,18 @@ class Frame:
     seq: int
     target: str
     claims: tuple[Claim, ...]
+    digest: str = ""
 
 
-def write(op: Op, claims: Sequence[Claim] = (), *, seq: int = 0, target: str = "") -> bytes:
+def write(op: Op, claims: Sequence[Claim] = (), *, seq: int = 0, target: str = "", digest: str = "") -> bytes:
     """Return the bytes of one frame."""
     frame: dict[str, object] = {"type": FRAME_TYPE, "op": op}
-    if op != "news":
+    if op not in _UNNUMBERED:
         frame["seq"] = seq
     if target:
         frame["target"] = target
+    if op == "hold":
+        frame["digest"] = digest
     frame["claims"] = [claim.wire() for claim in claims]
     return json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -59,8 +67,9 @@ def read(raw: bytes) -> Frame:
         raise BadClaimError("op")
     members = (
         {"type", "op", "claims"}
-        | ({"seq"} if op != "news" else set())
+        | ({"seq"} if op not in _UNNUMBERED else set())
         | ({"target"} if op == "ask" else set())
+        | ({"digest"} if op == "hold" else set())
     )
     if set(value) != members:
         raise BadClaimError("members")
@@ -69,6 +78,9 @@ def read(raw: bytes) -> Frame:
         raise BadClaimError("seq")
     if not isinstance(target, str) or (op == "ask" and len(target) != 36):
         raise BadClaimError("target")
+    digest = value.get("digest", "")
+    if op == "hold" and not (isinstance(digest, str) and _DIGEST.match(digest)):
+        raise BadClaimError("digest")
     if not isinstance(claims, list) or len(claims) > limits.MEMBER_CLAIMS:
         raise BadClaimError("claims")
-    return Frame(op, seq, target, tuple(parse(claim) for claim in claims))
+    return Frame(op, seq, target, tuple(parse(claim) for claim in claims), digest)

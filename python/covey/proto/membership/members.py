@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -89,6 +91,16 @@ class Members:
         if said.left:
             return "left" if was_here else "stale"
         return "renewed" if was_here else "joined"
+
+    def digest(self, own: Self | None) -> str:
+        """Return what the table comes to, in 32 hexadecimal digits: the same where the same ones are here.
+
+        Suspicion is each one's own and does not count.
+        """
+        lines = [] if own is None or own.left else [(own.node_id, own.incarnation)]
+        lines += [(member.node_id, member.said.incarnation) for member in self._all.values() if member.here]
+        body = json.dumps(sorted(lines), separators=(",", ":")).encode()
+        return hashlib.sha256(body).hexdigest()[:32]
 
     def settle(self, member: Member, state: State, now: float) -> None:
         """Set a member's state."""
