@@ -9,7 +9,7 @@ from covey.memory.lineage import ancestors, root_of
 from covey.model import CAT7
 
 SECONDS = 30
-SUBJECT = "emergent capabilities in LLMs: real phase transitions or artefacts of metric choice"
+SUBJECT = "emergent capabilities in LLMs"
 
 WEIGHS = {
     "explorer-a": ("intent", "motivation"),
