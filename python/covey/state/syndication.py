@@ -22,6 +22,8 @@ CLASSES: Final = ("memory:<layer>", "ontology", "session", DIARY)
 _LAYER: Final = re.compile(r"memory:[a-z0-9][a-z0-9._-]{0,63}")
 _AS: Final = re.compile(r"as:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:")
 """What the classes of an agent begin with, where another peer goes on with it."""
+_MEMBERS: Final = frozenset({"label", "to", "prefix", "without", "retracted"})
+"""What a kept rule has."""
 AUTHOR: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -63,9 +65,9 @@ class Rule:
         if self.to != ANYBODY and AUTHOR.fullmatch(self.to) is None:
             raise UsageError(f"to: expected an author or *, got {self.to!r}")
         most_bytes, most = limits.STATE_NAME_BYTES, limits.SYNDICATION_WITHOUT
-        if len(self.prefix.encode()) > most_bytes or len(self.without) > most:
+        if max(map(_size, (self.prefix, *self.without))) > most_bytes or len(self.without) > most:
             raise UsageError(
-                f"filter: a prefix of at most {most_bytes} bytes, at most {most} members left out"
+                f"filter: a prefix and members of at most {most_bytes} bytes, at most {most} members left out"
             )
 
 
@@ -111,11 +113,18 @@ class Policy:
             UsageError: It is not what `to_json` wrote.
         """
         try:
-            found = json.loads(data)
-            rules = [{**each, "without": tuple(each["without"])} for each in found["rules"]]
-            return Policy(tuple(Rule(**rule) for rule in rules))
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            found = json.loads(data, object_pairs_hook=_once)
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"policy: not readable: {error}") from error
+        if not isinstance(found, dict) or found.keys() != {"version", "rules"} or found["version"] != 1:
+            raise UsageError("policy: not readable: expected version 1 and rules, and nothing else")
+        rows = found["rules"]
+        if not isinstance(rows, list) or len(rows) > limits.SYNDICATION_RULES:
+            raise UsageError(f"policy: not readable: expected at most {limits.SYNDICATION_RULES} rules")
+        rules = tuple(_rule(row) for row in rows)
+        if len({(rule.label, rule.to) for rule in rules}) != len(rules):
+            raise UsageError("policy: not readable: two rules for one class and audience")
+        return Policy(rules)
 
 
 def is_shareable(label: str) -> bool:
@@ -185,6 +194,32 @@ def flushes(
         pieces[-1].append(write)
         size += weight
     return pieces
+
+
+def _rule(row: object) -> Rule:
+    """Return a kept rule; another type is refused, since a filter read wrongly would let more out."""
+    if not isinstance(row, dict) or row.keys() != _MEMBERS:
+        raise UsageError(f"policy: not readable: a rule has {', '.join(sorted(_MEMBERS))}, and nothing else")
+    label, to, prefix, without = row["label"], row["to"], row["prefix"], row["without"]
+    if not all(isinstance(each, str) for each in (label, to, prefix)):
+        raise UsageError("policy: not readable: label, to and prefix of a rule are texts")
+    if not isinstance(without, list) or not all(isinstance(each, str) for each in without):
+        raise UsageError("policy: not readable: without of a rule is a list of texts")
+    if not isinstance(row["retracted"], bool):
+        raise UsageError("policy: not readable: retracted of a rule is true or false")
+    return Rule(label, to, prefix, tuple(without), row["retracted"])
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a name stands there twice")
+    return made
+
+
+def _size(text: str) -> int:
+    """Return the bytes of a text; of one that came through JSON, which may say half a character."""
+    return len(text.encode(errors="surrogatepass"))
 
 
 def _shared(rule: Rule, entries: Iterable[Kept], diary: DiaryFacts) -> dict[str, bytes]:

@@ -282,6 +282,61 @@ def test_a_policy_is_read_back_and_its_bounds_hold():
             full = full.allow(Rule(f"memory:m{number}", ANYBODY))
 
 
+def _policy_with(**changed: object) -> bytes:
+    rule = {"label": "session", "to": "*", "prefix": "", "without": [], "retracted": False, **changed}
+    return json.dumps({"version": 1, "rules": [rule]}).encode()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"label": ["session"]},
+        {"label": None},
+        {"to": 1},
+        {"prefix": []},
+        {"prefix": "p" * 513},
+        {"without": "key"},
+        {"without": {"key": 1}},
+        {"without": [1]},
+        {"without": ["k" * 513]},
+        {"without": ["k"] * 33},
+        {"retracted": ""},
+        {"retracted": 0},
+        {"retracted": None},
+        {"more": 1},
+    ],
+    ids=str,
+)
+def test_a_kept_rule_of_another_shape_is_refused_not_guessed_at(changed: dict[str, object]):
+    assert Policy.read(_policy_with()) == Policy((Rule("session", "*"),))
+    with pytest.raises(UsageError):
+        Policy.read(_policy_with(**changed))
+
+
+def test_a_kept_policy_says_each_thing_once_and_nothing_unknown():
+    rule = json.loads(_policy_with())["rules"][0]
+    less = {name: value for name, value in rule.items() if name != "retracted"}
+    for rules in ([rule, rule], [less], [rule, None], [{**rule, "label": f"memory:m{n}"} for n in range(65)]):
+        with pytest.raises(UsageError, match="policy: not readable"):
+            Policy.read(json.dumps({"version": 1, "rules": rules}).encode())
+    for data in (
+        b'{"version": 2, "rules": []}',
+        b'{"version": 1, "rules": [], "n": 1}',
+        b'{"version": 1, "rules": [], "rules": []}',
+        b'{"rules": []}',
+        b"[" * 100_000,
+        b"null",
+    ):
+        with pytest.raises(UsageError, match="policy: not readable"):
+            Policy.read(data)
+
+
+def test_half_a_character_in_a_filter_is_a_text_with_a_size():
+    assert Rule("session", ANYBODY, "\ud800", ("\udfff",)).prefix == "\ud800"
+    with pytest.raises(UsageError, match="filter"):
+        Rule("session", ANYBODY, "\ud800" * 200)
+
+
 def test_writes_are_cut_so_that_each_piece_fits_a_flush():
     writes = [("put_json", f"n{number}", bytes(100_000)) for number in range(7)]
     pieces = flushes(writes)
