@@ -7,10 +7,10 @@ Python to the next.
 import argparse
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from covey.cli.commands import COMMANDS, Command
+from covey.cli.commands import COMMANDS, GROUPS, Command
 from covey.cli.parser import Parser
 
 PAGE = Path(__file__).parents[1] / "docs" / "commands.md"
@@ -24,12 +24,15 @@ COMMON = ("--help", "--json")
 
 def page() -> str:
     """Return the page."""
-    listed = "\n".join(
-        f"| [{each.name}](#covey-{each.name}) | {each.summary} |" for each in COMMANDS.values()
-    )
-    parts = [HEAD, f"| command | what it does |\n|---|---|\n{listed}"]
+    parts = [HEAD, *(table(title, group) for title, group in GROUPS.items())]
     parts += ["\n".join(section(each)) for each in COMMANDS.values()]
     return "\n\n".join(parts) + "\n"
+
+
+def table(title: str, group: Iterable[Command]) -> str:
+    """Return the list of one group, each command a link to its section."""
+    rows = "\n".join(f"| [{each.name}](#covey-{each.name}) | {each.summary} |" for each in group)
+    return f"{title[0].upper()}{title[1:]}:\n\n| command | what it does |\n|---|---|\n{rows}"
 
 
 def section(command: Command) -> Iterator[str]:

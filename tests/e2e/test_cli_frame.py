@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from covey import __version__
-from covey.cli.commands import COMMANDS
+from covey.cli.commands import COMMANDS, GROUPS
 from covey.model import CAT7
 from tests.e2e.program import Program
 
@@ -45,6 +45,8 @@ def test_the_help_lists_every_command(covey: Program, words: list[str]) -> None:
     for name, command in COMMANDS.items():
         assert f"  {name} " in ended.out
         assert command.summary in ended.out
+    titles = [line.removesuffix(":") for line in ended.out.splitlines() if line.removesuffix(":") in GROUPS]
+    assert titles == list(GROUPS), "each purpose once, above its commands"
 
 
 @pytest.mark.parametrize("name", BUILT)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from covey import __version__
-from covey.cli.commands import COMMANDS, Command
+from covey.cli.commands import COMMANDS, GROUPS, Command
 from covey.cli.console import Console
 from covey.cli.parser import Parser, UnknownWord, check_text
 from covey.errors import EXIT_OK, CoveyError, UsageError
@@ -84,7 +84,10 @@ def _run(command: Command, console: Console, words: Sequence[str]) -> int:
 def help_text() -> str:
     """Return what `covey --help` says."""
     width = max(len(name) for name in COMMANDS)
-    listed = "\n".join(f"  {name:<{width}}  {command.summary}" for name, command in COMMANDS.items())
+    listed = "\n\n".join(
+        "\n".join((f"{title}:", *(f"  {each.name:<{width}}  {each.summary}" for each in group)))
+        for title, group in GROUPS.items()
+    )
     return f"""covey {__version__}: sovereign AI agents on one mesh
 
 usage: covey <command> [options]
