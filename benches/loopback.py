@@ -4,22 +4,27 @@
 seals and sends; the hearer opens, verifies, judges against five anchors and stores, each block durable
 before it counts. The clock runs at the hearer, from its first durable record to its last. With `--heard` an
 application there is also handed each block; with `--standard` blocks travel as with any other peer.
+
+A block that the speaker's queue refuses, because the hearer stalled, is counted, and after a pause another
+one is said in its place: a refused broadcast is never sent again. It always ends: with a figure or a reason.
 """
 
 import argparse
 import asyncio
+import itertools
 import multiprocessing
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Coroutine
-from multiprocessing.connection import Connection
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 from benches import samples
 from covey import _core
-from covey.model import Minted, Proposal
+from covey.model import Minted, Proposal, SendState
 from covey.net.tcp import TcpTransport
 from covey.proto.options import AdmissionOptions, NodeOptions
 from covey.runtime.node import Node
@@ -32,6 +37,14 @@ IN_FLIGHT = 1024
 """Blocks the speaker has begun and not yet made durable."""
 LOOK_SECONDS = 0.002
 """How often the hearer looks at its counters: far below what is measured."""
+MEET_SECONDS = 20.0
+"""Peers of one machine that have not met by then never will."""
+QUIET_SECONDS = 60.0
+"""A hearer that admits nothing for so long will not go on: a loaded machine stalls for seconds."""
+REFUSED_SECONDS = 0.1
+"""A speaker whose queue is full says nothing for this long …"""
+REFUSED_LAST_SECONDS = 1.0
+"""… doubling up to here."""
 EVERYTHING = AdmissionOptions(stable=2.0, guarded=2.0, redundancy=0.0)
 """A gate that admits all: each block is judged and each is a row."""
 
@@ -50,7 +63,20 @@ def peer(identity: _core.Identity, folder: Path, options: NodeOptions) -> Node:
     )
 
 
-async def hear(folder: Path, blocks: int, heard: bool, standard: bool, wire: Connection) -> None:
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How many blocks the hearer admitted since its first look, in how long; how many sends were refused."""
+
+    blocks: int
+    seconds: float
+    refused: int
+
+
+class StuckError(Exception):
+    """The measurement has no figure; the message says why."""
+
+
+async def hear(wire: Connection, folder: Path, blocks: int, heard: bool, standard: bool) -> None:
     """Listen; send the port, and at the end (blocks, seconds)."""
     trusted = frozenset({samples.NODE_ID})
     options = NodeOptions(room=samples.ROOM, admission=EVERYTHING, trusted=trusted, compact=not standard)
@@ -58,56 +84,116 @@ async def hear(folder: Path, blocks: int, heard: bool, standard: bool, wire: Con
         if heard:
             node.subscribe(lambda _: None)
         wire.send(node.port)
-        first, began = 0, 0.0
-        while (admitted := node.counters().get("records.admitted", 0)) < blocks:
+        first, began, admitted, moved_at = 0, 0.0, 0, time.perf_counter()
+        while admitted < blocks:
+            before, admitted = admitted, node.counters().get("records.admitted", 0)
+            if admitted > before:
+                moved_at = time.perf_counter()
             if admitted and not first:
                 first, began = admitted, time.perf_counter()
+            if time.perf_counter() > moved_at + QUIET_SECONDS:
+                raise StuckError(f"the hearer admitted {admitted:,} of {blocks:,}, then nothing came")
             await asyncio.sleep(LOOK_SECONDS)
         wire.send((blocks - first, time.perf_counter() - began))
+        await asyncio.Event().wait()  # whoever measures ends both
 
 
-async def speak(folder: Path, blocks: int, port: int) -> None:
-    """Dial, and emit the blocks, many at once."""
+async def speak(wire: Connection, folder: Path, blocks: int, port: int) -> None:
+    """Dial, and emit the blocks, many at once; when asked, send how many sends were refused."""
     options = NodeOptions(room=samples.ROOM, admission=EVERYTHING, addresses=(("127.0.0.1", port),))
     async with peer(samples.IDENTITY, folder, options) as node:
-        assert await node.wait_for_peers(1, 20)
-        room = asyncio.Semaphore(IN_FLIGHT)
+        if not await node.wait_for_peers(1, MEET_SECONDS):
+            raise StuckError(f"the peers did not meet in {MEET_SECONDS:.0f} s")
+        room, others, refused = asyncio.Semaphore(IN_FLIGHT), itertools.count(blocks), 0
 
         async def say(number: int) -> None:
+            nonlocal refused
+            pause = REFUSED_SECONDS
             async with room:
-                assert isinstance(await node.emit(Proposal(samples.categories(number))), Minted)
+                while await _is_refused(node, number):
+                    refused, number = refused + 1, next(others)
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, REFUSED_LAST_SECONDS)
 
-        await asyncio.gather(*(say(number) for number in range(blocks)))
-        await asyncio.Event().wait()  # the hearer says when it is over
+        async with asyncio.TaskGroup() as group:
+            asyncio.get_running_loop().add_reader(wire.fileno(), lambda: wire.recv() and wire.send(refused))
+            for number in range(blocks):
+                group.create_task(say(number))
+        await asyncio.Event().wait()  # whoever measures ends both
 
 
-def run(work: Callable[..., Coroutine[Any, Any, None]], *arguments: object) -> None:
-    """Run a peer under uvloop where there is one."""
+async def _is_refused(node: Node, number: int) -> bool:
+    """Emit a block; tell whether the one peer there is will not get it, for its queue is full."""
+    result = await node.emit(Proposal(samples.categories(number)))
+    if not isinstance(result, Minted):
+        raise StuckError(f"block {number} was not minted: {result}")
+    return any(send.state is SendState.REFUSED for send in result.sends)
+
+
+def run(work: Callable[..., Coroutine[Any, Any, None]], wire: Connection, *arguments: object) -> None:
+    """Run a peer under uvloop where there is one; what goes wrong is said over the wire."""
     try:
         import uvloop
     except ImportError:
-        asyncio.run(work(*arguments))
+        runner = asyncio.run
     else:
-        uvloop.run(work(*arguments))
+        runner = uvloop.run
+    try:
+        runner(work(wire, *arguments))
+    except BaseExceptionGroup as group:  # the boundary of this process: whoever measures raises it
+        wire.send(StuckError(str(group.exceptions[0])))
+    except Exception as error:
+        wire.send(StuckError(str(error) or type(error).__name__))
 
 
-def measured(blocks: int, *, heard: bool, standard: bool = False) -> tuple[int, float]:
-    """Run both peers; return how many blocks the hearer admitted in how many seconds."""
+def started(*arguments: object) -> tuple[multiprocessing.Process, Connection]:
+    """Start a peer in a process of its own; return it and our end of its wire."""
     ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.Process(target=run, args=(arguments[0], theirs, *arguments[1:]))
+    process.start()
+    theirs.close()
+    return process, ours
+
+
+def said(expected: Connection, *others: Connection) -> Any:
+    """Wait for what a peer says.
+
+    Raises:
+        StuckError: It or another failed, has ended, or says nothing for longer than a hearer may be quiet.
+    """
+    while ready := wait([expected, *others], 2 * QUIET_SECONDS):
+        try:
+            words = [wire.recv() for wire in ready if isinstance(wire, Connection)]
+        except EOFError:
+            raise StuckError("a peer ended before the measurement did") from None
+        for word in words:
+            if isinstance(word, StuckError):
+                raise word
+        if expected in ready:
+            return words[ready.index(expected)]
+    raise StuckError(f"a peer said nothing for {2 * QUIET_SECONDS:.0f} s")
+
+
+def measured(blocks: int, *, heard: bool, standard: bool = False) -> Measured:
+    """Run both peers to their end.
+
+    Raises:
+        StuckError: There is no figure.
+    """
+    processes = []
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        hearer = multiprocessing.Process(
-            target=run, args=(hear, folder / "hearer", blocks, heard, standard, theirs)
-        )
-        hearer.start()
-        port = ours.recv()
-        speaker = multiprocessing.Process(target=run, args=(speak, folder / "speaker", blocks, port))
-        speaker.start()
-        counted, seconds = ours.recv()
-        speaker.terminate()
-        speaker.join()
-        hearer.join()
-    return counted, seconds
+        try:
+            hearer, hears = started(hear, Path(name) / "hearer", blocks, heard, standard)
+            processes.append(hearer)
+            speaker, speaks = started(speak, Path(name) / "speaker", blocks, said(hears))
+            processes.append(speaker)
+            counted, seconds = said(hears, speaks)
+            speaks.send("how many were refused?")
+            return Measured(counted, seconds, said(speaks, hears))
+        finally:
+            for process in processes:
+                process.kill()
+                process.join()
 
 
 def main() -> int:
@@ -117,11 +203,16 @@ def main() -> int:
     parser.add_argument("--heard", action="store_true")
     parser.add_argument("--standard", action="store_true", help="JSON envelopes, as with any other peer")
     arguments = parser.parse_args()
-    blocks, seconds = measured(arguments.blocks, heard=arguments.heard, standard=arguments.standard)
-    said = ", each handed to an application" if arguments.heard else ""
-    said += ", JSON envelopes" if arguments.standard else ", compact batches"
-    rate = f"{blocks / seconds:,.0f} blocks a second"
-    print(f"two peers on loopback: {rate} ({blocks:,} in {seconds:.2f} s{said})")
+    try:
+        got = measured(arguments.blocks, heard=arguments.heard, standard=arguments.standard)
+    except StuckError as error:
+        print(f"two peers on loopback: no figure: {error}", file=sys.stderr)
+        return 1
+    how = ", each handed to an application" if arguments.heard else ""
+    how += ", JSON envelopes" if arguments.standard else ", compact batches"
+    how += f", {got.refused:,} more refused as the hearer stalled" if got.refused else ""
+    rate = f"{got.blocks / got.seconds:,.0f} blocks a second"
+    print(f"two peers on loopback: {rate} ({got.blocks:,} in {got.seconds:.2f} s{how})")
     return 0
 
 

@@ -1,12 +1,19 @@
 """The benches run, each once and with the equalities they assert; their table says what was measured."""
 
+import multiprocessing
+import re
 import subprocess
 import sys
 
 import pytest
 
-from benches import ask, curation, scale, table
+from benches import ask, curation, loopback, scale, table
+from covey import limits
 from tests.tidy import tree
+
+FORKS = pytest.mark.skipif(
+    multiprocessing.get_start_method(allow_none=False) != "fork", reason="a changed bound reaches forks only"
+)
 
 
 def test_every_bench_runs_once():
@@ -48,6 +55,27 @@ def test_two_peers_on_loopback_are_measured():
     answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
     assert answer.returncode == 0, answer.stderr
     assert "blocks a second" in answer.stdout
+
+
+@FORKS
+def test_a_full_queue_is_counted_paced_and_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(limits, "OUTLET_RECORDS", 32)
+    monkeypatch.setattr(sys, "argv", ["loopback", "--blocks", "300"])
+    assert loopback.main() == 0
+    assert re.search(r"blocks a second .* [\d,]+ more refused as the hearer stalled", capsys.readouterr().out)
+
+
+@FORKS
+def test_a_bench_that_cannot_end_says_why(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(limits, "OUTLET_RECORDS", 0)
+    monkeypatch.setattr(loopback, "QUIET_SECONDS", 1.0)
+    monkeypatch.setattr(sys, "argv", ["loopback", "--blocks", "300"])
+    assert loopback.main() == 1
+    assert "no figure: the hearer admitted 0 of 300, then nothing came" in capsys.readouterr().err
 
 
 def test_memory_is_filled_started_and_asked():
