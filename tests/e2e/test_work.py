@@ -158,8 +158,16 @@ def test_s10_s18_s22_commands_submit_wait_show_cancel_and_trace_offline(covey: P
         ("--try", "0"),
         ("--tries", "0"),
         ("--within", "9e9"),
+        ("--hops", "9"),
     ):
         assert covey("task", "submit", "lead", "work", *wrong).code == 2, wrong
+    for asked in (
+        ("task", "submit", "lead"),
+        ("auction", "hold", "lead", "x", "--need"),
+        ("capabilities", "--find"),
+    ):
+        refused = covey(*asked, "a b")
+        assert refused.code == 2 and "expected one word of" in refused.err, asked
     assert "did you mean" in covey("task", "list", "lead", "--state", "waitin").err
     assert covey("task", "cancel", "lead", "wings", "--hops", "1").code == 2
     for agent in (lead, mid, one):

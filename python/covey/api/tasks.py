@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from covey import limits
+from covey.fleet import arguments as args
 
 if TYPE_CHECKING:
     from covey.fleet.work.choice import Strategy
@@ -54,6 +55,7 @@ class Tasks:
             WorkError: Too many are open (`queue_full`), or the key names other work (`key_conflict`).
             StoreError: It could not be made durable, and so is not submitted.
         """
+        args.one_of("task", "if_nobody", if_nobody, ("wait", "fail"))
         return await self._desk.submit(
             capability,
             payload,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from covey import limits
 from covey.cli.console import Console, printable
-from covey.cli.parser import Parser, path, seconds
+from covey.cli.parser import Parser, capability, path, seconds
 from covey.cli.reach import client
 from covey.errors import EXIT_FAILED, EXIT_OK, NotRunningError, UsageError
 from covey.system.home import Home
@@ -31,7 +31,9 @@ def configure(parser: Parser) -> None:
     )
     parser.add_argument("peer", help="name of the peer; list, show and verify also where it does not run")
     parser.add_argument("what", nargs="?", help="of hold: the task; else an auction's id, or how it begins")
-    parser.add_argument("--need", action="append", default=[], metavar="WORD", help="of hold: a capability")
+    parser.add_argument(
+        "--need", type=capability, action="append", default=[], metavar="WORD", help="of hold: a capability"
+    )
     parser.add_argument(
         "--bidder",
         action="append",

@@ -6,7 +6,7 @@ import argparse
 from typing import Any, Final
 
 from covey.cli.console import Console, printable
-from covey.cli.parser import Parser
+from covey.cli.parser import Parser, capability
 from covey.cli.peers import table
 from covey.cli.reach import client, the_one
 from covey.system.home import Home
@@ -19,7 +19,10 @@ def configure(parser: Parser) -> None:
     """Declare the arguments."""
     parser.add_argument("peer", nargs="?", help="whose view of the room; not needed when only one runs")
     parser.add_argument(
-        "--find", metavar="WORD", help="only who can do this, the least loaded first, as a task would"
+        "--find",
+        type=capability,
+        metavar="WORD",
+        help="only who can do this, the least loaded first, as a task would",
     )
 
 

@@ -174,6 +174,15 @@ def amount(least: float, most: float) -> Callable[[str], float]:
     return read
 
 
+def capability(text: str) -> str:
+    """Read a capability: one word, as an agent can offer it."""
+    from covey.fleet.arguments import WORD_EXPECTED, is_capability
+
+    if not is_capability(text):
+        raise argparse.ArgumentTypeError(f"expected {WORD_EXPECTED}, got {text[:64]!a}")
+    return text
+
+
 def path(text: str) -> Path:
     """Read a path; it may hold any bytes, but some."""
     if not text:

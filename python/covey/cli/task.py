@@ -53,7 +53,10 @@ def configure(parser: Parser) -> None:
     )
     parser.add_argument("--choose", choices=_CHOICES, help="of submit: among those that can")
     parser.add_argument(
-        "--hops", type=int, metavar="N", help="of submit: how often it may be handed on (default 0)"
+        "--hops",
+        type=whole(0, limits.TASK_HOPS),
+        metavar="N",
+        help="of submit: how often it may be handed on (default 0)",
     )
     parser.add_argument(
         "--no-queue", action="store_true", help="of submit: fail where nobody can, in place of waiting"
@@ -95,7 +98,7 @@ def _fits(arguments: argparse.Namespace) -> None:
     """Refuse arguments that do not go together.
 
     Raises:
-        UsageError: One is missing, or belongs to another operation.
+        UsageError: One is missing, belongs to another operation, or is no capability.
     """
     operation = arguments.operation
     if operation != "list" and arguments.what is None:
@@ -108,6 +111,10 @@ def _fits(arguments: argparse.Namespace) -> None:
         raise UsageError("--wait belongs to submit and show")
     if arguments.state and operation != "list":
         raise UsageError("--state belongs to list")
+    if operation == "submit":
+        from covey.fleet.arguments import capability
+
+        capability("task", arguments.what)
 
 
 def _submission(arguments: argparse.Namespace) -> dict[str, object]:

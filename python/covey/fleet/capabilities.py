@@ -8,20 +8,20 @@ leniently and bounded: what is not an offer is left out, and counted.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from covey import limits
+from covey.errors import UsageError
+from covey.fleet.arguments import WORD_EXPECTED, is_capability
 from covey.fleet.message import is_nickname
 
 SUSPECT_MOST: Final = 0.5
 """The share of its time to answer after which a suspect is not handed work any more."""
-_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}\Z")
 
 
-class CapabilityError(ValueError):
+class CapabilityError(UsageError):
     """An offer that cannot be made; says which part, and what was expected."""
 
 
@@ -49,10 +49,8 @@ class Offer:
         if not 0 < len(self.capabilities) <= limits.PROFILE_CAPABILITIES:
             raise CapabilityError(f"capabilities: expected 1 to {limits.PROFILE_CAPABILITIES} words")
         for word in self.capabilities:
-            if not isinstance(word, str) or not _WORD.match(word):
-                raise CapabilityError(
-                    f"capability: expected letters, digits and _ . : / -, got {str(word)[:80]!r}"
-                )
+            if not is_capability(word):
+                raise CapabilityError(f"capability: expected {WORD_EXPECTED}, got {str(word)[:80]!r}")
         for name, least in (("capacity", 1), ("running", 0)):
             number = getattr(self, name)
             if type(number) is not int or not least <= number <= limits.CAPABILITY_CAPACITY:

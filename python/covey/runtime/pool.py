@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from covey import limits
 from covey.errors import UsageError
+from covey.fleet import arguments as args
 from covey.fleet.message import EVERYBODY, Message, MessageError
 from covey.fleet.notebook import Draft
 from covey.fleet.pooled import Action, PooledAgent, Turn, TurnResult
@@ -369,6 +370,5 @@ def _started(agent: PooledAgent, turn: Turn) -> _Work:
 
 
 def _bounded(seconds: float) -> None:
-    if not 0 < seconds <= limits.POOL_TURN_SECONDS_MOST:
-        most = f"{limits.POOL_TURN_SECONDS_MOST:g}"
-        raise UsageError(f"pool: expected seconds for a turn, more than 0 and at most {most}, got {seconds}")
+    most, usual = limits.POOL_TURN_SECONDS_MOST, limits.POOL_TURN_SECONDS
+    args.seconds("pool", "seconds for a turn", seconds, most, usual=usual)

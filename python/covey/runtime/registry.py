@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from covey import limits
-from covey.errors import UsageError
+from covey.fleet import arguments as args
 from covey.fleet import capabilities as caps
 from covey.fleet.capabilities import Offer, Standing
 
@@ -131,18 +131,22 @@ class Registry:
             where: A further condition.
             strangers: True for agents of peers that may wake nobody here, too. Work sent to them is told to
                 somebody nobody vouched for.
+
+        Raises:
+            UsageError: Nothing of that name could be offered.
         """
+        args.capability("find", capability)
         return caps.chosen(self.agents(strangers=strangers), capability, where)
 
     async def answer(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Answer the verb `capabilities` of the control socket.
 
         Raises:
-            UsageError: The capability is no text.
+            UsageError: The capability is none.
         """
         capability = arguments.get("capability")
-        if not isinstance(capability, str | None):
-            raise UsageError("capabilities: expected one word")
+        if capability is not None:
+            args.capability("capabilities", capability)
         found = self.agents(strangers=True)
         if capability is not None:
             found = caps.chosen(found, capability)

@@ -162,8 +162,8 @@ async def test_what_cannot_be_solved_so_is_refused_where_it_is_put():
     async with local(1) as agents:
         ann = solving(agents[0])
         for wrong, says in (
-            ({"text": ""}, "problem"),
-            ({"text": "x", "critique": 0}, "seconds"),
+            ({"text": ""}, "solve: text"),
+            ({"text": "x", "critique": 0}, "solve: critique"),
             ({"text": "x", "members": ["zoe"]}, "none of these agents"),
         ):
             with pytest.raises(UsageError, match=says):

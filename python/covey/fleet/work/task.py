@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 from covey import limits
 from covey.errors import CoveyError, UsageError
+from covey.fleet.arguments import WORD_EXPECTED, is_capability
 
 State = Literal["waiting", "leased", "done", "failed", "cancelled", "expired"]
 OPEN: Final[frozenset[str]] = frozenset({"waiting", "leased"})
@@ -248,7 +249,8 @@ def _members(payload: Mapping[str, Any], kind: type[Award | Said | Revoked]) -> 
 def _check(task: Task) -> None:
     _id(task.id)
     _text("key", task.key, limits.TASK_KEY_CHARS, least=1)
-    _text("capability", task.capability, 64, least=1)
+    if not is_capability(task.capability):
+        raise TaskError(f"capability: expected {WORD_EXPECTED}")
     _text("trace", task.trace, 64)
     _whole("deadline_ms", task.deadline_ms, 0, limits.JSON_INTEGER)
     _seconds("try_seconds", task.try_seconds, limits.TASK_SECONDS_MOST)

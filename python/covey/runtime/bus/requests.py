@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from covey import limits
-from covey.errors import UsageError
+from covey.fleet import arguments as args
 from covey.fleet.message import Message, MessageType
 from covey.runtime.bus.port import Bus, Cancel
 from covey.runtime.bus.values import Fate, NoSuchAgentError, RequestFailedError, RequestTimeoutError
@@ -92,8 +92,10 @@ class Requests:
             RequestTimeoutError: No reply in time. The other side hears CANCEL, also when this is cancelled.
             RequestFailedError: The other side answered with an ERROR.
         """
+        most, usual = limits.REQUEST_SECONDS_MOST, limits.REQUEST_SECONDS
+        timeout_seconds = args.seconds("request", "timeout_seconds", timeout_seconds, most, usual=usual)
         message = self._bus.make(
-            self._nickname, recipient, _question(kind), payload, ttl_seconds=_deadline(timeout_seconds)
+            self._nickname, recipient, _question(kind), payload, ttl_seconds=timeout_seconds
         )
         future: asyncio.Future[Message] = self._loop.create_future()
         self._pending[message.id] = future
@@ -192,11 +194,3 @@ def _question(kind: str) -> str:
     if kind not in _REPLIES:
         raise ValueError(f"{kind} asks nothing: questions are {', '.join(sorted(_REPLIES))}")
     return kind
-
-
-def _deadline(seconds: object) -> float:
-    """Return the seconds of a deadline; raises UsageError for what would be none (None, infinity, 0)."""
-    if isinstance(seconds, int | float) and 0 < seconds <= limits.REQUEST_SECONDS_MOST:
-        return float(seconds)
-    most = f"{limits.REQUEST_SECONDS_MOST:g}"
-    raise UsageError(f"timeout: expected seconds, more than 0 and at most {most}, got {repr(seconds)[:40]}")

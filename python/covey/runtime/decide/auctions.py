@@ -8,14 +8,14 @@ has heard that the auction ended with it: an award alone may be void already.
 from __future__ import annotations
 
 import asyncio
-import json
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from covey import limits
 from covey.errors import UsageError
+from covey.fleet import arguments as args
 from covey.fleet import auction_record as ar
 from covey.fleet.auction import (
     Auction,
@@ -24,7 +24,6 @@ from covey.fleet.auction import (
     Effect,
     Ended,
     Lot,
-    Past,
     Score,
     Withdraw,
     default_score,
@@ -33,6 +32,7 @@ from covey.fleet.auction_record import AuctionError, AuctionRecord
 from covey.fleet.message import Message, MessageType
 from covey.fleet.signed_word import Word, canonical
 from covey.runtime.decide.book import Book, is_id, meant
+from covey.runtime.decide.past import PastAwards
 from covey.runtime.decide.post import Post
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Auctions:
         self._bidder: _Bidder | None = None
         self._sales: dict[str, _Sale] = {}
         self._heard: OrderedDict[str, _Heard] = OrderedDict()
-        self._past: dict[str, Past] | None = None
+        self._past = PastAwards(book)
         post.serve("lot", self._on_lot)
         for word in ("bid", "pass", "confirm", "decline"):
             post.serve(word, self._on_answer)
@@ -145,20 +145,17 @@ class Auctions:
         Raises:
             UsageError: The task is empty or too long, a bidder is not known, or a time is past its bound.
         """
-        if not 0 < len(task) <= limits.AUCTION_TASK_CHARS:
-            raise UsageError(f"task: expected 1 to {limits.AUCTION_TASK_CHARS} characters")
-        for name, each in (("seconds", seconds), ("confirm_seconds", confirm_seconds)):
-            if not 0 < each <= limits.DECIDE_SECONDS_MOST:
-                raise UsageError(f"{name}: expected up to {limits.DECIDE_SECONDS_MOST:g}, got {each:g}")
-        invited = None if bidders is None else frozenset(self._post.node_of(each) for each in bidders)
-        if self._past is None:
-            self._past = await asyncio.to_thread(self._load_past)
-        world = self._post.world
+        args.text("auction", "task", task, limits.AUCTION_TASK_CHARS)
+        needs = args.capabilities("auction", "needs", needs)
+        seconds = _seconds("seconds", seconds, limits.AUCTION_SECONDS)
+        confirm_seconds = _seconds("confirm_seconds", confirm_seconds, limits.AUCTION_CONFIRM_SECONDS)
+        args.function("auction", "score", score)
+        invited = None if bidders is None else self._post.nodes_of("auction", "bidders", bidders)
+        past, world = await self._past.known(), self._post.world
         ends_ms, made = world.clock.now_ms() + int(seconds * 1000), world.entropy.bytes(16).hex()
-        lot = Lot(made, task, frozenset(needs), ends_ms / 1000, confirm_seconds, invited)
-        sale = _Sale(
-            Auction(lot, score, dict(self._past)), ar.lot_digest(lot), world.clock.monotonic() + seconds
-        )
+        lot = Lot(made, task, needs, ends_ms / 1000, confirm_seconds, invited)
+        auction = Auction(lot, score, past)
+        sale = _Sale(auction, ar.lot_digest(lot), world.clock.monotonic() + seconds)
         self._sales[sale.digest] = sale
         try:
             ended = await self._run(sale)
@@ -175,7 +172,7 @@ class Auctions:
         record = await asyncio.to_thread(self.record, lot_id)
         if record.auctioneer != self._post.node_id or record.winner is None:
             raise UsageError(f"auction {lot_id[:64]}: it has no winner to report on here")
-        await self._remember(record.lot.id, [(record.winner, done)])
+        await self._past.remember(record.lot.id, [(record.winner, done)])
         return record
 
     # --- bidding --------------------------------------------------------------------------------
@@ -195,8 +192,14 @@ class Auctions:
             capabilities: What this agent can do.
             accept: Says whether an award is accepted; without it every one is.
             won: Told once a lot is confirmed.
+
+        Raises:
+            UsageError: What should be called cannot be, or a word can be no capability.
         """
-        self._bidder = _Bidder(bid, frozenset(capabilities), accept, won)
+        args.function("bidder", "bid", bid)
+        args.function("bidder", "accept", accept, optional=True)
+        args.function("bidder", "won", won, optional=True)
+        self._bidder = _Bidder(bid, args.capabilities("bidder", "capabilities", capabilities), accept, won)
 
     # --- looking --------------------------------------------------------------------------------
 
@@ -334,7 +337,7 @@ class Auctions:
         content = canonical(record.to_dict())
         await asyncio.to_thread(self._book.keep, "auctions", record.lot.id, content)
         silent = [(who, False) for who, why in ended.passed_over if why not in ("declined", "cancelled")]
-        await self._remember(record.lot.id, silent)
+        await self._past.remember(record.lot.id, silent)
         whole = len(content) <= limits.MESSAGE_PAYLOAD_BYTES - limits.DECIDE_ENVELOPE_BYTES
         body = {"lot": sale.digest, "winner": ended.winner, "fence": ended.fence}
         for bidder in sorted({each.bidder for each in ended.bids}):
@@ -345,24 +348,6 @@ class Auctions:
     def _now(self, sale: _Sale) -> float:
         """Return the time on the auction's own clock, in seconds since the epoch."""
         return sale.auction.lot.deadline + self._post.world.clock.monotonic() - sale.until
-
-    async def _remember(self, lot_id: str, results: Sequence[tuple[str, bool]]) -> None:
-        """Keep what became of awards, in place of what was said of the same bidders before."""
-        if not results:
-            return
-        before = await asyncio.to_thread(self._book.load, "past", lot_id)
-        rows = {} if before is None else dict(json.loads(before))
-        rows |= dict(results)
-        await asyncio.to_thread(self._book.keep, "past", lot_id, canonical(sorted(rows.items())))
-        self._past = await asyncio.to_thread(self._load_past)
-
-    def _load_past(self) -> dict[str, Past]:
-        done: Counter[str] = Counter()
-        failed: Counter[str] = Counter()
-        for each in self._book.ids("past"):
-            for who, held in json.loads(self._book.load("past", each) or b"[]"):
-                (done if held else failed)[who] += 1
-        return {who: Past(done[who], failed[who]) for who in {*done, *failed}}
 
     # --- the bidder's half ----------------------------------------------------------------------
 
@@ -482,6 +467,10 @@ class Auctions:
             self._post.counts["auctions-contested"] += 1
             self._post.world.say("warn", "auction-contested", lot=record.lot.id, by=word.by, detail=why)
         await asyncio.to_thread(self._book.keep, "auctions", record.lot.id, canonical(record.to_dict()))
+
+
+def _seconds(name: str, value: object, usual: float) -> float:
+    return args.seconds("auction", name, value, limits.DECIDE_SECONDS_MOST, usual=usual)
 
 
 def record_of(value: object) -> AuctionRecord:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from covey import limits
 from covey.errors import UsageError
+from covey.fleet import arguments as args
 from covey.fleet import signed_word as sw
 from covey.fleet.message import EVERYBODY, Message
 from covey.fleet.signed_word import Signer, Word, WordError
@@ -156,6 +157,10 @@ class Post:
     def node_of(self, word: str) -> str:
         """Return the nodeId that a name or nodeId means; raises UsageError where it means none."""
         return self.node_id if word == getattr(self.signer, "name", None) else self._keys.node_of(word)
+
+    def nodes_of(self, where: str, name: str, words: object) -> frozenset[str]:
+        """Return the nodeIds that an argument's names mean; raises UsageError where one means none."""
+        return frozenset(self.node_of(each) for each in args.texts(where, name, words))
 
     async def key_of(self, node_id: str) -> bytes | None:
         """Return the key that is known of a node, or None."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from covey import limits
 from covey.errors import UsageError
+from covey.fleet import arguments as args
 from covey.fleet import solve_record as sr
 from covey.fleet.message import Message, MessageType
 from covey.fleet.signed_word import Word, canonical
@@ -146,19 +147,15 @@ class Solving:
         Raises:
             UsageError: It cannot be put so, or a member is not known.
         """
+        args.text("solve", "text", text, limits.SOLVE_TEXT_CHARS)
+        seconds = _phases(brainstorm, critique, vote, implement)
         here = self._post.here()
-        chosen = sorted(here) if members is None else sorted({self._post.node_of(e) for e in members})
-        seconds: Mapping[Phase, float] = {
-            "brainstorm": brainstorm,
-            "critique": critique,
-            "vote": vote,
-            "implement": implement,
-        }
+        chosen = sorted(here if members is None else self._post.nodes_of("solve", "members", members))
         try:
             made = self._post.world.entropy.bytes(16).hex()
-            problem = Problem(made, text, tuple(chosen), dict(seconds))
+            problem = Problem(made, text, tuple(chosen), seconds)
         except SolveError as error:
-            raise UsageError(str(error)) from error
+            raise UsageError(f"solve: {error}") from error
         unknown = [each for each in chosen if await self._post.key_of(each) is None]
         if unknown:
             raise UsageError(f"member {unknown[0]}: its key is not known here")
@@ -400,3 +397,18 @@ def _sorted(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
         [each for each in entries if each.phase == "brainstorm"],
         [each for each in entries if each.phase == "critique"],
     )
+
+
+def _phases(brainstorm: float, critique: float, vote: float, implement: float) -> dict[Phase, float]:
+    """Return the seconds of each phase; raises UsageError where they are none."""
+    given: dict[Phase, tuple[float, float]] = {
+        "brainstorm": (brainstorm, limits.BRAINSTORM_SECONDS),
+        "critique": (critique, limits.CRITIQUE_SECONDS),
+        "vote": (vote, limits.SOLVE_VOTE_SECONDS),
+        "implement": (implement, limits.IMPLEMENT_SECONDS),
+    }
+    most = limits.DECIDE_SECONDS_MOST
+    return {
+        phase: args.seconds("solve", phase, value, most, usual=usual)
+        for phase, (value, usual) in given.items()
+    }

@@ -12,10 +12,11 @@ import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from covey import limits
 from covey.errors import UsageError
+from covey.fleet import arguments as args
 from covey.fleet import vote_record as vr
 from covey.fleet.message import Message, MessageType
 from covey.fleet.signed_word import Word, WordError, canonical, signature, signed, written
@@ -108,17 +109,23 @@ class Votes:
         Raises:
             UsageError: It cannot be held as it is put, or a voter is not known here.
         """
-        if not 0 < seconds <= limits.DECIDE_SECONDS_MOST:
-            raise UsageError(f"seconds: expected up to {limits.DECIDE_SECONDS_MOST:g}, got {seconds:g}")
+        seconds = args.seconds(
+            "vote", "seconds", seconds, limits.DECIDE_SECONDS_MOST, usual=limits.DECIDE_SECONDS
+        )
+        args.text("vote", "text", text, limits.PROFILE_TEXT_CHARS)
+        options = args.texts("vote", "options", options)
+        args.share("vote", "quorum", quorum)
+        args.share("vote", "majority", majority, below_one=True)
+        args.one_of("vote", "tie", tie, get_args(TiePolicy))
         here = self._post.here()
-        electorate = sorted(here) if voters is None else sorted({self._post.node_of(e) for e in voters})
+        electorate = sorted(here if voters is None else self._post.nodes_of("vote", "voters", voters))
         keys = await self._keys(electorate)
         world = self._post.world
         made, ends_ms = world.entropy.bytes(16).hex(), world.clock.now_ms() + int(seconds * 1000)
         try:
             question = Question(made, text, tuple(options), tuple(electorate), ends_ms, quorum, majority, tie)
         except VoteError as error:
-            raise UsageError(str(error)) from error
+            raise UsageError(f"vote: {error}") from error
         vote = Vote(question, lambda each: signed(STATEMENT, each.body(), each.signature, keys[each.voter]))
         poll = _Poll(question, vote, keys, world.clock.monotonic() + seconds)
         digest = question.digest()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from covey import limits
 from covey.errors import UsageError
+from covey.fleet import arguments as args
 from covey.fleet.work.task import OPEN, WorkError
 from covey.runtime.work.proof import checked
 
@@ -66,9 +67,7 @@ class TaskAnswers:
         return {"task": found, "proven": checked(found, keys)}
 
     async def _submit(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        capability = arguments.get("capability")
-        if not isinstance(capability, str):
-            raise UsageError("capability: expected one word")
+        capability = args.capability("task", arguments.get("capability"))
         options: dict[str, Any] = {}
         for name, kind in _OPTIONS.items():
             value = arguments.get(name)

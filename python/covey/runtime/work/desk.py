@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from covey import limits
 from covey.errors import StoreError, UsageError
+from covey.fleet import arguments as args
 from covey.fleet.message import Message
 from covey.fleet.work import owner as wanted
 from covey.fleet.work.choice import Strategy
@@ -122,8 +123,8 @@ class Desk:
         Raises:
             UsageError: The share is none.
         """
-        if share is not None and not 0.0 <= share <= 1.0:
-            raise UsageError(f"progress: expected a share from 0 to 1, got {share}")
+        if share is not None:
+            args.share("progress", "share", share)
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self.hands.progressed, owner, task, share, detail)
 
@@ -178,12 +179,13 @@ class Desk:
             )
         left = self._post.left(owner, parent.id)
         patience, choose = options.pop("patience", "queue"), options.pop("choose", "least-loaded")
-        within = min(options.pop("within_seconds", left), left)
+        most = limits.TASK_SECONDS_MOST
+        within = args.seconds("delegate", "within_seconds", options.pop("within_seconds", left), most)
         sub = self._task(
             capability,
             payload,
             options.pop("key", None),
-            within,
+            min(within, left),
             options.pop("try_seconds", None),
             options.pop("tries", limits.TASK_TRIES),
             parent.hops - 1,
@@ -257,11 +259,17 @@ class Desk:
         visited: tuple[str, ...] = (),
         trace: str = "",
     ) -> Task:
-        if not 0 < within_seconds <= limits.TASK_SECONDS_MOST:
-            raise UsageError(
-                f"within: expected seconds, more than 0 and at most {limits.TASK_SECONDS_MOST:g}, "
-                f"got {within_seconds:g}"
-            )
+        most = limits.TASK_SECONDS_MOST
+        within_seconds = args.seconds(
+            "task", "within_seconds", within_seconds, most, usual=limits.TASK_SECONDS
+        )
+        if try_seconds is not None:
+            try_seconds = args.seconds("task", "try_seconds", try_seconds, most, usual=within_seconds / 2)
+        args.capability("task", capability)
+        if key is not None:
+            args.text("task", "key", key, limits.TASK_KEY_CHARS)
+        args.whole("task", "tries", tries, 1, limits.TASK_TRIES_MOST)
+        args.whole("task", "hops", hops, 0, limits.TASK_HOPS)
         chosen = self._entropy.bytes(16).hex() if key is None else key
         return Task(
             task_id(self.room.node_id, chosen),
@@ -281,11 +289,13 @@ class Desk:
     ) -> Handle:
         if self._loop is None:
             raise UsageError("tasks: this desk is not open")
+        args.one_of("task", "patience", patience, get_args(Patience))
         if self._flow.full:
             raise WorkError(
                 "the disk is behind: too many changes wait", code="queue_full", hint="try again soon"
             )
         if not isinstance(choose, str):
+            args.function("task", "choose", choose)
             self._owner.strategies[f"own-{task.id}"], choose = choose, f"own-{task.id}"
         entry, effects = self._owner.submit(task, self._now(), choose=choose, patience=patience)
         if cause is not None:

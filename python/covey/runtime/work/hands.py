@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from covey import limits
 from covey.errors import CoveyError, UsageError
+from covey.fleet import arguments as args
 from covey.fleet.work import worker as done
 from covey.fleet.work.task import Award, Revoked, TaskError, WorkError, text_of
 from covey.fleet.work.worker import Worker
@@ -103,11 +104,16 @@ class Hands:
         Raises:
             UsageError: A name, a word or the capacity cannot be.
         """
-        if agent == FORWARD or not handlers or not 1 <= capacity <= limits.TASK_CAPACITY_MOST:
+        args.whole("offer", "capacity", capacity, 1, limits.TASK_CAPACITY_MOST)
+        if agent == FORWARD or not isinstance(handlers, Mapping) or not handlers:
             raise UsageError(
-                f"offer {agent}: expected a name other than {FORWARD}, at least one capability, "
-                f"and a capacity of 1 to {limits.TASK_CAPACITY_MOST}"
+                f"offer {str(agent)[:64]}: expected a name other than {FORWARD}, and at least one capability "
+                "with its function",
+                hint='write tasks.offer({"translate": translate})',
             )
+        for word, handler in handlers.items():
+            args.function("offer", args.capability("offer", word), handler)
+        args.function("offer", "accepts", accepts, optional=True)
         self._room.announce(agent, tuple(handlers), capacity)
         self._offers[agent] = AgentOffer(dict(handlers), capacity, accepts, hand_on)
         self.worker.offer(self._address(agent), capacity)
