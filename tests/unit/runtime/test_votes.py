@@ -224,3 +224,23 @@ async def test_words_that_nobody_signed_or_that_are_for_others_are_turned_away_a
             "refused-unknown-key": 1,
         }
         assert canonical({"b": 1, "a": "é"}) == '{"a":"é","b":1}'.encode()
+
+
+async def test_what_an_agent_raises_is_counted_and_what_had_not_begun_at_the_end_leaves_nothing_behind():
+    async with local(1) as (each,):
+
+        async def fails():
+            raise RuntimeError("an agent's fault")
+
+        begun = []
+
+        async def never():
+            begun.append(True)
+
+        each.post.start(fails())
+        await until(lambda: each.post.counts["failed"] == 1)
+        late = never()
+        each.post.start(late)
+        each.post.close()
+        await until(lambda: late.cr_frame is None)
+        assert begun == [] and each.post.counts["failed"] == 1

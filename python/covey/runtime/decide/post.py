@@ -109,7 +109,7 @@ class Post:
         self._keys = keys
         self._handlers: dict[str, Handler] = {}
         self._known: OrderedDict[str, bytes] = OrderedDict({signer.node_id: bytes(signer.public_key)})
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Future[None]] = set()
         self._end = bus.subscribe(_topic(signer.node_id), self._heard, nickname="decide")
 
     @property
@@ -173,9 +173,9 @@ class Post:
 
     def start(self, work: Awaitable[None]) -> None:
         """Run something beside the post's own hearing; what it raises is told and counted."""
-        task = asyncio.ensure_future(self._contained(work))
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._over)
 
     def close(self) -> None:
         """Listen no more, and end what was started."""
@@ -183,10 +183,11 @@ class Post:
         for task in tuple(self._tasks):
             task.cancel()
 
-    async def _contained(self, work: Awaitable[None]) -> None:
-        try:
-            await work
-        except Exception as error:  # contained: an agent's fault must not end the conversation
+    def _over(self, task: asyncio.Future[None]) -> None:
+        """Contain what was raised: an agent's fault must not end the conversation."""
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
             self.counts["failed"] += 1
             self.world.say("error", "decide-failed", error=repr(error))
 
