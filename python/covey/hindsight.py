@@ -5,10 +5,10 @@ Rules: as for `covey.model`: frozen, with slots, no behaviour beyond reading.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from covey.model import Block
+from covey.values import dataclass
 
 FeedbackKind = Literal["verified", "failed", "validate", "dismiss", "canonise", "archive"]
 """What a block can say of another: how it turned out (§6.7), or what authority makes of it (§6.5)."""

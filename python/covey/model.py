@@ -7,9 +7,11 @@ A value with a verified record in it can only come from the native core (trust i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum, StrEnum
 from typing import Literal
+
+from covey.values import dataclass
 
 CAT7: tuple[str, ...] = ("focus", "issue", "intent", "motivation", "commitment", "perspective", "mood")
 """The seven categories, in the specification's order (MMP 2.0 §8)."""

@@ -19,6 +19,8 @@ READS_WORLD = ("covey/cli/", "covey/__main__.py")
 BEFORE_ANY_LOOP = ("covey/system/lock.py",)
 """Where a short wait may block: a lock is tried again at start-up, before a loop runs."""
 WALL_CLOCK = ("covey/system/clock.py",)
+MAKES_METHODS = ("covey/values.py",)
+"""Where `dataclasses` makes methods; everybody else's are made at first use."""
 SILENT = (ast.Pass, ast.Continue, ast.Break)
 BROAD = ("Exception", "BaseException")
 REASONED = re.compile(
@@ -76,6 +78,14 @@ def dangerous(node: ast.AST) -> str | None:
     return None
 
 
+def compiles_early(node: ast.AST) -> str | None:
+    """Find classes whose methods would be compiled at import, by hundreds: `covey.values` waits for use."""
+    named = [each.name for each in node.names] if isinstance(node, ast.ImportFrom) else []
+    if "dataclass" in named and isinstance(node, ast.ImportFrom) and node.module == "dataclasses":
+        return "dataclasses.dataclass: take it from covey.values"
+    return "dataclasses.dataclass" if called(node) == "dataclasses.dataclass" else None
+
+
 def swallows(node: ast.AST) -> str | None:
     """Find handlers that catch everything and say nothing."""
     if isinstance(node, ast.ExceptHandler):
@@ -103,6 +113,7 @@ RULES: tuple[tuple[Finder, tuple[str, ...]], ...] = (
     (world, READS_WORLD),
     (dangerous, ()),
     (swallows, ()),
+    (compiles_early, MAKES_METHODS),
 )
 
 
@@ -180,6 +191,7 @@ def test_tests_wait_on_events():
         ("import sys\nsys.exit(1)", "sys.exit"),
         ("eval('1')", "eval"),
         ("f(shell=True)", "shell="),
+        ("from dataclasses import dataclass, field", "covey.values"),
         ("try:\n    f()\nexcept:\n    raise", "bare except"),
         ("try:\n    f()\nexcept Exception:\n    pass", "a broad except that says nothing"),
         (

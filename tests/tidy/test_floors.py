@@ -10,6 +10,7 @@ FLOORS: dict[str, int] = {
     # 0: the native core and its public face; everything may stand on it
     "_core": 0,
     "core": 0,
+    "values": 0,
     # 1: values
     "errors": 1,
     "hindsight": 1,

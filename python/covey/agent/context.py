@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ from covey.limits import CHARS_PER_TOKEN, FEEDBACK_SHOWN
 from covey.memory.lineage import ancestors
 from covey.memory.recents import by_relevance, feedback_blocks, own_recent, room_recent, words
 from covey.model import CAT7, NEUTRAL, Block, ToolSpec
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.ports import Memory

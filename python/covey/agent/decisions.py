@@ -7,10 +7,11 @@ record and a look at `status` never differ.
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from covey.limits import AGENT_DECISION_WORDS, AGENT_DECISIONS
+from covey.values import dataclass
 
 _NO_DECISIONS = frozenset({"run-ended", "settled"})
 _OTHER = ("other", "other")

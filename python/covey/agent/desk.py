@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from covey.agent import effects as fx
@@ -21,6 +21,7 @@ from covey.agent.routes import Sends
 from covey.agent.threads import ThreadBook
 from covey.agent.waiting import STATE_NAME, Waiting, pack
 from covey.model import Block, ModelRequest, OfferedTool, PeerView
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.ports import Memory

@@ -6,7 +6,7 @@ Rules: frozen values only. Time travels as an argument; tokens join an effect wi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from covey.agent.waiting import Kept
@@ -24,6 +24,7 @@ from covey.model import (
     ToolOutcome,
     Usage,
 )
+from covey.values import dataclass
 
 # --- events -------------------------------------------------------------------------------------
 

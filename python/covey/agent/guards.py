@@ -7,7 +7,7 @@ the moment to ask again. The engine never sees a window, a cap or a pattern.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import TYPE_CHECKING, Any
 
 from covey.memory.lineage import Lookup
@@ -32,6 +32,7 @@ from covey.safety import (
     WakeBudget,
     Window,
 )
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.proto.effects import Now

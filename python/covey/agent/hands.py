@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from covey.agent.prompt import fence_line, quoted
 from covey.limits import TOOL_ARGUMENT_BYTES
 from covey.model import ModelReply, OfferedTool, Round, ToolAnswer, ToolCall, ToolOutcome
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 
 from covey.agent.context import ContextLimits
 from covey.model import Usage
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from covey.model import CAT7, ToolSpec
+from covey.values import dataclass
 
 TOOL_NAME = "emit_cmb"
 

@@ -10,11 +10,11 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from covey.agent.prompt import SILENT_MEMBER, TOOL_NAME
 from covey.limits import ANSWER_CANDIDATES, ANSWER_CATEGORY_CHARS, ANSWER_SCANNED_CHARS
 from covey.model import CAT7, NEUTRAL, ModelReply, ToolCall
+from covey.values import dataclass
 
 _WRAPPERS = (TOOL_NAME, "arguments", "input", "parameters", "categories", "fields")
 """Members in which models without tools tend to wrap the categories."""

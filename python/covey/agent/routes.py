@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from covey.limits import AGENT_SETTLED
 from covey.model import Block, PeerSend, SendState
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from covey.limits import WAITING_SECONDS
 from covey.model import Block
 from covey.safety import state
+from covey.values import dataclass
 
 STATE_NAME = "agent.waiting"
 """The name its document is kept under."""

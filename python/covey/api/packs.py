@@ -6,12 +6,12 @@ import asyncio
 import inspect
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from covey import limits
 from covey.errors import CoveyError, UsageError
 from covey.fleet.packs import Pack
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.fleet.message import Message

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from covey import limits
 from covey.bench import peers
 from covey.bench.stats import Measure, percentile
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ import multiprocessing
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +28,7 @@ from covey.store.node import NodeStore
 from covey.store.opening import open_store
 from covey.system.clock import SystemClock
 from covey.system.entropy import SystemEntropy
+from covey.values import dataclass
 
 IN_FLIGHT: Final = 1_024
 """Blocks a speaker has begun and not yet made durable."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final
 
 from covey import limits
 from covey.bench.stats import Change, Measure, compare
 from covey.errors import UsageError
+from covey.values import dataclass
 
 FORMAT: Final = "covey-bench-1"
 _TEXTS: Final = ("name", "what", "unit")

@@ -9,8 +9,10 @@ from __future__ import annotations
 import random
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from covey.values import dataclass
 
 RESAMPLES: Final = 1_000
 CONFIDENCE: Final = 0.95

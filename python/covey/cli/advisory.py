@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from covey.values import dataclass
 
 _PLACES: Final = (".claude.json", "Library/Application Support/Claude/claude_desktop_config.json")
 _TABLES: Final = ("mcpServers", "mcp-servers")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from covey import limits
@@ -12,6 +11,7 @@ from covey.cli.reach import known
 from covey.errors import StoreError, UsageError
 from covey.system.decisions import DecisionFiles
 from covey.system.home import Home
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from covey.errors import UsageError
@@ -16,6 +15,7 @@ from covey.runtime.decide.solving import Solving
 from covey.runtime.decide.vote_desk import VoteDesk
 from covey.runtime.decide.votes import Votes
 from covey.system.decisions import DecisionFiles
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,7 @@ from covey.cli.advisory import claude_advice
 from covey.cli.console import Console, printable
 from covey.cli.parser import Parser, path
 from covey.errors import EXIT_FAILED, EXIT_OK, ConfigError, CoveyError, IdentityError, ModelError
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +17,7 @@ from covey.settings.adapters import ADAPTERS
 from covey.settings.roles import PRESETS, preset
 from covey.settings.scaffold import SCHEMA_FILE, Choice, scaffold
 from covey.system.home import Home
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.settings import Settings

@@ -9,7 +9,6 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +24,7 @@ from covey.system.clock import SystemClock
 from covey.system.home import Home
 from covey.system.lock import PeerLock
 from covey.system.log import timestamp
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey import _core

@@ -7,11 +7,11 @@ a block to what it answers.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from covey.cli.blocks import short_key
 from covey.cli.console import printable
+from covey.values import dataclass
 
 _LABEL_CHARS = 60
 

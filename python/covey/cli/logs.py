@@ -6,7 +6,6 @@ import argparse
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +18,7 @@ from covey.system.clock import SystemClock
 from covey.system.home import Home
 from covey.system.log import LEVELS, timestamp
 from covey.system.log_reader import Backwards, Follower
+from covey.values import dataclass
 
 EXAMPLE: Final = "covey logs writer --level warn --since 2h --follow"
 _POLL_SECONDS: Final = 0.2

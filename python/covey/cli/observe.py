@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from covey.cli import mesh_flags, passphrase
@@ -19,6 +19,7 @@ from covey.model import CAT7
 from covey.names import peer_name
 from covey.net.ipc.client import IpcClient
 from covey.system.home import Home
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.cli.loop import Stop

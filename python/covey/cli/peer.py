@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from covey.cli.fleet import Fleet
@@ -47,6 +47,7 @@ from covey.system.home import Home
 from covey.system.invites import InviteFile
 from covey.system.lock import PeerLock
 from covey.system.log import Log, LogFile, Rotation, Scrubber, tee
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,12 +10,12 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from covey.errors import CoveyError, ModelError
 from covey.limits import PROBE_OUTPUT_TOKENS
 from covey.model import ModelReply, ModelRequest
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.models.factory import PricedModel

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from covey.cli.substrate_room import desk_of
@@ -17,6 +17,7 @@ from covey.runtime.substrate_mesh import SubstratePlugin
 from covey.store.memory import StoreMemory, feedback_as
 from covey.system import anchor as anchors
 from covey.system.clock import SystemClock
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey import _core

@@ -8,13 +8,13 @@ the agent's context does: bytes over four.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from covey import limits
 from covey.cognition.relevance import Relevance
 from covey.memory.lineage import ancestors
 from covey.model import CAT7, Block
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey import _core

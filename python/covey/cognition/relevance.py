@@ -7,11 +7,12 @@ the native encoder finds the two. A word counts as much as the category it stand
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from covey import _core
 from covey.cognition.terms import terms
 from covey.model import CAT7, NEUTRAL, Block
+from covey.values import dataclass
 
 _LEXICAL = 0.6
 """The part of shared words: what the built-in encoder adds is only closeness of spelling."""

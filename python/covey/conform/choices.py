@@ -7,8 +7,9 @@ the difference and why; a difference that no choice names is a failure.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from covey.conform.folder import Artifact, Collection
 from covey.conform.report import Case, failed, not_covered, passed
 from covey.conform.subject import Answer, Subject
+from covey.values import dataclass
 
 Run = Callable[[Artifact, Collection, Subject], Iterator[Case]]
 

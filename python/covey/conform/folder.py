@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from covey import limits
 from covey.errors import UsageError
+from covey.values import dataclass
 
 _SKIPPED = frozenset({"node_modules", "target", "dist"})
 _NOT_ARTIFACTS = frozenset({"package.json", "package-lock.json", "tsconfig.json"})

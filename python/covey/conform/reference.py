@@ -11,10 +11,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from nacl import bindings, signing
+
+from covey.values import dataclass
 
 CATEGORIES: Final = ("focus", "issue", "intent", "motivation", "commitment", "perspective", "mood")
 SUITE: Final = "X25519-HKDF-SHA256-ChaCha20-Poly1305"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from covey.errors import CoveyError
+from covey.values import dataclass
 
 
 class SubjectError(CoveyError):

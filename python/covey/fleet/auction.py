@@ -11,10 +11,11 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from covey import limits
+from covey.values import dataclass
 
 Refused = Literal["late", "second-bid", "not-invited", "cannot", "malformed", "full", "closed"]
 Stage = Literal["open", "awarding", "confirmed", "no-bids", "exhausted", "cancelled"]

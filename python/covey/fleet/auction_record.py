@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, get_args
 
 from covey import limits
@@ -18,6 +18,7 @@ from covey.fleet import signed_word as sw
 from covey.fleet.auction import Bid, Lot, Stage, ranked
 from covey.fleet.signed_word import Signer, Word, WordError, canonical, written
 from covey.fleet.vote_record import Finding, KeyOf
+from covey.values import dataclass
 
 RECORD: Final = "x-covey-auction-record-v1"
 """The kind under which an auctioneer signs a record."""

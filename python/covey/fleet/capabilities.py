@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from covey import limits
 from covey.errors import UsageError
 from covey.fleet.arguments import WORD_EXPECTED, is_capability
 from covey.fleet.message import is_nickname
+from covey.values import dataclass
 
 SUSPECT_MOST: Final = 0.5
 """The share of its time to answer after which a suspect is not handed work any more."""

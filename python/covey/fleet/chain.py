@@ -13,11 +13,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Final
 
 from covey import limits
 from covey.fleet.message import EVERYBODY, Message, MessageType
+from covey.values import dataclass
 
 _PRESENCE: Final = frozenset(
     {

@@ -8,10 +8,10 @@ is sent to it, and `nickname@peer` names one of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from covey.fleet.message import EVERYBODY, is_nickname
 from covey.fleet.topics import TopicError, check_pattern, matches
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, Final
 
 from covey import limits
+from covey.values import dataclass
 
 PROTOCOL_VERSION: Final = 1
 """The newest version that is understood here; older ones are read, newer ones refused."""

@@ -6,7 +6,8 @@ The id may hold dots; the nickname and the region may not. No part is empty, so 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from covey.values import dataclass
 
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}\Z")
 _REF = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]{0,254}\Z")

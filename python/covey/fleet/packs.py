@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from covey import limits
 from covey.errors import UsageError
+from covey.values import dataclass
 
 CLASS: Final = "packs"
 """The class of an agent's own scope that holds its packs, each under its name."""

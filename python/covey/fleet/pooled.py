@@ -7,12 +7,13 @@ all of it counts when the turn ends well, and none when it fails or is late: a l
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from covey.fleet.message import Message
 from covey.fleet.notebook import Draft, Notebook
 from covey.fleet.profile import AgentProfile
+from covey.values import dataclass
 
 
 class TurnOverError(RuntimeError):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 from covey import limits
 from covey.fleet.message import is_nickname
+from covey.values import dataclass
 
 EntityType = Literal["agent", "aut", "orchestrator", "npc", "player"]
 DISPLAY_CHARS: Final = 20

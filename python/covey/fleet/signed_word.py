@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from covey import _core, limits
+from covey.values import dataclass
 
 STATEMENT: Final = "x-covey-decide-v1"
 """The kind under which a word is signed."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal
 
 from covey import limits
 from covey.fleet.signed_word import Word, canonical
 from covey.fleet.transcript import Entry, Phase, Problem, SolveError, read_said, standing
+from covey.values import dataclass
 
 Stage = Literal["solved", "no-ideas", "not-decided", "not-implemented"]
 Refused = Literal[

@@ -7,7 +7,7 @@ chosen from the vote, and the result from whom that names; whoever has the keys 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, get_args
 
 from covey import limits
@@ -18,6 +18,7 @@ from covey.fleet.solve import Stage, option, options, question
 from covey.fleet.transcript import SAID, Entry, Phase, Problem, SolveError, lineage, read_problem, read_said
 from covey.fleet.vote import VoteError
 from covey.fleet.vote_record import Finding, KeyOf, VoteRecord
+from covey.values import dataclass
 
 RECORD: Final = "x-covey-solve-record-v1"
 """The kind under which whoever called signs a record."""

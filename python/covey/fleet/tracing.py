@@ -7,10 +7,11 @@ tree and nothing else: a message whose parent nobody logged stands at the top, a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from covey import limits
+from covey.values import dataclass
 
 EVENTS: Final = (
     "bus-sent",

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Literal, cast, get_args
 
 from covey import limits
 from covey.fleet.signed_word import Word, canonical
+from covey.values import dataclass
 
 Phase = Literal["brainstorm", "critique", "vote", "implement"]
 PHASES: Final[tuple[Phase, ...]] = get_args(Phase)

@@ -11,10 +11,10 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from covey import limits
+from covey.values import dataclass
 
 STATEMENT: Final = "x-covey-vote-v1"
 """The kind under which a ballot is signed."""

@@ -8,12 +8,13 @@ What only the caller saw, which ballots came in time, is what its signature answ
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from covey import limits
 from covey.fleet.signed_word import Signer, WordError, canonical, signature, signed, written
 from covey.fleet.vote import ABSTAIN, STATEMENT, Ballot, Outcome, Question, VoteError, count
+from covey.values import dataclass
 
 RECORD: Final = "x-covey-vote-record-v1"
 """The kind under which a caller signs a record."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from covey import limits
+from covey.values import dataclass
 
 _DAY_MS: Final = 86_400_000
 ENDS: Final = ("answered", "failed", "cancelled", "refused")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter, OrderedDict
-from dataclasses import dataclass
 from typing import Any
 
 from covey import limits
@@ -17,6 +16,7 @@ from covey.inference.accounts import Accounts
 from covey.inference.keys import PRIORITIES, Entry, Priority
 from covey.inference.queue import FairQueue, Waiting
 from covey.proto.link import Lane
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

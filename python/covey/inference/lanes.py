@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from covey import limits
+from covey.values import dataclass
 
 DEFAULT: Final = "default"
 """The lane of requests that name none; the only one where none is configured."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from covey import limits
 from covey.inference.keys import PRIORITIES, Priority
+from covey.values import dataclass
 
 WEIGHTS: Final = dict(zip(PRIORITIES, limits.DOOR_PRIORITY_WEIGHTS, strict=True))
 

@@ -6,8 +6,9 @@ nodes, a tunnel or keys of a door here, a saved leader, a model of its own, and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal, get_args
+
+from covey.values import dataclass
 
 Role = Literal["leader", "peer", "solo"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)

@@ -7,8 +7,9 @@ names its steps and how each is undone; whoever carries it out undoes them in re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from covey.values import dataclass
 
 Kind = Literal["git", "pip"]
 SHOWN_FILES: Final = 5

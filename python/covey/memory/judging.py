@@ -8,11 +8,11 @@ may do *now*, and, among equals, from the order in which this store took them, n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from covey.hindsight import Feedback, FeedbackKind
 from covey.model import Lifecycle, LifecycleMove
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.ports import LifecycleAuthority

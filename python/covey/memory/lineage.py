@@ -8,10 +8,10 @@ A parent that is not held ends its branch: the walk says so and never guesses.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from covey.limits import LINEAGE_BLOCKS
 from covey.model import Block
+from covey.values import dataclass
 
 Lookup = Callable[[str], Block | None]
 """Find a held block by content key; `Memory.block` is one."""

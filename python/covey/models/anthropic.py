@@ -8,7 +8,6 @@ that uses tools, so is the conversation so far.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from covey.model import ModelReply, ModelRequest, Round, ToolCall
@@ -18,6 +17,7 @@ from covey.models.incoming import reading
 from covey.models.line import Line, Patience
 from covey.models.prices import Quote
 from covey.models.sdk import Sdk, without_redirects
+from covey.values import dataclass
 
 # Thinking counts against max_tokens, and a block needs none: where the family lets it be switched off, it is.
 _THINKS_UNLESS_TOLD = ("claude-haiku-5-5",)
@@ -51,7 +51,7 @@ class AnthropicModel:
         quote: Quote,
         *,
         base_url: str | None = None,
-        options: Options = Options(),
+        options: Options = Options(),  # noqa: B008 - a frozen value
         line: Line | None = None,
     ) -> None:
         self._name = name

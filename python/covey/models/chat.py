@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from covey.model import ModelReply, ModelRequest, Round
@@ -19,6 +18,7 @@ from covey.models.incoming import reading
 from covey.models.line import Line, Patience
 from covey.models.prices import Quote
 from covey.models.sdk import Sdk, without_redirects
+from covey.values import dataclass
 
 # These families refuse `max_tokens`; older ones and other servers may not know its successor.
 _COMPLETION_TOKENS = re.compile(r"(?:o\d|gpt-(?:[5-9]|\d{2}))(?:[.-]|\Z)")
@@ -55,7 +55,7 @@ class ChatModel:
         quote: Quote,
         *,
         base_url: str | None,
-        dialect: Dialect = Dialect(),
+        dialect: Dialect = Dialect(),  # noqa: B008 - a frozen value
         line: Line | None = None,
     ) -> None:
         self._label = label

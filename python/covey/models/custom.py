@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from importlib import metadata
 from typing import Final, Protocol
 
@@ -18,6 +18,7 @@ from covey.limits import MODEL_ADAPTERS, MODEL_ERROR_CHARS
 from covey.model import ModelReply, ModelRequest, Usage
 from covey.models.prices import Quote
 from covey.settings import ADAPTER_NAME, ADAPTER_NAME_WORDS, ADAPTERS
+from covey.values import dataclass
 
 GROUP: Final = "covey.models"
 """The entry-point group of model adapters."""

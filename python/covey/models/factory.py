@@ -7,7 +7,6 @@ imported when it is chosen: a scripted peer needs no HTTP client, a Claude peer 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from covey.models.prices import Quote, quote
 from covey.models.sdk import installed, missing
 from covey.ports import Model
 from covey.settings import ADAPTERS, CUSTOM, ModelSettings, Settings
+from covey.values import dataclass
 
 _SDK = {"anthropic": "anthropic", "openai": "openai", "compatible": "openai"}
 _OLLAMA_PORT = "11434"

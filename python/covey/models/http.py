@@ -13,10 +13,10 @@ import http.client
 import json
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from covey.limits import MODEL_REPLY_BYTES
+from covey.values import dataclass
 
 _READ_BYTES = 65_536  # of one read: what a socket usually holds
 

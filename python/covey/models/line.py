@@ -7,13 +7,13 @@ SDK, plain HTTP, or a tape that replays what was recorded.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from covey.errors import ModelError
 from covey.model import ModelRequest
 from covey.models import failures
 from covey.models.incoming import Incoming
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from covey.limits import BYTES_PER_TOKEN_FLOOR
 from covey.model import ModelRequest, Usage
 from covey.settings import Price
+from covey.values import dataclass
 
 PRICES_DATE: Final = "2026-11"
 """When the table was last held against published price lists."""

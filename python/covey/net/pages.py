@@ -11,12 +11,12 @@ import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 from covey import limits
 from covey.errors import NetworkError
 from covey.net.tcp import is_loopback
+from covey.values import dataclass
 
 _REQUEST: Final = re.compile(rb"(GET|HEAD) (/[!-~]*) HTTP/1\.[01]\r\n")
 _HOST: Final = re.compile(rb"\r\n[Hh][Oo][Ss][Tt]:[ \t]*([!-~]*)[ \t]*(?=\r\n)")

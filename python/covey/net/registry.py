@@ -13,12 +13,12 @@ import os
 import re
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from covey import limits
 from covey.proto.effects import Hint
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.ports import Clock

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from covey import limits
 from covey.proto.effects import Store
 from covey.proto.inbox import Origin
 from covey.proto.turn import Turn
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey import _core

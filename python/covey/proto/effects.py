@@ -6,12 +6,13 @@ Rules: frozen values only. Time and entropy travel in these values; the engine h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
 from covey.model import EmissionResult, Proposal
 from covey.proto import mail
 from covey.proto.news import News
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey import _core

@@ -7,13 +7,14 @@ be made stops the emission.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from covey import _core, limits
 from covey.model import CAT7, NEUTRAL, Duplicate, EmissionRefused, Proposal
 from covey.proto.effects import Reply, StoreOwn
 from covey.proto.turn import Turn
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.proto.options import NodeOptions

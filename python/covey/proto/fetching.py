@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from covey import _core, limits
 from covey.proto.effects import LoadRecord, Lookup, RecordLoaded
 from covey.proto.link import Lane
 from covey.proto.turn import Turn
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.proto.link import Peer

@@ -7,11 +7,11 @@ owner itself needs no grant. A session ends when its grant does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from covey import _core
 from covey.proto.turn import Turn
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.proto.link import Link

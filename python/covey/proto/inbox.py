@@ -7,11 +7,11 @@ replayed context and strangers are remembered, but wake nobody (the opt-out is `
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from covey import _core
 from covey.model import Block, CategoryVerdict, Decision, Delivery, Judgement
 from covey.proto.news import Delivered, Judged, MoodHeard, News
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

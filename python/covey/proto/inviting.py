@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from covey import limits
@@ -19,6 +19,7 @@ from covey.proto.controls import json_object
 from covey.proto.effects import Notify
 from covey.proto.link import Lane
 from covey.proto.news import InviteAnswered
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.proto.extension import ExtensionHost

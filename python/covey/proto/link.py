@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final, Literal
 
 from covey import limits
 from covey.proto.shares import Share
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey import _core

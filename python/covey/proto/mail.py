@@ -5,10 +5,10 @@ Rules: as for `effects`, of which these are part: frozen values only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from covey.model import SendState
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey import _core

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from covey import limits
@@ -18,6 +17,7 @@ from covey.proto.controls import json_object
 from covey.proto.effects import Notify
 from covey.proto.link import Lane
 from covey.proto.news import MoodHeard
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.proto.extension import ExtensionHost

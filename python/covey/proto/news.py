@@ -6,10 +6,11 @@ A screen, a log or an IPC subscription turns news into lines with `as_dict`.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from covey.model import Block, Delivery, Judgement, PeerSend, PeerView
 from covey.proto.membership.news import MemberJoined, MemberLeft, MemberSuspected
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

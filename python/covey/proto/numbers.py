@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from covey import _core, limits
@@ -19,6 +19,7 @@ from covey.proto import mail, receipts
 from covey.proto.link import Lane
 from covey.proto.news import Gap
 from covey.proto.spans import Spans
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.proto.inbox import Origin, Trust

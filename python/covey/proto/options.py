@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 from covey import limits
 from covey.model import TrustMode
 from covey.proto.gate import GateOptions
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey import _core

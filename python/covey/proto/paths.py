@@ -14,7 +14,6 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from covey import limits
@@ -22,6 +21,7 @@ from covey.proto.controls import json_object
 from covey.proto.effects import Hint
 from covey.proto.link import Lane
 from covey.proto.peers import Address, spelled
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.proto.extension import ExtensionHost

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from covey import limits
@@ -17,6 +17,7 @@ from covey.proto.effects import Dial, Hint
 from covey.proto.link import Link
 from covey.proto.timers import Timers
 from covey.proto.turn import Turn
+from covey.values import dataclass
 
 Address = tuple[str, int]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from covey import limits
@@ -18,6 +18,7 @@ from covey.model import PeerSend, SendState
 from covey.proto import effects as fx
 from covey.proto import mail, receipts
 from covey.proto.news import SendSettled
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey import _core

@@ -18,11 +18,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from covey import _core, limits
 from covey.model import SendState
+from covey.values import dataclass
 
 TOKEN = "x-covey-delivery-v1"
 """The extension token both hellos offer."""

@@ -6,8 +6,9 @@ such (MMP 2.0 §6.5, §6.7). So there is nothing here that a peer could send.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey import _core

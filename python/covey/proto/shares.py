@@ -9,10 +9,11 @@ one, too low for what an honest peer may bring to a large one.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from covey import limits
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.proto.link import Peer

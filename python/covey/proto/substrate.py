@@ -14,12 +14,13 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 from covey import limits
 from covey.proto.controls import json_object
 from covey.proto.link import Lane
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.proto.extension import ExtensionHost

@@ -11,7 +11,6 @@ import contextlib
 import traceback
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from covey import limits
@@ -30,6 +29,7 @@ from covey.proto.news import Delivered, Gap, News, SendSettled
 from covey.runtime.hands import HandsShell
 from covey.runtime.keeping import SINCE, Keeper, WakeStore
 from covey.safety import Moment
+from covey.values import dataclass
 
 _BESIDE_THE_LEDGER = ("heard", "silent", "skipped", "duplicates", "refused", "retries")
 """What `status` shows of the engine's own counts; the ledger has the rest, for this run and ever."""

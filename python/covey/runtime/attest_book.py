@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, cast
 
 from covey import _core, limits
 from covey.proto.attest.held import upto, witnessed
+from covey.values import dataclass
 
 KINDS: Final = ("attestation", "checkpoint", "witness", "evidence")
 

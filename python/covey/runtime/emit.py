@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from covey import limits
 from covey.errors import NetworkError, UsageError
 from covey.model import EmissionResult, Minted, PeerSend, PeerView, Proposal, SendState
 from covey.proto.news import News, SendSettled
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence, Set

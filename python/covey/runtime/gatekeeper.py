@@ -7,7 +7,7 @@ on the loop's thread, as the agent does for its context.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from covey import _core
@@ -27,6 +27,7 @@ from covey.model import (
     Payload,
     Proposal,
 )
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.ports import Clock, Memory

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from covey import limits
@@ -17,6 +16,7 @@ from covey.agent import effects as fx
 from covey.agent.hands import argument_text
 from covey.model import Equipment, ToolOutcome
 from covey.ports import Clock, Tools
+from covey.values import dataclass
 
 Tell = Callable[[str, str, Mapping[str, Any]], None]
 """Leaves one line of the run's record: level, event, facts."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from covey import _core, limits
@@ -26,6 +26,7 @@ from covey.proto.inviting import (
     with_given,
 )
 from covey.proto.peers import fingerprint
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.ports import Clock, Entropy, InviteKeeper

@@ -7,11 +7,11 @@ writer longer than for one of them.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from covey import _core, limits
 from covey.errors import StoreError
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

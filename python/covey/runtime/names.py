@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from covey import limits
@@ -18,6 +17,7 @@ from covey.errors import CoveyError
 from covey.fleet.message import Message, MessageType
 from covey.fleet.names import BadNameError, Umr, parse_umr
 from covey.fleet.profile import AgentProfile, ProfileError
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.runtime.bus.requests import Requests

@@ -13,7 +13,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from covey import limits
@@ -23,6 +23,7 @@ from covey.fleet.message import EVERYBODY, Message, MessageError
 from covey.fleet.notebook import Draft
 from covey.fleet.pooled import Action, PooledAgent, Turn, TurnResult
 from covey.fleet.topics import TopicError
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.ports import Clock

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from covey import limits
@@ -15,6 +14,7 @@ from covey.proto.effects import Log
 from covey.proto.relay import client as relay
 from covey.proto.relay.frames import Auth
 from covey.proto.relay.reserve import Reserve
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey._core import Identity

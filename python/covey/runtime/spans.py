@@ -7,12 +7,13 @@ text of a block, a prompt or an answer is in a span: content keys say which bloc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from covey import limits
 from covey.model import Span, SpanKind
 from covey.ports import Clock
+from covey.values import dataclass
 
 Told = str | int | float | bool | tuple[str, ...]
 """What an attribute may be."""

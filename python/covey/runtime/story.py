@@ -8,8 +8,10 @@ made harmless where it becomes a line.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from covey.values import dataclass
 
 Event = Mapping[str, Any]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from covey import _core, limits
@@ -22,6 +22,7 @@ from covey.substrate.identity import IdentityFilter, known_identities
 from covey.substrate.learning import Learned, learn
 from covey.substrate.manifest import Filtered
 from covey.substrate.values import BundleError, contributor_id
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.ports import Clock

@@ -13,10 +13,10 @@ that failed together do not come back together); "later" is never "at once".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from covey import limits
+from covey.values import dataclass
 
 
 class BreakerState(StrEnum):

@@ -8,11 +8,11 @@ is bridged. Nothing is consumed by a refusal.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from enum import Enum
 
 from covey.limits import WAKE_SOFT_RATIO
 from covey.safety import state
+from covey.values import dataclass
 
 _NAME = "wake-budget"
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from covey.limits import COST_BUCKET_SECONDS, COST_OVERRUN_PERMILLE
 from covey.safety import state
+from covey.values import dataclass
 
 _NAME = "cost"
 _NANO = 1_000_000_000

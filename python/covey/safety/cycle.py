@@ -16,11 +16,11 @@ Rules: pure; the store is a lookup that comes in. A lineage that is not held end
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from covey.limits import CYCLE_NODES, THREADS
 from covey.model import NEUTRAL, Block
 from covey.safety import state
+from covey.values import dataclass
 
 Lookup = Callable[[str], Block | None]
 """Gives the stored, verified block with a content key, or None where it is not held."""

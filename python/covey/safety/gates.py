@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from covey.limits import GATE_TEXT_CHARS, GATE_TEXTS
 from covey.model import CAT7
 from covey.safety.disguise import views
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

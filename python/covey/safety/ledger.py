@@ -7,10 +7,11 @@ What it cost is kept apart by how sure we are: known, or assumed from an assumed
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from covey.model import Usage
 from covey.safety import state
+from covey.values import dataclass
 
 _NAME = "ledger"
 _NANO = 1_000_000_000

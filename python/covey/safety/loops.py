@@ -17,12 +17,12 @@ import re
 import zlib
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from covey.limits import LOOP_ALIKE, LOOP_REACTION_SECONDS, LOOP_SECONDS, LOOP_TURNS, LOOP_WORDS
 from covey.model import said
 from covey.safety import state
 from covey.safety.disguise import views
+from covey.values import dataclass
 
 _NAME = "loops"
 _WORD = re.compile(r"[^\W_]+")

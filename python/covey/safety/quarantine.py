@@ -15,13 +15,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from covey.limits import QUARANTINE_BYTES, QUARANTINE_DECIDED, QUARANTINE_ENTRIES
 from covey.model import CAT7, Proposal
 from covey.safety import state
 from covey.safety.gates import GateHit
+from covey.values import dataclass
 
 _NAME = "quarantine"
 OPEN = ("held", "approved")

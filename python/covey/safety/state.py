@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from covey import limits
 from covey.errors import StoreError
+from covey.values import dataclass
 
 _VERSION = 1
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Final
+
+from covey.values import dataclass
 
 ADAPTER_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
 """A name that an adapter of another distribution may have."""

@@ -7,9 +7,9 @@ What only few files need is imported where it is needed: every start of a peer r
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from covey import names
+from covey.values import dataclass
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?\Z")
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,63}\Z")

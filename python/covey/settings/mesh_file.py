@@ -7,7 +7,6 @@ in this one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,6 +14,7 @@ from covey import limits
 from covey.settings import grammar
 from covey.settings.rules import MapOf, OneOf, Report, Text, Whole, key
 from covey.settings.table import Table
+from covey.values import dataclass
 
 HINT = "fix the lines above; covey peer list-nodes reads the file again"
 VERSION = 1

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from covey import limits
 from covey.settings.rules import MapOf, Text, key
+from covey.values import dataclass
 
 _PLACE = re.compile(r"\{\{[ \t]*([^{}\n]*?)[ \t]*\}\}")
 OWN_VARIABLES = ("name", "role", "room", "model")

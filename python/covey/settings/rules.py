@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Protocol
+
+from covey.values import dataclass
 
 Path = tuple[str | int, ...]
 """Where a value stands: section, key, index."""

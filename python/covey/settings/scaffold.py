@@ -7,13 +7,13 @@ writes the text checks it first by reading it back.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from covey.model import CAT7
 from covey.settings.adapters import ADAPTERS
 from covey.settings.roles import preset
 from covey.settings.toml import document, quoted, value
+from covey.values import dataclass
 
 SCHEMA_FILE: Final = "agent.schema.json"
 """The JSON Schema beside an agent.toml, as its first line names it to editors."""

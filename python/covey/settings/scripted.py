@@ -29,13 +29,13 @@ Rules: values and their grammar only. Matching is `covey.models.scripted`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from covey import limits
 from covey.model import CAT7
 from covey.settings import grammar
 from covey.settings.rules import ListOf, OneOf, Text, Whole, key
 from covey.settings.table import Table
+from covey.values import dataclass
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 _NAMES = ListOf(Text(1, limits.PEER_NAME_BYTES), 64, or_single=True)

@@ -6,7 +6,6 @@ Rules: as in `values`: this table is the only place where a key is defined.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,6 +14,7 @@ from covey.settings import grammar
 from covey.settings.grammar import StaticPeer
 from covey.settings.rules import Flag, ListOf, MapOf, Real, Report, Text, Whole, key
 from covey.settings.table import Table
+from covey.values import dataclass
 
 HINT = "fix the lines above; docs/share.md shows a whole door.toml"
 

@@ -5,10 +5,10 @@ Rules: values only. What is not said is the path's and the encoder's own: each e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from covey.settings.rules import OneOf, Real, Text, key
+from covey.values import dataclass
 
 FRESHNESS_SECONDS = {
     "uniform": 1_800.0,

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING as NO_DEFAULT
-from dataclasses import Field, dataclass, fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from enum import Enum
 from pathlib import Path as FilePath
 from typing import Any
 
 from covey.settings.rules import MISSING, Key, Path, Report, nearest, shown, toml_type
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

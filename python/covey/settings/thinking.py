@@ -6,7 +6,7 @@ Rules: as in `values`, of whose table this is a part.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,6 +15,7 @@ from covey.settings import grammar
 from covey.settings.adapters import ADAPTER_NAME, ADAPTERS, AdapterFacts, facts_of
 from covey.settings.rules import Flag, MapOf, OneOf, OneOfOr, Real, Text, Whole, key
 from covey.settings.table import Table
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

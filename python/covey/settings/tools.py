@@ -26,7 +26,6 @@ Rules: as in `values`, of whose table this is a part.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -34,6 +33,7 @@ from covey import limits
 from covey.settings import grammar
 from covey.settings.rules import ListOf, MapOf, OneOf, Real, Text, Whole, key
 from covey.settings.table import Table
+from covey.values import dataclass
 
 PERMISSIONS = ("allow", "ask", "deny")
 """Used freely; only when a person says yes to the call; never, as everything that is not named."""

@@ -7,7 +7,6 @@ made from it. Values are frozen. An object that exists is valid when it was read
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from covey import limits
@@ -24,6 +23,7 @@ from covey.settings.table import Table
 from covey.settings.thinking import ModelSettings
 from covey.settings.tools import ToolsSettings
 from covey.settings.work import WorkSettings
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,13 @@ Rules: as in `values`, of whose table this is a part.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from covey import limits
 from covey.settings.rules import Flag, MapOf, Text, Whole, key
 from covey.settings.table import Table
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

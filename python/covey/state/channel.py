@@ -15,11 +15,12 @@ import base64
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 from covey import limits
 from covey.errors import CoveyError, UsageError
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.ports import ChannelKeys

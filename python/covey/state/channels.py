@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from covey import limits
 from covey.state.channel import ChannelId, Epoch, Message, Place, open_epoch, open_message, place
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey._core import StateMap

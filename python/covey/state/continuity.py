@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from covey import _core, limits
 from covey.errors import UsageError
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey._core import StateMap

@@ -7,8 +7,9 @@ catch up when they come. One that is here, and differs for longer than the bound
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ opens entries one after the other in memory; nothing that was opened is kept.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, final
 
 from covey import limits
 from covey.errors import UsageError
 from covey.state.syndication import DiaryFacts
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.ports import DiaryStore, Sealer

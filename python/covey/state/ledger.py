@@ -16,12 +16,13 @@ import hashlib
 import itertools
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from covey import _core, limits
 from covey.errors import CoveyError, UsageError
 from covey.state.node_record import Signer
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from typing import Any, Final
 
 from covey import limits
 from covey.errors import UsageError
 from covey.state.ledger import Head, LedgerError, Totals, Unit
+from covey.values import dataclass
 
 _HOUR_MS: Final = 3_600_000
 _DAY_HOURS: Final = 24

@@ -11,11 +11,11 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from covey import _core, limits
 from covey.errors import IdentityError
+from covey.values import dataclass
 
 KIND: Final = "covey-node-record-v1"
 _ID_TAG: Final = b"covey-node-v1\n"

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from covey import limits
 from covey.errors import UsageError
 from covey.proto.state.scopes import ANYBODY, agent_scope
+from covey.values import dataclass
 
 DIARY: Final = "diary"
 CLASSES: Final = ("memory:<layer>", "ontology", "session", DIARY)

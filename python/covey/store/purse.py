@@ -13,7 +13,6 @@ import math
 import os
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -21,6 +20,7 @@ from covey import limits
 from covey.errors import StoreError
 from covey.model import PurseRefused, Usage
 from covey.ports import Clock
+from covey.values import dataclass
 
 Found = TypeVar("Found")
 

@@ -11,10 +11,10 @@ import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from covey import _core, limits
 from covey.errors import StoreError
+from covey.values import dataclass
 
 Deliver = Callable[[Callable[[], None]], object]
 """Runs a function on the caller's thread, soon and in order: `loop.call_soon_threadsafe` is one."""

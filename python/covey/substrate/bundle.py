@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final
 
 from covey import _core
@@ -19,6 +19,7 @@ from covey.substrate.manifest import KIND, SCHEMA_VERSION, Filtered, Manifest, m
 from covey.substrate.slices import SLICES
 from covey.substrate.strict_json import dumped, loaded
 from covey.substrate.values import BundleError, ShareableSubstrate, contributor_id
+from covey.values import dataclass
 
 _STATEMENT: Final = "covey-substrate-v2"
 _ALGORITHM: Final = "ed25519"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from typing import Final, Literal
 
@@ -25,6 +25,7 @@ from covey.substrate.values import (
     concept_id,
     confidence_of,
 )
+from covey.values import dataclass
 
 TrustClass = Literal["trusted", "known", "unknown"]
 DISCOUNT: Final[Mapping[TrustClass, float]] = {"trusted": 1.0, "known": 0.3, "unknown": 0.1}

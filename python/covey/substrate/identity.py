@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from covey import limits
+from covey.values import dataclass
 
 _STOP_WORDS: Final = """
 a an and are as at be but by for from had has have he her his how i i'd i'll i'm i've if in is it it's its

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from covey import _core, limits
@@ -24,6 +24,7 @@ from covey.substrate.values import (
     concept_id,
     confidence_of,
 )
+from covey.values import dataclass
 
 _ALIKE: Final = {"lexis-h1024": 0.12}
 _ALIKE_USUAL: Final = 0.3

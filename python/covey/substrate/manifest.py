@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from covey import limits
 from covey.substrate.slices import SLICES
 from covey.substrate.values import KERNEL, BundleError, contributor_id
+from covey.values import dataclass
 
 SCHEMA_VERSION: Final = 2
 KIND: Final = "substrate_bundle"

@@ -8,11 +8,11 @@ journal, whose acts are appended and never changed. Taking a contributor back re
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from covey import limits
 from covey.substrate.values import BundleError
+from covey.values import dataclass
 
 ActKind = Literal["merge", "undo"]
 Key = tuple[str, str]

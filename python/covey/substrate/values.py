@@ -10,12 +10,13 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from covey import limits
 from covey.errors import CoveyError
 from covey.model import CAT7
+from covey.values import dataclass
 
 CONTRIBUTOR: Final = re.compile(r"[A-Za-z0-9.\-][A-Za-z0-9_.\-]{0,127}")
 KERNEL: Final = re.compile(r"[a-z0-9][a-z0-9:.\-]{0,99}")

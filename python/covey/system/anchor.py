@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +15,7 @@ from covey.errors import IdentityError
 from covey.limits import ANCHOR_MEMBERS
 from covey.settings import grammar
 from covey.system.json_book import JsonBook
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey import _core

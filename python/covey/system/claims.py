@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from covey.errors import StoreError
 from covey.limits import CLAIMS, PEER_NAME_BYTES
 from covey.settings import grammar
 from covey.system.json_book import JsonBook
+from covey.values import dataclass
 
 _FILE_BYTES: Final = 2_097_152  # 4,096 entries of a nodeId, a fingerprint, a name of 64 bytes and a time
 _MEMBERS: Final = {"nodeId", "fingerprint", "name", "sinceMs"}

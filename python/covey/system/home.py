@@ -10,13 +10,13 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from covey.errors import StoreError
 from covey.limits import SOCKET_PATH_BYTES
 from covey.names import peer_complaint, peer_name
+from covey.values import dataclass
 
 ROOMS_OF_HOME: Final = ("peers", "run", "registry", "logs")
 """The folders of every home."""

@@ -13,7 +13,7 @@ import json
 import os
 import re
 import stat
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +23,7 @@ from covey.ports import Clock, Entropy
 from covey.system import sealing
 from covey.system.private_file import sync_folder, write_new
 from covey.system.sealing import Box, Cost, Passphrase, b64, unb64
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey._core import Identity

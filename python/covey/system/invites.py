@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from covey.settings import grammar
 from covey.system import trust as books
 from covey.system.json_book import JsonBook
 from covey.system.trust import Trusted
+from covey.values import dataclass
 
 _ID: Final = re.compile(r"[0-9a-f]{32}\Z")
 

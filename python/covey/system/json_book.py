@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from covey.errors import StoreError
 from covey.system.private_file import replace_whole
+from covey.values import dataclass
 
 _VERSION: Final = 1
 Book = TypeVar("Book")

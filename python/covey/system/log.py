@@ -10,13 +10,13 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TextIO
 
 from covey.errors import StoreError
 from covey.ports import Clock
+from covey.values import dataclass
 
 LEVELS: Final = ("error", "warn", "info", "debug")
 SCRUBBED: Final = "[scrubbed]"

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import base64
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from covey import limits
 from covey.errors import IdentityError, UsageError
 from covey.ports import Entropy
+from covey.values import dataclass
 
 KDF: Final = "argon2id13"
 CIPHER: Final = "xchacha20poly1305-ietf"

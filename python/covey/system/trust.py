@@ -7,7 +7,7 @@ names the one key a nodeId may prove. What agent.toml says comes on top.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from covey.errors import StoreError
 from covey.limits import TRUST_ENTRIES
 from covey.settings import grammar
 from covey.system.json_book import JsonBook
+from covey.values import dataclass
 
 _FILE_BYTES: Final = 4_194_304  # 4,096 entries of 80 characters with notes of 200
 _NOTE_CHARS: Final = 200

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from covey import limits
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

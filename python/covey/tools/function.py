@@ -19,8 +19,9 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, overload
+
+from covey.values import dataclass
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

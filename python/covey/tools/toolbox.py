@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from shutil import which
 from typing import Any, Protocol
@@ -17,6 +16,7 @@ from covey import limits
 from covey.model import Equipment, OfferedTool, ToolOutcome, ToolSpec
 from covey.settings import PythonToolsSettings, ToolsSettings
 from covey.tools.bounds import cut, fitting, offered_name, one_line
+from covey.values import dataclass
 
 
 class Source(Protocol):

@@ -9,11 +9,11 @@ from __future__ import annotations
 import argparse
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from covey.cli.commands import COMMANDS
 from covey.cli.parser import Parser, path
+from covey.values import dataclass
 
 PATHS: Final = ":paths"
 """Stands alone where the shell's own completion of file names is wanted."""

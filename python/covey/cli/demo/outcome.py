@@ -6,11 +6,10 @@ ended it after somebody's block reached another agent and no model failed; every
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from covey.cli.demo.scenario import AGENTS
 from covey.errors import EXIT_FAILED, EXIT_OK
 from covey.runtime.story import Story, line, short
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ holds them at a distance from being repeats to admission, whatever the order in 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from importlib import resources
 from typing import Final
+
+from covey.values import dataclass
 
 AGENTS: Final = ("writer", "reviewer", "test-writer")
 OPERATOR: Final = "operator"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +23,7 @@ from covey.system import identity as ids
 from covey.system.clock import SystemClock
 from covey.system.entropy import SystemEntropy
 from covey.system.home import Home
+from covey.values import dataclass
 
 MEET_SECONDS: Final = 30.0
 """mDNS answers in about a second and the registry at once; a loaded machine starts four peers in ten."""

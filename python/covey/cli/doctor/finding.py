@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from covey.errors import CoveyError
+from covey.values import dataclass
 
 STATES: Final = ("ok", "info", "warn", "FAIL", "fixed")
 """ok and info need nothing; warn is worth knowing; FAIL is to be addressed; fixed was, just now."""

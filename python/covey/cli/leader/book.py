@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from covey.errors import CoveyError, StoreError, UsageError
 from covey.settings import grammar
 from covey.system.home import Home
 from covey.system.json_book import JsonBook
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ from covey.cli.leader import book, reach
 from covey.cli.leader.book import Connection
 from covey.errors import CoveyError
 from covey.inference.lanes import quantile
+from covey.values import dataclass
 
 CODES: Final = {
     "parse": 10,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from covey.errors import UsageError
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from covey import limits
@@ -22,6 +22,7 @@ from covey.errors import CollisionError, CoveyError, IpcError, NotRunningError, 
 from covey.net.ipc.link import IpcLink
 from covey.runtime.mcp import bounds
 from covey.settings.grammar import needs_tls, relay_url
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.runtime.mcp.port import Listener

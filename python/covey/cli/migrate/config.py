@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from covey.settings import Settings, from_mapping
 from covey.settings.reader import dotted
 from covey.settings.scaffold import SCHEMA_LINE
 from covey.settings.toml import document, quoted
+from covey.values import dataclass
 
 _RENAMED: Final = {("mesh", "group"): "room", ("context", "n_group"): "n_room"}
 _OLD_MODEL: Final = "claude-opus-4-7"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -26,6 +25,7 @@ from covey.system.home import Home
 from covey.system.lock import running_pid
 from covey.system.log import timestamp
 from covey.system.trust import TrustBook, Trusted
+from covey.values import dataclass
 
 _NOTE_CHARS: Final = 200
 _LISTED: Final = 5

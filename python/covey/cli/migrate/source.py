@@ -19,7 +19,6 @@ import math
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +26,7 @@ from typing import Any, Final
 from covey.errors import UsageError
 from covey.limits import MIGRATE_FILE_BYTES, MIGRATE_FILES
 from covey.system.sealing import unb64
+from covey.values import dataclass
 
 _PKCS8: Final = bytes.fromhex("302e020100300506032b657004220420")  # RFC 8410 §7, before the seed
 _SPKI: Final = bytes.fromhex("302a300506032b6570032100")  # RFC 8410 §4, before the public key

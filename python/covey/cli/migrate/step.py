@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from covey.errors import CoveyError
+from covey.values import dataclass
 
 STATES: Final = ("write", "wrote", "same", "keep", "note", "skip", "FAIL")
 """write: not done yet; wrote: done; same: it was there already; keep: covey has its own, which stays;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from covey.inference.accounts import Accounts
 from covey.inference.keys import KeyBook
 from covey.inference.lanes import Step
 from covey.system.json_book import JsonBook
+from covey.values import dataclass
 
 KEYS: Final[JsonBook[KeyBook]] = JsonBook(
     frozenset({"keys"}),

@@ -9,7 +9,6 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +26,7 @@ from covey.settings.share import HINT, BackendSettings, DoorSettings
 from covey.system.clock import SystemClock
 from covey.system.process import allow_files
 from covey.system.watched import Watched
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.cli.loop import Stop

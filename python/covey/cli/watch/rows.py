@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, Final
 
 from covey.cli.console import printable
@@ -14,6 +13,7 @@ from covey.limits import WATCH_ANSWER_SECONDS, WATCH_PEERS, WATCH_THREADS
 from covey.net.ipc.client import IpcClient
 from covey.system.home import Home
 from covey.system.lock import running_pid
+from covey.values import dataclass
 
 HEADS: Final = ("PEER", "MODEL", "ROOM", "UPTIME", "PEERS", "CMBs", "COST", "BUDGET m/h/d", "BREAKER")
 

@@ -6,10 +6,10 @@ Rules: frozen, with slots, no behaviour beyond reading.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from covey.model import Block, Payload, Usage
+from covey.values import dataclass
 
 SYNTHESISE: Final = "synthesize"
 SYNTHESIS: Final = "synthesis"

@@ -7,7 +7,7 @@ frame under a proof or a seal, only the frame itself can be taken. Stated choice
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from covey.conform import choices
@@ -19,6 +19,7 @@ from covey.conform.reference import minified
 from covey.conform.report import Case, chosen, failed, not_covered, passed
 from covey.conform.schema import Schema, SchemaError, Validator
 from covey.conform.subject import Subject
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

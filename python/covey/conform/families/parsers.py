@@ -6,7 +6,6 @@ A control frame is sealed by a puppet, a hello opens a session, a record is pars
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from covey.conform import live
@@ -15,6 +14,7 @@ from covey.conform.folder import Collection
 from covey.conform.live import Conversation
 from covey.conform.reference import minified
 from covey.conform.subject import Subject
+from covey.values import dataclass
 
 Json = dict[str, Any]
 Taken = Callable[[Any], bool | None]

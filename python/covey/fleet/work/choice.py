@@ -6,10 +6,10 @@ Rules: pure; randomness is an argument. A strategy sees only candidates that are
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from covey.errors import UsageError
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

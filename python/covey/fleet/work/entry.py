@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, NamedTuple
 
 from covey import limits
 from covey.fleet.work.task import OPEN, Patience, State, Task, TaskError
 from covey.proto.effects import Now
+from covey.values import dataclass
 
 _FIRST: Final = 8
 """Steps of a story that stay, whatever comes later."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 from covey import limits
@@ -27,6 +27,7 @@ from covey.fleet.work.task import (
     line_of,
 )
 from covey.proto.effects import Now
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

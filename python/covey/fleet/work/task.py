@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, Final, Literal
 
 from covey import limits
 from covey.errors import CoveyError, UsageError
 from covey.fleet.arguments import WORD_EXPECTED, is_capability
+from covey.values import dataclass
 
 State = Literal["waiting", "leased", "done", "failed", "cancelled", "expired"]
 OPEN: Final[frozenset[str]] = frozenset({"waiting", "leased"})

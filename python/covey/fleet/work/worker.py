@@ -7,12 +7,13 @@ over the run that is under way, or gets the result that is there; nothing is don
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 from covey import limits
 from covey.fleet.work.task import Award, Revoked, Said, Task, line_of
 from covey.proto.effects import Now
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

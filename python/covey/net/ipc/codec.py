@@ -14,10 +14,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from covey.limits import IPC_LINE_BYTES
+from covey.values import dataclass
 
 _ID_CHARACTERS: Final = 64
 _ID_BITS: Final = 53

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from dataclasses import dataclass
 from typing import Final
 
 from covey import _core, limits
 from covey.model import CAT7, NEUTRAL
 from covey.proto.ask.words import REASONS, question_of
 from covey.proto.controls import json_object
+from covey.values import dataclass
 
 TOKEN: Final = "x-covey-ask-v1"
 FRAME_TYPE: Final = "x-covey-ask"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 from covey import _core, limits
@@ -19,6 +19,7 @@ from covey.proto.attest.chain import OwnChain
 from covey.proto.attest.held import Held, witnessed
 from covey.proto.attest.saving import Saving
 from covey.proto.link import Lane
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.proto.extension import ExtensionHost

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeVar
 
 from covey import _core, limits
+from covey.values import dataclass
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")

@@ -7,10 +7,10 @@ that two runs choose the same; where none does, nothing is signed.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from covey import _core
+from covey.values import dataclass
 
 ANCHOR: Final = "anchor"
 _DELEGATING: Final = ("admin", "validator", "issuer")

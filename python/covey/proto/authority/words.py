@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.proto.authority.signing import Wish

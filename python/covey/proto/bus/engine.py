@@ -7,12 +7,13 @@ silence. Nothing is sent twice: what must survive a broken session is a directed
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from covey import limits
 from covey.proto.bus import frames, words
 from covey.proto.link import Lane
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey import _core

@@ -14,10 +14,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from covey import limits
+from covey.values import dataclass
 
 TOKEN: Final = "x-covey-bus-v1"
 FRAME_TYPE: Final = "x-covey-bus"

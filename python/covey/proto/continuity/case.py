@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from covey import limits
 from covey.proto.continuity.line import Line, read_line
 from covey.proto.continuity.values import Mark, Member, Plan, ProofError, Release, Term
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

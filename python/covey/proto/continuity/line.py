@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from covey import limits
@@ -25,6 +25,7 @@ from covey.proto.continuity.values import (
     read_term,
     unb64,
 )
+from covey.values import dataclass
 
 Rank = tuple[int, bool, str]
 """(epoch, a majority decided it, holder): which of two lines holds."""

@@ -12,10 +12,11 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal, Protocol
 
 from covey import _core, limits
+from covey.values import dataclass
 
 PLAN: Final = "covey-succession-v1"
 TERM: Final = "covey-term-v1"

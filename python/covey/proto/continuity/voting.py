@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from covey.proto.continuity.case import Case
 from covey.proto.continuity.line import Line
 from covey.proto.continuity.values import NONE, Plan, Release, Term
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

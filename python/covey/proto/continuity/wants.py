@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from covey.proto.continuity.line import Line
 from covey.proto.continuity.values import Term
+from covey.values import dataclass
 
 # --- the shell says ----------------------------------------------------------------------------------
 

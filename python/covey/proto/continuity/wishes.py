@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from covey import limits
@@ -13,6 +12,7 @@ from covey.proto.continuity.case import Case, Promise
 from covey.proto.continuity.electing import Electing
 from covey.proto.continuity.line import Line, begun
 from covey.proto.continuity.values import Member, Plan, ProofError
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.proto.link import Peer

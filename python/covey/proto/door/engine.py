@@ -8,12 +8,13 @@ frame that a slow session does not take waits in the call's own line, which cred
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from covey import limits
 from covey.proto.door import frames, words
 from covey.proto.door.words import From
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.proto.extension import ExtensionHost

@@ -27,10 +27,10 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from covey import limits
+from covey.values import dataclass
 
 TOKEN: Final = "x-covey-door-v1"
 FRAME_TYPE: Final = "x-covey-door"

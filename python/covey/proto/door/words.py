@@ -5,10 +5,10 @@ A call from here has a `token` of the shell's; one from elsewhere is named by it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from covey.proto.door.frames import Ask
+from covey.values import dataclass
 
 
 class From(NamedTuple):

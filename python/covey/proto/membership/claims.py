@@ -14,10 +14,10 @@ import base64
 import binascii
 import json
 import re
-from dataclasses import dataclass
 from typing import Literal
 
 from covey import limits
+from covey.values import dataclass
 
 Word = Literal["alive", "left", "suspect", "dead"]
 

@@ -14,12 +14,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 from covey import limits
 from covey.proto.membership.claims import BadClaimError, Claim, parse
 from covey.proto.membership.options import FRAME_TYPE
+from covey.values import dataclass
 
 Op = Literal["probe", "ack", "ask", "nack", "news", "hold", "want"]
 _OPS: dict[str, Op] = {each: each for each in get_args(Op)}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from covey import limits
 from covey.proto.membership.claims import Claim, Self
+from covey.values import dataclass
 
 
 @dataclass(slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from covey import limits
 from covey.proto.membership.claims import Self
 from covey.proto.membership.suspicion import Suspicion
+from covey.values import dataclass
 
 State = Literal["alive", "suspect", "dead", "left"]
 

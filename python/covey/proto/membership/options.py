@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from covey.values import dataclass
 
 TOKEN = "x-covey-member-v1"
 """The extension token both hellos offer."""

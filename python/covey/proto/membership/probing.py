@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from covey import limits
+from covey.values import dataclass
 
 
 @dataclass(slots=True, eq=False)

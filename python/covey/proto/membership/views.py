@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from covey.proto.membership.members import Member, State
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from covey import _core, limits
@@ -16,6 +15,7 @@ from covey.proto.link import Lane
 from covey.proto.relay import frames
 from covey.proto.relay.frames import Auth, BadRelayFrameError, Failed, Joined, Left, Peers
 from covey.proto.timers import Timers
+from covey.values import dataclass
 
 _NORMAL: Final = 1000  # RFC 6455 §7.4.1
 

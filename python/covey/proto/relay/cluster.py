@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from covey import limits
 from covey.proto.relay import words
 from covey.proto.relay.events import Publish
 from covey.proto.relay.frames import Auth, Present
 from covey.proto.relay.words import Seat
+from covey.values import dataclass
 
 Key = tuple[bytes, str]
 """A channel's digest, a nodeId."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from covey.proto.effects import Level
+from covey.values import dataclass
 
 # --- events ---------------------------------------------------------------------------------------
 

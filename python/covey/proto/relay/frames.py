@@ -9,10 +9,10 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from covey import limits
+from covey.values import dataclass
 
 AUTH_TIMEOUT: Final = 4001
 AUTH_INVALID: Final = 4002

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from covey import _core, limits
@@ -31,6 +31,7 @@ from covey.proto.relay.events import (
 )
 from covey.proto.relay.frames import Auth, BadRelayFrameError, Failed, Present
 from covey.proto.timers import Timers
+from covey.values import dataclass
 
 __all__ = [
     "Access",

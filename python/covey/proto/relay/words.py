@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgpack  # type: ignore[import-untyped]  # ships no types
@@ -18,6 +17,7 @@ import msgpack  # type: ignore[import-untyped]  # ships no types
 from covey import limits
 from covey.proto.relay import frames
 from covey.proto.relay.frames import Wake
+from covey.values import dataclass
 
 VERSION: Final = 1
 _RELAY: Final = re.compile(r"[0-9a-f]{16}")

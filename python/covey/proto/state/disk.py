@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from covey import limits
 from covey.proto.state import wants
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.proto.extension import ExtensionHost

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
 from typing import Any, Final
 
 from covey import limits
+from covey.values import dataclass
 
 TYPE: Final = "x-covey-state"
 TOKEN: Final = "x-covey-state-v1"

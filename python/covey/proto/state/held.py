@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from covey import limits
 from covey.proto.state import wants
 from covey.proto.state.scopes import Scope
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey._core import AuthorKeys, StateMap, VectorClock

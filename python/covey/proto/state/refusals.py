@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from covey import limits
 from covey.proto.link import Lane
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey._core import MergeReport

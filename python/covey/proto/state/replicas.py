@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from covey import _core, limits
 from covey.proto.state import wants
 from covey.proto.state.held import Held
 from covey.proto.state.scopes import ANYBODY, Scope, read_scope, room_scope
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

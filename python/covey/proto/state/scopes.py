@@ -8,8 +8,9 @@ room, and only then others pass it on. The name is part of what is signed: none 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from covey.values import dataclass
 
 ANYBODY: Final = "*"
 _AUTHOR: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from covey import _core, limits
 from covey.proto.state import frames
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.proto.state.held import Held

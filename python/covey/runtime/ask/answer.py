@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from covey.cognition.ask.synthesis import ENABLE
 from covey.cognition.ask.values import QUIET, Claim, Composed
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.runtime.ask.gathering import Gathered, Silent

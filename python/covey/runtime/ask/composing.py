@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from covey import limits
 from covey.cognition.ask.synthesis import drafts_of, request_for
 from covey.cognition.ask.values import Claim
 from covey.errors import ModelError
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.ports import Model

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from covey import _core, limits
@@ -16,6 +16,7 @@ from covey.cognition.ask.contributing import unpacked
 from covey.cognition.ask.values import Admitted, Contribution
 from covey.proto.ask import words
 from covey.proto.inbox import block_of
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.model import Block

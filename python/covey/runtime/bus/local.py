@@ -11,7 +11,7 @@ import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from covey import limits
@@ -23,6 +23,7 @@ from covey.runtime.bus.inbox import AsyncHandler, Inbox, Policy
 from covey.runtime.bus.port import Beyond, Cancel, Handler
 from covey.runtime.bus.turns import Ticket, Turns
 from covey.runtime.bus.values import DeadLetter, Fate, History, Receipt
+from covey.values import dataclass
 
 Logger = Callable[[str, str, Mapping[str, Any]], None]
 

@@ -13,7 +13,7 @@ import re
 import threading
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from covey import limits
@@ -30,6 +30,7 @@ from covey.runtime.bus.local import LocalBus, Logger
 from covey.runtime.bus.port import Cancel, Handler
 from covey.runtime.bus.signed import Mailer, Records, Signed, Unread
 from covey.runtime.bus.values import Fate, Receipt
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.ports import Clock, Entropy

@@ -10,7 +10,6 @@ import asyncio
 import json
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from covey import limits
@@ -19,6 +18,7 @@ from covey.model import EmissionResult, Minted, Payload, PeerSend, Proposal, Sen
 from covey.proto.bus.words import SCHEMA, Proven
 from covey.proto.news import News, SendSettled
 from covey.runtime.bus.values import Fate
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey._core import Record

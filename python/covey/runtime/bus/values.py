@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from covey.errors import CoveyError
 from covey.fleet.message import Message
 from covey.model import SendState
+from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

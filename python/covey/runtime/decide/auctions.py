@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from covey import limits
@@ -34,6 +34,7 @@ from covey.fleet.signed_word import Word, canonical
 from covey.runtime.decide.book import Book, is_id, meant
 from covey.runtime.decide.past import PastAwards
 from covey.runtime.decide.post import Post
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.fleet.vote_record import Finding

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from covey import limits
@@ -18,6 +17,7 @@ from covey.fleet import arguments as args
 from covey.fleet import signed_word as sw
 from covey.fleet.message import EVERYBODY, Message
 from covey.fleet.signed_word import Signer, Word, WordError
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.ports import Clock, Entropy

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from covey import limits
@@ -37,6 +37,7 @@ from covey.fleet.vote import ABSTAIN, Question
 from covey.runtime.decide.book import Book, is_id, meant
 from covey.runtime.decide.post import Post
 from covey.runtime.decide.votes import Votes
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.fleet.vote_record import Finding, VoteRecord

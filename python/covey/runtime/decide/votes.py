@@ -11,7 +11,7 @@ import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeVar, get_args
 
 from covey import limits
@@ -24,6 +24,7 @@ from covey.fleet.vote import ABSTAIN, STATEMENT, Ballot, Question, TiePolicy, Vo
 from covey.fleet.vote_record import Finding, VoteRecord
 from covey.runtime.decide.book import Book, is_id, meant
 from covey.runtime.decide.post import Post
+from covey.values import dataclass
 
 Choose = Callable[[Question], Awaitable[str | None]]
 """Gives the chosen option, `ABSTAIN`, or None to say nothing (a person may still)."""

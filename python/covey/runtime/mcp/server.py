@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Collection, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from mcp import types
@@ -28,6 +27,7 @@ from covey.runtime.mcp.quoting import Quoter
 from covey.runtime.mcp.resources import TEMPLATES, Resources
 from covey.runtime.mcp.specs import SPECS, Spec, spec_of
 from covey.runtime.mcp.tools import Tools, header_of
+from covey.values import dataclass
 
 NAME: Final = "covey"
 INSTRUCTIONS: Final = """\

@@ -7,7 +7,6 @@ says first what it would do, and does it only where `apply` is true. Names come 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -22,6 +21,7 @@ from covey.runtime.share.door import Door
 from covey.runtime.share.gate import Gate, refused, told
 from covey.runtime.share.going import Refused
 from covey.runtime.share.upkeep import Upkeep
+from covey.values import dataclass
 
 _BODY_BYTES = 4_096
 Arguments = Mapping[str, Any]

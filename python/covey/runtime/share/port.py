@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from covey.inference.keys import Entry, KeyBook, Priority
+from covey.values import dataclass
 
 
 class BackendAnswer(Protocol):

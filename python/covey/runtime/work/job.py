@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from covey.fleet.work.task import NoCapableAgentError, Task, WorkError
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.runtime.work.desk import Desk

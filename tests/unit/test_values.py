@@ -1,0 +1,248 @@
+"""Dataclasses whose methods are made at their first use: the same in everything but when."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import importlib
+import inspect
+import pickle
+import pkgutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import FrozenInstanceError, asdict, astuple, field, fields, is_dataclass, replace
+from typing import Any, ClassVar, Generic, TypeVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import covey.model
+import covey.proto
+import covey.settings
+from covey.values import dataclass
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Somewhere."""
+
+    host: str
+    port: int = 7
+    tags: tuple[str, ...] = field(default_factory=tuple)
+    kinds: ClassVar[int] = 3
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plain:
+    """The same, by the standard library."""
+
+    host: str
+    port: int = 7
+    tags: tuple[str, ...] = field(default_factory=tuple)
+    kinds: ClassVar[int] = 3
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Version:
+    major: int
+    minor: int = 0
+
+
+@dataclass(slots=True)
+class Box(Generic[T]):
+    content: T
+    opened: int = field(default=0, compare=False)
+    doubled: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self.doubled = self.opened * 2
+
+
+@dataclass(slots=True, eq=False)
+class Door:
+    name: str
+
+
+def fresh() -> type[Any]:
+    """Return a class of which nothing was used yet."""
+
+    @dataclass(frozen=True, slots=True)
+    class Fresh:
+        one: int
+        two: str = "b"
+
+    return Fresh
+
+
+def test_it_is_what_the_standard_library_makes():
+    ours, theirs = Place("h", tags=("a",)), Plain("h", tags=("a",))
+    assert repr(ours) == repr(theirs).replace("Plain", "Place")
+    assert asdict(ours) == asdict(theirs) and astuple(ours) == astuple(theirs)
+    assert [f.name for f in fields(Place)] == [f.name for f in fields(Plain)]
+    assert Place.__slots__ == Plain.__slots__ and Place.__match_args__ == Plain.__match_args__
+    assert inspect.signature(Place) == inspect.signature(Plain)
+    assert Place.kinds == 3 and not hasattr(ours, "__dict__")
+    assert hash(ours) == hash(theirs) and ours == Place("h", 7, ("a",)) != Place("h")
+    assert ours != theirs
+    assert is_dataclass(Place) and Place.__dataclass_params__.frozen
+
+
+@given(st.text(), st.integers(), st.text(), st.integers())
+def test_equality_and_hashes_go_by_the_fields(one, first, two, second):
+    left, right = Place(one, first), Place(two, second)
+    assert (left == right) is ((one, first) == (two, second))
+    assert left != right or hash(left) == hash(right)
+    assert (Version(first) < Version(second)) is (first < second)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda kind: kind(1),
+        lambda kind: fields(kind),
+        lambda kind: kind.__dataclass_params__.frozen,
+        lambda kind: is_dataclass(kind),
+        lambda kind: asdict(kind(1, two="c")),
+        lambda kind: replace(kind(1), one=2),
+        lambda kind: copy.deepcopy(kind(1)),
+        lambda kind: repr(kind(1)),
+        lambda kind: kind(1) == kind(1) and {kind(1)},
+    ],
+)
+def test_whatever_is_used_first_works(use):
+    assert use(fresh())
+
+
+def test_nothing_is_made_before_it_is_used():
+    kind = fresh()
+    before = kind.__init__
+    kind(1)
+    assert kind.__init__ is not before and kind.__init__.__code__.co_varnames[:3] == ("self", "one", "two")
+
+
+def test_a_frozen_value_refuses_assignment():
+    with pytest.raises(FrozenInstanceError, match="port"):
+        Place("h").port = 8  # type: ignore[misc]  # the very thing refused
+    with pytest.raises(FrozenInstanceError):
+        del Place("h").port
+    with pytest.raises(AttributeError):
+        Door("d").other = 1  # type: ignore[attr-defined]  # has slots
+
+
+def test_wrong_arguments_are_type_errors_from_the_first_call_on():
+    for _ in range(2):
+        with pytest.raises(TypeError, match="one"):
+            fresh()()
+        with pytest.raises(TypeError, match="unexpected"):
+            Place("h", ports=1)  # type: ignore[call-arg]  # the very thing refused
+
+
+def test_what_dataclasses_refuses_is_refused_at_the_first_use():
+    @dataclass(slots=True)
+    class Wrong:
+        names: list[str] = []  # noqa: RUF012 - the very thing refused
+
+    with pytest.raises(ValueError, match="mutable default"):
+        Wrong()
+
+
+def test_mutable_ones_by_identity_and_post_init():
+    assert Door("a") != Door("a") and len({Door("a"), Door("a")}) == 2
+    box = Box("x", 4)
+    assert box.doubled == 8 and box == Box("x", 9)
+    box.opened = 5
+    assert repr(box).endswith("Box(content='x', opened=5)")
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(box)
+
+
+def test_copies_and_pickles():
+    place = Place("h", 1, ("a",))
+    assert copy.copy(place) == place == pickle.loads(pickle.dumps(place))
+    assert replace(place, port=2) == Place("h", 2, ("a",))
+
+
+def test_patterns_name_fields_by_position():
+    match Place("h", 9):
+        case Place(host, port):
+            assert (host, port) == ("h", 9)
+        case _:
+            pytest.fail("no match")
+    assert Box.__match_args__ == ("content", "opened")
+
+
+def test_a_subclass_may_add_fields_and_call_its_base():
+    calls = []
+
+    @dataclass(slots=True)
+    class Base:
+        one: int
+
+    @dataclass(slots=True)
+    class More(Base):
+        two: int = 2
+
+    class Wrapped(Base):
+        def __init__(self, one: int) -> None:
+            calls.append(one)
+            super().__init__(one)
+
+        def __eq__(self, other: object) -> bool:
+            calls.append("eq")
+            return super().__eq__(other)
+
+        __hash__ = None  # type: ignore[assignment]  # as for its base
+
+    assert Wrapped(5) == Wrapped(5) and calls == [5, 5, "eq"]
+    assert More(1) == More(1, 2) and More.__match_args__ == ("one", "two")
+    assert [f.name for f in fields(More)] == ["one", "two"] and More.__slots__ == ("two",)
+    assert [f.name for f in fields(Wrapped)] == ["one"]
+
+
+def test_many_threads_may_use_it_first():
+    for _ in range(20):
+        kind, start = fresh(), threading.Barrier(8)
+        made: list[Any] = []
+
+        def use(kind: Callable[[int], Any] = kind, start: Any = start, made: list[Any] = made) -> None:
+            start.wait()
+            made.append((kind(3), hash(kind(3)), kind(3) == kind(3)))
+
+        threads = [threading.Thread(target=use) for _ in range(8)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        assert made == [(kind(3), hash(kind(3)), True)] * 8
+
+
+def test_only_with_slots():
+    with pytest.raises(TypeError, match="slots"):
+        dataclass(slots=False)
+
+
+def classes() -> Iterator[type[Any]]:
+    """Yield every value of the product's pure floors."""
+    for package in (covey.model, covey.proto, covey.settings):
+        names = [package.__name__]
+        if hasattr(package, "__path__"):
+            names += [each.name for each in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]
+        for name in names:
+            for each in vars(importlib.import_module(name)).values():
+                if isinstance(each, type) and each.__module__ == name and "__covey_plan__" in vars(each):
+                    yield each
+
+
+def test_every_value_of_the_product_can_be_made():
+    """What is refused only at the first use is refused here, for all of them."""
+    seen = 0
+    for kind in classes():
+        names = [each.name for each in fields(kind)]
+        slots = [name for base in reversed(kind.__mro__) for name in base.__dict__.get("__slots__", ())]
+        assert sorted(names) == sorted(slots), kind
+        assert kind.__match_args__ == tuple(each.name for each in fields(kind) if each.init), kind
+        seen += 1
+    assert seen > 300
