@@ -110,7 +110,7 @@ class Packs:
             reply = await self._unless_lost(asyncio.ensure_future(question), node_id, chosen["name"])
         finally:
             self._busy[node_id] -= 1
-        origin = self._bus.origin(reply.id) or self._node_id
+        origin = reply.origin or self._node_id
         if origin != node_id:
             raise CoveyError(f"{capability}: answered by {origin} in place of {node_id}", code="wrong_origin")
         return Done(

@@ -87,6 +87,9 @@ class Message:
     `type` is a name of `MessageType`, or one of an application's own under `X_`. `hops` counts how often it
     was handed on, `trace` names the first message of its causal tree and `depth` how far from it this one is.
     `deadline_ms` is the wall-clock instant after which nobody need act on it; 0 is none.
+
+    `origin` is the peer that brought it here, proven by its session or its signature, and "" for one of this
+    process. It is never written, and nothing that is read can say it: `sender` is a name, this is who.
     """
 
     id: str
@@ -102,17 +105,18 @@ class Message:
     hops: int = 0
     deadline_ms: int = 0
     protocol_version: int = PROTOCOL_VERSION
+    origin: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         _check(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the message as plain JSON values, every member present."""
-        return {name: getattr(self, name) for name in self.__slots__} | {"payload": dict(self.payload)}
+        return {name: getattr(self, name) for name in _WRITTEN} | {"payload": dict(self.payload)}
 
     @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> Message:
-        """Read a message.
+    def from_dict(cls, value: Mapping[str, Any], origin: str = "") -> Message:
+        """Read a message that `origin` brought.
 
         A missing `protocol_version` is 1. Members that this version does not know are refused: what a
         message says must not depend on who reads it.
@@ -131,13 +135,17 @@ class Message:
             raise NewerProtocolError(
                 f"protocol_version: the message is of version {version}, this build reads {PROTOCOL_VERSION}"
             )
-        unknown = sorted(set(value) - set(cls.__slots__))
+        unknown = sorted(set(value) - _WRITTEN.keys())
         if unknown:
             raise MessageError(f"message: unknown member {unknown[0]!r}")
         missing = [name for name in ("id", "sender", "recipient", "type") if name not in value]
         if missing:
             raise MessageError(f"message: {missing[0]!r} is missing")
-        return cls(**value)
+        return cls(**value, origin=origin)
+
+
+_WRITTEN: Final = dict.fromkeys(name for name in Message.__slots__ if name != "origin")
+"""The members of a message as it travels, in order."""
 
 
 def parse_type(name: str) -> str:

@@ -73,18 +73,11 @@ class Names:
     Args:
         requests: Its questions and answers; this answers IDENTITY_REQUEST there.
         profile: Its own words about itself, for whoever asks.
-        origin: Gives the peer that brought a message, as `MeshBus.origin`; None takes all for agents here.
     """
 
-    def __init__(
-        self,
-        requests: Requests,
-        profile: AgentProfile,
-        origin: Callable[[str], str | None] = lambda _: None,
-    ) -> None:
+    def __init__(self, requests: Requests, profile: AgentProfile) -> None:
         self._requests = requests
         self._profile = profile
-        self._origin = origin
         self._regions: dict[str, tuple[Read, Policy]] = {}
         self.counts: Counter[str] = Counter()
         """What was given, and what was not, by reason."""
@@ -155,7 +148,7 @@ class Names:
         reference = message.payload.get("reference")
         if reference is None:
             return {"profile": self._profile.to_dict()}
-        found = await self._read(reference, Asker(message.sender, self._origin(message.id)))
+        found = await self._read(reference, Asker(message.sender, message.origin or None))
         self.counts[str(found.get("refused", "given"))] += 1
         return found
 

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 from covey import _core, limits
-from covey.fleet.message import MessageError, MessageType
+from covey.fleet.message import Message, MessageError, MessageType
 from covey.model import SendState
 from covey.proto import news as nw
 from covey.runtime.bus.local import LocalBus
@@ -196,6 +197,53 @@ async def test_s07_a_timeout_and_a_cancellation_cross_the_mesh_and_a_late_reply_
         await asyncio.wait_for(ended.get(), SECONDS)
         b.send(b.make("bob", "ann", "RESPONSE", {}, answers=late))
         await until(lambda: asker.late >= 1)
+
+
+@pytest.mark.parametrize("proof", [False, True])
+async def test_s07_a_forger_that_knows_a_question_and_has_its_askers_name_does_not_call_it_off(proof):
+    async with mesh(3) as (nodes, (a, b, c)):
+        started, ended = asyncio.Queue(), asyncio.Queue()
+
+        async def slow(message):
+            started.put_nowait(message)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.put_nowait(message)
+
+        asker, server = await pair(a, b, slow)
+        known = asyncio.Queue()
+        c.register("bob", put(known))  # asked too: so it has the question's id
+        c.register("ann", lambda _: None)  # and it has an agent of the asker's name
+        await until(lambda: len([each for each in b.directory() if "ann" in each.names]) == 2)
+        await until(lambda: len([each for each in a.directory() if "bob" in each.names]) == 2)
+        asking = asyncio.create_task(asker.ask("bob", {}, timeout_seconds=SECONDS))
+        question = await asyncio.wait_for(known.get(), SECONDS)
+        at_work = await asyncio.wait_for(started.get(), SECONDS)
+        assert (at_work, at_work.origin) == (question, nodes[0].node_id)
+        lie = c.make("ann", f"bob@{nodes[1].node_id}", "CANCEL", {}, answers=question)
+        (fate,) = await settled(c, c.send(lie, proof=proof))
+        assert fate.state in ("delivered", "executed"), "the name is one of its own: the bus lets it in"
+        await until(lambda: server.foreign == 1)
+        assert ended.empty() and not asking.done()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert (await asyncio.wait_for(ended.get(), SECONDS)) == question
+
+
+async def test_what_a_message_says_of_its_origin_is_not_read():
+    async with mesh(2) as (nodes, (a, b)):
+        heard = asyncio.Queue()
+        b.register("bob", put(heard))
+        await until(lambda: "bob" in a.nicknames())
+        sent = replace(a.make("ann", "bob", "X_HELLO"), origin=nodes[1].node_id)
+        assert "origin" not in sent.to_dict()
+        with pytest.raises(MessageError, match="unknown member 'origin'"):
+            Message.from_dict(sent.to_dict() | {"origin": nodes[1].node_id})
+        await settled(a, a.send(sent))
+        message = await asyncio.wait_for(heard.get(), SECONDS)
+        assert (message.origin, b.origin(message.id)) == (nodes[0].node_id, nodes[0].node_id)
 
 
 async def test_s07_a_request_whose_agent_has_just_gone_fails_before_its_deadline():

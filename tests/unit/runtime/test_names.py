@@ -19,7 +19,7 @@ KEPT = {"methods": {"n": 12, "how": "by hand"}, "a.b": "dots"}
 
 def named(bus, nickname):
     profile = AgentProfile(nickname, "writes papers", "0" * 12, ("draft",))
-    return Names(Requests(bus, nickname), profile, bus.origin)
+    return Names(Requests(bus, nickname), profile)
 
 
 async def kept(ref_id):

@@ -350,7 +350,7 @@ class MeshBus(LocalBus):
         """Deliver what a peer sent to agents here; return what to tell it of that."""
         node_id, message = heard.node_id, None
         try:
-            message = self._addressed(Message.from_dict(heard.message))
+            message = self._addressed(Message.from_dict(heard.message, node_id))
             if wrong := self._wrong(node_id, message):
                 return self._turned_away(message, node_id, wrong)
             receipt = self._arrive(message, heard.topic, node_id)

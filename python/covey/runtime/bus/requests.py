@@ -40,10 +40,12 @@ class Requests:
         self._loop = asyncio.get_running_loop()
         self._pending: dict[str, asyncio.Future[Message]] = {}
         self._over: OrderedDict[str, None] = OrderedDict()
-        self._running: dict[str, tuple[str, asyncio.Task[None]]] = {}
-        """By question: who asked, and the answer under way."""
+        self._running: dict[str, tuple[tuple[str, str], asyncio.Task[None]]] = {}
+        """By question: who asked (a name, and the peer that brought it), and the answer under way."""
         self._answers: dict[str, Answer] = {}
         self.late = 0
+        self.foreign = 0
+        """How many CANCELs came from another than who had asked, and stopped nothing."""
         self._end: Cancel = bus.register(nickname, self._heard)
         self._unwatch: Cancel = bus.watch(self._lost)
         self._elsewhere: dict[str, int] = {}
@@ -158,15 +160,17 @@ class Requests:
             elif message.in_reply_to in self._over or future is not None:
                 self.late += 1
         elif message.type == MessageType.CANCEL:
-            asker, task = self._running.get(message.in_reply_to, ("", None))
-            if task is not None and asker == message.sender:  # nobody calls off what another has asked
+            asker, task = self._running.get(message.in_reply_to, (None, None))
+            if task is not None and asker == _whose(message):
                 task.cancel()
+            elif task is not None:  # nobody calls off what another has asked: a name alone proves nothing
+                self.foreign += 1
         elif answer is not None:
             if len(self._running) >= limits.REQUESTS_RUNNING:
                 self._refuse(message, "busy: too many requests are under way")
                 return
             work = self._loop.create_task(self._answer(answer, message))
-            self._running[message.id] = (message.sender, work)
+            self._running[message.id] = (_whose(message), work)
             work.add_done_callback(lambda _: self._running.pop(message.id, None))
 
     async def _answer(self, answer: Answer, message: Message) -> None:
@@ -188,6 +192,10 @@ class Requests:
         self._bus.send(
             self._bus.make(self._nickname, message.sender, MessageType.ERROR, reply, answers=message)
         )
+
+
+def _whose(message: Message) -> tuple[str, str]:
+    return message.sender, message.origin
 
 
 def _question(kind: str) -> str:

@@ -157,7 +157,7 @@ class Records:
                 raise MessageError("message: expected topic and message")
             if not isinstance(body["topic"], str):
                 raise MessageError("topic: expected text")
-            message = Message.from_dict(body["message"])
+            message = Message.from_dict(body["message"], record.node_id)
         except (ValueError, RecursionError) as error:
             self.counts["refused-unreadable"] += 1
             self._mailer.ended(record.assertion_id, "unexecuted", f"unreadable: {error}"[:120])

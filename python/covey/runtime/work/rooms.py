@@ -143,7 +143,7 @@ class MeshRoom:
 
     def origin(self, message: Message) -> str:
         """Return the peer whose session or signature brought a message; without one it is from here."""
-        return self._bus.origin(message.id) or self.node_id
+        return message.origin or self.node_id
 
     def proof(self, message: Message) -> str:
         """Return the record that a message came as."""
