@@ -1,4 +1,4 @@
-"""No storm: whatever the room looks like, one root causes a bounded number of emissions."""
+"""No storm: whatever the room looks like, one root causes a bounded number of emissions, and of forwards."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections import deque
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from covey import limits
 from covey.cognition.novelty import UNRESOLVED, NoveltyGate
 from covey.memory.lineage import ancestors
 from covey.model import Block, Proposal
+from tests.unit.proto.forwarding_world import World
 
 PER_ROOT, CUT_OFF = 3, 1
 
@@ -81,3 +83,46 @@ def test_the_bound_is_not_empty_talk_without_the_gate_is_endless():
     everybody = {(a, b) for a in range(3) for b in range(3) if a != b}
     assert run(3, everybody, []) == 3 * PER_ROOT
     assert run(3, everybody, [True]) >= 3
+
+
+def reach(links, start, far):
+    """Who is at most so many links away."""
+    seen, edge = {start}, {start}
+    for _ in range(far):
+        edge = {b for a, b in links if a in edge} - seen
+        seen |= edge
+    return seen
+
+
+@settings(max_examples=30, deadline=None)
+@given(rooms(), st.sets(st.integers(0, 4)), st.integers(0, 3))
+def test_forwarding_sends_a_block_to_each_peer_once_at_most_and_never_too_far(room, silent, replies):
+    count, links = room
+    world = World(
+        count,
+        [(a + 1, b + 1) for a, b in sorted(links) if a < b],
+        silent={number + 1 for number in silent},
+    )
+    keys = [world.say(1, "alpha alpha")]
+    world.mesh.advance(10)
+    for number in range(replies):
+        keys.append(world.say(number % count + 1, f"{'bcd'[number] * 9}", keys[-1]))
+        world.mesh.advance(10)
+    world.mesh.advance(120)
+    sent, came = world.total("forward.sent"), world.total("forward.wanted")
+    assert sent == came <= len(keys) * (count - 1), "who has it, or what it comes from, is sent nothing"
+    pairs = len(links) * len(keys)
+    assert world.total("forward.offered") <= pairs, "nothing is offered twice over one link"
+    assert world.holders(keys[0]) <= {n + 1 for n in reach(links, 0, limits.FORWARD_HOPS + 1)}
+    if not silent:
+        assert world.holders(keys[0]) == {n + 1 for n in reach(links, 0, limits.FORWARD_HOPS + 1)}
+
+
+@settings(max_examples=100, deadline=None)
+@given(rooms(), st.lists(st.booleans(), max_size=7))
+def test_one_root_causes_a_bounded_number_of_emissions_also_where_everybody_hands_on(room, severs):
+    count, links = room
+    roots = 1 + count * CUT_OFF + 1
+    # What is handed on reaches peers as if there were a link: at worst, everybody hears everybody.
+    everybody = {(a, b) for a in range(count) for b in reach(links, a, limits.FORWARD_HOPS + 1) if a != b}
+    assert run(count, everybody, severs) <= count * PER_ROOT * roots

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from covey.cli import mesh_flags, passphrase
@@ -38,6 +39,9 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "--attest", action="store_true", help="tell the room what was decided about each open block, signed"
     )
+    parser.add_argument(
+        "--forward", action="store_true", help="hand on what others wrote to peers that hold no source of it"
+    )
     mesh_flags.add(parser)
     passphrase.add(parser)
 
@@ -54,7 +58,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         from covey.cli.peer import PeerPlan
 
         opened = passphrase.opened(home, name, arguments.passphrase_file, console.env)
-        options = mesh_flags.options(arguments, console.env, outbound_only=False)
+        options = replace(
+            mesh_flags.options(arguments, console.env, outbound_only=False), forward=arguments.forward
+        )
         plan = PeerPlan(
             home, name, options, opened=opened, attest=arguments.attest, sinks=(Troubles(console),)
         )

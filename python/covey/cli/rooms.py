@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from covey.cli.substrate_room import desk_of
 from covey.runtime.attest import AttestPlugin
 from covey.runtime.authority import AuthorityPlugin, Unanchored
+from covey.runtime.forward import ForwardPlugin
 from covey.runtime.gatekeeper import Gatekeeper
 from covey.runtime.memory import MemoryPlugin
 from covey.runtime.mood import MoodPlugin
@@ -76,6 +77,9 @@ def rooms_of(
         attest = AttestPlugin(identity, plan.options.room, store, native, role=role)
         plugins.append(attest)
         verbs["attest"] = attest.handle
+    held = StoreMemory(native, identity.node_id).block
+    hands_on = plan.options.forward
+    plugins.append(ForwardPlugin(identity.node_id, store, held, hands_on=hands_on, log=log.write))
     may: LifecycleAuthority = authority or Unanchored()
     memory = MemoryPlugin(
         identity,

@@ -162,6 +162,7 @@ def node_options(settings: Settings, env: Mapping[str, str]) -> NodeOptions:
     return NodeOptions(
         room=mesh.room,
         lan=mesh.lan,
+        forward=mesh.forward,
         host="0.0.0.0" if mesh.lan else "127.0.0.1",
         port=mesh.listen,
         heartbeat_seconds=mesh.heartbeat_seconds,

@@ -16,6 +16,7 @@ from covey.limits.coordination import *
 from covey.limits.deciding import *
 from covey.limits.delivery import *
 from covey.limits.economy import *
+from covey.limits.forward import *
 from covey.limits.identity import *
 from covey.limits.memory import *
 from covey.limits.models import *

@@ -133,6 +133,28 @@ class ExtensionHost:
         turn.count(f"extensions.{self._name}.{'sent' if sent else 'unsent'}", max(1, sent))
         return sent > 0
 
+    def send_record(self, node_id: str, record: _core.Record, turn: Turn) -> bool:
+        """Seal one verified record for a peer, whoever wrote it.
+
+        Returns:
+            False where the peer is not here, does not speak this, or reads too slowly to take more; counted.
+        """
+        peer = self.peer(node_id)
+        link = None if peer is None else peer.active
+        session = link.speaking if link is not None and not link.full else None
+        if link is None or session is None:
+            turn.count(f"extensions.{self._name}.unsent")
+            return False
+        session.send_records([record])
+        self._sessions.touch(link)
+        turn.count(f"extensions.{self._name}.sent")
+        return True
+
+    def deaf(self) -> list[str]:
+        """Return the nodeIds of who has an open session and does not speak this."""
+        peers = self._sessions.peers.values()
+        return [peer.node_id for peer in peers if peer.links and not self.speaks(peer)]
+
     def heeds(self, peer: Peer) -> bool:
         """Tell whether what a peer says may wake agents here: trusted, or on this machine."""
         return self._sessions.heeds(peer)

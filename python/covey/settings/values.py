@@ -88,6 +88,11 @@ class MeshSettings:
         "tell the room what was decided about each open block, signed (sym-attest-v1)",
         default=False,
     )
+    forward: bool = key(
+        Flag(),
+        "hand on what others wrote to peers of the room that hold no source of it (MMP 2.0 §15.7.1)",
+        default=False,
+    )
     profile: str = key(
         OneOf(("core-secure", "legacy")),
         "legacy: the room holds stock Node peers, who prove nothing (SECURITY.md)",
