@@ -91,7 +91,8 @@ class Block:
     parents: tuple[str, ...]
     categories: Mapping[str, str]
     proof: str = "signature"
-    """What stands behind it: its author's signature, or `legacy`: a stock peer said so (SECURITY.md)."""
+    """What stands behind it: its author's `signature`; `legacy`: a stock peer said so (SECURITY.md);
+    `vouched`: whoever passed it on says so, and only its address was checked."""
     lifecycle: Lifecycle = "observed"
     """How far understanding of it had come when it was read."""
 

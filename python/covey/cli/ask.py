@@ -241,7 +241,11 @@ def _claim(claim: Mapping[str, Any]) -> str:
     if claim["own"]:
         return f"{who}, from its own memory: {', '.join(keys)}"
     unseen = f"; not shown: {len(claim['not_shown'])}" if claim["not_shown"] else ""
-    return f"{who}: {keys[0]}, from {', '.join(keys[1:])}{unseen}"
+    sources = keys[1:] + [
+        f"{short_key(each['key'])} (of {printable(each['author'])}, by {who}'s word)"
+        for each in claim["vouched"]
+    ]
+    return f"{who}: {keys[0]}, from {', '.join(sources)}{unseen}"
 
 
 def _cost(found: Mapping[str, Any]) -> str:

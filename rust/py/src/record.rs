@@ -184,7 +184,7 @@ impl Record {
     }
 }
 
-/// What somebody is heard to have said on a wire that proves less. No function takes it for a record.
+/// What somebody is heard to have said, on a wire that proves less or by a peer that passes it on. No function takes it for a record.
 #[pyclass(frozen, module = "covey._core")]
 pub struct Hearsay {
     pub inner: Arc<record::Hearsay>,
@@ -318,6 +318,14 @@ pub fn verify(py: Python<'_>, record: Claim<'_>, public_key: [u8; 32]) -> PyResu
         signature::verify(claim, &key).map_err(|failed| failed.1)
     });
     mapped(py, judged).map(Record::wrap)
+}
+
+/// Take a record of an author whose key is not known, as far as it proves itself: its addresses and its assertion id.
+#[pyfunction]
+pub fn address_only(py: Python<'_>, record: &Unverified) -> PyResult<Hearsay> {
+    let claim = record.inner.clone();
+    let judged = py.detach(|| signature::address_only(claim).map_err(|failed| failed.1));
+    mapped(py, judged).map(|inner| Hearsay { inner: Arc::new(inner) })
 }
 
 /// Verify many records, each under its own key; return for each a `Record` or the `CoreError` that refused it.

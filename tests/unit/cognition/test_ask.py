@@ -1,6 +1,7 @@
 """The pure part of a question: who has something to say, what becomes a claim, what may be printed."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -158,6 +159,17 @@ def test_a_contribution_becomes_a_claim_that_cites_it_and_its_sources():
     assert (claim.number, claim.cites, claim.author) == (1, ("c-ann", "s1"), ANN)
     (claim,) = judged(offered(ANN, source("s1", ANN), parents=("s1", "s9"))).claims
     assert claim.not_shown == ("s9",), "a source that is only named is shown as such"
+
+
+def test_a_source_on_the_contributors_word_is_weighed_marked_and_never_cited_as_proven():
+    told = replace(source("s1", BOB), proof="vouched")
+    (claim,) = judged(offered(ANN, told)).claims
+    assert claim.cites == ("c-ann",) and claim.vouched == (("s1", told.author),)
+    assert claim.not_shown == (), "its text was there to be checked"
+    beyond = judged(offered(ANN, told, text="the parser drops 12 frames of a burst"))
+    assert [each.reason for each in beyond.dropped] == ["beyond-sources"]
+    second = judged(offered(ANN, told), offered(BOB, told))
+    assert [each.reason for each in second.dropped] == ["echo"], "two words for one source are one"
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,61 @@ def test_what_was_addressed_to_somebody_is_no_source_for_anybody(tmp_path):
     asyncio.run(main())
 
 
+def test_who_asks_later_hears_of_an_author_that_was_never_met_by_the_contributors_word(tmp_path):
+    """As `covey observe` speaks and leaves, and `covey ask` comes by: nobody is left to prove the author."""
+
+    async def main():
+        room, home = f"ask-{secrets.token_hex(4)}", tmp_path / "home"
+        async with covey.Peer("bob", room=room, home=home) as bob:
+            async with covey.Peer("eve", room=room, home=home) as eve:
+                assert await eve.wait_for_peers(1, SECONDS)
+                said = await eve.observe(
+                    focus="the parser drops the last frame of a burst", wait_seconds=SECONDS
+                )
+            async with covey.Peer("ann", room=room, home=home) as ann:
+                assert await ann.wait_for_peers(1, SECONDS)
+                found = (
+                    await ann.ask_mesh("which frame does the parser drop?", within_seconds=SECONDS)
+                ).as_dict()
+                (claim,) = found["claims"]
+                key = said.result.block.key
+                assert claim["vouched"] == [{"key": key, "author": "eve"}] and key not in claim["cites"]
+                assert "last frame" in found["answer"][0]["text"]
+                block = await ann.block(found["synthesis"]["key"])
+                assert key not in block.parents, "only what is proven is cited"
+                assert await ann.block(key) is None, "and only that is kept"
+                _lie_of(bob, key, said.result.block.node_id)
+                found = (await ann.ask_mesh("what does the parser drop?", within_seconds=SECONDS)).as_dict()
+                assert [each["reason"] for each in found["dropped"]] == ["no-source"], (
+                    "an altered text is none"
+                )
+
+    asyncio.run(main())
+
+
+def _lie_of(bob, key, author):
+    """Let a peer contribute somebody's block with another text under the same address."""
+    lies = bob._running()
+    body = json.loads(lies.store.record_json(key))
+    assert body["metadata"]["createdByNodeId"] == author
+    body["categories"]["focus"]["text"] = "the parser drops frames on Mondays"
+
+    def lie(question, decline):
+        data = json.dumps({"question": question.key, "sources": [body]}).encode()
+        payload = Payload("application/json", CONTRIBUTION_SCHEMA, data)
+        wish = Proposal(
+            {"focus": "the parser drops frames on Mondays"},
+            (key,),
+            question.node_id,
+            5.0,
+            payload,
+            "application",
+        )
+        TASKS.append(asyncio.get_running_loop().create_task(lies.node.emit(wish)))
+
+    lies.fleet.ask._answering.take = lie
+
+
 def forged(kind, record):
     """Return a contribution's text, parents and sources, as a liar makes them of somebody's signed block."""
     body = json.loads(record)

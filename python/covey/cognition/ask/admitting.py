@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from covey import limits
 from covey.cognition.ask.contributing import clipped, extract, line_of, text_of
-from covey.cognition.ask.values import Admitted, Claim, Contribution, Dropped, Selected
+from covey.cognition.ask.values import VOUCHED, Admitted, Claim, Contribution, Dropped, Selected
 from covey.cognition.terms import numbers, terms
 from covey.model import Decision
 
@@ -54,24 +54,28 @@ def admit(
             dropped.append(Dropped(block.key, block.author, block.node_id, *why, drift=each.drift))
             continue
         heard.add(block.node_id)
-        shown = [source.key for source in each.sources]
-        cited.update(shown)
-        unseen = tuple(key for key in block.parents if key not in shown)
-        claims.append(
-            Claim(
-                len(claims) + 1,
-                line_of(block),
-                (block.key, *shown),
-                block.author,
-                block.node_id,
-                not_shown=unseen,
-            )
-        )
+        cited.update(source.key for source in each.sources)
+        claims.append(_claim(each, len(claims) + 1))
     claims += _own(own, cited, asker, len(claims))
     if prior is not None:
         text = clipped(prior.categories.get("motivation", ""), limits.ASK_CLAIM_CHARS)
         claims.append(Claim(len(claims) + 1, text, (prior.key,), asker[1], asker[0], own=True, prior=True))
     return Admitted(tuple(claims), tuple(dropped))
+
+
+def _claim(each: Contribution, number: int) -> Claim:
+    block, shown = each.block, {source.key for source in each.sources}
+    vouched = tuple((source.key, source.author) for source in each.sources if source.proof == VOUCHED)
+    proven = (source.key for source in each.sources if source.proof != VOUCHED)
+    return Claim(
+        number,
+        line_of(block),
+        (block.key, *proven),
+        block.author,
+        block.node_id,
+        not_shown=tuple(key for key in block.parents if key not in shown),
+        vouched=vouched,
+    )
 
 
 def _order(each: Contribution, relevance: Relevance) -> tuple[int, float, str]:
@@ -95,7 +99,7 @@ def _objection(
             "too-many-sources",
             f"it names {len(block.parents)} sources; {limits.ASK_SOURCES} count",
         ),
-        (not shown, "no-source", "none of the sources it names is held here, verified and open"),
+        (not shown, "no-source", "none of the sources it names came with it or is held here, whole and open"),
         (each.decision == Decision.REJECTED, "rejected", "admission rejected it"),
         (not _carried(each), "beyond-sources", "it says what its sources do not"),
         (score < limits.SELF_SELECT_THRESHOLD, "off-question", "it has nothing to do with the question"),

@@ -18,6 +18,9 @@ SYNTHESIS: Final = "synthesis"
 SYNTHESIS_SCHEMA: Final = "urn:covey:ask:synthesis:1"
 """Names the application data of an answer: its sentences, each with what it cites."""
 
+VOUCHED: Final = "vouched"
+"""The proof of a block whose author's key is not known here."""
+
 Quiet = Literal[
     "no-grounding",
     "below-threshold",
@@ -79,7 +82,8 @@ class Silence:
 class Contribution:
     """A verified, durable block that somebody contributes, with what admission decided about it here.
 
-    `sources` are those blocks of its lineage that are held here; `decision` is None where none is kept.
+    `sources` are those blocks of its lineage that are shown: verified, or `vouched` by whoever contributes
+    where their author's key is not known here. `decision` is None where none is kept.
     """
 
     block: Block
@@ -94,8 +98,8 @@ class Contribution:
 class Claim:
     """What an answer may be made of: one admitted contribution, or what the asker itself holds.
 
-    `cites` are the contribution's key and those of its sources (§12.11); `author` and `node_id` say whose it
-    is; `prior` is an earlier answer that this one builds on.
+    `cites` are the contribution's key and those of its verified sources (§12.11); `author` and `node_id`
+    say whose it is; `prior` is an earlier answer that this one builds on.
     """
 
     number: int
@@ -107,6 +111,9 @@ class Claim:
     prior: bool = False
     not_shown: tuple[str, ...] = ()
     """Sources that it names and that are not held here: nothing was checked against them."""
+    vouched: tuple[tuple[str, str], ...] = ()
+    """Sources whose author has no key here, each with the author's label: their text is that of their
+    address, and who contributed them vouches for whose they are."""
 
 
 @dataclass(frozen=True, slots=True)

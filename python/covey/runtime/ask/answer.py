@@ -71,7 +71,8 @@ def gathered_as_dict(gathered: Gathered) -> dict[str, Any]:
 
 def _claim(claim: Claim) -> dict[str, Any]:
     found = asdict(claim)
-    return {**found, "cites": list(claim.cites), "not_shown": list(claim.not_shown)}
+    vouched = [{"key": key, "author": author} for key, author in claim.vouched]
+    return {**found, "cites": list(claim.cites), "not_shown": list(claim.not_shown), "vouched": vouched}
 
 
 def _silent(each: Silent) -> dict[str, str]:

@@ -1,19 +1,21 @@
 """Who was asked, who answered and who did not: one question from its frames to its admitted claims.
 
 Rules: on the loop's thread. The gathering of all is over before anything is composed (§12.9). What a
-contribution is held against came signed with it, or is held here: nobody's word about a source counts.
+contribution is held against came signed with it, or is held here. Where an author has no key here, the
+text must be that of its address, and whose it is stands on the contributor's word, marked: it could as well
+have said it as its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from covey import _core, limits
 from covey.cognition.ask.contributing import unpacked
-from covey.cognition.ask.values import Admitted, Contribution
+from covey.cognition.ask.values import VOUCHED, Admitted, Contribution
 from covey.proto.ask import words
 from covey.proto.inbox import block_of
 from covey.values import dataclass
@@ -128,10 +130,15 @@ def proven(
         named = unpacked(record.application.data) if record.application is not None else None
         sources: list[Block] = []
         for author, row in () if named is None else named[1]:
-            source = _verified(author, row, keys)
-            if source is not None and source.key in record.parents and _open(block_of(source), room):
-                sources.append(block_of(source))
+            source = _source(author, row, keys)
+            if source is None or source.key not in record.parents or source.key in {s.key for s in sources}:
+                continue
+            block = block_of(source)
+            if _open(block, room) and isinstance(source, _core.Record):
+                sources.append(block)
                 evidence[source.key] = source
+            elif _open(block, room) and shelf.block(source.key) is None:
+                sources.append(replace(block, proof=VOUCHED))
         shown = {source.key for source in sources}
         for key in record.parents[: limits.ASK_SOURCES]:
             held = shelf.block(key) if key not in shown else None
@@ -152,15 +159,18 @@ def proven(
     return found, evidence
 
 
-def _verified(author: str, row: bytes, keys: Mapping[str, bytes]) -> _core.Record | None:
-    """Return a record that its author signed, under the key it is bound to here; None for any other."""
-    if author not in keys:
-        return None
+def _source(author: str, row: bytes, keys: Mapping[str, bytes]) -> _core.Record | _core.Hearsay | None:
+    """Return a record that its author signed, under the key bound to them here; None where it proves nothing.
+
+    Of an author without a key here — one who spoke while the asker was not there — the text is proven by its
+    address, and who contributes it vouches for whose it is.
+    """
     try:
-        record = _core.verify(_core.Unverified.parse(row), keys[author])
+        claimed = _core.Unverified.parse(row)
+        found = _core.verify(claimed, keys[author]) if author in keys else _core.address_only(claimed)
     except _core.CoreError:
         return None
-    return record if record.node_id == author else None
+    return found if found.node_id == author else None
 
 
 def _open(block: Block, room: str) -> bool:

@@ -161,8 +161,9 @@ impl Verified {
     }
 }
 
-/// A record heard on a wire that proves less: in the form of a record, so that it can be judged and kept, and never a
-/// [`Verified`]. Its signature is empty, for what was signed there was not this form.
+/// A record that nobody here can verify: heard on a wire that proves less (its signature is empty, for what was signed there
+/// was not this form), or passed on, of an author whose key is not known. In the form of a record, so that it can be judged,
+/// and never a [`Verified`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hearsay(Record);
 

@@ -35,6 +35,15 @@ pub fn attribute(draft: Draft) -> Result<Hearsay, Refusal> {
     Ok(Hearsay::note(record))
 }
 
+/// Take a record whose author has no key here, as far as it proves itself: every address and the assertion id are those
+/// of its content. Whoever passed it on vouches for the rest, so it is [`Hearsay`]: nobody's signature was checked.
+pub fn address_only(record: Unverified) -> Result<Hearsay, Failed> {
+    match check_addresses(record.claimed()) {
+        Ok(_) => Ok(Hearsay::note(record.into_record())),
+        Err(refusal) => Err(Box::new((record, refusal))),
+    }
+}
+
 /// A record that failed, and why.
 pub type Failed = Box<(Unverified, Refusal)>;
 

@@ -33,6 +33,17 @@ prop_compose! {
     }
 }
 
+proptest! {
+    #[test]
+    fn by_its_addresses_alone_a_record_is_hearsay_and_no_changed_text_passes(draft in drafts(), what in 0usize..13) {
+        let mut record = sign(draft, &key(1)).unwrap().into_record();
+        prop_assert!(address_only(Unverified::distrust(record.clone())).is_ok_and(|heard| heard.record() == &record));
+        spoil(&mut record, what);
+        let signature_only = matches!(what, 9 | 10);
+        prop_assert_eq!(address_only(Unverified::distrust(record)).is_ok(), signature_only);
+    }
+}
+
 fn spoil(record: &mut Record, what: usize) {
     let metadata = &mut record.metadata;
     match what {
