@@ -94,8 +94,13 @@ def signed(message: Message) -> _core.Record:
     body = json.dumps(
         {"topic": "", "message": message.to_dict()}, ensure_ascii=False, sort_keys=True, separators=(",", ":")
     )
+    return signed_text(body, f"message {message.id}", f"{message.type} from {message.sender}")
+
+
+def signed_text(body: str, focus: str = "message", intent: str = "a word") -> _core.Record:
+    """Return a record that carries a text as messages are carried, whatever it says."""
     draft = _core.Draft(
-        {"focus": f"message {message.id}", "intent": f"{message.type} from {message.sender}"},
+        {"focus": focus, "intent": intent},
         node_id=WORKER,
         author="ann",
         created_ms=AT_MS,

@@ -45,7 +45,7 @@ from covey.substrate import bundle
 from covey.substrate.values import BundleError
 from covey.system import anchor, identity
 from covey.system.invites import InviteFile
-from tests.laws import fuzz_targets
+from tests.laws import fuzz_files, fuzz_targets
 from tests.laws.fuzz_targets import NODE, NOW, OTHER, WHO, Property, entropy
 
 PEER: Final = _core.Identity(OTHER, "other", b"\x08" * 32)
@@ -262,6 +262,7 @@ def model_reply(data: bytes, _: Path) -> None:
 
 
 TARGETS: Final[dict[str, Property]] = {
+    **fuzz_files.TARGETS,
     **fuzz_targets.TARGETS,
     "door_request": door_request,
     "anchor": anchor_file,

@@ -17,6 +17,7 @@ from typing import Final
 import pytest
 
 from covey import settings
+from tests.laws import wrong_types
 from tests.laws.fuzz_mutate import Mutator
 from tests.laws.fuzz_rooms import TARGETS
 from tests.laws.fuzz_targets import CORPORA, corpus
@@ -24,6 +25,10 @@ from tests.laws.fuzz_targets import CORPORA, corpus
 SECONDS: Final = float(os.environ.get("COVEY_FUZZ_SECONDS", "0.3"))
 SEED: Final = int(os.environ.get("COVEY_FUZZ_SEED", "1"))
 SLOWEST_SECONDS: Final = 5.0
+MOST_DOCUMENTS: Final = 400
+"""Of one target that has a value of another type; where there are more, each n-th of them."""
+LINES: Final = frozenset({"adapter", "controls", "ipc_line", "relay_client", "relay_server", "relayed_room"})
+"""Targets that take one document a line."""
 MOST_BYTES: Final = 16 * 1_048_576
 """What one input of 64 KiB may hold at its worst: a tree of small objects is much larger than its text."""
 
@@ -54,6 +59,25 @@ def test_any_bytes_give_a_value_or_the_documented_error(name: str, tmp_path: Pat
             count += 1
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", sorted(TARGETS))
+def test_a_value_of_another_type_gives_a_value_or_the_documented_error(name: str, tmp_path: Path) -> None:
+    lines = [line for seed in corpus(name) for line in (seed.split(b"\n") if name in LINES else [seed])]
+    found = [document for line in lines for document in wrong_types.documents(line)]
+    for document in found[:: len(found) // MOST_DOCUMENTS + 1]:
+        try:
+            TARGETS[name](document, tmp_path)
+        except Exception as error:
+            raise AssertionError(f"{name}: found by {document[:2_000]!r}") from error
+
+
+def test_a_document_is_bent_in_each_of_its_places() -> None:
+    found = list(wrong_types.documents(b'{"a": [1], "b": "x"}'))
+    assert {b'{"a": null, "b": "x"}', b'{"a": [1e999], "b": "x"}', b'{"a": [], "b": "x"}'} <= set(found)
+    assert b'{"a": [1]}' in found, "left out"
+    assert b'{"a": [1], "b": "\\ud800"}' in found and b'{"a": [1], "b": "x", "more": 1}' in found
+    assert not list(wrong_types.documents(b"no JSON"))
 
 
 def test_every_corpus_has_a_target_and_something_it_takes() -> None:

@@ -17,6 +17,7 @@ FLOORS: dict[str, int] = {
     "model": 1,
     "limits": 1,
     "names": 1,
+    "typed": 1,
     "settings": 1,
     # 2: engines, pure
     "proto": 2,

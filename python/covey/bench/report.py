@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
-from covey import limits
+from covey import limits, typed
 from covey.bench.stats import Change, Measure, compare
 from covey.errors import UsageError
 from covey.values import dataclass
@@ -80,8 +80,11 @@ def _measure(row: object, where: str) -> Measure:
             f"{where}: expected facts as an object, higher_is_better as a truth", code="bad_report"
         )
     numbers = [*samples, *facts.values()]
-    if not all(isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n) for n in numbers):
-        raise UsageError(f"{where}: samples and facts: expected finite numbers", code="bad_report")
+    try:
+        for number in numbers:
+            typed.amount(number, "samples and facts", sys.float_info.max, -sys.float_info.max)
+    except typed.WrongTypeError as error:
+        raise UsageError(f"{where}: {error}", code="bad_report") from error
     return Measure(
         row["name"],
         row["what"],

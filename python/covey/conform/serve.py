@@ -37,4 +37,7 @@ def serve(subject: Subject, lines: Iterable[bytes], write: Callable[[bytes], obj
 
 
 def _line(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    # half a character, as a question may name one, is written as JSON says it: UTF-8 cannot
+    return (
+        json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace") + b"\n"
+    )

@@ -9,7 +9,7 @@ import json
 import re
 from typing import Final
 
-from covey import limits
+from covey import limits, typed
 from covey.errors import UsageError
 from covey.values import dataclass
 
@@ -49,8 +49,8 @@ class Pack:
 def read(name: str, data: bytes) -> Pack | None:
     """Return the pack that a register holds; None where it holds none."""
     try:
-        found = json.loads(data)
-        words = tuple(str(word) for word in found["capabilities"])
-        return Pack(name, words, str(found["about"]))
-    except (ValueError, KeyError, TypeError, RecursionError, UsageError):
+        found = typed.members(typed.loaded(data), "pack", {"about", "capabilities"})
+        words = typed.texts(found["capabilities"], "capabilities", limits.PACK_CAPABILITIES, 64)
+        return Pack(name, words, typed.text(found["about"], "about", limits.PACK_ABOUT_CHARS))
+    except (typed.WrongTypeError, UsageError):
         return None

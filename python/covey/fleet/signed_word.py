@@ -77,6 +77,10 @@ def read(value: object) -> Word:
     for name in ("word", "by", "to"):
         if not isinstance(value[name], str) or not 0 < len(value[name]) <= limits.VOTE_ID_CHARS:
             raise WordError(f"{name}: expected 1 to {limits.VOTE_ID_CHARS} characters")
+    try:
+        canonical(value["body"])
+    except (ValueError, RecursionError) as error:
+        raise WordError(f"body: it has no spelling that can be signed: {error}") from error
     return Word(value["word"], value["by"], value["to"], value["body"], signature(value["signature"]))
 
 

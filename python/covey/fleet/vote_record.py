@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from covey import limits
+from covey import limits, typed
 from covey.fleet.signed_word import Signer, WordError, canonical, signature, signed, written
 from covey.fleet.vote import ABSTAIN, STATEMENT, Ballot, Outcome, Question, VoteError, count
 from covey.values import dataclass
@@ -137,9 +137,7 @@ def read_question(value: object) -> Question:
         raise VoteError("deadline_ms: expected milliseconds")
     shares = {}
     for name in ("quorum", "majority"):
-        if isinstance(value[name], bool) or not isinstance(value[name], int | float):
-            raise VoteError(f"{name}: expected a share")
-        shares[name] = float(value[name])
+        shares[name] = _number(name, value[name])
     question = Question(
         value["id"],
         value["text"],
@@ -198,8 +196,9 @@ def summary(outcome: Outcome) -> dict[str, Any]:
 def _outcome(question: Question, ballots: tuple[Ballot, ...], said: object) -> Outcome:
     if not isinstance(said, Mapping) or set(said) != set(summary(count(question, ()))):
         raise VoteError("outcome: expected kind, winner, counts, abstained, missing, twice and confidence")
-    if not isinstance(said["counts"], Mapping) or not isinstance(said["confidence"], int | float):
-        raise VoteError("outcome: expected counts and confidence as numbers")
+    counts = said["counts"]
+    if not isinstance(counts, Mapping) or not all(type(each) is int for each in counts.values()):
+        raise VoteError("outcome: expected counts")
     if said["kind"] not in ("decided", "no-quorum", "no-majority", "tie"):
         raise VoteError("outcome: unknown kind")
     if said["winner"] is not None and said["winner"] not in question.options:
@@ -208,13 +207,20 @@ def _outcome(question: Question, ballots: tuple[Ballot, ...], said: object) -> O
         question,
         said["kind"],
         said["winner"],
-        dict(said["counts"]),
+        dict(counts),
         ballots,
         _texts("abstained", said["abstained"]),
         _texts("missing", said["missing"]),
         _texts("twice", said["twice"]),
-        float(said["confidence"]),
+        _number("confidence", said["confidence"]),
     )
+
+
+def _number(name: str, value: object) -> float:
+    try:
+        return typed.amount(value, name)
+    except typed.WrongTypeError as error:
+        raise VoteError(str(error)) from error
 
 
 def _wrong(

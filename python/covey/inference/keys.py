@@ -132,7 +132,8 @@ def checked(entry: Entry) -> Entry:
         (entry.priority not in PRIORITIES, f"a priority: {', '.join(PRIORITIES)}"),
         (not _whole(entry.per_minute, limits.DOOR_REQUESTS_PER_MINUTE), "requests a minute within bounds"),
         (not _whole(entry.tokens_per_day, limits.JSON_INTEGER), "tokens a day within bounds"),
-        (type(entry.admin) is not bool or type(entry.made_ms) is not int, "the members of an entry"),
+        (type(entry.admin) is not bool, "the members of an entry"),
+        (type(entry.made_ms) is not int or not 0 <= entry.made_ms <= limits.JSON_INTEGER, "when it was made"),
     )
     for bad, expected in wrong:
         if bad:

@@ -156,7 +156,7 @@ class ChatFold:
             self._calls.put(index, {"name": name})
         arguments = function.get("arguments")
         if isinstance(arguments, dict):
-            arguments = json.dumps(arguments, ensure_ascii=False)
+            arguments = wire.written(arguments)
         self._calls.grow(index, "arguments", wire.text(arguments))
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from covey.limits import MODEL_REPLY_BYTES, MODEL_TOOL_CALLS
+from covey import typed
+from covey.limits import JSON_INTEGER, MODEL_REPLY_BYTES, MODEL_TOOL_CALLS
 from covey.model import ToolCall
 
 
@@ -75,25 +76,32 @@ def rows(value: object) -> list[Mapping[str, object]]:
 
 
 def text(value: object) -> str:
-    """Return a string, empty where there is none."""
-    return value if isinstance(value, str) else ""
+    """Return a string, empty where there is none; half a character, which cannot be written, becomes `?`."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else ""
 
 
 def count(value: object) -> int | None:
-    """Return a non-negative integer, or None."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    """Return a non-negative integer that every reader keeps, or None."""
+    return value if type(value) is int and 0 <= value <= JSON_INTEGER else None
 
 
 def tool_call(call_id: str, name: str, arguments: object) -> ToolCall:
     """Return one tool call, its arguments read from an object or from JSON text."""
-    if isinstance(arguments, dict):
-        return ToolCall(call_id, name, arguments, json.dumps(arguments, ensure_ascii=False))
-    raw = text(arguments)
+    raw = written(arguments) if isinstance(arguments, dict) else text(arguments)
     try:
-        parsed = json.loads(raw)
-    except (ValueError, RecursionError):
+        parsed = typed.loaded(raw)
+    except typed.WrongTypeError:
         return ToolCall(call_id, name, None, raw)
-    return ToolCall(call_id, name, parsed if isinstance(parsed, dict) else None, raw)
+    sound = isinstance(parsed, dict) and typed.is_whole_text(json.dumps(parsed, ensure_ascii=False))
+    return ToolCall(call_id, name, parsed if sound else None, raw)
+
+
+def written(value: object) -> str:
+    """Return a value as JSON text; empty where it is nested too deeply to be written again."""
+    try:
+        return json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode()
+    except RecursionError:
+        return ""
 
 
 def at_most(calls: list[ToolCall]) -> tuple[ToolCall, ...]:

@@ -136,8 +136,8 @@ class LoopGuard:
         earlier = [
             _Turn.make(
                 moment.monotonic - (state.whole(_NAME, turn, "age_ms") + away_ms) / 1000,
-                bool(turn.get("own")),
-                str(turn.get("author", "")),
+                state.flag(_NAME, turn, "own"),
+                state.word(_NAME, turn, "author"),
                 frozenset(state.wholes(_NAME, turn, "words")),
             )
             for turn in turns

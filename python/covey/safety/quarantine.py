@@ -18,7 +18,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from covey.limits import QUARANTINE_BYTES, QUARANTINE_DECIDED, QUARANTINE_ENTRIES
+from covey import typed
+from covey.limits import QUARANTINE_BYTES, QUARANTINE_DECIDED, QUARANTINE_ENTRIES, STATE_BYTES
 from covey.model import CAT7, Proposal
 from covey.safety import state
 from covey.safety.gates import GateHit
@@ -27,6 +28,10 @@ from covey.values import dataclass
 _NAME = "quarantine"
 OPEN = ("held", "approved")
 """The states in which an answer is still here."""
+_MEMBERS = frozenset(
+    {"id", "state", "outcome", "since_ms", "until_ms", "thread", "asked_by", "to", "parents", "said", "hits"}
+)
+"""What a kept answer has, beside its age while it waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,24 +250,37 @@ def read(content: Mapping[str, object], name: str) -> list[tuple[Held, int]]:
 
 def _entry(value: Any) -> tuple[Held, int]:
     try:
-        said = {str(key): str(text) for key, text in value["said"].items()}
-        to = None if value["to"] is None else str(value["to"])
-        proposal = Proposal(said, tuple(map(str, value["parents"])), to)
-        hits = tuple(GateHit(str(h["category"]), str(h["gate"]), str(h["found"])) for h in value["hits"])
+        row = typed.members(value, "entry", _MEMBERS, {"age_ms"})
+        said = row["said"] if isinstance(row["said"], dict) else {"": None}
+        categories = {_text(name): _text(each) for name, each in said.items()}
+        to = None if row["to"] is None else _text(row["to"])
         entry = Held(
-            str(value["id"]),
-            proposal,
-            hits,
-            str(value["thread"]),
-            tuple(map(str, value["asked_by"])),
-            int(value["since_ms"]),
-            int(value["until_ms"]),
-            str(value["state"]),
-            str(value["outcome"]),
+            _text(row["id"]),
+            Proposal(categories, _texts(row["parents"]), to),
+            tuple(_hit(hit) for hit in typed.listed(row["hits"], "hits", QUARANTINE_ENTRIES)),
+            _text(row["thread"]),
+            _texts(row["asked_by"]),
+            typed.whole(row["since_ms"], "since_ms"),
+            typed.whole(row["until_ms"], "until_ms"),
+            _text(row["state"]),
+            _text(row["outcome"]),
         )
-        return entry, int(value.get("age_ms", 0))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise state.unreadable(_NAME, f"an entry lacks or bends {error}") from None
+        return entry, typed.whole(row.get("age_ms", 0), "age_ms")
+    except typed.WrongTypeError as error:
+        raise state.unreadable(_NAME, f"an entry: {error}") from None
+
+
+def _hit(value: object) -> GateHit:
+    row = typed.members(value, "hit", {"category", "gate", "found"})
+    return GateHit(_text(row["category"]), _text(row["gate"]), _text(row["found"]))
+
+
+def _text(value: object) -> str:
+    return typed.text(value, "a text", STATE_BYTES, halves=True)
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(_text(each) for each in typed.listed(value, "a list", STATE_BYTES))
 
 
 def _brief(entry: Held) -> dict[str, Any]:

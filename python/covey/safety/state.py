@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from covey import limits
+from covey import limits, typed
 from covey.errors import StoreError
 from covey.values import dataclass
 
@@ -31,8 +31,8 @@ def unpack(name: str, raw: bytes) -> Mapping[str, object]:
     if len(raw) > limits.STATE_BYTES:
         raise unreadable(name, f"{len(raw)} bytes")
     try:
-        content = json.loads(raw)
-    except (ValueError, RecursionError) as error:
+        content = typed.loaded(raw)
+    except typed.WrongTypeError as error:
         raise unreadable(name, str(error)) from None
     if not isinstance(content, dict) or (content.get("state"), content.get("version")) != (name, _VERSION):
         raise unreadable(name, f"not version {_VERSION} of it")
@@ -79,10 +79,23 @@ def away_ms(name: str, content: Mapping[str, object], moment: Moment) -> int:
 
 def whole(name: str, content: Mapping[str, object], key: str) -> int:
     """Return a non-negative integer of a document, or raise StoreError."""
+    try:
+        return typed.whole(content.get(key), key)  # bounded: sums of them are divided, and kept in 64 bits
+    except typed.WrongTypeError:
+        raise unreadable(name, f"{key} is not a count") from None
+
+
+def flag(name: str, content: Mapping[str, object], key: str) -> bool:
+    """Return true or false of a document, or raise StoreError."""
     value = content.get(key)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise unreadable(name, f"{key} is not a count")
+    if not isinstance(value, bool):
+        raise unreadable(name, f"{key} is neither true nor false")
     return value
+
+
+def word(name: str, content: Mapping[str, object], key: str) -> str:
+    """Return a string of a document, or raise StoreError."""
+    return words(name, {key: [content.get(key)]}, key)[0]
 
 
 def wholes(name: str, content: Mapping[str, object], key: str) -> list[int]:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from covey import _core, limits
+from covey import _core, limits, typed
 from covey.errors import UsageError
 from covey.values import dataclass
 
@@ -89,20 +89,26 @@ def check_payload(
         UsageError: It is not signed by the agent, not for this peer, or describes something else.
     """
     try:
-        body, signature = str(payload["body"]).encode(), str(payload["signature"])
-        _core.verify_statement(PAYLOAD, body, bytes.fromhex(signature), key)
-        facts = json.loads(body)
+        body = typed.text(payload["body"], "body", 8 * limits.CONTINUITY_CONFIG_BYTES).encode()  # escaped
+        signature = bytes.fromhex(typed.text(payload["signature"], "signature", 128))
+        _core.verify_statement(PAYLOAD, body, signature, key)
+        facts = typed.loaded(body)
         who = (facts["agent"], facts["to"])
         config, said = facts["config"], facts["classes"]
-    except (_core.CoreError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (_core.CoreError, KeyError, TypeError, ValueError) as error:
         raise UsageError("payload: not readable, or not signed by the agent", code="bad_payload") from error
     if who != (agent, to):
         raise UsageError("payload: of another agent, or for another node", code="bad_payload")
     if said != described(classes):
         raise UsageError("payload: what is here is not what it describes", code="bad_payload")
-    if config is not None and (not isinstance(config, str) or len(config) > limits.CONTINUITY_CONFIG_BYTES):
-        raise UsageError("payload: its configuration is no text, or too long", code="bad_payload")
-    return config
+    return None if config is None else _config(config)
+
+
+def _config(value: object) -> str:
+    try:  # half a character could neither be kept nor be shown
+        return typed.text(value, "config", limits.CONTINUITY_CONFIG_BYTES)
+    except typed.WrongTypeError as error:
+        raise UsageError("payload: its configuration is no text, or too long", code="bad_payload") from error
 
 
 def _hash(entries: Entries) -> str:

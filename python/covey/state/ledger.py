@@ -19,7 +19,7 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from covey import _core, limits
+from covey import _core, limits, typed
 from covey.errors import CoveyError, UsageError
 from covey.state.node_record import Signer
 from covey.values import dataclass
@@ -211,9 +211,10 @@ def read(name: str, value: bytes, scope: str) -> Entry:
 
 
 def _held(value: bytes) -> Entry:
-    held = json.loads(value)
-    body, key = str(held["body"]).encode(), _unb64(held["key"], 32)
-    return _entry(json.loads(body), body, key, _unb64(held["signature"], 64))
+    held = typed.members(typed.loaded(value), "entry", {"body", "key", "signature"})
+    body = typed.text(held["body"], "body", limits.LEDGER_ENTRY_BYTES).encode()
+    key, signature = _unb64(held["key"], 32), _unb64(held["signature"], 64)
+    return _entry(typed.loaded(body), body, key, signature)
 
 
 def units(state: StateMap) -> list[Unit]:

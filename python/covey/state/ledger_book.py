@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, field, replace
-from typing import Any, Final
+from typing import Final
 
-from covey import limits
+from covey import limits, typed
 from covey.errors import UsageError
 from covey.state.ledger import Head, LedgerError, Totals, Unit
 from covey.values import dataclass
@@ -135,16 +135,41 @@ class Book:
         if data is None:
             return Book()
         try:
-            rows = json.loads(data)["accounts"]
-            return Book({Unit(row["unit"], row["issuer"]): _account(row) for row in rows})
-        except (ValueError, TypeError, KeyError, RecursionError, UsageError) as error:
+            return Book(_accounts(data))
+        except (typed.WrongTypeError, UsageError) as error:
             raise LedgerError(f"the kept book is not readable: {error}", code="ledger_unreadable") from error
 
 
-def _account(row: Mapping[str, Any]) -> Account:
+def _accounts(data: bytes) -> dict[Unit, Account]:
+    found = typed.members(typed.loaded(data), "book", {"version", "accounts"})
+    typed.whole(found["version"], "version", 1, 1)
+    rows = [_row(each) for each in typed.listed(found["accounts"], "accounts", limits.LEDGER_ACCOUNTS)]
+    if len(dict(rows)) != len(rows):
+        raise typed.WrongTypeError("accounts: two of one unit")
+    return dict(rows)
+
+
+def _row(value: object) -> tuple[Unit, Account]:
+    row = typed.members(value, "account", {"unit", "issuer", "caps", "head", "next", "out"})
+    unit = Unit(typed.text(row["unit"], "unit", 64), typed.text(row["issuer"], "issuer", 64))
+    caps = Caps(**typed.members(row["caps"], "caps", {"each", "day"}))  # checks its numbers by itself
     coming = None if row["next"] is None else _head(row["next"])
-    return Account(Caps(**row["caps"]), _head(row["head"]), coming, {int(at): int(n) for at, n in row["out"]})
+    return unit, Account(caps, _head(row["head"]), coming, _out(row["out"]))
 
 
-def _head(row: Mapping[str, Any]) -> Head:
-    return Head(int(row["number"]), str(row["digest"]), Totals(**row["totals"]))
+def _out(value: object) -> dict[int, int]:
+    most = limits.LEDGER_BUCKETS
+    found: dict[int, int] = {}
+    for each in typed.listed(value, "out", most):
+        at, amount = typed.exactly(each, "out", 2)
+        found[typed.whole(at, "hour")] = typed.whole(amount, "out", most * limits.LEDGER_AMOUNT)
+    return found
+
+
+def _head(value: object) -> Head:
+    row = typed.members(value, "head", {"number", "digest", "totals"})
+    sums = typed.members(row["totals"], "totals", {"granted", "spent", "paid"})
+    amounts = {name: typed.whole(each, name, limits.LEDGER_AMOUNT) for name, each in sums.items()}
+    return Head(
+        typed.whole(row["number"], "number"), typed.text(row["digest"], "digest", 64), Totals(**amounts)
+    )

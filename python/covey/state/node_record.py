@@ -11,9 +11,9 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from covey import _core, limits
+from covey import _core, limits, typed
 from covey.errors import IdentityError
 from covey.values import dataclass
 
@@ -131,12 +131,13 @@ def read(data: bytes) -> Chain:
     if len(data) > limits.NODE_CHAIN_BYTES:
         raise IdentityError(f"node record: more than {limits.NODE_CHAIN_BYTES} bytes")
     try:
-        found = json.loads(data)
-        rows = [(str(row["body"]).encode(), _signatures(row["signatures"])) for row in found["records"]]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise IdentityError("node record: not readable") from error
-    if not 1 <= len(rows) <= limits.NODE_RECORDS:
-        raise IdentityError(f"node record: expected 1 to {limits.NODE_RECORDS} records, got {len(rows)}")
+        found = typed.members(typed.loaded(data), "chain", {"version", "records"})
+        typed.whole(found["version"], "version", 1, 1)
+        rows = [_row(each) for each in typed.listed(found["records"], "records", limits.NODE_RECORDS)]
+    except ValueError as error:
+        raise IdentityError(f"node record: not readable: {error}") from error
+    if not rows:
+        raise IdentityError(f"node record: expected 1 to {limits.NODE_RECORDS} records, got none")
     records: tuple[Record, ...] = ()
     for body, signatures in rows:
         records = (*records, _checked(_record(body, signatures), records[-1] if records else None))
@@ -183,23 +184,23 @@ def _grown(
 def _record(body: bytes, signatures: Mapping[bytes, bytes]) -> Record:
     """Read a body; only its one spelling is read."""
     try:
-        facts = json.loads(body)
-        agents = tuple(Agent(_unb64(a["key"]), str(a["node_id"]), str(a["name"])) for a in facts["agents"])
+        facts = typed.members(
+            typed.loaded(body), "record", {"agents", "at_ms", "node", "previous", "sequence"}
+        )
+        agents = tuple(_agent(each) for each in typed.listed(facts["agents"], "agents", limits.NODE_AGENTS))
         record = Record(
-            str(facts["node"]),
-            facts["sequence"],
-            str(facts["previous"]),
-            facts["at_ms"],
+            typed.text(facts["node"], "node", 128),
+            typed.whole(facts["sequence"], "sequence", limits.NODE_RECORDS),
+            typed.text(facts["previous"], "previous", 64),
+            typed.whole(facts["at_ms"], "at_ms"),
             agents,
             body,
             signatures,
         )
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise IdentityError("node record: not readable") from error
-    whole = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() == body
-    members = {"agents", "at_ms", "node", "previous", "sequence"}
-    numbers = type(record.sequence) is int and type(record.at_ms) is int
-    if not whole or facts.keys() != members or not numbers or _listed(agents) != agents:
+        whole = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() == body
+    except ValueError as error:
+        raise IdentityError(f"node record: not readable: {error}") from error
+    if not whole or _listed(agents) != agents:
         raise IdentityError("node record: not in its one form")
     return record
 
@@ -244,15 +245,30 @@ def _listed(agents: Iterable[Agent]) -> tuple[Agent, ...]:
     return found
 
 
-def _signatures(found: Mapping[str, Any]) -> dict[bytes, bytes]:
-    return {_unb64(key): _unb64(signature, 64) for key, signature in found.items()}
+def _row(value: object) -> tuple[bytes, dict[bytes, bytes]]:
+    row = typed.members(value, "record", {"body", "signatures"})
+    body = typed.text(row["body"], "body", limits.NODE_CHAIN_BYTES).encode()
+    signatures = row["signatures"]
+    if not isinstance(signatures, dict):
+        raise typed.WrongTypeError("signatures: expected an object")
+    return body, {_unb64(key): _unb64(signature, 64) for key, signature in signatures.items()}
+
+
+def _agent(value: object) -> Agent:
+    row = typed.members(value, "agent", {"key", "name", "node_id"})
+    most = limits.NODE_CHAIN_BYTES
+    return Agent(
+        _unb64(row["key"]), typed.text(row["node_id"], "node_id", 36), typed.text(row["name"], "name", most)
+    )
 
 
 def _b64(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
 
 
-def _unb64(text: str, size: int = 32) -> bytes:
+def _unb64(text: object, size: int = 32) -> bytes:
+    if not isinstance(text, str):
+        raise typed.WrongTypeError(f"expected {size} bytes in base64url")
     raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     if len(raw) != size or _b64(raw) != text:
         raise ValueError(f"expected {size} bytes in base64url")

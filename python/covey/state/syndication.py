@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
 
-from covey import limits
+from covey import limits, typed
 from covey.errors import UsageError
 from covey.proto.state.scopes import ANYBODY, agent_scope
 from covey.values import dataclass
@@ -114,15 +114,12 @@ class Policy:
             UsageError: It is not what `to_json` wrote.
         """
         try:
-            found = json.loads(data, object_pairs_hook=_once)
-        except (ValueError, RecursionError) as error:
+            found = typed.members(typed.loaded(data), "policy", {"version", "rules"})
+            typed.whole(found["version"], "version", 1, 1)
+            rows = typed.listed(found["rules"], "rules", limits.SYNDICATION_RULES)
+            rules = tuple(_rule(row) for row in rows)
+        except typed.WrongTypeError as error:
             raise UsageError(f"policy: not readable: {error}") from error
-        if not isinstance(found, dict) or found.keys() != {"version", "rules"} or found["version"] != 1:
-            raise UsageError("policy: not readable: expected version 1 and rules, and nothing else")
-        rows = found["rules"]
-        if not isinstance(rows, list) or len(rows) > limits.SYNDICATION_RULES:
-            raise UsageError(f"policy: not readable: expected at most {limits.SYNDICATION_RULES} rules")
-        rules = tuple(_rule(row) for row in rows)
         if len({(rule.label, rule.to) for rule in rules}) != len(rules):
             raise UsageError("policy: not readable: two rules for one class and audience")
         return Policy(rules)
@@ -199,23 +196,15 @@ def flushes(
 
 def _rule(row: object) -> Rule:
     """Return a kept rule; another type is refused, since a filter read wrongly would let more out."""
-    if not isinstance(row, dict) or row.keys() != _MEMBERS:
-        raise UsageError(f"policy: not readable: a rule has {', '.join(sorted(_MEMBERS))}, and nothing else")
-    label, to, prefix, without = row["label"], row["to"], row["prefix"], row["without"]
-    if not all(isinstance(each, str) for each in (label, to, prefix)):
-        raise UsageError("policy: not readable: label, to and prefix of a rule are texts")
-    if not isinstance(without, list) or not all(isinstance(each, str) for each in without):
-        raise UsageError("policy: not readable: without of a rule is a list of texts")
-    if not isinstance(row["retracted"], bool):
-        raise UsageError("policy: not readable: retracted of a rule is true or false")
-    return Rule(label, to, prefix, tuple(without), row["retracted"])
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError("a name stands there twice")
-    return made
+    found = typed.members(row, "rule", _MEMBERS)
+    most = limits.STATE_NAME_BYTES
+    return Rule(
+        typed.text(found["label"], "label", most),
+        typed.text(found["to"], "to", most),
+        typed.text(found["prefix"], "prefix", most),
+        typed.texts(found["without"], "without", limits.SYNDICATION_WITHOUT, most),
+        typed.flag(found["retracted"], "retracted"),
+    )
 
 
 def _size(text: str) -> int:

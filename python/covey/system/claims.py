@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from covey import typed
 from covey.errors import StoreError
 from covey.limits import CLAIMS, PEER_NAME_BYTES
 from covey.settings import grammar
@@ -136,14 +137,10 @@ def _decode(members: Mapping[str, Any]) -> ClaimBook:
 def _claim(each: Any) -> Claim:
     if not isinstance(each, dict) or each.keys() != _MEMBERS:
         raise ValueError("expected claims of nodeId, fingerprint, name and sinceMs")
-    name, since = each["name"], each["sinceMs"]
-    if (
-        not isinstance(name, str)
-        or len(name.encode()) > PEER_NAME_BYTES
-        or type(since) is not int
-        or since < 0
-    ):
-        raise ValueError("expected a name of at most 64 bytes and a time")
+    name = typed.text(each["name"], "name", PEER_NAME_BYTES)
+    since = typed.whole(each["sinceMs"], "sinceMs")
+    if len(name.encode()) > PEER_NAME_BYTES:
+        raise ValueError("expected a name of at most 64 bytes")
     return Claim(grammar.node_id(each["nodeId"]), grammar.fingerprint(each["fingerprint"]), name, since)
 
 

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable
 from typing import Final
 
-from covey import limits
+from covey import limits, typed
 from covey.errors import IdentityError, StoreError
 from covey.ports import Entropy
 from covey.system.identity import PeerIdentity
@@ -97,12 +97,13 @@ def read_export(data: bytes, passphrase: Passphrase) -> tuple[str, list[tuple[in
     from nacl.secret import Aead
 
     try:
-        found = json.loads(data)
-        about, box = str(found["diary"]), Box.of(found["key"])
+        found = typed.members(typed.loaded(data), "export", {"version", "diary", "key", "nonce", "entries"})
+        typed.whole(found["version"], "version", 1, 1)
+        about, box = typed.text(found["diary"], "diary", len(data)), Box.of(found["key"])
         nonce = unb64(found["nonce"], _NONCE_BYTES, "nonce")
-        size = len(found["entries"]) * 3 // 4
+        size = len(typed.text(found["entries"], "entries", len(data))) * 3 // 4
         sealed = unb64(found["entries"], size, "entries")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except ValueError as error:
         raise StoreError(f"diary: no export: {error}") from error
     bound = _EXPORT_TAG + about.encode()
     key = unseal(box, bound, passphrase)
@@ -111,9 +112,17 @@ def read_export(data: bytes, passphrase: Passphrase) -> tuple[str, list[tuple[in
             "diary: the passphrase is another one, or the export was changed", code="passphrase_wrong"
         )
     try:
-        text = bytes(Aead(key).decrypt(sealed, bound, nonce)).decode("utf-8", "surrogatepass")
+        opened = bytes(Aead(key).decrypt(sealed, bound, nonce))
     except CryptoError as error:
         raise IdentityError("diary: the export was changed", code="passphrase_wrong") from error
-    return about, [
-        (int(at_ms), str(words)) for at_ms, words in json.loads(text)[: limits.DIARY_EXPORT_ENTRIES]
-    ]
+    try:
+        text = opened.decode("utf-8", "surrogatepass")
+        return about, [_entry(each) for each in typed.loaded(text)[: limits.DIARY_EXPORT_ENTRIES]]
+    except (ValueError, TypeError) as error:
+        raise StoreError(f"diary: no export: {error}") from error
+
+
+def _entry(value: object) -> tuple[int, str]:
+    """Return one entry; its words may hold half a character, as whoever wrote them said it."""
+    at_ms, words = typed.exactly(value, "entry", 2)
+    return typed.whole(at_ms, "entry"), typed.text(words, "entry", limits.JSON_INTEGER, halves=True)

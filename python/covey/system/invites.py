@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from covey import typed
 from covey.limits import INVITE_GUESTS, INVITES, INVITES_BYTES
 from covey.proto.inviting import Given, Restored, Taken, with_given
 from covey.settings import grammar
@@ -108,10 +109,7 @@ def _taken(each: dict[str, Any]) -> Taken:
 
 
 def _time(each: dict[str, Any]) -> int:
-    time = each["expiresMs"]
-    if type(time) is not int or time < 0:
-        raise ValueError("expiresMs: expected a time")
-    return time
+    return typed.whole(each["expiresMs"], "expiresMs")
 
 
 _FILE: Final = JsonBook(

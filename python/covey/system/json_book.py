@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
+from covey import typed
 from covey.errors import StoreError
 from covey.system.private_file import replace_whole
 from covey.values import dataclass
@@ -50,8 +51,8 @@ class JsonBook(Generic[Book]):
             raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
         try:
             return self.decode(self._checked(raw))
-        # AttributeError: the rules of the grammar are for texts, and a member may be anything
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        # the rules of the grammar are for texts, and a member may be anything: a number past every float too
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise StoreError(f"{path} is damaged: {error}", hint=self.hint) from error
 
     def save(self, path: Path, members: Mapping[str, Any]) -> None:
@@ -62,16 +63,14 @@ class JsonBook(Generic[Book]):
         """
         content = json.dumps({"version": _VERSION, **members}, indent=2, ensure_ascii=False)
         try:
-            replace_whole(path, content.encode() + b"\n")
+            # half a character, out of a file that said one, is written as JSON says it
+            replace_whole(path, content.encode(errors="backslashreplace") + b"\n")
         except OSError as error:
             raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
 
     def _checked(self, raw: bytes) -> Mapping[str, Any]:
         if len(raw) > self.most_bytes:
             raise ValueError(f"more than {self.most_bytes} bytes")
-        found: Any = json.loads(raw)
-        if not isinstance(found, dict) or found.keys() != {"version", *self.members}:
-            raise ValueError("expected the members version, " + ", ".join(sorted(self.members)))
-        if type(found["version"]) is not int or found["version"] != _VERSION:
-            raise ValueError(f"version: expected {_VERSION}")
+        found = typed.members(typed.loaded(raw), "book", {"version", *self.members})
+        typed.whole(found["version"], "version", _VERSION, _VERSION)
         return found

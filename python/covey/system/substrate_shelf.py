@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from covey import limits
+from covey import limits, typed
 from covey.errors import StoreError
 from covey.system.home import private_folder
 from covey.system.json_book import JsonBook
@@ -144,6 +144,8 @@ def _rows(listed: Any, members: Mapping[str, type], most: int) -> Sequence[Mappi
         for name, kind in members.items():
             if type(row[name]) is not kind:
                 raise ValueError(f"{name}: expected another kind of value")
+            if kind is int:
+                typed.whole(row[name], name)
         if _DIGEST.fullmatch(row["digest"]) is None:
             raise ValueError("digest: expected 64 hexadecimal digits")
     return tuple(listed)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from covey import typed
 from covey.errors import StoreError
 from covey.limits import TRUST_ENTRIES
 from covey.settings import grammar
@@ -107,9 +108,9 @@ def _decode(members: Mapping[str, Any]) -> TrustBook:
 def _entry(each: Any) -> Trusted:
     if not isinstance(each, dict) or each.keys() != {"identity", "sinceMs", "fingerprint", "note"}:
         raise ValueError("expected entries of identity, sinceMs, fingerprint and note")
-    note, since = each["note"], each["sinceMs"]
-    if not isinstance(note, str) or len(note) > _NOTE_CHARS or type(since) is not int or since < 0:
-        raise ValueError("expected a note of at most 200 characters and a time")
+    # a note may have come in with half a character; it is shown, and written as it was
+    note = typed.text(each["note"], "note", _NOTE_CHARS, halves=True)
+    since = typed.whole(each["sinceMs"], "sinceMs")
     identity = grammar.identity_name(each["identity"])
     if each["fingerprint"] is None:
         return Trusted(identity, since, None, note)

@@ -118,6 +118,7 @@ def test_a_line_that_asks_nothing_is_answered(line: bytes) -> None:
 
 def test_lines_are_answered_in_order() -> None:
     said: list[bytes] = []
+    assert json.loads(answer_line(Own(), b'{"id":"\\ud800","op":"hello"}'))["id"] == "\ud800"
     serve(Own(), [b'{"id":1,"op":"hello"}\n', b"\n", b'{"id":2,"op":"no such"}\n'], said.append)
     first, second = (json.loads(line) for line in said)
     assert (first["id"], first["result"]["name"]) == (1, "covey")

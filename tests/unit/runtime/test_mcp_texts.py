@@ -10,7 +10,7 @@ from covey.errors import UsageError
 from covey.model import CAT7
 from covey.runtime.mcp import invites
 from covey.runtime.mcp.headers import Bodies, compact, envelope_line, signal, subject
-from covey.runtime.mcp.quoting import Quoter
+from covey.runtime.mcp.quoting import Quoter, when
 from covey.runtime.mcp.specs import SPECS, complaint, spec_of
 
 
@@ -122,3 +122,8 @@ def test_every_tool_says_what_it_takes_and_refuses_what_it_does_not():
         wait, {"key": "x", "answers": 1.5}
     )
     assert len({spec.name for spec in SPECS}) == len(SPECS) == 16
+
+
+def test_a_time_past_every_calendar_is_shown_as_it_is():
+    assert when(1_786_700_000_000) == "2026-08-14T09:33:20Z"
+    assert when(2**53 - 1) == f"{2**53 - 1} ms"

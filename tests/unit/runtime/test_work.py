@@ -401,6 +401,9 @@ def test_a_proof_holds_for_what_it_says_and_for_nothing_else() -> None:
         ({"state": "failed"}, "the task is failed"),
     ):
         assert why in checked({**good, **change}, keys)
+    for said in ('{"message":{"payload":[1]}}', '{"message":[]}', "[]", "7", '{"a":1,"a":2}'):
+        proof = coordination.signed_text(said).to_json().decode()
+        assert "does not hold" in checked({**good, "proof": proof}, keys)
 
 
 async def test_what_is_no_word_of_tasks_is_counted_and_harms_nobody() -> None:

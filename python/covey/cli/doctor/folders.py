@@ -168,7 +168,7 @@ def _row(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, RecursionError):
         return None  # gone meanwhile, or nothing that anybody would read as a row
     pid = found.get("pid") if isinstance(found, dict) else None
-    return found if isinstance(pid, int) and not isinstance(pid, bool) and pid > 0 else None
+    return found if type(pid) is int and 0 < pid < 2**31 else None  # past that, asking for it is an error
 
 
 def _gone(home: Home, row: dict[str, Any]) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from covey import limits
+from covey import limits, typed
 from covey.errors import CoveyError, StoreError, UsageError
 from covey.settings import grammar
 from covey.system.home import Home
@@ -27,13 +27,14 @@ class Connection:
 
 
 def _read(members: Mapping[str, Any]) -> Connection:
-    found = Connection(**{name: value for name, value in members.items() if name != "version"})
-    if not all(isinstance(each, str) for each in (found.url, found.key, found.model)):
-        raise ValueError("texts")
-    if found.ca is not None and not isinstance(found.ca, str):
-        raise ValueError("ca: a path")
-    if type(found.saved_ms) is not int:
-        raise ValueError("saved_ms: a number")
+    most = limits.PEER_BOOK_BYTES
+    found = Connection(
+        typed.text(members["url"], "url", most),
+        typed.text(members["key"], "key", most),
+        typed.text(members["model"], "model", most),
+        None if members["ca"] is None else typed.text(members["ca"], "ca", most),
+        typed.whole(members["saved_ms"], "saved_ms"),
+    )
     grammar.base_url(found.url)
     grammar.header_value(found.key)
     return found

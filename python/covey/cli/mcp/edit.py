@@ -92,7 +92,9 @@ def _json(text: str, wanted: Mapping[str, Any]) -> str:
         indented[1] if indented else (2 if "\n" in text.strip() or len(text) < 4 else None)
     )
     end = "\n" if text.endswith("\n") or not text else ""
-    return json.dumps(wanted, indent=indent, ensure_ascii=False) + end
+    written = json.dumps(wanted, indent=indent, ensure_ascii=False)
+    # half a character, which the file says by an escape, is written by one again
+    return written.encode(errors="backslashreplace").decode() + end
 
 
 def _toml(text: str, table: str, name: str, entry: Entry | None) -> str:

@@ -15,7 +15,6 @@ Rules: every file is bounded, and one that is not what it should be is `Unusable
 from __future__ import annotations
 
 import json
-import math
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -23,6 +22,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from covey import typed
 from covey.errors import UsageError
 from covey.limits import MIGRATE_FILE_BYTES, MIGRATE_FILES
 from covey.system.sealing import unb64
@@ -285,7 +285,7 @@ def _count(file: Path, totals: Mapping[str, Any], key: str) -> int:
 
 
 def _amount(file: Path, totals: Mapping[str, Any], key: str) -> float:
-    value = totals.get(key, 0)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-        raise Unusable(f"{file}: totals.{key} is no amount")
-    return float(value)
+    try:
+        return typed.amount(totals.get(key, 0), key)
+    except typed.WrongTypeError as error:
+        raise Unusable(f"{file}: totals.{key} is no amount") from error

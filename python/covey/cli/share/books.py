@@ -7,7 +7,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
-from covey import limits
+from covey import limits, typed
 from covey.inference import accounts, keys
 from covey.inference.accounts import Accounts
 from covey.inference.keys import KeyBook
@@ -33,10 +33,12 @@ class Kept:
 
 
 def _kept(members: Mapping[str, Any]) -> Kept:
-    if type(members["draining"]) is not bool:
-        raise ValueError("draining: true or false")
-    switched = {str(lane): Step.parse(str(step)) for lane, step in members["switched"].items()}
-    return Kept(accounts.from_json(members["accounts"]), members["draining"], switched)
+    draining = typed.flag(members["draining"], "draining")
+    switched = {
+        lane: Step.parse(typed.text(step, "switched", limits.DOOR_HEADER_CHARS))
+        for lane, step in members["switched"].items()
+    }
+    return Kept(accounts.from_json(members["accounts"]), draining, switched)
 
 
 STATE: Final[JsonBook[Kept]] = JsonBook(

@@ -113,6 +113,7 @@ def drafts_of(text: str) -> list[Draft]:
         if not isinstance(said, str) or not said.strip():
             continue
         whole = isinstance(cites, list) and all(type(each) is int for each in cites)
+        said = said.encode(errors="replace").decode()  # half a character could not be signed
         found.append(Draft(said, tuple(cites) if isinstance(cites, list) and whole else ()))
     return found
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
-from covey import limits
+from covey import limits, typed
 from covey.fleet.work.task import OPEN, Patience, State, Task, TaskError
 from covey.proto.effects import Now
 from covey.values import dataclass
@@ -15,6 +15,10 @@ from covey.values import dataclass
 _FIRST: Final = 8
 """Steps of a story that stay, whatever comes later."""
 _STATES: Final = (*sorted(OPEN), "done", "failed", "cancelled", "expired")
+_NUMBERS: Final = ("made_ms", "fence", "tries", "forwarded", "ended_ms")
+_TEXTS: Final = ("choose", "detail", "by", "proof", "signer")
+_ROW: Final = {*_NUMBERS, *_TEXTS, "task", "patience", "state", "lease", "failed_at", "value", "story"}
+"""What a row has."""
 
 
 class Step(NamedTuple):
@@ -161,43 +165,61 @@ def entry_of(row: bytes, now: Now, lease_seconds: float) -> Entry:
         TaskError: It is none.
     """
     try:
-        held = json.loads(row.decode("utf-8", "surrogatepass"))
-        task = Task.from_dict(held["task"])
-        deadline = now.monotonic + (task.deadline_ms - now.wall_ms) / 1000
-        entry = Entry(
-            task,
-            str(held["choose"]),
-            held["patience"],
-            int(held["made_ms"]),
-            deadline,
-            state=held["state"],
-            fence=int(held["fence"]),
-            tries=int(held["tries"]),
-            failed_at=set(map(str, held["failed_at"])),
-            forwarded=int(held["forwarded"]),
-            detail=str(held["detail"]),
-            value=held["value"],
-            by=str(held["by"]),
-            proof=str(held["proof"]),
-            signer=str(held["signer"]),
-            ended_ms=int(held["ended_ms"]),
-            story=[Step(*each) for each in held["story"]],
-            size=len(row),
-        )
-        if entry.state not in _STATES or (entry.state == "leased") != (held["lease"] is not None):
-            raise TaskError("row: no state of a task")
+        held = typed.members(typed.loaded(row.decode("utf-8", "surrogatepass")), "row", _ROW)
+        entry = _entry(held, now, len(row))
         if entry.state == "leased":
             entry.lease = _lease(held["lease"], entry, now, lease_seconds)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except ValueError as error:
         raise TaskError(f"row: {error}") from error
     return entry
 
 
+def _entry(held: Mapping[str, Any], now: Now, size: int) -> Entry:
+    task, state = Task.from_dict(held["task"]), held["state"]
+    if state not in _STATES or (state == "leased") != (held["lease"] is not None):
+        raise TaskError("row: no state of a task")
+    if held["patience"] not in get_args(Patience):
+        raise TaskError("row: no patience of a task")
+    number = {name: typed.whole(held[name], name) for name in _NUMBERS}
+    text = {name: _text(held[name], name, size) for name in _TEXTS}
+    failed_at = typed.listed(held["failed_at"], "failed_at", size)
+    return Entry(
+        task,
+        text["choose"],
+        held["patience"],
+        number["made_ms"],
+        now.monotonic + (task.deadline_ms - now.wall_ms) / 1000,
+        state=state,
+        fence=number["fence"],
+        tries=number["tries"],
+        failed_at={_text(each, "failed_at", size) for each in failed_at},
+        forwarded=number["forwarded"],
+        detail=text["detail"],
+        value=held["value"],
+        by=text["by"],
+        proof=text["proof"],
+        signer=text["signer"],
+        ended_ms=number["ended_ms"],
+        story=[_step(each, size) for each in typed.listed(held["story"], "story", limits.TASK_EVENTS)],
+        size=size,
+    )
+
+
+def _step(value: object, size: int) -> Step:
+    at_ms, what, who, fence, detail = typed.exactly(value, "step", 5)
+    said = [_text(each, "step", size) for each in (what, who, detail)]
+    return Step(typed.whole(at_ms, "step"), said[0], said[1], typed.whole(fence, "step"), said[2])
+
+
+def _text(value: object, what: str, most: int) -> str:
+    """Return a text of a row; a line that was cut may end with half a character, and is kept as it is."""
+    return typed.text(value, what, most, halves=True)
+
+
 def _lease(held: object, entry: Entry, now: Now, lease_seconds: float) -> Lease:
-    if not isinstance(held, list) or len(held) != 2:
-        raise TaskError("row: no lease")
+    address, node_id = (_text(each, "lease", entry.size) for each in typed.exactly(held, "lease", 2))
     end = min(now.monotonic + entry.task.try_seconds, entry.deadline)
-    return Lease(str(held[0]), str(held[1]), entry.fence, now.monotonic + lease_seconds, end)
+    return Lease(address, node_id, entry.fence, now.monotonic + lease_seconds, end)
 
 
 def counted(entries: Mapping[str, Entry]) -> dict[str, int]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from covey import limits
+from covey import limits, typed
 from covey.proto.continuity import frames, wants
 from covey.proto.continuity.case import Case, read_case
 from covey.proto.continuity.line import Line
-from covey.proto.continuity.values import Mark, Member, ProofError
+from covey.proto.continuity.values import Mark, Member
 
 if TYPE_CHECKING:
     from covey import _core
@@ -111,10 +111,8 @@ class Book:
         if data is None:
             return
         try:
-            found: Any = json.loads(data)
-            self.consents = {str(each) for each in found["consents"]}
-            self.cases = {str(agent): read_case(each) for agent, each in found["cases"].items()}
-        except (ProofError, ValueError, KeyError, TypeError, AttributeError) as error:
+            self.consents, self.cases = _kept(data)
+        except ValueError as error:  # a proof that does not hold among them
             self.broken = f"what was kept cannot be read: {error}"
             turn.count("continuity.unreadable")
             turn.log("error", "continuity-unreadable", error=str(error))
@@ -147,6 +145,19 @@ class Book:
                 return None
             total += sum(heads.values())
         return case.line.epoch, total
+
+
+def _kept(data: bytes) -> tuple[set[str], dict[str, Case]]:
+    found = typed.members(typed.loaded(data), "book", {"version", "cases", "consents"})
+    typed.whole(found["version"], "version", 1, 1)
+    consents = typed.listed(found["consents"], "consents", limits.CONTINUITY_AGENTS)
+    rows = found["cases"]
+    if not isinstance(rows, dict):
+        raise typed.WrongTypeError("cases: expected an object")
+    cases = {agent: read_case(each) for agent, each in rows.items()}
+    if any(case.line.agent != agent for agent, case in cases.items()):
+        raise typed.WrongTypeError("cases: one stands under another agent")
+    return {typed.text(each, "consents", 36) for each in consents}, cases
 
 
 def label_of(agent: str, holder: str, label: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any, Literal
 
-from covey import limits
+from covey import limits, typed
 from covey.proto.continuity.line import Line, read_line
 from covey.proto.continuity.values import Mark, Member, Plan, ProofError, Release, Term
 from covey.values import dataclass
@@ -131,9 +131,15 @@ def read_case(value: Any) -> Case:
         ProofError: It is not that.
     """
     try:
-        epoch, term, closing, plan = value["promise"]
-        first, second = value["mark"]
-        promise = Promise(int(epoch), str(term), bool(closing), str(plan))
-        return Case(read_line(value["line"]), promise, (int(first), int(second)), str(value["source"]))
-    except (KeyError, TypeError, ValueError) as error:
+        row = typed.members(value, "case", {"line", "promise", "mark", "source"})
+        epoch, term, closing, plan = typed.exactly(row["promise"], "promise", 4)
+        promise = Promise(
+            typed.whole(epoch, "epoch"),
+            typed.text(term, "term", 64),
+            typed.flag(closing, "closing"),
+            typed.text(plan, "plan", 64),
+        )
+        first, second = (typed.whole(each, "mark") for each in typed.exactly(row["mark"], "mark", 2))
+        return Case(read_line(row["line"]), promise, (first, second), typed.text(row["source"], "source", 36))
+    except typed.WrongTypeError as error:
         raise ProofError(f"not readable: {error}") from error

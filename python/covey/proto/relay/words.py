@@ -159,8 +159,8 @@ def read(message: bytes) -> Said:
     if not isinstance(value, list) or len(value) < 3:
         raise BadWordError("not an array of three")
     version, kind, relay, *rest = value
-    if version != VERSION:
-        raise BadWordError(f"version {version!r:.16}: this relay speaks {VERSION}")
+    if type(version) is not int or version != VERSION:
+        raise BadWordError(f"version: this relay speaks {VERSION}")
     if not isinstance(relay, str) or not _RELAY.fullmatch(relay):
         raise BadWordError("relay: not sixteen hexadecimal digits")
     if not isinstance(kind, str) or kind not in _READERS:

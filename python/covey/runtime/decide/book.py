@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
-from covey import limits
-from covey.errors import UsageError
+from covey import limits, typed
+from covey.errors import StoreError, UsageError
 
 Kind = Literal["votes", "ballots", "auctions", "past", "solves"]
 _ID = re.compile(r"[0-9a-f]{12,64}\Z")
@@ -69,6 +68,7 @@ def meant(book: Book, kind: Kind, word: str) -> Mapping[str, Any]:
 
     Raises:
         UsageError: None does, or several.
+        StoreError: What is kept is damaged.
     """
     found = [each for each in book.ids(kind) if each.startswith(word)] if word else []
     if len(found) != 1:
@@ -79,8 +79,44 @@ def meant(book: Book, kind: Kind, word: str) -> Mapping[str, Any]:
     content = book.load(kind, found[0])
     if content is None:
         raise UsageError(f"{kind[:-1]} {word[:64]}: it is not kept here any more")
-    try:
-        read: Mapping[str, Any] = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{kind[:-1]} {found[0]}: what is kept is no JSON") from error
+    return kept_object(kind, found[0], content)
+
+
+def kept_object(kind: Kind, record_id: str, content: bytes) -> Mapping[str, Any]:
+    """Return what was kept under an id.
+
+    Raises:
+        StoreError: It is no JSON object: nothing is decided in its place until somebody looks.
+    """
+    read = _kept(kind, record_id, content)
+    if not isinstance(read, dict):
+        raise _damaged(kind, record_id, "expected an object")
     return read
+
+
+def kept_pairs(kind: Kind, record_id: str, content: bytes) -> list[tuple[str, bool]]:
+    """Return the names and words (true or false) that were kept under an id.
+
+    Raises:
+        StoreError: It is something else.
+    """
+    try:
+        rows = typed.listed(_kept(kind, record_id, content), kind, limits.AUCTION_BIDS)
+        pairs = [typed.exactly(row, kind, 2) for row in rows]
+        return [(typed.text(who, kind, 200), typed.flag(held, kind)) for who, held in pairs]
+    except typed.WrongTypeError as error:
+        raise _damaged(kind, record_id, str(error)) from error
+
+
+def _kept(kind: Kind, record_id: str, content: bytes) -> object:
+    try:
+        found: object = typed.loaded(content)
+    except typed.WrongTypeError as error:
+        raise _damaged(kind, record_id, str(error)) from error
+    return found
+
+
+def _damaged(kind: Kind, record_id: str, why: str) -> StoreError:
+    return StoreError(
+        f"{kind[:-1]} {record_id}: what is kept is damaged: {why}", hint="move its file away, or restore it"
+    )

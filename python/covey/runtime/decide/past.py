@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from covey.fleet.auction import Past
 from covey.fleet.signed_word import canonical
-from covey.runtime.decide.book import Book
+from covey.runtime.decide.book import Book, kept_pairs
 
 
 class PastAwards:
@@ -37,7 +36,7 @@ class PastAwards:
 
     def _keep(self, lot_id: str, results: Sequence[tuple[str, bool]]) -> None:
         before = self._book.load("past", lot_id)
-        rows = {} if before is None else dict(json.loads(before))
+        rows = {} if before is None else dict(kept_pairs("past", lot_id, before))
         rows |= dict(results)
         self._book.keep("past", lot_id, canonical(sorted(rows.items())))
 
@@ -45,6 +44,6 @@ class PastAwards:
         done: Counter[str] = Counter()
         failed: Counter[str] = Counter()
         for each in self._book.ids("past"):
-            for who, held in json.loads(self._book.load("past", each) or b"[]"):
+            for who, held in kept_pairs("past", each, self._book.load("past", each) or b"[]"):
                 (done if held else failed)[who] += 1
         return {who: Past(done[who], failed[who]) for who in {*done, *failed}}

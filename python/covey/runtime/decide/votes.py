@@ -8,7 +8,6 @@ says is a signed word; who counted is held to it by whoever voted.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import field
@@ -22,7 +21,7 @@ from covey.fleet.message import Message, MessageType
 from covey.fleet.signed_word import Word, WordError, canonical, signature, signed, written
 from covey.fleet.vote import ABSTAIN, STATEMENT, Ballot, Question, TiePolicy, Vote, VoteError
 from covey.fleet.vote_record import Finding, VoteRecord
-from covey.runtime.decide.book import Book, is_id, meant
+from covey.runtime.decide.book import Book, is_id, kept_object, meant
 from covey.runtime.decide.post import Post
 from covey.values import dataclass
 
@@ -319,7 +318,7 @@ class Votes:
             return
         before = await asyncio.to_thread(self._book.load, "ballots", digest)
         if before is not None:
-            self._send(asked, _read_ballot(json.loads(before)))
+            self._send(asked, _read_ballot(kept_object("ballots", digest, before)))
         elif asked.state == "open":
             self._post.start(self._chosen(asked))
 
@@ -349,7 +348,7 @@ class Votes:
     async def _made(self, digest: str, option: str) -> Ballot:
         before = await asyncio.to_thread(self._book.load, "ballots", digest)
         if before is not None:
-            return _read_ballot(json.loads(before))
+            return _read_ballot(kept_object("ballots", digest, before))
         unsigned = Ballot(digest, self._post.node_id, option)
         ballot = Ballot(
             digest, unsigned.voter, option, self._post.signer.sign_statement(STATEMENT, unsigned.body())

@@ -94,8 +94,11 @@ def excerpt(block: Mapping[str, Any]) -> str:
 
 
 def when(ms: int) -> str:
-    """Return wall-clock milliseconds as an ISO time."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return wall-clock milliseconds as an ISO time; as they are, past what a calendar has."""
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return f"{ms} ms"
 
 
 def _texts(block: Mapping[str, Any]) -> Iterable[str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from covey import _core
+from covey import _core, typed
 from covey.proto.bus.words import SCHEMA
 
 HOLDS: Final = "holds"
@@ -28,12 +27,17 @@ def checked(task: Mapping[str, Any], keys: Mapping[str, bytes]) -> str:
         unverified = _core.Unverified.parse(task["proof"].encode())
         record = _core.verify(unverified, keys[task["signer"]])
         carried = record.application
-        said = json.loads(carried.data)["message"]["payload"] if carried is not None else {}
+        said = typed.loaded(carried.data)["message"]["payload"] if carried is not None else {}
     except KeyError:
         return "does not hold: the key of its author is not known here"
     except (_core.CoreError, ValueError, TypeError) as error:
         return f"does not hold: {error}"
-    if carried is None or carried.schema != SCHEMA or record.node_id != task["signer"]:
+    if (
+        carried is None
+        or carried.schema != SCHEMA
+        or record.node_id != task["signer"]
+        or not isinstance(said, dict)
+    ):
         return "does not hold: the record is no message of that peer"
     wanted = (task["id"], task["fence"], "done", task["value"])
     if (said.get("task_id"), said.get("fence"), said.get("what"), said.get("value")) != wanted:
