@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-from tests.e2e.program import Program
+from covey import _core
+from covey.store import open_store
+from covey.system import identity as ids
+from covey.system.home import Home
+from tests.e2e.program import ROOM, Program, Running
+
+NOW_MS = 1_700_000_000_000
+HELD = 1_024
+"""Twice as many blocks as a start reads at once."""
 
 
 def said(covey: Program, name: str, *words: str) -> str:
@@ -89,3 +99,58 @@ def test_wrong_uses_are_named(covey: Program) -> None:
     ):
         assert covey(*words).code == 2, words
     assert covey("memory", "stats", "nobody").code == 1
+
+
+def fill(home: Home, name: str, count: int) -> None:
+    """Give a stopped peer that many blocks of its own."""
+    who = ids.load(home.identity_path(name))
+    signer = ids.native(who)
+    with closing(open_store(home.store_path(name), who.node_id)) as store:
+        for number in range(count):
+            draft = _core.Draft(
+                {"focus": f"parser{number} drops frame{number}"},
+                node_id=who.node_id,
+                author=name,
+                created_ms=NOW_MS,
+                room=ROOM,
+            )
+            store.memory.carry_in([_core.sign(draft, signer)], NOW_MS + number)
+
+
+def test_another_encoder_reads_memory_again_also_after_a_kill(covey: Program, tmp_path: Path) -> None:
+    said(covey, "ann", "--focus", "hello")
+    fill(Home.resolve(covey.env), "ann", HELD - 1)
+    config = tmp_path / "agent.toml"
+
+    def peer(kernel: str) -> Running:
+        config.write_text(
+            f'[identity]\nname = "ann"\nrole = "generic"\n[mesh]\nroom = "{ROOM}"\n'
+            f'[svaf]\nkernel = "{kernel}"\n'
+            '[model]\nadapter = "scripted"\n[[scripted.rules]]\nemit = { focus = "heard: {focus}" }\n'
+        )
+        running = covey.start("run", "--config", str(config), "--json")
+        running.event("ready")
+        return running
+
+    def read(count: int) -> dict[str, Any]:
+        """Ask the running peer until it has read that many blocks; return what it says of it."""
+        for _ in range(300):
+            found: dict[str, Any] | None = covey("status", "ann", "--json").json["encoding"]
+            if found is not None and found["read"] >= count:
+                return found
+        raise AssertionError(f"{count} blocks were never read")
+
+    with peer("words-1"):
+        assert read(HELD) == {"kernel": "words-1", "read": HELD, "of": HELD, "trouble": None}
+        # The end of the block is a kill: nobody says goodbye.
+    assert covey("memory", "stats", "ann", "--json").json["kernels"] == {"words-1": HELD}
+    with peer("lexis-h1024"):
+        read(1)
+    kept = covey("memory", "stats", "ann", "--json").json["kernels"]
+    assert sum(kept.values()) == HELD and kept["lexis-h1024"] >= 1
+    with peer("lexis-h1024"):
+        read(HELD)
+        stats = covey("memory", "stats", "ann")
+        assert f"encoder: lexis-h1024, has read {HELD:,} of {HELD:,} blocks" in stats.out
+        assert covey("memory", "stats", "ann", "--json").json["kernels"] == {"lexis-h1024": HELD}
+    assert "encoding-began" in covey("logs", "ann", "--json").out

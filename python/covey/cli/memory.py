@@ -14,6 +14,7 @@ from covey import limits
 from covey.cli.blocks import clock
 from covey.cli.console import Console, printable
 from covey.cli.parser import Parser, amount, path
+from covey.cli.status import encoding
 from covey.errors import CollisionError, NotRunningError, StoreError, UsageError
 from covey.model import LIFECYCLES
 from covey.net.ipc.client import IpcClient
@@ -136,6 +137,11 @@ def _stats(found: Mapping[str, Any]) -> Iterator[str]:
     if found["newest_ms"] is not None:
         yield f"stored: from {clock(found['oldest_ms'])} to {clock(found['newest_ms'])}"
     yield f"on disk: {found['file_bytes'] / 1e6:.1f} MB and {found['log_bytes'] / 1e6:.1f} MB of log"
+    if found.get("encoding"):
+        yield f"encoder: {encoding(found['encoding'])}"
+    elif found["kernels"]:
+        read = ", ".join(f"{count:,} by {kernel}" for kernel, count in found["kernels"].items())
+        yield f"read for admission: {read}"
     if found["recall_lag"]:
         yield f"not searchable by words yet: {found['recall_lag']:,}"
     days, idle = found["retention_days"], found["archive_after_days"]

@@ -159,7 +159,7 @@ class OpenPeer:
         self.metering, self.tracing = Metering(node), Tracing()
         self.fleet = fleet
         fleet.attach(node)
-        rooms.substrate.attach(node.prime)
+        rooms.attach(node)
         self.server: IpcServer | None = None
         self._unwatch: tuple[Callable[[], None], ...] = ()
         self.words = Words(node, self.memory, StoreWakes(store), rooms.authority)
@@ -244,6 +244,7 @@ class OpenPeer:
             "subscribers": 0 if server is None else server.subscribers,
             "events_dropped": 0 if server is None else server.dropped,
             "metrics": self.metering.url,
+            "encoding": self.rooms.encoding.figures(),
         }
 
     def _watched(self, on: bool) -> None:

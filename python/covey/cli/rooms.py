@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from covey.cli.substrate_room import desk_of
 from covey.runtime.attest import AttestPlugin
 from covey.runtime.authority import AuthorityPlugin, Unanchored
+from covey.runtime.encoding import Encoding
 from covey.runtime.forward import ForwardPlugin
 from covey.runtime.gatekeeper import Gatekeeper
 from covey.runtime.memory import MemoryPlugin
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from covey.cli.peer import PeerPlan
     from covey.ports import LifecycleAuthority
     from covey.proto.options import NodeOptions
+    from covey.runtime.node import Node
     from covey.runtime.plugin import Plugin
     from covey.runtime.substrate import SubstrateDesk
     from covey.store import NodeStore
@@ -41,11 +43,17 @@ class Rooms:
     look: Callable[[], None]
     """Has memory act on words about blocks that were stored."""
     substrate: SubstrateDesk
+    encoding: Encoding
     plugins: tuple[Plugin, ...] = ()
     verbs: Mapping[str, Verb] = field(default_factory=dict)
     authority: LifecycleAuthority = field(default_factory=Unanchored)
     anchor: str = "none pinned: nobody has authority here"
     """For people."""
+
+    def attach(self, node: Node) -> None:
+        """Name the node whose judge they serve; called before it starts."""
+        self.encoding.attach(node.intake)
+        self.substrate.attach(node.prime)
 
 
 def rooms_of(
@@ -81,6 +89,7 @@ def rooms_of(
     hands_on = plan.options.forward
     plugins.append(ForwardPlugin(identity.node_id, store, held, hands_on=hands_on, log=log.write))
     may: LifecycleAuthority = authority or Unanchored()
+    encoding = Encoding(native, clock=SystemClock(), log=log.write)
     memory = MemoryPlugin(
         identity,
         store,
@@ -90,6 +99,7 @@ def rooms_of(
         clock=SystemClock(),
         log=log.write,
         as_feedback=feedback_as,
+        encoding=encoding,
     )
     plugins.append(memory)
     verbs.update(memory.verbs)
@@ -99,9 +109,9 @@ def rooms_of(
     plugins.append(substrate)
     verbs["substrate"] = substrate.handle
     if pin is None or authority is None:
-        return Rooms(mood, memory.look, desk, tuple(plugins), verbs)
+        return Rooms(mood, memory.look, desk, encoding, tuple(plugins), verbs)
     signers = f"{len(pin.members)} keys, {pin.threshold} sign"
-    return Rooms(mood, memory.look, desk, tuple(plugins), verbs, authority, signers)
+    return Rooms(mood, memory.look, desk, encoding, tuple(plugins), verbs, authority, signers)
 
 
 def gatekeeper_of(

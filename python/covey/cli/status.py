@@ -70,6 +70,8 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         for name in ("key", "anchor", "pid", "log", "metrics", "version")
         if found.get(name) is not None
     ]
+    if found.get("encoding"):
+        rows.append(("encoder", encoding(found["encoding"])))
     if agent is None:
         rows.append(("agent", "none"))
     else:
@@ -115,6 +117,12 @@ def flat(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, obje
             yield label, str(value).lower()
         else:
             yield label, "-" if value is None else value
+
+
+def encoding(facts: Mapping[str, Any]) -> str:
+    """Return how far the kernel in use has read what memory holds, as `status` and `memory stats` show it."""
+    far = f"{facts['kernel']}, has read {facts['read']:,} of {facts['of']:,} blocks"
+    return f"{far}: {facts['trouble']}" if facts["trouble"] else far
 
 
 def duration(seconds: float) -> str:

@@ -11,6 +11,13 @@ GROUNDED_BLOCKS: Final = 256  # blocks below one that are looked at for an outco
 STEPS_SHOWN: Final = 64  # steps of authority that `memory about` lists
 MEMORY_FIRST_SECONDS: Final = 60.0  # after a start: peers that live as long as a command never keep house
 MEMORY_EVERY_SECONDS: Final = 21_600.0  # four times a day; days are what retention is counted in
+ENCODING_FIRST_SECONDS: Final = 1.0  # after a start: peers that live as long as a command read nothing anew
+ENCODING_BREATH_SECONDS: Final = (
+    0.01  # between two slices of 128 blocks: the writer and the loop are others', too
+)
+ENCODING_EVERY_SECONDS: Final = (
+    30.0  # what came since is read: of a busy stream only what is still among the newest
+)
 ARCHIVE_AFTER_DAYS: Final = 30.0  # MMP 2.0 §19: archiveAfterSeconds
 MEMORY_DAYS: Final = 36_500.0  # a hundred years are for ever
 REMIXES_PER_ROOT: Final = 32  # what machines of one peer say in one thread: a long talk, and an end to it

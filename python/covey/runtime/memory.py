@@ -17,6 +17,7 @@ from covey.runtime import memory_book as book
 if TYPE_CHECKING:
     from covey.ports import Clock, LifecycleAuthority, StoreTasks
     from covey.proto.extension import Extension
+    from covey.runtime.encoding import Encoding
     from covey.runtime.plugin import Tell
 
 Logger = Callable[[str, str, Mapping[str, Any]], None]
@@ -35,6 +36,7 @@ class MemoryPlugin:
         clock: Wall time of steps and of the sweep.
         log: Called with level, event word and facts.
         as_feedback: Makes a value of a stored word.
+        encoding: Reads what is held by the kernel in use.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class MemoryPlugin:
         clock: Clock,
         log: Logger,
         as_feedback: Callable[[_core.FeedbackRow], Feedback],
+        encoding: Encoding,
     ) -> None:
         self.extension: Extension = RememberingExtension()
         self._who = (identity.node_id, identity.public_key, identity.name)
@@ -58,14 +61,16 @@ class MemoryPlugin:
         self._clock = clock
         self._log = log
         self._as_feedback = as_feedback
+        self._encoding = encoding
         self._looking = self._again = False
         self._sweeper: asyncio.Task[None] | None = None
 
     # --- the plugin -----------------------------------------------------------------------------
 
     async def start(self, tell: Tell) -> None:
-        """Begin to keep house, a while after the start."""
+        """Begin to read what the kernel has not read, and to keep house, a while after the start."""
         self._tell = tell
+        self._encoding.start()
         self._sweeper = asyncio.create_task(self._sweep())
 
     def perform(self, what: object) -> None:
@@ -74,7 +79,8 @@ class MemoryPlugin:
             self.look()
 
     async def stop(self) -> None:
-        """End the housekeeping; a slice that is under way is finished by the disk."""
+        """End both; a slice that is under way is finished by the disk."""
+        await self._encoding.stop()
         if self._sweeper is not None:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -162,7 +168,8 @@ class MemoryPlugin:
             StoreError: The store cannot be read.
         """
         request = checked(arguments)
-        return await asyncio.to_thread(self._answer, request)
+        found = await asyncio.to_thread(self._answer, request)
+        return {**found, "encoding": self._encoding.figures()} if request["action"] == "stats" else found
 
     def _answer(self, request: Mapping[str, Any]) -> Result:
         return answer(self._native, self._who, self._keeping, self._clock.now_ms(), request)

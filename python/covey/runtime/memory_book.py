@@ -38,6 +38,7 @@ def stats(store: _core.Store, keeping: Keeping, now_ms: int) -> Result:
         "own": figures["own"],
         "lifecycle": lifecycle,
         "feedback": feedback,
+        "kernels": store.memory.kernels(),
         "oldest_ms": oldest,
         "newest_ms": newest,
         "recall_lag": figures["recall_lag"],

@@ -150,6 +150,11 @@ class Node:
         """Return this peer's nodeId."""
         return self.identity.node_id
 
+    @property
+    def intake(self) -> _core.Intake:
+        """Return the native judge, whose calls are safe from any thread."""
+        return self._engine.intake
+
     def prime(self, prior: _core.Prior | None) -> bool:
         """Judge from now on with what others learned; False where the prior is of another encoder."""
         return self._engine.intake.prime(prior)

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use covey_core::category::Category;
 use covey_core::id::{AssertionId, ContentKey, NodeId};
+use covey_core::intake::Selection;
 use covey_core::{Reason, Refusal};
 use covey_store::{Lifecycle, Moved, Query};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::intake::Intake;
 use crate::record::Record;
 use crate::store::{Store, detached};
 use crate::store_rows::RecallResult;
@@ -33,6 +35,12 @@ impl StoreShelf {
     fn held(&self) -> &covey_store::Store {
         &self.store.get().inner
     }
+}
+
+fn read_by(intake: &Intake) -> (Option<Selection>, usize) {
+    let held = intake.lock();
+    let policy = held.policy();
+    (policy.select.clone(), policy.window)
 }
 
 fn lifecycle(word: &str) -> Result<Lifecycle, Refusal> {
@@ -198,6 +206,38 @@ impl StoreShelf {
             let borrowed: Vec<_> = records.iter().map(Arc::as_ref).collect();
             Ok(self.held().carry_in(&borrowed, now_ms)?)
         })
+    }
+
+    /// Read the next slice of records that the intake's kernel has not read, newest first, and store what it read; those that
+    /// were stored before the start become anchors.
+    ///
+    /// Returns:
+    ///     How many were read, and how many of them are new anchors; (0, 0) when all are read, and on the baseline.
+    fn encode(&self, py: Python<'_>, intake: &Intake) -> PyResult<(usize, usize)> {
+        detached(py, || {
+            let (select, window) = read_by(intake);
+            let Some(selection) = select else { return Ok((0, 0)) };
+            let encoded = self.held().encode(&selection.encoder, window)?;
+            // Only now, and for as long as it takes to put them in their places: intake does not wait for reading.
+            let anchors = if encoded.blocks.is_empty() { 0 } else { intake.lock().restore_read(encoded.blocks) };
+            Ok((encoded.read, anchors))
+        })
+    }
+
+    /// Return the intake's kernel, how many records of its window are stored as that kernel read them, and of how many; None
+    /// on the baseline, which reads its few at the start.
+    fn encoding(&self, py: Python<'_>, intake: &Intake) -> PyResult<Option<(String, u64, u64)>> {
+        detached(py, || {
+            let (select, window) = read_by(intake);
+            let Some(selection) = select else { return Ok(None) };
+            let progress = self.held().encoding(&selection.encoder, window)?;
+            Ok(Some((selection.encoder.id().to_owned(), progress.read, progress.of)))
+        })
+    }
+
+    /// Return how many records are stored as each kernel read them, by the kernel's id.
+    fn kernels(&self, py: Python<'_>) -> PyResult<BTreeMap<String, u64>> {
+        detached(py, || Ok(self.held().kernels()?))
     }
 
     /// Return records by lifecycle, words about blocks by kind, and when the first and the last record was stored.

@@ -89,6 +89,7 @@ fn forget_one(transaction: &Transaction<'_>, id: i64, before_ms: u64) -> Result<
         "UPDATE decisions SET linked = 0 WHERE id = (SELECT decision_id FROM records WHERE id = ?1)",
         "DELETE FROM lineage WHERE child = ?1",
         "DELETE FROM feedback WHERE child = ?1",
+        "DELETE FROM vectors WHERE record = ?1",
         "DELETE FROM records WHERE id = ?1",
     ] {
         transaction.prepare_cached(statement)?.execute([id])?;

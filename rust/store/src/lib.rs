@@ -37,6 +37,7 @@ mod store;
 mod streams;
 mod tasks;
 mod times;
+mod vectors;
 
 pub use attest::{AttestKind, AttestRow};
 pub use bindings::{Binding, Bound};
@@ -61,3 +62,4 @@ pub use shared::SharedRow;
 pub use stats::Stats;
 pub use store::Store;
 pub use streams::{Ending, GapRow, MessageRow, StreamIn};
+pub use vectors::{Encoded, Progress, ReadBlock};

@@ -84,6 +84,12 @@ pub const PAGE_MAX: usize = 10_000;
 /// Anchors loaded into the intake after a restart at most.
 pub const ANCHORS_MAX: usize = 16_384;
 
+/// Newest records read by the kernel in use before a peer starts, where nothing of them is stored: with so many every one
+/// is compared exactly, and they take some milliseconds. The others are read behind the intake.
+pub const READ_AT_START: usize = 512;
+/// Records that one call reads by the kernel in use and stores: some milliseconds of the writer.
+pub const ENCODE_SLICE: usize = 128;
+
 /// Scopes of shared state one peer keeps: its rooms, and classes of the agents it holds replicas of.
 pub const SHARED_SCOPES_MAX: i64 = 1_024;
 /// Bytes of one row of shared state: a snapshot of the largest replica the product keeps, with room to spare.

@@ -13,7 +13,7 @@ pub(crate) const APPLICATION_ID: i32 = 0x636f_7679;
 /// What this build reads and writes.
 pub const SCHEMA_VERSION: i32 = STEPS_COUNT;
 
-const STEPS: [&str; 7] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7];
+const STEPS: [&str; 8] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8];
 #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful of steps")]
 const STEPS_COUNT: i32 = STEPS.len() as i32;
 
@@ -257,8 +257,13 @@ const VERSION_7: &str = "
 CREATE TABLE tasks (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, json BLOB NOT NULL) STRICT;
 ";
 
+/// What a kernel read of the newest records, beside the kernel's id: of each record by one kernel, the last that was used.
+const VERSION_8: &str = "
+CREATE TABLE vectors (record INTEGER PRIMARY KEY, kernel TEXT NOT NULL, traces BLOB NOT NULL) STRICT;
+";
+
 /// Every table that the current version has; a file that lacks one was changed by something else.
-const EXPECTED: [&str; 24] = [
+const EXPECTED: [&str; 25] = [
     "attest",
     "audit",
     "authority",
@@ -282,6 +287,7 @@ const EXPECTED: [&str; 24] = [
     "streams_in",
     "streams_out",
     "tasks",
+    "vectors",
     "woken",
 ];
 

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicI64;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use covey_core::id::NodeId;
@@ -22,6 +23,8 @@ pub struct Store {
     reader: Mutex<Option<Connection>>,
     writer: Mutex<Option<Connection>>,
     lock: Mutex<Option<File>>,
+    /// The newest record when an intake was filled from here: what comes later it hears by itself.
+    pub(crate) loaded: AtomicI64,
 }
 
 impl Store {
@@ -34,6 +37,7 @@ impl Store {
             reader: Mutex::new(Some(opened.reader)),
             writer: Mutex::new(Some(opened.writer)),
             lock: Mutex::new(Some(opened.lock)),
+            loaded: AtomicI64::new(0),
             path,
         })
     }

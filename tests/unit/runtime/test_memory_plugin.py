@@ -10,6 +10,7 @@ from covey import _core
 from covey.errors import IpcError
 from covey.model import Ruling
 from covey.proto.remembering import Look, Moved
+from covey.runtime.encoding import Encoding
 from covey.runtime.memory import MemoryPlugin
 from covey.runtime.memory_book import DAY_MS, Importer, Keeping, archive, keep, page, purge, stats
 from covey.store import open_store
@@ -65,6 +66,7 @@ def shell(store):
         clock=Clock(),
         log=lambda level, event, facts: log.append((level, event, facts)),
         as_feedback=feedback_as,
+        encoding=Encoding(store, clock=Clock(), log=lambda *_: None),
     )
     plugin._tell = said.append
     return plugin, tasks, said, log

@@ -28,6 +28,20 @@ pub enum Kind {
     Binding,
 }
 
+impl Kind {
+    const ALL: [Self; 5] = [Self::Content, Self::Common, Self::Figure, Self::Negation, Self::Binding];
+
+    /// Its number where words are written down.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The kind of a number, where there is one.
+    pub fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.number() == number)
+    }
+}
+
 /// One word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Word {

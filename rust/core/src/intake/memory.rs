@@ -3,6 +3,8 @@
 //! The baseline holds the newest few and compares with all of them. covey's own path holds thousands: where there are
 //! more than can be compared exactly, a sketch of each says which of them may matter.
 
+use std::collections::BTreeSet;
+
 use super::Selection;
 use super::recent::{Call, Recent};
 use crate::category::COUNT;
@@ -73,6 +75,20 @@ impl Memory {
             }
             _ => {}
         }
+    }
+
+    /// Put blocks back that were read from words or from what was stored of them, each in the place of its time, unless
+    /// they are there; returns how many are among those compared with. The baseline's few are never read later.
+    pub(super) fn fill(&mut self, blocks: impl IntoIterator<Item = Held<Box<Traces>>>) -> usize {
+        let Self::Selective(_, held) = self else { return 0 };
+        let mut known: BTreeSet<ContentKey> = held.all().map(|held| held.key).collect();
+        let mut live = 0;
+        for block in blocks {
+            if known.insert(block.key) {
+                live += usize::from(held.put_back(block, |there, block| there.stored_ms > block.stored_ms));
+            }
+        }
+        live
     }
 
     /// Take back what a call put in.

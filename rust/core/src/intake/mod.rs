@@ -14,6 +14,7 @@ mod memory;
 mod outcome;
 mod receipt;
 mod recent;
+mod restoring;
 #[cfg(test)]
 mod tests;
 

@@ -53,6 +53,26 @@ impl<T> Recent<T> {
             || self.entries.get(self.capacity).is_some_and(|(call, _)| settled(*call))
     }
 
+    /// Put an item back that is never withdrawn, behind the last that is not `later` than it; false where that is no live
+    /// place, and it was not put there.
+    pub(super) fn put_back(&mut self, item: T, later: impl Fn(&T, &T) -> bool) -> bool {
+        let place = self.entries.iter().rposition(|(_, there)| !later(there, &item)).map_or(0, |before| before + 1);
+        if self.entries.len() - place >= self.capacity {
+            return false;
+        }
+        let call = self.entries.get(place).map_or(0, |(call, _)| call.now_ms);
+        self.entries.insert(place, (Call { number: SETTLED, now_ms: call }, item));
+        if self.entries.len() > self.capacity + self.span {
+            self.entries.pop_front();
+        }
+        true
+    }
+
+    /// Every item, dormant ones included.
+    pub(super) fn all(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter().map(|(_, item)| item)
+    }
+
     /// The live items, newest first.
     pub(super) fn live(&self) -> impl Iterator<Item = &T> {
         self.entries.iter().rev().take(self.capacity).map(|(_, item)| item)

@@ -19,6 +19,7 @@ mod scales;
 mod selective;
 #[cfg(test)]
 mod selective_tests;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod traces;
@@ -35,6 +36,7 @@ pub use gather::Gather;
 pub use kinship::{EVIDENCE_NAMES, Evidence};
 pub use prior::{CONCEPTS, Concept, MASS, Nearness, OWN, Prior};
 pub use selective::{Candidate, Circumstances, Scale, evidence};
+pub use stored::TRACES_BYTES;
 pub use traces::Traces;
 pub use vectors::Code;
 pub use verdict::{CategoryVerdict, Decision, Evaluation, Silence, Verdict};

@@ -37,6 +37,12 @@ impl Code {
         Self::of(&numbers)
     }
 
+    /// A vector as it was made before; `None` where no vector is so.
+    pub(super) fn kept(values: Box<[i8]>) -> Option<Self> {
+        let whole = values.iter().map(|value| value.unsigned_abs()).max() == Some(127);
+        whole.then(|| Self { length: f64::from(dot(&values, &values)).sqrt(), values })
+    }
+
     /// Its numbers.
     pub fn values(&self) -> &[i8] {
         &self.values
@@ -121,6 +127,11 @@ impl Vectors {
         if mass > 0.0 {
             shares = shares.map(|share| share / mass);
         }
+        Self { sketch: Sketch::of(block.as_ref()), categories, shares, block }
+    }
+
+    /// Put together what was made before.
+    pub(super) fn of_codes(categories: [Option<Code>; COUNT], shares: [f64; COUNT], block: Option<Code>) -> Self {
         Self { sketch: Sketch::of(block.as_ref()), categories, shares, block }
     }
 

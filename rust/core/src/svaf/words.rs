@@ -86,6 +86,27 @@ impl Words {
         Self { about: about(&masses), said: said.into_boxed_slice(), says, filter }
     }
 
+    /// Its words, one behind the other, for a store.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(10 * self.said.len());
+        for said in &self.said {
+            bytes.extend(said.word.head.to_le_bytes());
+            bytes.extend(said.word.stem.to_le_bytes());
+            bytes.extend([said.word.kind.number(), said.places]);
+        }
+        bytes
+    }
+
+    /// Read such words; `None` where they are none, or not in their order.
+    pub(super) fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        let (words, rest) = bytes.as_chunks::<10>();
+        let said: Vec<Said> = words.iter().map(said_of).collect::<Option<_>>()?;
+        let sound = rest.is_empty()
+            && said.len() <= BLOCK_WORDS
+            && said.is_sorted_by(|left, right| (left.word.head, left.word.stem) < (right.word.head, right.word.stem));
+        sound.then(|| Self::of(said))
+    }
+
     /// Words whose beginnings both blocks may have: never fewer than they share, for choosing among thousands.
     pub fn overlap(&self, other: &Self) -> u32 {
         self.filter.iter().zip(&other.filter).map(|(mine, theirs)| (mine & theirs).count_ones()).sum()
@@ -100,6 +121,14 @@ impl Words {
     pub(super) const fn speaks(&self, category: usize) -> bool {
         self.says >> category & 1 == 1
     }
+}
+
+fn said_of(bytes: &[u8; 10]) -> Option<Said> {
+    let (head, rest) = bytes.split_first_chunk::<4>()?;
+    let (stem, rest) = rest.split_first_chunk::<4>()?;
+    let [kind, places] = *rest else { return None };
+    let word = Word { head: u32::from_le_bytes(*head), stem: u32::from_le_bytes(*stem), kind: Kind::of_number(kind)? };
+    (places != 0 && places >> COUNT == 0).then_some(Said { word, places })
 }
 
 /// One entry for each stem, by head and stem.
