@@ -115,13 +115,14 @@ class CategoryVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A decision with what it rests on (MMP 2.0 §9.2.1). Drifts are cosine distances in [0, 2]."""
+    """A decision with what it rests on (MMP 2.0 §9.2.1), by which numbers. Drifts are distances in [0, 2]."""
 
     decision: Decision
     total_drift: float
     field_drift: float
     temporal_drift: float
     categories: tuple[CategoryVerdict, ...] = ()
+    thresholds: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

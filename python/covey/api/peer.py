@@ -16,9 +16,11 @@ from covey import limits
 from covey.api.agent import Agent
 from covey.api.config import file_settings, peer_settings, proposal
 from covey.api.handlers import Worker
+from covey.api.hearing import Weighed
 from covey.api.rooms import Rooms
 from covey.api.session import WorkSession
 from covey.cli.environment import current
+from covey.cognition.hearing import listening
 from covey.errors import UsageError
 from covey.model import Block, Delivery, PeerView, SendState
 
@@ -182,6 +184,20 @@ class Peer(Rooms):
         """
         self._add(handler)
         return handler
+
+    def weighing(self, weights: Mapping[str, float], threshold: float | None = None) -> Weighed:
+        """Return where handlers are given that hear only what matters under weights of their own (§14.9.2).
+
+        What this peer remembers does not change; what is addressed to it is heard in any case.
+
+        Args:
+            weights: How much each category counts, 0 to 100; what is left out counts nothing.
+            threshold: The drift, 0 to 1, up to which a block is heard; None is this peer's own.
+
+        Raises:
+            UsageError: A weight or the threshold is wrong (`invalid_weights`).
+        """
+        return Weighed(listening(weights, threshold), self._add)
 
     def on_trouble(self, handler: OnTrouble) -> OnTrouble:
         """Call a function with an event word and a line when a handler fails, is too slow or is cut off."""

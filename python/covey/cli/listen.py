@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from covey.cli import mesh_flags, passphrase
 from covey.cli.blocks import event_lines
 from covey.cli.console import Console, printable
-from covey.cli.parser import Parser, whole
+from covey.cli.parser import Parser, amount, whole
 from covey.cli.troubles import Troubles
+from covey.cognition.hearing import narrowed, read
 from covey.errors import EXIT_OK, NotRunningError, UsageError
 from covey.limits import IPC_SUBSCRIBER_EVENTS
 from covey.names import peer_name
@@ -40,6 +41,17 @@ def configure(parser: Parser) -> None:
         "--attest", action="store_true", help="tell the room what was decided about each open block, signed"
     )
     parser.add_argument(
+        "--weigh",
+        metavar="WEIGHTS",
+        help="hear only what matters under these weights, focus=2,mood=0.8; the peer remembers all the same",
+    )
+    parser.add_argument(
+        "--up-to",
+        type=amount(0, 1),
+        metavar="DRIFT",
+        help="with --weigh: the largest drift that is heard",
+    )
+    parser.add_argument(
         "--forward", action="store_true", help="hand on what others wrote to peers that hold no source of it"
     )
     mesh_flags.add(parser)
@@ -51,7 +63,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.peer and arguments.name and arguments.peer != arguments.name:
         raise UsageError(f"two names: {arguments.peer} and {arguments.name}")
     home, name = Home.resolve(console.env), peer_name(arguments.peer or arguments.name or DEFAULT_NAME)
-    shown = Shown(console, arguments.count)
+    wish = _wish(arguments)
+    shown = Shown(console, arguments.count, narrowed(wish))
     try:
         running = IpcClient(home.socket_path(name))
     except NotRunningError:
@@ -67,15 +80,27 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         return start(plan, shown)
     # Ctrl-C is how one stops listening; the peer itself runs on.
     with running, contextlib.suppress(KeyboardInterrupt):
-        return _attach(arguments, running, name, shown)
+        return _attach(arguments, running, name, shown, wish)
     return EXIT_OK
+
+
+def _wish(arguments: argparse.Namespace) -> dict[str, Any]:
+    if arguments.weigh is None:
+        if arguments.up_to is not None:
+            raise UsageError("--up-to: of which weights?", hint="--weigh focus=2,mood=0.8 --up-to 0.3")
+        return {}
+    wish: dict[str, Any] = {"weights": read(arguments.weigh)}
+    return wish if arguments.up_to is None else {**wish, "threshold": arguments.up_to}
 
 
 class Shown:
     """Prints news, and counts the blocks among it."""
 
-    def __init__(self, console: Console, count: int | None) -> None:
+    def __init__(
+        self, console: Console, count: int | None, hears: Callable[[Mapping[str, Any]], bool] | None = None
+    ) -> None:
         self._console = console
+        self._hears = hears
         self._left = count
         self._clock = SystemClock()
 
@@ -85,7 +110,9 @@ class Shown:
         return self._console.env
 
     def __call__(self, event: Mapping[str, Any]) -> bool:
-        """Show one event; return True when enough were shown."""
+        """Show one event, unless it is none for who listens; return True when enough were shown."""
+        if self._hears is not None and not self._hears(event):
+            return False
         lines = list(event_lines(self._console, event, self._clock.now_ms()))
         if lines or self._console.as_json:
             self._console.event(event, "\n".join(lines))
@@ -101,10 +128,12 @@ class Shown:
             self._console.note(self._console.style(text, "dim"))
 
 
-def _attach(arguments: argparse.Namespace, peer: IpcClient, name: str, shown: Shown) -> int:
+def _attach(
+    arguments: argparse.Namespace, peer: IpcClient, name: str, shown: Shown, wish: Mapping[str, Any]
+) -> int:
     room = peer.request("status")["node"]["room"]
     mesh_flags.refuse_other_room(arguments, name, room)
-    events = peer.subscribe()
+    events = peer.subscribe(**wish)
     shown.began(
         {"peer": name, "room": room, "attached": True},
         f"listening through the running peer {printable(name)} in room {room}; Ctrl-C ends only this",

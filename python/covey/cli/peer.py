@@ -22,9 +22,10 @@ from covey.cli.passphrase import needed
 from covey.cli.rooms import Rooms, gatekeeper_of, rooms_of
 from covey.cli.sharing import Sharing
 from covey.cli.tracing import Tracing
+from covey.cognition.hearing import narrowed
 from covey.errors import CollisionError, IdentityError, StoreError
 from covey.net.interfaces import Interfaces
-from covey.net.ipc.server import IpcServer
+from covey.net.ipc.server import IpcServer, figures
 from covey.net.mdns import MdnsDiscovery
 from covey.net.registry import RegistryDiscovery
 from covey.net.stock import StockRegistry
@@ -191,7 +192,7 @@ class OpenPeer:
         async def handle(request: Request) -> Mapping[str, Any]:
             return await control.handle(request.cmd, request.arguments)
 
-        self.server = IpcServer(handle, complain=self._complain, watched=self._watched)
+        self.server = IpcServer(handle, complain=self._complain, watched=self._watched, narrow=narrowed)
         await self.server.start(self.plan.home.socket_path(self.plan.name))
         return self.server
 
@@ -233,7 +234,6 @@ class OpenPeer:
             self.server.publish(event)
 
     def _facts(self) -> Mapping[str, Any]:
-        server = self.server
         return {
             "pid": os.getpid(),
             "opened_by": self.plan.opened_by,
@@ -241,8 +241,7 @@ class OpenPeer:
             "anchor": self.rooms.anchor,
             "log": str(self.plan.home.log_path(self.plan.name)),
             "log_lines_lost": self.log.lost,
-            "subscribers": 0 if server is None else server.subscribers,
-            "events_dropped": 0 if server is None else server.dropped,
+            **figures(self.server),
             "metrics": self.metering.url,
             "encoding": self.rooms.encoding.figures(),
         }

@@ -33,6 +33,7 @@ IPC_LINE_BYTES: Final = 4_194_304  # seven categories of 262,144 bytes, escaped,
 IPC_CONNECTIONS: Final = 64  # one user's own programs; more is a leak in one of them
 IPC_IN_FLIGHT: Final = 16  # requests of one connection at work; its further lines wait unread
 IPC_SUBSCRIBER_EVENTS: Final = 1_024  # a second of a busy peer; a longer wait is a stuck reader
+SUBSCRIBER_WEIGHT: Final = 100.0  # of one category for one listener: as the weights of a role
 IPC_ANSWER_SECONDS: Final = 5.0  # a peer's answer about itself; verbs that wait for others say more
 IPC_LEAVE_SECONDS: Final = 1.0  # what is written gets this long to leave when the peer stops
 IPC_RECEIPT_SECONDS: Final = 5.0  # default wait for what peers say of a block; on loopback they take 20 ms

@@ -140,6 +140,7 @@ def judgement_of(evaluation: _core.Evaluation | None) -> Judgement | None:
         evaluation.field_drift,
         evaluation.temporal_drift,
         verdicts,
+        evaluation.thresholds,
     )
 
 

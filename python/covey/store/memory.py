@@ -178,7 +178,14 @@ def decided_of(row: _core.DecisionRow) -> Decided:
     return replace(
         refused,
         detail=said.explanation,
-        judgement=Judgement(decision, said.total_drift, said.field_drift, said.temporal_drift, verdicts),
+        judgement=Judgement(
+            decision,
+            said.total_drift,
+            said.field_drift,
+            said.temporal_drift,
+            verdicts,
+            said.thresholds,
+        ),
         basis=None if basis is None else _basis_of(basis),
         thresholds=said.thresholds,
         max_nearest=said.max_nearest_drift,

@@ -45,6 +45,37 @@ def test_two_peers_hear_each_other_once_and_remember(tmp_path, room):
     asyncio.run(main())
 
 
+def test_a_handler_with_weights_hears_what_passes_them_and_memory_does_not_notice(tmp_path, room):
+    async def main():
+        ann, bob = two(tmp_path, room)
+        heard, moods = asyncio.Queue(), asyncio.Queue()
+        affect = bob.weighing({"mood": 2.0})
+        affect.on_block(moods.put)
+        bob.on_block(heard.put)
+        async with ann, bob:
+            assert await ann.wait_for_peers(1)
+            for text in ("the parser drops frames", "salaries rise in March", "a storm comes from the west"):
+                await ann.observe(focus=text)
+            last = await ann.observe(focus="the tests are green", mood="relieved")
+            directed = await ann.send("bob", focus="restart the parser", wait_seconds=30)
+            assert directed.result.block.to == bob.node_id
+            keys = [(await asyncio.wait_for(heard.get(), 30)).key for _ in range(5)]
+            assert len(set(keys)) == 5
+            passed = {(await asyncio.wait_for(moods.get(), 30)).key for _ in range(2)}
+            assert passed == {last.result.block.key, directed.result.block.key}
+            assert affect.held_back == 3 and moods.empty()
+            assert len(await bob.recent()) == 5, "what it remembers is another decision"
+
+    asyncio.run(main())
+
+
+def test_wrong_weights_are_refused_before_anything_listens(tmp_path, room):
+    _, bob = two(tmp_path, room)
+    with pytest.raises(UsageError) as caught:
+        bob.weighing({"colour": 1.0})
+    assert caught.value.code == "invalid_weights"
+
+
 def test_a_question_gets_its_answers_and_an_unanswered_one_none(tmp_path, room):
     async def main():
         ann, bob = two(tmp_path, room)

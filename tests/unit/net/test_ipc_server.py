@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from covey import limits
-from covey.errors import IpcError, NotRunningError
+from covey.errors import IpcError, NotRunningError, UsageError
 from covey.net.ipc.client import IpcClient
 from covey.net.ipc.codec import Request
 from covey.net.ipc.server import IpcServer
@@ -170,6 +170,24 @@ def test_too_many_connections_are_told_so(peer: Peer) -> None:
         assert one_more.recv(1) == b""
     for connection in held:
         connection.close()
+
+
+def test_a_subscriber_that_asks_for_less_hears_less_and_a_wrong_wish_is_refused(peer: Peer) -> None:
+    def narrow(wish: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
+        if "least" not in wish:
+            raise UsageError("least: expected a number", code="invalid_weights")
+        return lambda event: bool(event["n"] >= wish["least"])
+
+    peer.server._narrow = narrow
+    with IpcClient(peer.path) as client, pytest.raises(IpcError) as caught:
+        client.subscribe(["a"])
+    assert caught.value.code == "invalid_weights"
+    with IpcClient(peer.path) as client:
+        heard = client.subscribe(["a"], least=2)
+        for number, name in enumerate(["a", "x", "x", "a"]):
+            peer.do(lambda event={"event": name, "n": number}: peer.server.publish(event))
+        assert next(heard)["n"] == 3
+    assert peer.server.narrowed == 1, "what it did not ask for by name is not counted"
 
 
 @pytest.mark.parametrize("form", ["json", "msgpack"])

@@ -94,18 +94,21 @@ class IpcClient:
                     return result_of(message)
             self._read()
 
-    def subscribe(self, events: Sequence[str] = (), *, form: str = "json") -> Iterator[Mapping[str, Any]]:
+    def subscribe(
+        self, events: Sequence[str] = (), *, form: str = "json", **more: Any
+    ) -> Iterator[Mapping[str, Any]]:
         """Listen to events, all of them or the named ones, until the peer ends.
 
         Args:
             events: Event names; empty means all.
             form: `json` or `msgpack`.
+            more: Further arguments: `weights` and `threshold` narrow it (MMP 2.0 §14.9.2).
 
         Raises:
             IpcError: The peer refused, or broke the line.
         """
         request_id, self._next_id = self._next_id, self._next_id + 1
-        line = {"id": request_id, "cmd": "subscribe", "events": list(events), "format": form}
+        line = {"id": request_id, "cmd": "subscribe", "events": list(events), "format": form, **more}
         self._socket.sendall(codec.encode_line(line))
         while not self._replies:
             self._read(after_reply=form)

@@ -25,6 +25,10 @@ _READ_BYTES: Final = 65_536
 
 Handler = Callable[[codec.Request], Awaitable[Mapping[str, Any]]]
 Complaint = Callable[[str, BaseException], None]
+Lets = Callable[[Mapping[str, Any]], bool]
+"""Tells whether one subscriber wants an event, beside its name."""
+Narrow = Callable[[Mapping[str, Any]], Lets | None]
+"""Reads a subscription's further arguments; a CoveyError refuses it."""
 
 
 class IpcServer:
@@ -36,6 +40,7 @@ class IpcServer:
         *,
         complain: Complaint | None = None,
         watched: Callable[[bool], None] | None = None,
+        narrow: Narrow = lambda _: None,
     ) -> None:
         """Prepare to serve.
 
@@ -43,10 +48,12 @@ class IpcServer:
             handler: Does one request and returns its result. A CoveyError becomes the reply's error.
             complain: Told of exceptions that are bugs; the client only learns that there was one.
             watched: Told when the first subscriber comes (True) and when the last one has left (False).
+            narrow: Says what of the events it asked for a subscriber hears.
         """
         self._handler = handler
         self._complain = complain
         self._watched = watched
+        self._narrow = narrow
         self._is_watched = False
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
@@ -55,6 +62,8 @@ class IpcServer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sequence = 0
         self.dropped = 0
+        self.narrowed = 0
+        """Events that a subscriber asked for by name and not by its weights."""
 
     @property
     def subscribers(self) -> int:
@@ -95,7 +104,12 @@ class IpcServer:
         self._sequence += 1
         numbered = {**event, "seq": self._sequence}
         for connection in self._connections:
-            self.dropped += connection.offer(numbered)
+            if not connection.wants(numbered):
+                continue
+            if connection.lets(numbered):
+                self.dropped += connection.offer(numbered)
+            else:
+                self.narrowed += 1
 
     def _count_subscribers(self) -> None:
         is_watched = self.subscribers > 0
@@ -112,7 +126,9 @@ class IpcServer:
         task = asyncio.current_task()
         assert task is not None, "asyncio calls connection handlers in a task"
         self._tasks.add(task)
-        connection = _Connection(reader, writer, self._handler, self._complain, self._count_subscribers)
+        connection = _Connection(
+            reader, writer, self._handler, self._complain, self._count_subscribers, self._narrow
+        )
         self._connections.add(connection)
         try:
             await connection.run()
@@ -132,12 +148,15 @@ class _Connection:
         handler: Handler,
         complain: Complaint | None,
         subscribed: Callable[[], None],
+        narrow: Narrow,
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._handler = handler
         self._complain = complain
         self._has_subscribed = subscribed
+        self._narrow = narrow
+        self._lets: Lets | None = None
         self._decoder = codec.LineDecoder()
         self._slots = asyncio.Semaphore(limits.IPC_IN_FLIGHT)
         self._requests: set[asyncio.Task[None]] = set()
@@ -155,10 +174,16 @@ class _Connection:
         """Say whether this client listens to events."""
         return self._pump is not None
 
+    def wants(self, event: Mapping[str, Any]) -> bool:
+        """Tell whether this client listens to events of that name."""
+        return self._pump is not None and (not self._wanted or event["event"] in self._wanted)
+
+    def lets(self, event: Mapping[str, Any]) -> bool:
+        """Tell whether an event is one for this client, by what it said of itself."""
+        return self._lets is None or self._lets(event)
+
     def offer(self, event: Mapping[str, Any]) -> int:
-        """Queue an event if the client wants it; return 1 when its queue was full and the event is lost."""
-        if self._pump is None or (self._wanted and event["event"] not in self._wanted):
-            return 0
+        """Queue an event; return 1 when its queue was full and the event is lost."""
         if len(self._events) >= limits.IPC_SUBSCRIBER_EVENTS:
             self._missed += 1
             return 1
@@ -237,6 +262,10 @@ class _Connection:
         if form not in ("json", "msgpack"):
             message = 'format: expected "json" or "msgpack"'
             return await self._send(codec.refusal(request.id, "invalid_request", message))
+        try:
+            self._lets = self._narrow(request.arguments)
+        except CoveyError as error:
+            return await self._send(codec.refusal(request.id, error.code, error.message, error.hint))
         # From here on nothing may be published between the reply and the first event.
         self._wanted = frozenset(wanted)
         ready = codec.encode_line(
@@ -274,6 +303,12 @@ class _Connection:
     async def _write(self, encoded: bytes) -> None:
         self._writer.write(encoded)
         await self._writer.drain()
+
+
+def figures(server: IpcServer | None) -> dict[str, int]:
+    """Return how many listen to events, and what became of those that did not reach them; for status."""
+    counts = (0, 0, 0) if server is None else (server.subscribers, server.dropped, server.narrowed)
+    return dict(zip(("subscribers", "events_dropped", "events_narrowed"), counts, strict=True))
 
 
 def _bind(path: Path) -> tuple[socket.socket, int]:
