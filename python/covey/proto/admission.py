@@ -36,6 +36,7 @@ class Batch:
     origin: Origin
     outcomes: _core.OutcomeBatch
     size: int
+    size_bytes: int
     durable: bool = False
     held: frozenset[int] = frozenset()
     doubtful: bool = False
@@ -74,10 +75,11 @@ class Admission:
         attend: Callable[[_core.OutcomeBatch, Origin], _core.Attention | None],
     ) -> None:
         """Evaluate one batch; ask for its storage under `token`, with what `attend` knows of its blocks."""
+        size_bytes = batch.size_bytes
         outcomes = self._intake.evaluate(
             batch, session_node_id=origin.node_id, now_ms=turn.now.wall_ms, entropy=turn.draw()
         )
-        judged = Batch(token, link.id, origin, outcomes, len(outcomes))
+        judged = Batch(token, link.id, origin, outcomes, len(outcomes), size_bytes)
         counts = outcomes.counts
         self._order.append(judged)
         self._by_token[token] = judged

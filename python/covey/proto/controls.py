@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from covey import limits
+from covey.proto.credit import FRAMES as CREDIT
 from covey.proto.mailroom import FRAMES
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Controls:
             link.rtt.answered(turn.now.monotonic)
         elif kind == "cmb-anchors":
             _take_context(link, frame, turn)
+        elif kind in CREDIT:
+            self._sessions.flow.heard(link, kind, frame, turn)
         elif peer is None:
             return
         elif kind in FRAMES and peer.receipts:

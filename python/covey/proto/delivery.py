@@ -1,7 +1,8 @@
 """The way of open blocks out to each peer: what waits, what was handed to a session, and every send's end.
 
-accepted: handed to an open session. delivered or refused: the peer's receipt says so. unknown: it may or may
-not have arrived. expired: it waited past its time. Without receipts a send ends as accepted.
+accepted: handed to an open session, or first in line for its credit. delivered or refused: the peer's receipt
+says so. unknown: it may or may not have arrived. expired: it waited past its time. Without receipts a send
+ends as accepted.
 
 What was handed to a session that ended before its receipt came is sent again on the next one: the receiver
 knows a record by its key, so twice is once. Directed blocks have a way of their own (`proto/post`).
@@ -39,7 +40,7 @@ class Outlet:
     @property
     def room(self) -> bool:
         """Tell whether one more record may wait."""
-        return len(self.queue) < limits.OUTLET_RECORDS
+        return len(self.queue) < limits.OUTLET_RECORDS and self.queue.size_bytes < limits.OUTLET_BYTES
 
     def pressed(self, now: float) -> bool:
         """Tell whether an emission should wait: the queue is long, and its peer is still taking records."""
@@ -54,7 +55,8 @@ def offer(peer: Peer, record: _core.Record, turn: Turn) -> PeerSend:
     """Queue a record for a peer; it leaves with the next `pump`.
 
     Returns:
-        accepted when a session takes it now, unknown when it has to wait, refused when the queue is full.
+        accepted when a session takes it now or with the peer's next credit, unknown when it has to wait for
+        longer, refused when the queue is full.
     """
     if not peer.outlet.room:
         turn.count("sends.refused.queue_full")
@@ -64,26 +66,35 @@ def offer(peer: Peer, record: _core.Record, turn: Turn) -> PeerSend:
     peer.outlet.queue.offer(record)
     if peer.active is None:
         return PeerSend(peer.node_id, peer.name, SendState.UNKNOWN, "away: sent when the peer comes back")
-    if peer.active.full:
-        return PeerSend(peer.node_id, peer.name, SendState.UNKNOWN, "slow: sent when the peer has read more")
+    if peer.active.slow:
+        return PeerSend(peer.node_id, peer.name, SendState.UNKNOWN, "slow: sent when the peer has taken more")
     return PeerSend(peer.node_id, peer.name, SendState.ACCEPTED)
 
 
 def pump(peer: Peer, link: Link, session: Line, turn: Turn) -> bool:
-    """Seal everything that waits for a peer on this open session; tell whether there was anything."""
-    outlet = peer.outlet
+    """Seal what waits for a peer on this open session, as far as its credit goes; tell whether any did."""
+    outlet, told = peer.outlet, not peer.receipts and turn.watched
     if not outlet.queue.waiting:
         return False
-    records = outlet.queue.take(link.id, peer.receipts)
-    session.send_records(records)
-    turn.count("records.sent", len(records))
-    if not peer.receipts:
+    spending = None if link.credit is None else link.credit.spending
+    allowed = None if spending is None else spending.left()
+    records: list[_core.Record] = []
+    if told or not isinstance(session, _core.Session):
+        records, size = outlet.queue.take(link.id, peer.receipts, allowed)
+        count = session.send_records(records)
+    else:
+        count, size = outlet.queue.seal(session, link.id, peer.receipts, allowed)
+    if spending is not None:
+        spending.spend(count, size)
+        if outlet.queue.waiting:
+            spending.runs_short(turn.now.monotonic)
+    turn.count("records.sent", count)
+    if not peer.receipts and count:
         outlet.moved_at = turn.now.monotonic
-        turn.count(f"sends.{SendState.ACCEPTED.value}", len(records))
-        if turn.watched:
-            for record in records:
-                _tell(peer, record.key, record.assertion_id, SendState.ACCEPTED, None, turn)
-    return True
+        turn.count(f"sends.{SendState.ACCEPTED.value}", count)
+        for record in records if told else ():
+            _tell(peer, record.key, record.assertion_id, SendState.ACCEPTED, None, turn)
+    return count > 0
 
 
 def receipted(peer: Peer, frame: bytes, turn: Turn) -> list[Receipt]:

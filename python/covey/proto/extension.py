@@ -142,10 +142,11 @@ class ExtensionHost:
         peer = self.peer(node_id)
         link = None if peer is None else peer.active
         session = link.speaking if link is not None and not link.full else None
-        if link is None or session is None:
+        if link is None or session is None or not link.affords([record], turn.now.monotonic, wait=False):
             turn.count(f"extensions.{self._name}.unsent")
             return False
         session.send_records([record])
+        link.spend([record])
         self._sessions.touch(link)
         turn.count(f"extensions.{self._name}.sent")
         return True

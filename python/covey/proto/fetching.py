@@ -152,7 +152,11 @@ class Fetching:
         record = event.record
         shown = record is not None and record.room == self._room and record.to in (None, peer.node_id)
         if record is not None and shown:
+            if not link.affords([record], turn.now.monotonic, wait=False):
+                turn.count("fetches.refused.slow")  # nothing waits here: who asked asks another, or again
+                return
             session.send_record(record)
+            link.spend([record])
             served = self._exchange(peer).served
             served.pop(event.key, None)
             served[event.key] = turn.now.monotonic

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Final, Literal
 
 from covey import limits
+from covey.proto.credit import Credit
 from covey.proto.shares import Share
 from covey.values import dataclass
 
@@ -113,6 +115,10 @@ class Link:
     heard_at: float = 0.0
     full: bool = False
     """Our write buffer to it is full: the peer is slow."""
+    credit: Credit | None = None
+    """How much may be under way; None where the peer did not offer credit."""
+    starved: bool = False
+    """Something has waited for the peer's credit for a while: it is slow, too."""
     waiting: deque[_core.RecordBatch] = field(default_factory=deque)
     """Batches read but not yet judged: the lane or the store is behind."""
     paused: bool = False
@@ -126,6 +132,26 @@ class Link:
     """Why we closed it."""
     farewell: str = ""
     """What the peer said when it closed it."""
+
+    @property
+    def slow(self) -> bool:
+        """Tell whether the peer takes less than there is to send."""
+        return self.full or self.starved
+
+    def affords(self, records: Sequence[_core.Record], now: float, *, wait: bool = True) -> int:
+        """Return how many of these, in order, the peer's credit is enough for; where they `wait`, note it."""
+        if self.credit is None:
+            return len(records)
+        spending = self.credit.spending
+        fitting = spending.fitting(record.size_bytes for record in records)
+        if wait and fitting < len(records):
+            spending.runs_short(now)
+        return fitting
+
+    def spend(self, records: Sequence[_core.Record]) -> None:
+        """Note that these were sealed for the peer."""
+        if self.credit is not None:
+            self.credit.spending.spend(len(records), sum(record.size_bytes for record in records))
 
     @property
     def closing(self) -> bool:

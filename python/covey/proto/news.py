@@ -32,7 +32,7 @@ class PeerLeft:
 
 @dataclass(frozen=True, slots=True)
 class PeerSlow:
-    """The peer reads slower than we write (`slow`), or caught up again."""
+    """The peer takes less than we have for it (`slow`), or caught up again."""
 
     node_id: str
     name: str

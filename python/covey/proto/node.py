@@ -198,7 +198,7 @@ class NodeEngine:
     def _on_full(self, event: fx.LinkFull, turn: Turn) -> None:
         link = self._sessions.links.get(event.link)
         if link is not None:
-            self._sessions.full(link, event.full, turn)
+            self._sessions.flow.full(link, event.full, turn)
 
     def _on_discovered(self, event: fx.PeerDiscovered, turn: Turn) -> None:
         key = self._roster.hinted(event.hint, turn)
@@ -224,7 +224,9 @@ class NodeEngine:
         """Greet a peer on a link that has just opened, where it was taken."""
         if peer is None:
             return
+        self._sessions.flow.opened(link)
         self._greet(peer, link, turn)
+        self._sessions.flow.grant(link, turn)
         if not peer.claimed:  # how long the way is; a stock peer hears no more than it needs
             self._sessions.probe(link, turn)
         first = len(peer.links) == 1
@@ -241,6 +243,7 @@ class NodeEngine:
         recent = peer.replayed_at is not None and now - peer.replayed_at < limits.ANCHOR_REPLAY_SECONDS
         waits = peer.outlet.queue.waits
         replay = [] if recent else [r for r in self._own_recent if not waits(r.assertion_id)]
+        replay = replay[: link.affords(replay, now, wait=False)]
         session = link.speaking
         if session is None:
             return
@@ -248,6 +251,7 @@ class NodeEngine:
         if replay:
             peer.replayed_at = now
             session.send_records(replay)
+            link.spend(replay)
             turn.count("records.replayed", len(replay))
         self._sessions.touch(link)
 
@@ -380,6 +384,8 @@ class NodeEngine:
             self._sessions.end(link, "handshake_timeout", turn)
         elif what == "beat":
             self._sessions.silent(link, turn)
+        elif what == "credit":
+            self._sessions.flow.due(link, turn)
         elif what == "confirm":
             self._relays.unconfirmed(link, turn)
         elif what == "grant":

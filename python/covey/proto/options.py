@@ -85,8 +85,9 @@ class NodeOptions:
     `clock_ahead_ms` is how far ahead of our clock a signed time may lie; beyond, a block is refused.
     `heartbeat_seconds` of silence and a peer is pinged; `silence_seconds`, and its session ends (§5.5).
     `receipts` tells senders what became of their blocks (`x-covey-delivery`). `compact` offers peers over TCP
-    to carry blocks in batches (`x-covey-compact`). `forward` hands on what others wrote to peers that
-    lack its source (MMP 2.0 §15.7.1); what others hand on is taken in any case.
+    to carry blocks in batches (`x-covey-compact`), `credit` offers all to say how much may be under way
+    (`x-covey-credit`). `forward` hands on what others wrote to peers that lack its source (MMP 2.0 §15.7.1);
+    what others hand on is taken in any case.
     """
 
     room: str = "default"
@@ -105,6 +106,7 @@ class NodeOptions:
     receipts: bool = True
     compact: bool = True
     forward: bool = False
+    credit: bool = True
     heartbeat_seconds: float = limits.PING_SECONDS
     silence_seconds: float = limits.SILENCE_SECONDS
     clock_ahead_ms: int = limits.CLOCK_AHEAD_SECONDS * 1000

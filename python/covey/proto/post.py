@@ -200,9 +200,9 @@ class Post:
             return PeerSend(
                 peer.node_id, peer.name, SendState.UNKNOWN, "waits in the outbox for those before it"
             )
-        if link.full:
+        if link.slow:
             return PeerSend(
-                peer.node_id, peer.name, SendState.UNKNOWN, "slow: sent when the peer has read more"
+                peer.node_id, peer.name, SendState.UNKNOWN, "slow: sent when the peer has taken more"
             )
         return PeerSend(peer.node_id, peer.name, SendState.ACCEPTED)
 
@@ -217,11 +217,15 @@ class Post:
             self._ask_later(peer.node_id, box, turn)
         wrote, late = False, False
         while box.announce or (box.waiting and len(box.sent) < limits.POST_WINDOW):
-            ids = list(itertools.islice(box.waiting, limits.RECEIPTS_PER_FRAME))
-            taken = [box.waiting.pop(assertion_id) for assertion_id in ids]
+            letters = list(itertools.islice(box.waiting.values(), limits.RECEIPTS_PER_FRAME))
+            fitting = link.affords([letter.record for letter in letters], turn.now.monotonic)
+            if not fitting and not box.announce:
+                break
+            taken = [box.waiting.pop(letter.assertion_id) for letter in letters[:fitting]]
             letters = [letter for letter in taken if letter.deadline_ms > turn.now.wall_ms]
             late = late or len(letters) < len(taken)
             wrote = self._seal(peer, box, letters, session, turn) or wrote
+            link.spend([letter.record for letter in letters])
         if late:  # they are taken out, told and given up by their expiry
             turn.add(mail.ExpireSends(turn.now.wall_ms))
         return wrote

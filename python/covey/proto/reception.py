@@ -67,6 +67,8 @@ class Reception:
     def take(self, link: Link, batch: _core.RecordBatch, turn: Turn) -> None:
         """Take a batch that a session opened."""
         turn.count("records.received", len(batch))
+        if not self._sessions.flow.took(link, len(batch), batch.size_bytes, turn):
+            return
         link.waiting.append(batch)
         self.judge(link, turn)
 
@@ -76,6 +78,9 @@ class Reception:
         peer = self._sessions.peers.get(node_id)
         while link.waiting and self._admission.room(node_id) and self._may(link, peer, turn):
             batch = link.waiting.popleft()
+            if peer is not None and 0 < peer.share.credit < len(batch):
+                batch, rest = batch.split(peer.share.credit)  # a share is a share, however records are packed
+                link.waiting.appendleft(rest)
             if link.lane is not None:
                 link.lane.tokens -= len(batch)
             if peer is not None:
@@ -151,6 +156,7 @@ class Reception:
         batch = self._admission.failed(token, reason, turn)
         if batch is not None:
             self._numbers.failed(batch.origin.node_id, turn)
+            self._sessions.flow.done(batch.link, batch.size, batch.size_bytes, turn)
         self._go_on(turn)
         return batch is not None
 
@@ -209,6 +215,7 @@ class Reception:
             for kind in _OUTCOMES:
                 turn.count(f"records.{kind}", counts.get(kind, 0))
             turn.count("records.held", len(batch.held))
+            self._sessions.flow.done(batch.link, batch.size, batch.size_bytes, turn)
             if batch.origin.claimed is None:
                 self._sessions.extensions.judged(batch.outcomes, turn)
             self._tell(batch, self._sessions.peers.get(batch.origin.node_id), turn)

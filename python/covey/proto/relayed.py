@@ -165,7 +165,7 @@ class RelayPaths:
         (self._full.add if full else self._full.discard)(at)
         for key, links in tuple(self._links.items()):
             for link in tuple(links) if key[0] == at else ():
-                self._sessions.full(link, full, turn)
+                self._sessions.flow.full(link, full, turn)
 
     # --- frames ---------------------------------------------------------------------------------
 

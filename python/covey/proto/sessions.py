@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 from covey import _core, limits
 from covey.model import PeerView, SendState
 from covey.proto import delivery
+from covey.proto.credit import TOKEN as CREDIT_TOKEN
 from covey.proto.effects import Bind, Close, LinkOpened, Notify, RelaySend, Write
 from covey.proto.extension import Extensions
+from covey.proto.flow import Flow
 from covey.proto.inbox import Trust
 from covey.proto.legacy import Line, StockPeers, first_wire
 from covey.proto.link import COMPACT_TOKEN, Lane, Link, Peer
-from covey.proto.news import PeerJoined, PeerLeft, PeerSlow
+from covey.proto.news import PeerJoined, PeerLeft
 from covey.proto.peers import Roster, fingerprint, standing
 from covey.proto.receipts import TOKEN
 from covey.proto.timers import Timers
@@ -51,7 +53,8 @@ class Sessions:
         self._heartbeat_seconds = options.heartbeat_seconds
         self._silence_seconds = options.silence_seconds
         self.extensions = extensions
-        self._offered = (*((TOKEN,) if options.receipts else ()), *extensions.tokens)
+        own = ((TOKEN,) if options.receipts else ()) + ((CREDIT_TOKEN,) if options.credit else ())
+        self._offered = (*own, *extensions.tokens)
         self._compact = options.compact
         self._intake = intake
         self._trust = trust
@@ -60,6 +63,7 @@ class Sessions:
         self.takes_stock = options.legacy and options.gate is None
         """Whether stock peers are met here: they have no grant to show."""
         self.stock = StockPeers(identity, options.room)
+        self.flow = Flow(self, timers)
         self._dirty: set[int] = set()
         self._unproven = [0, 0]
         """Links in their handshake: on TCP, and through relays. One must not crowd out the other."""
@@ -319,16 +323,6 @@ class Sessions:
 
     # --- writing --------------------------------------------------------------------------------
 
-    def full(self, link: Link, full: bool, turn: Turn) -> None:
-        """Take note that a peer reads too slowly, or has caught up."""
-        link.full = full
-        peer = self.peers.get(link.node_id) if link.node_id else None
-        if peer is None or peer.active is not link:
-            return
-        turn.count("peers.slow" if full else "peers.caught_up")
-        turn.add(Notify(PeerSlow(peer.node_id, peer.name, full)))
-        self.pump(peer, turn)
-
     def owe(self, peer: Peer, told: tuple[int, bytes], turn: Turn, by: int | None = None) -> None:
         """Send a receipt frame, or keep it until the peer reads again; too many are dropped, oldest first.
 
@@ -362,6 +356,7 @@ class Sessions:
         wrote = delivery.pump(peer, link, session, turn)
         if self._pump_also(peer, link, session, turn) or wrote:
             self.touch(link)
+        self.flow.watch(link)
 
     def pong(self, link: Link, turn: Turn) -> None:
         """Answer a ping; a peer that asks and does not read is not answered."""
@@ -468,7 +463,7 @@ class Sessions:
             turn.add(Write(link.id, data))
 
     def _detach(self, link: Link, reason: str, turn: Turn) -> None:
-        for name in ("handshake", "beat", "retire", "confirm"):
+        for name in ("handshake", "beat", "retire", "confirm", "credit"):
             self._timers.cancel((name, link.id))
         if link.state == "handshake":
             self._unproven[link.relay is not None] -= 1

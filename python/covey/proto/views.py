@@ -30,10 +30,10 @@ def view_of(peer: Peer, *, trusted: bool, pinned: bool) -> PeerView:
 
 
 def _state(peer: Peer, active: Link | None) -> str:
-    """Say how it goes: `slow` reads slower than we write, `pressing` sends more than its share."""
+    """Say how it goes: `slow` takes less than we have for it, `pressing` sends more than its share."""
     if active is None:
         return "away"
-    return "slow" if active.full else "pressing" if peer.share.pressing else "open"
+    return "slow" if active.slow else "pressing" if peer.share.pressing else "open"
 
 
 def path_of(link: Link, *, carries: bool) -> PathView:
@@ -42,7 +42,7 @@ def path_of(link: Link, *, carries: bool) -> PathView:
     return PathView(
         path=link.path,
         address=link.address,
-        state="slow" if link.full else "open",
+        state="slow" if link.slow else "open",
         inbound=link.inbound,
         carries=carries,
         rtt_ms=None if seconds is None else round(seconds * 1000, 3),

@@ -336,6 +336,7 @@ class Node:
             "relays": self._relays.status(),
             "uptime_seconds": round(uptime, 3),
             "peers": len(self.peers()),
+            "slow_peers": sum(view.state == "slow" for view in self.peers()),
             "anchors": len(self._engine.intake.anchors()),
             "store": self._store_trouble or "ok",
             "counters": self.counters(),

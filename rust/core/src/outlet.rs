@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::compact;
 use crate::error::{Reason, Refusal};
 use crate::id::AssertionId;
 use crate::json;
@@ -149,12 +150,41 @@ pub struct Outlet {
     waiting: VecDeque<Arc<Verified>>,
     sent: BTreeMap<AssertionId, Handed>,
     order: u64,
+    bytes: usize,
+}
+
+/// How much a receiver will take now, in records and in bytes as [`compact::size`] counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Records.
+    pub records: usize,
+    /// Their bytes.
+    pub bytes: usize,
+}
+
+impl Allowance {
+    /// Everything.
+    pub const ALL: Self = Self { records: usize::MAX, bytes: usize::MAX };
+
+    /// Take a record off; whether it fits.
+    fn takes(&mut self, record: &Verified) -> bool {
+        let left = self.bytes.checked_sub(compact::size(record.record()));
+        let (Some(records), Some(bytes)) = (self.records.checked_sub(1), left) else { return false };
+        *self = Self { records, bytes };
+        true
+    }
 }
 
 impl Outlet {
     /// Let a record wait.
     pub fn offer(&mut self, record: Arc<Verified>) {
+        self.bytes += compact::size(record.record());
         self.waiting.push_back(record);
+    }
+
+    /// Bytes of everything that waits or has no receipt yet, as [`compact::size`] counts them.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// How many wait or have no receipt yet.
@@ -177,15 +207,18 @@ impl Outlet {
         self.waiting.iter().any(|record| record.record().metadata.assertion_id == assertion_id)
     }
 
-    /// Hand over everything that waits, in order. `kept` says whether `link` will bring receipts for it.
-    pub fn take(&mut self, link: u64, kept: bool) -> Vec<Arc<Verified>> {
-        let taken: Vec<_> = self.waiting.drain(..).collect();
+    /// Hand over what waits, in order, as far as it is allowed. `kept` says whether `link` will bring receipts for it.
+    pub fn take(&mut self, link: u64, kept: bool, mut allowed: Allowance) -> Vec<Arc<Verified>> {
+        let fitting = self.waiting.iter().take_while(|record| allowed.takes(record)).count();
+        let taken: Vec<_> = self.waiting.drain(..fitting).collect();
         if kept {
             for record in &taken {
                 self.order += 1;
                 let handed = Handed { record: Arc::clone(record), link, order: self.order };
                 self.sent.insert(record.record().metadata.assertion_id, handed);
             }
+        } else {
+            self.bytes -= taken.iter().map(|record| compact::size(record.record())).sum::<usize>();
         }
         taken
     }
@@ -195,7 +228,10 @@ impl Outlet {
         let mut settled = Settled::default();
         for receipt in receipts {
             match self.sent.remove(&receipt.assertion_id) {
-                Some(handed) => settled.ended.push((handed.record, receipt)),
+                Some(handed) => {
+                    self.bytes -= compact::size(handed.record.record());
+                    settled.ended.push((handed.record, receipt));
+                }
                 None => settled.others.push(receipt),
             }
         }
@@ -217,6 +253,7 @@ impl Outlet {
     pub fn drain(&mut self) -> Vec<Arc<Verified>> {
         let mut sent: Vec<Handed> = std::mem::take(&mut self.sent).into_values().collect();
         sent.sort_unstable_by_key(|handed| handed.order);
+        self.bytes = 0;
         sent.into_iter().map(|handed| handed.record).chain(self.waiting.drain(..)).collect()
     }
 }
@@ -250,7 +287,7 @@ mod tests {
         let records: Vec<_> = ["a", "b", "c", "d"].map(record).into();
         let mut outlet = Outlet::default();
         records[..3].iter().for_each(|record| outlet.offer(Arc::clone(record)));
-        assert_eq!(outlet.take(7, true), records[..3]);
+        assert_eq!(outlet.take(7, true, Allowance::ALL), records[..3]);
         outlet.offer(Arc::clone(&records[3]));
         let settled = outlet.settle(vec![receipt(&records[1]), receipt(&record("never sent"))]);
         assert_eq!((settled.ended.len(), settled.others.len(), outlet.len()), (1, 1, 3));
@@ -258,16 +295,38 @@ mod tests {
         assert_eq!(outlet.waiting(), 1);
         outlet.ended(7);
         assert!(outlet.waits(id(&records[0])));
-        assert_eq!(outlet.take(9, true), [&records[0], &records[2], &records[3]].map(Arc::clone));
+        assert_eq!(outlet.take(9, true, Allowance::ALL), [&records[0], &records[2], &records[3]].map(Arc::clone));
         assert_eq!(outlet.drain(), [&records[0], &records[2], &records[3]].map(Arc::clone));
         assert!(outlet.is_empty());
+    }
+
+    #[test]
+    fn no_more_is_handed_over_than_its_receiver_takes_and_every_byte_is_counted() {
+        let records: Vec<_> = ["a", "b", "c", "d"].map(record).into();
+        let one = compact::size(records[0].record());
+        let mut outlet = Outlet::default();
+        for record in &records {
+            outlet.offer(Arc::clone(record));
+        }
+        assert_eq!(outlet.bytes(), 4 * one);
+        let allowed = |records, bytes| Allowance { records, bytes };
+        assert!(outlet.take(7, true, allowed(0, usize::MAX)).is_empty());
+        assert!(outlet.take(7, true, allowed(9, one - 1)).is_empty());
+        assert_eq!(outlet.take(7, true, allowed(1, usize::MAX)), records[..1]);
+        assert_eq!(outlet.take(7, false, allowed(9, 2 * one + 1)), records[1..3]);
+        assert_eq!((outlet.len(), outlet.bytes()), (2, 2 * one));
+        drop(outlet.settle(vec![receipt(&records[0]), receipt(&records[1])]));
+        assert_eq!(outlet.bytes(), one);
+        outlet.ended(7);
+        assert_eq!(outlet.drain(), records[3..]);
+        assert_eq!(outlet.bytes(), 0);
     }
 
     #[test]
     fn without_receipts_nothing_is_kept() {
         let mut outlet = Outlet::default();
         outlet.offer(record("a"));
-        assert_eq!(outlet.take(1, false).len(), 1);
+        assert_eq!(outlet.take(1, false, Allowance::ALL).len(), 1);
         assert!(outlet.is_empty());
     }
 

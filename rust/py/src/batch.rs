@@ -2,10 +2,12 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use covey_core::compact;
 use covey_core::error::{Reason, Refusal};
 use covey_core::record::{Batch, Hearsay};
 use pyo3::prelude::*;
 
+use crate::errors::mapped;
 use crate::record::Claim;
 
 /// What one session heard, by the wire it heard it on.
@@ -22,17 +24,19 @@ pub struct RecordBatch {
     /// `None` once they have been judged. Nothing that holds the lock can panic, so a poisoned one is as good as any.
     records: Mutex<Option<Heard>>,
     size: usize,
+    bytes: usize,
 }
 
 impl RecordBatch {
     /// Wrap what a session heard.
     pub fn wrap(batch: Batch) -> Self {
-        Self { size: batch.0.len(), records: Mutex::new(Some(Heard::Records(batch))) }
+        let bytes = batch.0.iter().map(|record| compact::size(record.claimed())).sum();
+        Self { size: batch.0.len(), bytes, records: Mutex::new(Some(Heard::Records(batch))) }
     }
 
     /// Wrap what a connection of the legacy wire heard.
     pub fn hearsay(heard: Vec<Hearsay>) -> Self {
-        Self { size: heard.len(), records: Mutex::new(Some(Heard::Hearsay(heard))) }
+        Self { size: heard.len(), bytes: 0, records: Mutex::new(Some(Heard::Hearsay(heard))) }
     }
 
     /// Take the records out; they are judged once.
@@ -51,6 +55,24 @@ impl RecordBatch {
     }
     fn __len__(&self) -> usize {
         self.size
+    }
+    /// Bytes of its records, as credit counts them; 0 for those of the legacy wire, which knows no credit.
+    #[getter]
+    const fn size_bytes(&self) -> usize {
+        self.bytes
+    }
+    /// Cut it in two: the first `count` records, and the others. Its own records are gone.
+    fn split(&self, py: Python<'_>, count: usize) -> PyResult<(Self, Self)> {
+        Ok(match mapped(py, self.take())? {
+            Heard::Records(Batch(mut first)) => {
+                let rest = first.split_off(count.min(first.len()));
+                (Self::wrap(Batch(first)), Self::wrap(Batch(rest)))
+            }
+            Heard::Hearsay(mut first) => {
+                let rest = first.split_off(count.min(first.len()));
+                (Self::hearsay(first), Self::hearsay(rest))
+            }
+        })
     }
     fn __repr__(&self) -> String {
         format!("RecordBatch({} records)", self.size)

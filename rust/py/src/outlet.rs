@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use covey_core::compact;
 use covey_core::id::AssertionId;
-use covey_core::outlet;
+use covey_core::outlet::{self, Allowance};
 use pyo3::prelude::*;
 
 use crate::errors::mapped;
 use crate::record::Record;
+use crate::session::Session;
 
 /// (assertion id, outcome, reason).
 type Receipt = (String, &'static str, Option<String>);
@@ -33,6 +35,14 @@ pub fn read_receipts(py: Python<'_>, frame: &[u8]) -> PyResult<Vec<Receipt>> {
 #[pyclass(frozen, module = "covey._core")]
 pub struct Outlet {
     inner: Mutex<outlet::Outlet>,
+}
+
+fn allowance(allowed: Option<(usize, usize)>) -> Allowance {
+    allowed.map_or(Allowance::ALL, |(records, bytes)| Allowance { records, bytes })
+}
+
+fn size(records: &[Arc<covey_core::record::Verified>]) -> usize {
+    records.iter().map(|record| compact::size(record.record())).sum()
 }
 
 impl Outlet {
@@ -65,9 +75,34 @@ impl Outlet {
         let assertion_id = mapped(py, AssertionId::parse(assertion_id))?;
         Ok(self.lock().waits(assertion_id))
     }
-    /// Hand over everything that waits, in order; `kept` says whether `link` will bring receipts for it.
-    fn take(&self, link: u64, kept: bool) -> Vec<Record> {
-        self.lock().take(link, kept).into_iter().map(|inner| Record { inner }).collect()
+    /// Bytes of everything on its way, as credit counts them.
+    #[getter]
+    fn size_bytes(&self) -> usize {
+        self.lock().bytes()
+    }
+    /// Hand over what waits, in order, as far as `allowed` (records, bytes) goes; return it, and its bytes.
+    ///
+    /// `kept` says whether `link` will bring receipts for it.
+    #[pyo3(signature = (link, kept, allowed=None))]
+    fn take(&self, link: u64, kept: bool, allowed: Option<(usize, usize)>) -> (Vec<Record>, usize) {
+        let taken = self.lock().take(link, kept, allowance(allowed));
+        let bytes = size(&taken);
+        (taken.into_iter().map(|inner| Record { inner }).collect(), bytes)
+    }
+    /// Seal what waits for a session, as far as `allowed` (records, bytes) goes; return how many, and their bytes.
+    ///
+    /// As `take` and `send_records`, without a value for each record.
+    #[pyo3(signature = (session, link, kept, allowed=None))]
+    fn seal(
+        &self,
+        py: Python<'_>,
+        session: &Session,
+        link: u64,
+        kept: bool,
+        allowed: Option<(usize, usize)>,
+    ) -> PyResult<(usize, usize)> {
+        let taken = py.detach(|| self.lock().take(link, kept, allowance(allowed)));
+        Ok((session.seal(py, &taken)?, size(&taken)))
     }
     /// Let what a link took, and no receipt named, wait again before everything else.
     fn ended(&self, link: u64) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use covey_core::category::{self, Category};
+use covey_core::compact;
 use covey_core::error::{Reason, Refusal};
 use covey_core::id::{ContentKey, NodeId};
 use covey_core::record::{self, Verified};
@@ -172,6 +173,11 @@ impl Record {
     #[getter]
     fn signature<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.metadata().signature)
+    }
+    /// Its bytes in a compact batch, which credit counts.
+    #[getter]
+    fn size_bytes(&self) -> usize {
+        compact::size(self.inner.record())
     }
 
     /// Return the canonical bytes: RFC 8785 of the signed projection.

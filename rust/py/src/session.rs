@@ -26,6 +26,12 @@ impl Session {
         py.detach(|| work(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
+    /// Seal records in order: how many.
+    pub fn seal(&self, py: Python<'_>, records: &[Arc<Verified>]) -> PyResult<usize> {
+        let sent = self.with(py, |session| session.send_records(records.iter().map(AsRef::as_ref)));
+        mapped(py, sent)
+    }
+
     fn of(inner: session::Session) -> Self {
         Self { inner: Mutex::new(inner) }
     }
@@ -110,8 +116,7 @@ impl Session {
     /// Seal several records for the peer, in order, and return how many; all of them or, on a refusal, none.
     fn send_records(&self, py: Python<'_>, records: Vec<PyRef<'_, Record>>) -> PyResult<usize> {
         let records: Vec<Arc<Verified>> = records.iter().map(|record| Arc::clone(&record.inner)).collect();
-        let sent = self.with(py, |session| session.send_records(records.iter().map(AsRef::as_ref)));
-        mapped(py, sent)
+        self.seal(py, &records)
     }
 
     /// Seal one control frame (a JSON object with a `type`) for the peer.

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from covey.model import Minted
 from covey.proto import effects as fx
 from covey.proto.extension import Extensions
 from covey.proto.turn import Turn
@@ -125,3 +126,18 @@ def test_two_extensions_cannot_claim_one_frame():
 def test_an_extension_of_standard_frames_needs_no_token():
     assert Extensions([Echo(None)]).tokens == ()
     assert identity(1).node_id
+
+
+def test_a_record_that_an_extension_sends_needs_credit_like_any_other():
+    mesh, (a, b), one, _ = two()
+    result = a.emit("said before")
+    assert isinstance(result, Minted)
+    record = a.records[result.block.key]
+    turn = Turn(mesh.now(), b"")
+    (link,) = a.engine._sessions.links.values()
+    spending = link.credit.spending
+    before = spending.sent.records
+    assert one.host.send_record(b.identity.node_id, record, turn)
+    assert spending.sent.records == before + 1
+    spending.spend(spending.left().records, 0)
+    assert not one.host.send_record(b.identity.node_id, record, turn)

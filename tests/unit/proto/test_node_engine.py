@@ -454,7 +454,7 @@ def test_a_slow_peer_shows_and_gets_everything_when_it_catches_up(mesh: Mesh) ->
     one.feed(fx.LinkFull(link, True))
     mesh.settle()
     assert one.engine.peers()[0].state == "slow"
-    assert minted(one.emit("hold on")).sends[0].reason == "slow: sent when the peer has read more"
+    assert minted(one.emit("hold on")).sends[0].reason == "slow: sent when the peer has taken more"
     assert two.heard() == []
     one.feed(fx.LinkFull(link, False))
     mesh.settle()

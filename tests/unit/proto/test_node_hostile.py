@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 import pytest
 
@@ -22,11 +23,19 @@ def mesh() -> Mesh:
 class Raw:
     """A peer made of a bare session: it says what it likes to one host."""
 
-    def __init__(self, mesh: Mesh, host: Host, who: _core.Identity, *, link: int = 1000) -> None:
+    def __init__(
+        self,
+        mesh: Mesh,
+        host: Host,
+        who: _core.Identity,
+        *,
+        link: int = 1000,
+        extensions: Sequence[str] = ("x-covey-delivery-v1",),
+    ) -> None:
         self.mesh, self.host, self.link, self.identity = mesh, host, link, who
         self.events: list[object] = []
         self.session = _core.Session.client(
-            who, room="default", extensions=["x-covey-delivery-v1"], entropy=mesh.entropy(64)
+            who, room="default", extensions=extensions, entropy=mesh.entropy(64)
         )
         host.ends[link] = self  # type: ignore[assignment]  # stands in for the connection's end
         self.other = self

@@ -142,12 +142,12 @@ def test_a_flood_leaves_room_at_the_store_for_others(monkeypatch: pytest.MonkeyP
     assert len(middle.told_judged()) == 1_501
 
 
+@pytest.mark.parametrize("compact", [True, False])
 def test_who_goes_on_sending_more_than_its_share_is_shown_until_it_is_calm(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, compact: bool
 ) -> None:
     monkeypatch.setattr(limits, "ROUND_RECORDS", 4)
-    # One by one: a batch is judged as a whole, and the ten of a flood would be one that never has to wait.
-    middle, loud, _ = three(compact=False)
+    middle, loud, _ = three(compact=compact)
     middle.mesh.chunk = 1 << 12  # some reads for each flood
 
     def shown() -> list[str]:

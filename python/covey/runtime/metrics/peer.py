@@ -93,6 +93,7 @@ def _peer(page: Page, found: Facts, node: Facts) -> None:
     )
     page.gauge("covey_peer_uptime_seconds", "time since it listens", node["uptime_seconds"])
     page.gauge("covey_peer_connected_peers", "peers with an open session", node["peers"])
+    page.gauge("covey_peer_slow_peers", "of them, those that take less than there is", node["slow_peers"])
     page.gauge("covey_peer_anchors", "blocks that admission compares with", node["anchors"])
     page.gauge("covey_peer_store_healthy", "1 while the store takes writes", float(node["store"] == "ok"))
     joined = sum(relay["state"] == _RELAY_JOINED for relay in node["relays"])

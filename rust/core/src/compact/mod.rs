@@ -85,6 +85,26 @@ impl Writer {
     }
 }
 
+/// Bytes of a record in a batch: what credit counts, in whichever form it travels.
+pub fn size(record: &Record) -> usize {
+    let metadata = &record.metadata;
+    let key = pack::bytes_size(32);
+    let own = 2 * key + pack::bytes_size(16) + pack::bytes_size(64) + pack::array_size(MEMBERS);
+    let said = pack::text_size(metadata.author_label.len()) + pack::text_size(metadata.room.len());
+    let to = metadata.to.map_or(1, |_| pack::bytes_size(16));
+    let parents = pack::array_size(metadata.parents.len()) + metadata.parents.len() * key;
+    let application = metadata.application.as_ref().map_or(1, |application| {
+        let (media_type, schema) = (application.media_type().len(), application.schema().len());
+        1 + pack::text_size(media_type) + pack::text_size(schema) + pack::bytes_size(application.data().len())
+    });
+    let category = |entry: &CategoryEntry| {
+        let parents: usize = entry.parents.iter().map(|parent| pack::text_size(parent.len())).sum();
+        pack::text_size(entry.text.len()) + key + pack::array_size(entry.parents.len()) + parents
+    };
+    let categories = pack::array_size(COUNT * 3) + record.categories.iter().map(category).sum::<usize>();
+    own + said + pack::uint_size(metadata.created_ms) + to + parents + application + categories
+}
+
 /// Read a batch: each record, or why it is none.
 ///
 /// # Errors

@@ -58,6 +58,47 @@ impl Packer {
     }
 }
 
+/// Bytes of a text of `length` bytes.
+pub(super) const fn text_size(length: usize) -> usize {
+    length
+        + match length {
+            0..=31 => 1,
+            32..=0xff => 2,
+            0x100..=0xffff => 3,
+            _ => 5,
+        }
+}
+
+/// Bytes of `length` bytes.
+pub(super) const fn bytes_size(length: usize) -> usize {
+    length
+        + match length {
+            0..=0xff => 2,
+            0x100..=0xffff => 3,
+            _ => 5,
+        }
+}
+
+/// Bytes of the head of an array.
+pub(super) const fn array_size(length: usize) -> usize {
+    match length {
+        0..=15 => 1,
+        16..=0xffff => 3,
+        _ => 5,
+    }
+}
+
+/// Bytes of a whole number.
+pub(super) const fn uint_size(value: u64) -> usize {
+    match value {
+        0..=0x7f => 1,
+        0x80..=0xff => 2,
+        0x100..=0xffff => 3,
+        0x1_0000..=0xffff_ffff => 5,
+        _ => 9,
+    }
+}
+
 /// Reads values one after the other; `None` where something else stands, or another spelling of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unpacker<'a>(pub(super) &'a [u8]);

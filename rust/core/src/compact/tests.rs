@@ -63,6 +63,12 @@ proptest! {
     }
 
     #[test]
+    fn a_records_size_is_what_it_takes_in_a_batch(records in prop::collection::vec(records(), 1..20)) {
+        let head = pack::array_size(records.len());
+        prop_assert_eq!(batch(&records).len(), head + records.iter().map(size).sum::<usize>());
+    }
+
+    #[test]
     fn what_is_cut_or_goes_on_is_no_batch(record in records(), more in any::<u8>()) {
         let mut whole = batch(&[record]);
         prop_assert!(read(&whole[..whole.len() - 1]).is_err());
@@ -82,6 +88,8 @@ proptest! {
         packer.text(&text);
         packer.bytes(&vec![7; length]);
         packer.array(length);
+        let sizes = pack::uint_size(number) + pack::text_size(text.len()) + pack::bytes_size(length);
+        prop_assert_eq!(packer.0.len(), sizes + pack::array_size(length));
         let mut input = Unpacker(&packer.0);
         prop_assert_eq!(input.uint(), Some(number));
         prop_assert_eq!(input.text(), Some(text.as_str()));

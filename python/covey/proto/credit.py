@@ -1,0 +1,187 @@
+"""Credit of one session, both ways: how many records, of how many bytes, may be under way.
+
+Totals, counted from the session's start, so that a grant that comes late, twice or not at all harms nobody:
+the highest one counts. Two control frames inside control-encrypted, where both hellos offered the token
+(docs/protocol.md):
+
+    {"type":"x-covey-credit","records":n,"bytes":n}         so much may have been sent in all
+    {"type":"x-covey-credit-wanted","records":n,"bytes":n}  so much was sent in all, and more waits
+
+A record's bytes are those of its form in a compact batch, whichever form it travels in. Nothing is ever sent
+beyond what was granted. It cannot stand still for ever: with nothing held, the window is larger than what
+may remain untold and than the largest record; and who waits says what it sent, which settles any miscount.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from covey import limits
+from covey.values import dataclass
+
+TOKEN: Final = "x-covey-credit-v1"
+"""The extension token both hellos offer."""
+GRANT: Final = "x-covey-credit"
+WANTED: Final = "x-covey-credit-wanted"
+FRAMES: Final = frozenset({GRANT, WANTED})
+
+
+class Amount(NamedTuple):
+    """A number of records, and their bytes."""
+
+    records: int
+    bytes: int
+
+    def plus(self, records: int, size: int) -> Amount:
+        """Return so much more."""
+        return Amount(self.records + records, self.bytes + size)
+
+    def most(self, other: Amount) -> Amount:
+        """Return the larger of each."""
+        return Amount(max(self.records, other.records), max(self.bytes, other.bytes))
+
+    def within(self, other: Amount) -> bool:
+        """Tell whether neither is more than the other's."""
+        return self.records <= other.records and self.bytes <= other.bytes
+
+
+NOTHING: Final = Amount(0, 0)
+FIRST: Final = Amount(limits.CREDIT_FIRST_RECORDS, limits.CREDIT_FIRST_BYTES)
+"""What the token alone grants: something can be said before the first grant is there."""
+
+
+class BadCreditError(ValueError):
+    """The frame is not one of these; nothing of it was used."""
+
+
+@dataclass(slots=True)
+class Spending:
+    """What this side may still send."""
+
+    granted: Amount = FIRST
+    sent: Amount = NOTHING
+    short_at: float | None = None
+    """Since when something waits for credit, without any that came."""
+
+    def left(self) -> Amount:
+        """Return what may be sent now."""
+        return Amount(self.granted.records - self.sent.records, self.granted.bytes - self.sent.bytes)
+
+    def fitting(self, sizes: Iterable[int]) -> int:
+        """Return how many records of these sizes, in this order, may be sent now."""
+        after, count = self.sent, 0
+        for size in sizes:
+            after = after.plus(1, size)
+            if not after.within(self.granted):
+                break
+            count += 1
+        return count
+
+    def spend(self, records: int, size: int) -> None:
+        """Note what was sent."""
+        self.sent = self.sent.plus(records, size)
+        assert self.sent.within(self.granted), "more was sent than was granted"
+
+    def runs_short(self, now: float) -> None:
+        """Note that something waits for credit."""
+        if self.short_at is None:
+            self.short_at = now
+
+    def take(self, granted: Amount) -> bool:
+        """Take a grant; tell whether it is news. One that came late, or again, is none."""
+        if granted.within(self.granted):
+            return False
+        self.granted = self.granted.most(granted)
+        self.short_at = None
+        return True
+
+
+@dataclass(slots=True)
+class Granting:
+    """What the peer may still send, and what of it is still held here."""
+
+    window: Amount
+    """How much may be under way or held here: read and not yet durable."""
+    given: Amount = FIRST
+    received: Amount = NOTHING
+    held: Amount = NOTHING
+    unsaid: bool = False
+    """A grant could not be said: the write buffer was full."""
+
+    def take(self, records: int, size: int) -> bool:
+        """Note what came; False where the peer was never granted so much."""
+        self.received = self.received.plus(records, size)
+        self.held = self.held.plus(records, size)
+        return self.received.within(self.given)
+
+    def done(self, records: int, size: int) -> None:
+        """Note what is held no longer: durable, refused or lost."""
+        self.held = self.held.plus(-records, -size)
+
+    def settle(self, sent: Amount) -> bool:
+        """Take what the peer says it sent in all; False where it never was granted so much.
+
+        Everything before that word has come: what was not counted did not parse, and is held by nobody.
+        """
+        self.received = self.received.most(sent)
+        return self.received.within(self.given)
+
+    def due(self) -> bool:
+        """Tell whether there is enough to grant: a quarter of the window, lest each record cost a frame."""
+        most = self._most()
+        return (most.records - self.given.records) * 4 >= self.window.records or (
+            most.bytes - self.given.bytes
+        ) * 4 >= self.window.bytes
+
+    def grant(self) -> Amount:
+        """Return what is granted from now on, in all; never less than before."""
+        self.given = self.given.most(self._most())
+        return self.given
+
+    def _most(self) -> Amount:
+        free = Amount(self.window.records - self.held.records, self.window.bytes - self.held.bytes)
+        return self.received.plus(max(0, free.records), max(0, free.bytes))
+
+
+@dataclass(slots=True)
+class Credit:
+    """Both directions of one session."""
+
+    granting: Granting
+    spending: Spending
+    ask_seconds: float = limits.CREDIT_SLOW_SECONDS
+    """How long until more is asked for again."""
+
+
+def opened(window: Amount) -> Credit:
+    """Return the credit of a session that has just opened."""
+    return Credit(Granting(window), Spending())
+
+
+def write(kind: str, amount: Amount) -> bytes:
+    """Write one of the two frames."""
+    value = {"type": kind, "records": amount.records, "bytes": amount.bytes}
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def parse(frame: bytes) -> Amount:
+    """Read one of the two frames.
+
+    Raises:
+        BadCreditError: A member is missing, more than there should be, or no whole number from 0 to 2^53 - 1.
+    """
+    try:
+        value = json.loads(frame)
+    except (ValueError, RecursionError) as error:
+        raise BadCreditError("not JSON") from error
+    if not isinstance(value, dict) or value.keys() != {"type", "records", "bytes"}:
+        raise BadCreditError("members")
+    return Amount(_number(value["records"], "records"), _number(value["bytes"], "bytes"))
+
+
+def _number(value: object, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= limits.DELIVERY_NUMBER:
+        raise BadCreditError(name)
+    return value
