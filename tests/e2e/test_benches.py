@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from benches import ask, curation, loopback, scale, table
+from benches import ask, compression, curation, loopback, scale, table
 from covey import limits
 from tests.tidy import tree
 
@@ -76,6 +76,13 @@ def test_a_bench_that_cannot_end_says_why(
     monkeypatch.setattr(sys, "argv", ["loopback", "--blocks", "300"])
     assert loopback.main() == 1
     assert "no figure: the hearer admitted 0 of 300, then nothing came" in capsys.readouterr().err
+
+
+def test_compression_is_measured_on_the_bytes_of_the_wire(capsys: pytest.CaptureFixture[str]):
+    assert compression.main(["--blocks", "96"]) == 0  # it asserts that it packs what the wire does
+    shown = capsys.readouterr().out
+    assert shown.count("deflate 1") == 2 * len(compression.BATCHES)
+    assert "loopback: 96 blocks" in shown and "admission: 96 blocks" in shown
 
 
 def test_memory_is_filled_started_and_asked():
