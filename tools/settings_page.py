@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from covey import settings
+from covey.settings.schema import schema as schema_of
 
 PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
 HEAD = """# Configuration: agent.toml
@@ -46,7 +47,7 @@ WIDE = 60
 
 def page() -> str:
     """Return the page."""
-    schema = settings.schema()
+    schema = schema_of()
     needed = set(schema["required"])
     parts = [HEAD.format(roles=", ".join(f"`{role}`" for role in settings.PRESETS))]
     parts += [section((name,), entry, needed=name in needed) for name, entry in schema["properties"].items()]

@@ -7,7 +7,6 @@ two different names must never meet in one file.
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from covey.errors import InvalidNameError
 from covey.limits import PEER_NAME_BYTES, ROOM_NAME_CHARS
@@ -72,12 +71,24 @@ def _peer_complaint(name: str) -> str | None:
         return "no '..' and no leading dot or dash"
     if name != name.strip():
         return "no space at either end"
-    if unicodedata.normalize("NFC", name) != name:
+    if not _composed(name):
         return "text in Unicode normal form C"
     return None
 
 
+def _composed(name: str) -> bool:
+    if name.isascii():
+        return True
+    import unicodedata  # tables of a quarter megabyte, for who has such a name
+
+    return unicodedata.normalize("NFC", name) == name
+
+
 def _unprintable(char: str) -> bool:
+    if char.isascii():
+        return not char.isprintable()
+    import unicodedata
+
     category = unicodedata.category(char)
     return category[0] not in _ALLOWED_CLASSES or (category[0] == "Z" and category != "Zs")
 

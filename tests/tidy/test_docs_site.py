@@ -12,6 +12,7 @@ import pytest
 from covey import settings
 from covey.cli.commands import COMMANDS
 from covey.cli.parser import Parser
+from covey.settings.schema import schema as schema_of
 from tests.tidy import tree
 from tests.tidy.test_workflows import load
 from tools import settings_page, site_pages
@@ -55,7 +56,7 @@ def test_every_key_of_the_schema_is_on_the_page() -> None:
             else:
                 walk(below[0], (*at, name))
 
-    walk(settings.schema(), ())
+    walk(schema_of(), ())
     assert "### `[[scripted.rules]]`" in page and "### `[model.prices.<name>]`" in page
     assert "| `max_cost_usd_per_day` | number from 0 to 1,000,000 | `10.0` | USD in any day |" in page
 

@@ -98,5 +98,93 @@ def test_no_vendor_is_loaded_to_check_a_configuration(tmp_path, monkeypatch):
     assert loaded_by(f"from covey.cli import main\nassert main({words!r}) == 0") & VENDORS == set()
 
 
+IDLE = """
+import json, os, sys
+from covey.cli import listen, main
+
+def began(shown, facts, text):
+    loaded = sorted(name for name in sys.modules )
+    print("\\n" + json.dumps(loaded))
+    sys.stdout.flush()
+    os._exit(0)
+
+listen.Shown.began = began
+main(["listen", "--room", {room!r}])
+"""
+
+UNUSED = {
+    "covey.agent": "no agent runs here",
+    "covey.cognition.ask.selecting": "nobody asked a question",
+    "covey.fleet.vote": "nothing is decided",
+    "covey.fleet.auction": "nothing is decided",
+    "covey.fleet.solve": "nothing is decided",
+    "covey.fleet.work": "there is no task",
+    "covey.inference": "no model is shared or called",
+    "covey.models": "no model is configured",
+    "covey.proto.ask.engine": "nobody asked a question",
+    "covey.proto.attest": "--attest was not said",
+    "covey.proto.authority.engine": "no anchor is pinned",
+    "covey.proto.door": "no model is shared or called",
+    "covey.proto.relay.client": "there is no relay",
+    "covey.proto.substrate": "nothing was learned, merged or offered",
+    "covey.runtime.ask": "nobody asked a question",
+    "covey.runtime.attest": "--attest was not said",
+    "covey.runtime.authority": "no anchor is pinned",
+    "covey.runtime.channel_desk": "nobody asked for channels",
+    "covey.runtime.continuity_desk": "no agent is moved",
+    "covey.runtime.decide.post": "nothing is decided",
+    "covey.runtime.diary": "nobody reads a diary",
+    "covey.runtime.ledger": "nobody pays",
+    "covey.runtime.relays": "there is no relay",
+    "covey.runtime.share": "no model is shared or called",
+    "covey.runtime.substrate": "nothing was learned, merged or offered",
+    "covey.runtime.work.desk": "there is no task",
+    "covey.settings.reader": "there is no agent.toml",
+    "covey.substrate": "nothing was learned, merged or offered",
+    "covey.tools": "no model uses tools",
+    "bz2": "archives are no peer's business",
+    "http": "nothing is fetched",
+    "email": "nothing is fetched",
+    "multiprocessing": "one process",
+    "nacl": "the key is not sealed",
+    "platform": "the kernel says it",
+    "shutil": "it loads readers of archives",
+    "sqlite3": "the store is native",
+    "unicodedata": "the names are plain",
+    "zeroconf": "multicast begins after the start",
+    "zipfile": "no bundle is read",
+}
+"""What a peer that only listens does not load, each with the reason why it need not."""
+IDLE_MODULES = 270
+"""Modules of covey itself that it may load: see benches.startup before it is moved."""
+
+
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory):
+    """Return the modules that a listening peer has loaded when it says so."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    environment["COVEY_HOME"] = str(tmp_path_factory.mktemp("home"))
+    words = [sys.executable, "-c", IDLE.format(room=f"idle-{os.getpid()}")]
+    answer = subprocess.run(words, capture_output=True, check=True, env=environment, text=True, timeout=120)
+    return set(json.loads(answer.stdout.splitlines()[-1]))
+
+
+def test_an_idle_listener_loads_only_what_it_uses(idle):
+    assert {name for name in UNUSED if name in idle} == set()
+    assert {"covey.proto.node", "covey.runtime.node", "covey.cli.peer", "asyncio"} <= idle
+
+
+def test_an_idle_listener_stays_small(idle):
+    own = {name for name in idle if name.startswith("covey.")}
+    assert len(own) <= IDLE_MODULES
+
+
+def test_what_an_idle_listener_does_not_load_exists():
+    """A name that nothing has would never be found."""
+    from importlib.util import find_spec
+
+    assert [name for name in UNUSED if find_spec(name) is None] == []
+
+
 def test_a_heavy_import_is_found():
     assert "asyncio" in loaded_by("import asyncio") & HEAVY

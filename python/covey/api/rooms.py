@@ -88,7 +88,8 @@ class Rooms(ABC):
         Raises:
             UsageError: The question is none, or the time. CoveyError: It could not be asked.
         """
-        return await self._running().fleet.ask.desk.ask(question, within_seconds, model)
+        asker = await self._running().fleet.ask.soon()
+        return await asker.desk.ask(question, within_seconds, model)
 
     async def curate(
         self,
@@ -110,7 +111,8 @@ class Rooms(ABC):
             StoreError: The store cannot be read.
         """
         running = self._running()
-        return await running.fleet.ask.curated(block, task, token_budget, weights)
+        asker = await running.fleet.ask.soon()
+        return await asker.curated(block, task, token_budget, weights)
 
     @property
     def auctions(self) -> Auctions:

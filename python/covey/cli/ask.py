@@ -127,7 +127,8 @@ def _by_itself(
         async with open_peer(plan) as peer:
             grace = _LAN_GRACE_SECONDS if options.lan else _GRACE_SECONDS
             await meet(peer.node, arguments.within, None, grace)
-            return await _asked(peer.fleet.ask.handle, question, arguments.within, model)
+            asker = await peer.fleet.ask.soon()
+            return await _asked(asker.handle, question, arguments.within, model)
 
     return _on_loop(ask)
 

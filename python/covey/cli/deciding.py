@@ -5,27 +5,35 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from covey.errors import UsageError
-from covey.runtime.decide.auction_desk import AuctionDesk
-from covey.runtime.decide.auctions import Auctions
-from covey.runtime.decide.post import Post, World
-from covey.runtime.decide.solving import Solving
-from covey.runtime.decide.vote_desk import VoteDesk
-from covey.runtime.decide.votes import Votes
-from covey.system.decisions import DecisionFiles
+from covey.runtime.decide.address import address_of
+from covey.runtime.first_use import FirstUse
 from covey.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from covey import _core
+    from covey.fleet.message import Message
     from covey.ports import Clock, Entropy
     from covey.runtime.bus.mesh import MeshBus
+    from covey.runtime.decide.auction_desk import AuctionDesk
+    from covey.runtime.decide.auctions import Auctions
+    from covey.runtime.decide.post import Post
+    from covey.runtime.decide.solving import Solving
+    from covey.runtime.decide.vote_desk import VoteDesk
+    from covey.runtime.decide.votes import Votes
     from covey.runtime.node import Node
     from covey.system.log import Log
 
+_MODULES: Final = (
+    "covey.runtime.decide.auction_desk",
+    "covey.runtime.decide.solving",
+    "covey.runtime.decide.vote_desk",
+    "covey.system.decisions",
+)
 Verb = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 
 
@@ -88,9 +96,10 @@ class StoredKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class _Listening:
-    """What is there while a peer listens."""
+class _Parts:
+    """What decides, once something is decided."""
 
+    post: Post
     votes: Votes
     auctions: Auctions
     solving: Solving
@@ -99,7 +108,7 @@ class _Listening:
 
 
 class Deciding:
-    """How one peer decides with others; it listens while it runs.
+    """How one peer decides with others; it listens while it runs, and loads the rest at the first word.
 
     Args:
         identity: Who signs.
@@ -123,10 +132,13 @@ class Deciding:
     ) -> None:
         self._identity = identity
         self._bus = bus
-        self._world = World(clock, entropy, log.write)
+        self._clock = clock
+        self._entropy = entropy
+        self._log = log
+        self._folder = folder
         self._keys = StoredKeys(store, identity)
-        self._book = DecisionFiles(folder)
-        self._now: _Listening | None = None
+        self._open = False
+        self._parts = FirstUse(_MODULES, self._made)
         self.verbs: Mapping[str, Verb] = {"vote": self._vote, "auction": self._auction}
 
     def attach(self, node: Node) -> None:
@@ -136,39 +148,60 @@ class Deciding:
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
         """Listen, and answer, for as long as the context lasts."""
-        post = Post(self._bus, self._identity, self._keys, self._world)
-        votes, auctions, names = Votes(post, self._book), Auctions(post, self._book), self._keys.names
-        solving = Solving(post, votes, self._book)
-        desks = VoteDesk(votes, names), AuctionDesk(auctions, names)
-        self._now = _Listening(votes, auctions, solving, *desks)
+        end = self._bus.subscribe(address_of(self._identity.node_id), self._heard, nickname="decide")
+        self._open = True
         try:
             yield
         finally:
-            self._now = None
-            post.close()
+            self._open = False
+            end()
+            if self._parts.made is not None:
+                self._parts.made.post.close()
 
     @property
     def votes(self) -> Votes:
         """Return its votes; raises UsageError where the peer does not run."""
-        return self._listens().votes
+        return self._listens().now().votes
 
     @property
     def auctions(self) -> Auctions:
         """Return its auctions; raises UsageError where the peer does not run."""
-        return self._listens().auctions
+        return self._listens().now().auctions
 
     @property
     def solving(self) -> Solving:
         """Return its part in solving; raises UsageError where the peer does not run."""
-        return self._listens().solving
+        return self._listens().now().solving
 
-    def _listens(self) -> _Listening:
-        if self._now is None:
+    def _listens(self) -> FirstUse[_Parts]:
+        if not self._open:
             raise UsageError("this peer does not listen: it decides nothing with others")
-        return self._now
+        return self._parts
+
+    def _made(self) -> _Parts:
+        from covey.runtime.decide.auction_desk import AuctionDesk
+        from covey.runtime.decide.auctions import Auctions
+        from covey.runtime.decide.post import Post, World
+        from covey.runtime.decide.solving import Solving
+        from covey.runtime.decide.vote_desk import VoteDesk
+        from covey.runtime.decide.votes import Votes
+        from covey.system.decisions import DecisionFiles
+
+        world, book, names = (
+            World(self._clock, self._entropy, self._log.write),
+            DecisionFiles(self._folder),
+            self._keys.names,
+        )
+        post = Post(self._bus, self._identity, self._keys, world, listens=False)
+        votes, auctions = Votes(post, book), Auctions(post, book)
+        solving = Solving(post, votes, book)
+        return _Parts(post, votes, auctions, solving, VoteDesk(votes, names), AuctionDesk(auctions, names))
+
+    async def _heard(self, message: Message) -> None:
+        await (await self._parts.soon()).post.hear(message)
 
     async def _vote(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        return await self._listens().vote_desk.answer(arguments)
+        return await (await self._listens().soon()).vote_desk.answer(arguments)
 
     async def _auction(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        return await self._listens().auction_desk.answer(arguments)
+        return await (await self._listens().soon()).auction_desk.answer(arguments)

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
+from covey import limits
 from covey.cli.deciding import Deciding
-from covey.runtime.ask.plugin import AskPlugin
+from covey.proto import deferred
 from covey.runtime.bus.mesh import MeshBus
 from covey.runtime.converge import Converge
+from covey.runtime.deferred import DeferredPlugin
+from covey.runtime.first_use import FirstUse
 from covey.runtime.members import Members
 from covey.runtime.registry import Registry
-from covey.runtime.share.mesh import DoorPlugin
-from covey.runtime.work.answer import TaskAnswers
-from covey.runtime.work.desk import Desk
-from covey.runtime.work.rooms import MeshRoom, StoreKeeper
+from covey.runtime.work.at_rest import StoreKeeper, desk_of
 from covey.store.messages import StoreMessages
-from covey.store.shelf import StoreShelf
 
 if TYPE_CHECKING:
     from covey import _core
     from covey.cli.peer import PeerPlan
+    from covey.fleet.message import Message
+    from covey.model import PeerView
     from covey.ports import Clock, Entropy
+    from covey.runtime.ask.plugin import AskPlugin
+    from covey.runtime.bus.port import Cancel
     from covey.runtime.node import Node
     from covey.runtime.plugin import Plugin
+    from covey.runtime.share.mesh import DoorPlugin, Outgoing
     from covey.runtime.state import SharedState
+    from covey.runtime.work.desk import Desk
     from covey.store import NodeStore
     from covey.system.log import Log
 
+_ASK: Final = ("covey.runtime.ask.plugin", "covey.store.shelf")
+_DOOR: Final = ("covey.runtime.share.mesh",)
+_WORK: Final = ("covey.runtime.work.answer", "covey.runtime.work.desk", "covey.runtime.work.rooms")
 Verb = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 
 
@@ -62,35 +70,44 @@ class Fleet:
     ) -> None:
         self.members = Members(identity)
         self.bus = MeshBus(clock=clock, entropy=entropy, log=log.write)
-        self.ask = AskPlugin(StoreShelf(store, identity.node_id), clock, log.write)
-        self.door = DoorPlugin(log.write)
+        self.ask = DeferredPlugin(deferred.ASK, FirstUse(_ASK, self._asker), log.write)
+        self.door = DeferredPlugin(deferred.DOOR, FirstUse(_DOOR, self._caller), log.write)
+        self._node: Node | None = None
         self.plugins: tuple[Plugin, ...] = (self.bus, self.ask, self.door) if stays else (self.ask,)
         self._unread = StoreMessages(store)
         self.registry = Registry(identity, self.members, clock)
         self.converge = Converge(state, clock, log.write)
-        self._room = MeshRoom(identity.node_id, identity.name, self.bus, self.registry, self.members)
-        self.desk = Desk(
-            self.bus, self._room, StoreKeeper(writer), clock=clock, entropy=entropy, log=log.write
-        )
+        self._identity, self._clock, self._entropy, self._log = identity, clock, entropy, log
+        self._keeper = StoreKeeper(writer)
+        self._kept: list[bytes] | None = None
+        """Tasks that survived, once they are read."""
+        self._store = store
+        self._tasks = FirstUse(_WORK, self._desk)
+        self._peers: Callable[[], Sequence[PeerView]] = tuple
+        self._end: Cancel | None = None
         decisions = plan.home.decisions_path(plan.name)
         self.deciding = Deciding(identity, store, self.bus, clock, entropy, log, decisions)
         self.verbs: Mapping[str, Verb] = {
             "capabilities": self.registry.answer,
             "converge": self.converge.answer,
-            "task": TaskAnswers(self.desk, store.bindings).answer,
+            "task": self._task,
             **self.deciding.verbs,
-            **self.ask.verbs,
-            "door": self.door.view,
+            "ask": self.ask.verb(lambda plugin: plugin.handle),
+            "door": self.door.verb(lambda plugin: plugin.view),
         }
 
     def attach(self, node: Node) -> None:
         """Take the node that carries what this says; called before it starts."""
         self.bus.attach(node, self._unread)
-        self.ask.attach(node)
-        self.door.attach(node)
+        self._node = node
         self.registry.attach(node)
         self.deciding.attach(node)
-        self._room.attach(node.peers)
+        self._peers = node.peers
+
+    @property
+    def desk(self) -> Desk:
+        """Return this peer's tasks."""
+        return self._tasks.now()
 
     async def __aenter__(self) -> Self:
         """Go on with tasks that survived.
@@ -98,11 +115,76 @@ class Fleet:
         Raises:
             StoreError: They cannot be read.
         """
-        await self.desk.start()
+        rows = self._kept = await self._keeper.load()
+        nickname = desk_of(self._identity.name)
+        self._end = self.bus.register(nickname, self._heard, capacity=limits.BUS_OUTGOING, policy="block")
+        if self._tasks.made is not None:
+            self._tasks.made.begin(rows)
+        elif rows:
+            await self._tasks.soon()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Tell whoever waits for agents here that they stop."""
-        await self.desk.stop()
+        if self._tasks.made is not None:
+            await self._tasks.made.stop()
+        if self._end is not None:
+            self._end()
+
+    def _desk(self) -> Desk:
+        from covey.runtime.work.desk import Desk
+        from covey.runtime.work.rooms import MeshRoom
+
+        who = self._identity
+        room = MeshRoom(who.node_id, who.name, self.bus, self.registry, self.members)
+        room.attach(self._peers)
+        clock, entropy = self._clock, self._entropy
+        desk = Desk(self.bus, room, self._keeper, clock=clock, entropy=entropy, log=self._log.write)
+        if self._kept is not None:
+            desk.begin(self._kept)
+        return desk
+
+    def _asker(self) -> AskPlugin:
+        from covey.runtime.ask.plugin import AskPlugin
+        from covey.store.shelf import StoreShelf
+
+        shelf = StoreShelf(self._store, self._identity.node_id)
+        plugin = AskPlugin(shelf, self._clock, self._log.write)
+        if self._node is not None:
+            plugin.attach(self._node)
+        return plugin
+
+    def _caller(self) -> DoorPlugin:
+        from covey.runtime.share.mesh import DoorPlugin
+
+        plugin = DoorPlugin(self._log.write)
+        if self._node is not None:
+            plugin.attach(self._node)
+        return plugin
+
+    async def _heard(self, message: Message) -> None:
+        await (await self._tasks.soon()).hear(message)
+
+    async def _task(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        desk = await self._tasks.soon()
+        from covey.runtime.work.answer import TaskAnswers
+
+        return await TaskAnswers(desk, self._store.bindings).answer(arguments)
+
+
+class DoorCarrier:
+    """Carries calls to peers' models; what it takes to is loaded with the first.
+
+    Args:
+        door: The plugin of a peer.
+    """
+
+    def __init__(self, door: DeferredPlugin[DoorPlugin]) -> None:
+        self._door = door
+
+    async def ask(self, peer: str, path: str, body: bytes, *, key: str, seconds: float) -> Outgoing:
+        """Call; raises NetworkError where no answer begins."""
+        plugin = await self._door.soon()
+        return await plugin.ask(peer, path, body, key=key, seconds=seconds)

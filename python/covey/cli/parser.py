@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import re
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -35,6 +38,23 @@ class UnknownWord(UsageError):  # noqa: N818 (said to a person; its base says th
         )
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal, without loading readers of archives to ask how wide that is."""
+
+    def __init__(self, prog: str) -> None:
+        """Take the width from COLUMNS, else from the terminal, else 80; as `shutil` does."""
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    with contextlib.suppress(KeyError, ValueError):
+        if (said := int(os.environ["COLUMNS"])) > 0:
+            return said
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]  # no stdout
+    return 80
+
+
 class Parser(argparse.ArgumentParser):
     """The arguments of one command; errors are UsageError, never an exit."""
 
@@ -44,7 +64,7 @@ class Parser(argparse.ArgumentParser):
             prog=f"covey {name}",
             description=summary,
             epilog=f"example:\n  {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Formatter,
             allow_abbrev=False,
             add_help=False,
         )

@@ -71,7 +71,7 @@ class PeerPlan:
     """What a peer is made of.
 
     `wait_for_lock_seconds` lets short commands of one name follow each other instead of failing;
-    `multicast_after_seconds` spares those that end sooner the loading of zeroconf (a quarter of a second).
+    `multicast_after_seconds` spares those that end sooner the loading of zeroconf.
     `stock_folder` is where stock Node peers of this machine say that they run; None looks for none.
     `opened_by` says which command runs it: what `covey mcp` opened, another `covey mcp` may open again.
     `metrics` is where its metrics are served; None serves them on the control socket only.
@@ -85,7 +85,7 @@ class PeerPlan:
     log_level: str = "info"
     rotation: Rotation | None = None
     wait_for_lock_seconds: float = 0.0
-    multicast_after_seconds: float = 0.0
+    multicast_after_seconds: float = 0.1  # loading it would compete with the rest of a start
     scrubber: Scrubber | None = None
     sinks: tuple[Callable[[str], None], ...] = ()
     opened: ids.PeerIdentity | None = None

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from covey.cli.substrate_room import desk_of
-from covey.runtime.attest import AttestPlugin
-from covey.runtime.authority import AuthorityPlugin, Unanchored
+from covey.proto import deferred
+from covey.runtime.deferred import DeferredPlugin
 from covey.runtime.encoding import Encoding
+from covey.runtime.first_use import FirstUse
 from covey.runtime.forward import ForwardPlugin
 from covey.runtime.gatekeeper import Gatekeeper
 from covey.runtime.memory import MemoryPlugin
 from covey.runtime.mood import MoodPlugin
 from covey.runtime.reading import Reader
-from covey.runtime.substrate_mesh import SubstratePlugin
+from covey.runtime.unanchored import Unanchored
 from covey.store.memory import StoreMemory, feedback_as
 from covey.system import anchor as anchors
 from covey.system.clock import SystemClock
@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     from covey.proto.options import NodeOptions
     from covey.runtime.node import Node
     from covey.runtime.plugin import Plugin
-    from covey.runtime.substrate import SubstrateDesk
+    from covey.runtime.substrate_mesh import SubstratePlugin
     from covey.store import NodeStore
     from covey.system.log import Log
 
+_SUBSTRATE: Final = ("covey.cli.substrate_room", "covey.runtime.substrate_mesh")
 Verb = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 
 
@@ -42,7 +43,7 @@ class Rooms:
     mood: MoodPlugin
     look: Callable[[], None]
     """Has memory act on words about blocks that were stored."""
-    substrate: SubstrateDesk
+    substrate: _Substrate
     encoding: Encoding
     plugins: tuple[Plugin, ...] = ()
     verbs: Mapping[str, Verb] = field(default_factory=dict)
@@ -53,7 +54,7 @@ class Rooms:
     def attach(self, node: Node) -> None:
         """Name the node whose judge they serve; called before it starts."""
         self.encoding.attach(node.intake)
-        self.substrate.attach(node.prime)
+        self.substrate.attach(node)
 
 
 def rooms_of(
@@ -76,11 +77,16 @@ def rooms_of(
     plugins: list[Plugin] = [mood]
     verbs: dict[str, Verb] = {**Reader(native).verbs, "mood": mood.handle}
     pin = _pin(plan, log)
-    authority = None if pin is None else AuthorityPlugin(identity, pin, store)
-    if authority is not None:
+    authority = None
+    if pin is not None:
+        from covey.runtime.authority import AuthorityPlugin  # only a peer with an anchor loads it
+
+        authority = AuthorityPlugin(identity, pin, store)
         plugins.append(authority)
         verbs["authority"] = authority.handle
     if plan.attest:
+        from covey.runtime.attest import AttestPlugin  # only a peer that attests loads it
+
         role = _participant if authority is None else authority.role
         attest = AttestPlugin(identity, plan.options.room, store, native, role=role)
         plugins.append(attest)
@@ -103,15 +109,40 @@ def rooms_of(
     )
     plugins.append(memory)
     verbs.update(memory.verbs)
-    own = (identity.node_id, plan.name, identity.public_key)
-    desk = desk_of(plan.home, own, native, sign=identity.sign_statement, options=plan.options)
-    substrate = SubstratePlugin(desk, log.write, SystemClock().now_ms)
-    plugins.append(substrate)
-    verbs["substrate"] = substrate.handle
+    substrate = _Substrate(plan, identity, native, log)
+    plugins.append(substrate.plugin)
+    verbs["substrate"] = substrate.plugin.verb(lambda plugin: plugin.handle)
     if pin is None or authority is None:
-        return Rooms(mood, memory.look, desk, encoding, tuple(plugins), verbs)
+        return Rooms(mood, memory.look, substrate, encoding, tuple(plugins), verbs)
     signers = f"{len(pin.members)} keys, {pin.threshold} sign"
-    return Rooms(mood, memory.look, desk, encoding, tuple(plugins), verbs, authority, signers)
+    return Rooms(mood, memory.look, substrate, encoding, tuple(plugins), verbs, authority, signers)
+
+
+class _Substrate:
+    """Bundles, loaded where there are any on the shelf, or a peer or the operator speaks of them."""
+
+    def __init__(self, plan: PeerPlan, identity: _core.Identity, store: _core.Store, log: Log) -> None:
+        self._plan, self._identity, self._store, self._log = plan, identity, store, log
+        self._node: Node | None = None
+        shelf = plan.home.substrate_folder(plan.name)
+        self.plugin = DeferredPlugin(
+            deferred.SUBSTRATE, FirstUse(_SUBSTRATE, self._made), log.write, wanted=shelf.exists
+        )
+
+    def attach(self, node: Node) -> None:
+        """Take the node whose admission is handed what is merged."""
+        self._node = node
+
+    def _made(self) -> SubstratePlugin:
+        from covey.cli.substrate_room import desk_of
+        from covey.runtime.substrate_mesh import SubstratePlugin
+
+        plan, who = self._plan, self._identity
+        own = (who.node_id, plan.name, who.public_key)
+        desk = desk_of(plan.home, own, self._store, sign=who.sign_statement, options=plan.options)
+        if self._node is not None:
+            desk.attach(self._node.prime)
+        return SubstratePlugin(desk, self._log.write, SystemClock().now_ms)
 
 
 def gatekeeper_of(

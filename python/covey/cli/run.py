@@ -286,10 +286,11 @@ def join_agent(
         purse=_purse(peer, settings, clock, era),
     )
     if settings.model.facts.kind == "mesh":
+        from covey.cli.fleet import DoorCarrier
         from covey.models.mesh import MeshModel
 
         if isinstance(model, MeshModel):
-            model.attach(peer.fleet.door)
+            model.attach(DoorCarrier(peer.fleet.door))
     agent.subscribe(peer.metering.take)
     agent.subscribe(peer.tracing.take)
     return agent

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import platform
-import shutil
+import os
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -11,12 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from covey import __version__, limits
 from covey.proto.state.replicas import StateOptions
-from covey.runtime.channel_desk import ChannelDesk
 from covey.runtime.channels import Channels
 from covey.runtime.continuity import Keeper
-from covey.runtime.continuity_desk import ContinuityDesk
-from covey.runtime.diary import DiaryDesk
-from covey.runtime.ledger import Ledger
+from covey.runtime.first_use import FirstUse
 from covey.runtime.packs import Packs
 from covey.runtime.state import SharedState
 from covey.runtime.syndication import Syndicator
@@ -26,6 +23,10 @@ if TYPE_CHECKING:
     from covey.cli.peer import PeerPlan
     from covey.ports import ChannelKeys, Clock, Entropy
     from covey.proto.options import NodeOptions
+    from covey.runtime.channel_desk import ChannelDesk
+    from covey.runtime.continuity_desk import ContinuityDesk
+    from covey.runtime.diary import DiaryDesk
+    from covey.runtime.ledger import Ledger
     from covey.runtime.plugin import Plugin
     from covey.store import NodeStore
 
@@ -65,7 +66,8 @@ class Sharing:
         )
         self.state = SharedState(identity, believed, writer)
         self.syndicator = Syndicator(identity, self.state, store, clock)
-        self.ledger = Ledger(identity, self.state, store, clock)
+        self._identity, self._store, self._clock = identity, store, clock
+        self._ledger = FirstUse(("covey.runtime.ledger",), self._accounts)
         self.channels = Channels(identity, keys, self.state, clock, entropy)
         self.packs = Packs(identity, self.state, plan.packs)
         self.keeper = Keeper(
@@ -77,18 +79,50 @@ class Sharing:
             clock,
             facts=lambda: node_facts(plan.home.path, self.packs.own()),
         )
-        self.continuity = desk = ContinuityDesk(self.keeper)
+        self._continuity = FirstUse(("covey.runtime.continuity_desk",), self._moves)
+        channels = FirstUse(("covey.runtime.channel_desk",), self._channel_desk)
+        diary = FirstUse(("covey.runtime.diary",), self._diary)
         self.plugins: tuple[Plugin, ...] = (self.state, self.keeper) if stays else ()
         self.verbs: Mapping[str, Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]] = {
             "state": self.state.answer,
             "syndicate": self.syndicator.answer,
-            "ledger": self.ledger.answer,
+            "ledger": self._ledger.verb(lambda accounts: accounts.answer),
             "packs": self.packs.answer,
-            "channel": ChannelDesk(self.channels).answer,
-            "continuity": desk.continuity,
-            "agent": desk.agent,
-            "diary": DiaryDesk(store, self.syndicator.refresh).answer,
+            "channel": channels.verb(lambda desk: desk.answer),
+            "continuity": self._continuity.verb(lambda desk: desk.continuity),
+            "agent": self._continuity.verb(lambda desk: desk.agent),
+            "diary": diary.verb(lambda desk: desk.answer),
         }
+
+    @property
+    def ledger(self) -> Ledger:
+        """Return the accounts of its agent."""
+        return self._ledger.now()
+
+    @property
+    def continuity(self) -> ContinuityDesk:
+        """Return what moves its agents."""
+        return self._continuity.now()
+
+    def _accounts(self) -> Ledger:
+        from covey.runtime.ledger import Ledger
+
+        return Ledger(self._identity, self.state, self._store, self._clock)
+
+    def _moves(self) -> ContinuityDesk:
+        from covey.runtime.continuity_desk import ContinuityDesk
+
+        return ContinuityDesk(self.keeper)
+
+    def _channel_desk(self) -> ChannelDesk:
+        from covey.runtime.channel_desk import ChannelDesk
+
+        return ChannelDesk(self.channels)
+
+    def _diary(self) -> DiaryDesk:
+        from covey.runtime.diary import DiaryDesk
+
+        return DiaryDesk(self._store, self.syndicator.refresh)
 
     def watch(
         self, watcher: Callable[[Mapping[str, Any]], None]
@@ -117,9 +151,11 @@ def node_facts(folder: Path, capabilities: Sequence[str] = ()) -> Mapping[str, s
 
     Version, system, free space, and what its own agent can do (as many as a line of a report holds).
     """
-    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    machine, python = os.uname(), ".".join(map(str, sys.version_info[:3]))
+    system = f"{machine.sysname} {machine.machine}, Python {python}"
     try:
-        free = shutil.disk_usage(folder).free
+        disk = os.statvfs(folder)
+        free = disk.f_bavail * disk.f_frsize
     except OSError:
         free = 0  # an offer is then refused for want of space
     can = _line(capabilities)

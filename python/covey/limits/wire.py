@@ -35,3 +35,4 @@ CLOSED_LOGS_BURST: Final = 50  # lines at once
 HEALTHY_SECONDS: Final = 10.0  # a session that lived this long starts the redial delays anew
 WRITE_HIGH_BYTES: Final = 1_048_576  # buffered for one peer until it counts as slow: one largest frame
 WRITE_LOW_BYTES: Final = 262_144  # and until it counts as caught up
+DEFERRED_BYTES: Final = 1_048_576  # of frames that wait while their extension is loaded: it takes a moment

@@ -81,7 +81,11 @@ class TcpTransport:
     async def _bind(self, host: str, port: int, sink: LinkSink, *, last: bool) -> None:
         loop = asyncio.get_running_loop()
         try:
-            server = await loop.create_server(lambda: self._accepted(sink), host, port, backlog=128)
+            if _is_address(host):
+                made = _bound(host, port)
+                server = await loop.create_server(lambda: self._accepted(sink), sock=made, backlog=128)
+            else:
+                server = await loop.create_server(lambda: self._accepted(sink), host, port, backlog=128)
         except OSError as error:
             absent = error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
             if host in _WILDCARDS and absent and (self._servers or not last):
@@ -165,6 +169,31 @@ class TcpTransport:
             sink.link_failed(link, _why(error))
         finally:
             self._dials.pop(link, None)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Return a socket bound to an address; a loop given its text would load tables for names."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        address, _, scope = host.partition("%")
+        place = (address, port, 0, socket.if_nametoindex(scope)) if scope else (host, port)
+        found.bind(place)
+    except OSError:
+        found.close()
+        raise
+    return found
 
 
 class _TcpLink(asyncio.Protocol):

@@ -16,7 +16,7 @@ from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey import _core
-    from covey.proto.relay.client import ForNode
+    from covey.proto.relay.told import ForNode
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ is never told one: the frame ends its process.
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
@@ -63,19 +62,25 @@ def problem(mood: str, context: str | None) -> str | None:
         ("mood", mood, limits.MOOD_CHARS),
         ("context", context or "", limits.MOOD_CONTEXT_CHARS),
     ):
-        if len(unicodedata.normalize("NFC", text)) > most:
+        if len(_composed(text)) > most:
             return f"{name}: longer than {most:,} characters"
         if any("\ud800" <= each <= "\udfff" for each in text):
             return f"{name}: no valid Unicode"
     return None
 
 
+def _composed(text: str) -> str:
+    import unicodedata  # loaded with the first mood
+
+    return unicodedata.normalize("NFC", text)
+
+
 def frame_of(mood: str, context: str | None, at_ms: int) -> bytes:
     """Return the frame, as it is sealed."""
     said = {
         "type": FRAME,
-        "mood": unicodedata.normalize("NFC", mood),
-        "context": None if context is None else unicodedata.normalize("NFC", context),
+        "mood": _composed(mood),
+        "context": None if context is None else _composed(context),
         "timestamp": at_ms,
     }
     return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()

@@ -20,7 +20,7 @@ from covey import _core, limits
 from covey.proto.effects import Collided, LinkOpened, Relayed, RelaySend
 from covey.proto.link import Lane, Link
 from covey.proto.peers import Roster, dials
-from covey.proto.relay import client as relay
+from covey.proto.relay import told as relay
 from covey.proto.timers import Timers
 from covey.proto.turn import Turn
 

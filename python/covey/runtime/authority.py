@@ -114,14 +114,6 @@ class AuthorityPlugin:
         return told(answer)
 
 
-class Unanchored:
-    """Who may move blocks where no anchor is pinned: nobody (§6.6.1)."""
-
-    def may(self, move: LifecycleMove, node_id: str) -> Ruling:
-        """Say no, and why."""
-        return rights.ruling(move, "none", anchored=False)
-
-
 def restored(store: _core.Store, authority: _core.Authority) -> words.Restored:
     """Fill a ledger with what a store kept; each statement is judged as if a peer had brought it."""
     rows = store.statements()

@@ -26,7 +26,6 @@ from covey.proto.receipts import clean
 from covey.runtime.members import Members
 from covey.runtime.paths import GossipPlugin
 from covey.runtime.plugin import Plugin
-from covey.runtime.relays import Relays
 from covey.runtime.surroundings import Surroundings
 
 if TYPE_CHECKING:
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from covey.proto.membership.views import MemberView
     from covey.proto.news import News
     from covey.runtime.gatekeeper import Gatekeeper
+    from covey.runtime.relays import Relays
 
 Listener = Callable[["News"], None]
 Logger = Callable[[str, str, Mapping[str, Any]], None]
@@ -123,15 +123,7 @@ class Node:
         self._relief.set()
         self._started_at: float | None = None
         self._store_trouble: str | None = None
-        self._relays = Relays(
-            identity,
-            options.relays,
-            relays,
-            clock=clock,
-            entropy=entropy,
-            deliver=lambda relay, said: self._feed(fx.Relayed(relay, said, entropy.bytes(32))),
-            log=self._say,
-        )
+        self._relays = self._relays_of(relays) if options.relays else None
         self._perform = self._table()
 
     async def __aenter__(self) -> Self:
@@ -177,7 +169,8 @@ class Node:
         for name, plugin in self._plugins.items():
             await plugin.start(partial(self.tell, name))
         self._surroundings.start()
-        self._relays.start()
+        if self._relays is not None:
+            self._relays.start()
 
     async def stop(self) -> None:
         """Finish what is pending, say goodbye to every peer, end discovery, wait for the store.
@@ -192,7 +185,8 @@ class Node:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), limits.SHUTDOWN_SECONDS)
         await self._surroundings.stop()
-        await self._relays.stop()
+        if self._relays is not None:
+            await self._relays.stop()
         await self._transport.stop()
         await self._store.drain()
         if self._timer is not None:
@@ -333,7 +327,7 @@ class Node:
             "gated": self.options.gate is not None,
             "strangers_wake": self.options.strangers_wake or self.options.trust == "open",
             "discovery": [source.label for source in self._discovery],
-            "relays": self._relays.status(),
+            "relays": [] if self._relays is None else self._relays.status(),
             "uptime_seconds": round(uptime, 3),
             "peers": len(self.peers()),
             "slow_peers": sum(view.state == "slow" for view in self.peers()),
@@ -413,7 +407,7 @@ class Node:
             fx.Dial: lambda e: transport.connect(e.link, e.host, e.port, e.timeout_seconds, self),
             fx.Write: lambda e: transport.write(e.link, e.data),
             fx.Close: self._close,
-            fx.RelaySend: lambda e: self._relays.send(e.relay, e.node_id, e.frame),
+            fx.RelaySend: self._send_by_relay,
             fx.Reading: lambda e: transport.reading(e.link, e.on),
             fx.Store: lambda e: store.commit(e.token, e.batch, e.now_ms, e.attention),
             fx.StoreOwn: lambda e: store.put_own(e.token, e.record, e.now_ms, e.recipients, e.deadline_ms),
@@ -430,6 +424,23 @@ class Node:
             fx.Collided: lambda e: self._collided(e.how),
             fx.Stopped: lambda _: self._stopped.set(),
         }
+
+    def _relays_of(self, diallers: Sequence[RelayDialler]) -> Relays:
+        from covey.runtime.relays import Relays  # only a peer with a relay loads it
+
+        return Relays(
+            self.identity,
+            self.options.relays,
+            diallers,
+            clock=self._clock,
+            entropy=self._entropy,
+            deliver=lambda relay, said: self._feed(fx.Relayed(relay, said, self._entropy.bytes(32))),
+            log=self._say,
+        )
+
+    def _send_by_relay(self, effect: fx.RelaySend) -> None:
+        if self._relays is not None:  # else nothing was ever present there
+            self._relays.send(effect.relay, effect.node_id, effect.frame)
 
     def _close(self, effect: fx.Close) -> None:
         if effect.relayed:

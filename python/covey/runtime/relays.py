@@ -14,13 +14,14 @@ from covey.proto.effects import Log
 from covey.proto.relay import client as relay
 from covey.proto.relay.frames import Auth
 from covey.proto.relay.reserve import Reserve
+from covey.proto.relay.told import ForNode
 from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey._core import Identity
     from covey.proto.options import RelayOptions
 
-Deliver = Callable[[int, relay.ForNode], None]
+Deliver = Callable[[int, ForNode], None]
 Logger = Callable[[str, str, Mapping[str, Any]], None]
 
 

@@ -17,7 +17,6 @@ from covey.proto.state import wants
 from covey.proto.state.scopes import room_scope
 from covey.proto.state.sync import StateSync
 from covey.state import values
-from covey.state.ledger import PREFIX as LEDGER
 
 if TYPE_CHECKING:
     from covey._core import Identity, StateMap, StateValue
@@ -165,9 +164,10 @@ class SharedState:
         if not isinstance(op, str) or not isinstance(scope, str | None):
             raise UsageError("state: expected op and scope as text")
         if op in values.WRITES:
-            if op in values.BUDGETS and str(arguments.get("name")).startswith(LEDGER):
+            if op in values.BUDGETS and str(arguments.get("name")).startswith(values.LEDGER):
                 raise UsageError(
-                    f"{op}: {LEDGER}… are accounts", hint="covey pay and covey ledger move them with an entry"
+                    f"{op}: {values.LEDGER}… are accounts",
+                    hint="covey pay and covey ledger move them with an entry",
                 )
             issuer = {"issuer": arguments.get("issuer") or self.author}
             await self.write(values.writes_of(op, {**arguments, **issuer}), scope)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from covey import _core, limits, typed
 from covey.errors import CoveyError, UsageError
+from covey.state import values
 from covey.state.node_record import Signer
 from covey.values import dataclass
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from covey._core import StateMap, StateValue
 
 KIND: Final = "covey-ledger-entry-v1"
-PREFIX: Final = "ledger/"
+PREFIX: Final = values.LEDGER
 FIRST: Final = "0" * 64
 Verb = Literal["grant", "pay", "spend"]
 VERBS: Final = ("grant", "pay", "spend")

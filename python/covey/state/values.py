@@ -119,6 +119,8 @@ _WRITES: dict[str, Callable[[str, Mapping[str, Any]], tuple[str, str, StateValue
     "give": _budget("give"),
 }
 WRITES: Final[Sequence[str]] = tuple(_WRITES)
+LEDGER: Final = "ledger/"
+"""What names of accounts begin with: they are moved with an entry, never alone."""
 BUDGETS: Final = ("grant", "spend", "give")
 """Those that move a budget."""
 

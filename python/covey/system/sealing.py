@@ -8,7 +8,6 @@ what derives, never by what only reads.
 from __future__ import annotations
 
 import base64
-import unicodedata
 from dataclasses import field
 from typing import Any, Final
 
@@ -43,6 +42,8 @@ class Passphrase:
         Raises:
             UsageError: It is empty, too long, not UTF-8, or more than one line.
         """
+        import unicodedata  # a passphrase is read once; its tables are a quarter megabyte
+
         try:
             secret = unicodedata.normalize("NFC", text).encode("utf-8")
         except UnicodeEncodeError as error:

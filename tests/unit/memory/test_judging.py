@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from covey.hindsight import Feedback
 from covey.memory.judging import VERBS, NoStep, Step, grounding, step_of, tier_of, words_about
 from covey.model import Ruling
-from covey.runtime.authority import Unanchored
+from covey.runtime.unanchored import Unanchored
 
 LOW, VALIDATOR, ANCHOR = "low", "validator", "anchor"
 

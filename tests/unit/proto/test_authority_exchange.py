@@ -7,7 +7,7 @@ import pytest
 
 from covey import _core, limits
 from covey.proto.authority.rights import ruling
-from covey.runtime.authority import Unanchored
+from covey.runtime.unanchored import Unanchored
 from tests.unit.proto.statements import ANCHOR, PIN, grant, meet, revoke, ruled
 from tests.unit.proto.virtual import Mesh, identity
 

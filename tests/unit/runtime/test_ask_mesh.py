@@ -263,7 +263,7 @@ def test_a_poisoned_contribution_and_forged_sources_never_reach_the_answer(tmp_p
                 wish = Proposal({"focus": text}, parents, question.node_id, 5.0, payload, "application")
                 TASKS.append(asyncio.get_running_loop().create_task(lies.node.emit(wish)))
 
-            lies.fleet.ask._answering.take = lie
+            (await lies.fleet.ask.soon())._answering.take = lie
             found = (await ann.ask_mesh("what does the parser drop?", within_seconds=SECONDS)).as_dict()
             assert [(each["author"], each["reason"]) for each in found["dropped"]] == [("eve", reason)]
             assert {each["author"] for each in found["claims"]} == {"bob"}

@@ -188,7 +188,8 @@ class Opening:
         listener = None if listen is None else listening(listen)
         door = self._door(peer)
         door.start()
-        peer.fleet.door.serve((door, self._keys, self._settings.body_bytes))
+        carrier = await peer.fleet.door.soon()
+        carrier.serve((door, self._keys, self._settings.body_bytes))
         server, serving = None, None
         try:
             if listener is not None:
@@ -198,7 +199,7 @@ class Opening:
             self._log("info", "door-opened", {"url": url, "lanes": list(door.lanes.names)})
             yield Served(door, url, server)
         finally:
-            peer.fleet.door.serve(None)
+            carrier.serve(None)
             if server is not None and serving is not None:
                 server.stop()
                 await asyncio.gather(serving, return_exceptions=True)

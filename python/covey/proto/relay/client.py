@@ -1,6 +1,6 @@
 """A peer's side of one relay: presence, keep-alive, pace, coming back. `handle(event, now) -> effects`.
 
-What comes of it for the node are the values below `Presence`; the shell hands them on as they are.
+What comes of it for the node are the values of `told`; the shell hands them on as they are.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from covey.proto.effects import Log
 from covey.proto.link import Lane
 from covey.proto.relay import frames
 from covey.proto.relay.frames import Auth, BadRelayFrameError, Failed, Joined, Left, Peers
+from covey.proto.relay.told import Arrived, Collision, ForNode, Pace, Presence, Reachable, Undelivered
 from covey.proto.timers import Timers
 from covey.values import dataclass
 
@@ -110,57 +111,6 @@ class Hangup:
     reason: str
 
 
-# --- effects for the node -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Presence:
-    """A peer is here (`online`), or here no more. `again`: it came although it had not left."""
-
-    node_id: str
-    name: str
-    online: bool
-    again: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A frame of a peer's, as the relay says; `kind` and `session_id` are read from it."""
-
-    node_id: str
-    kind: str
-    session_id: str | None
-    frame: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Undelivered:
-    """A frame for this peer was not delivered."""
-
-    node_id: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """So much waits for its turn that nothing more should be sealed for this relay; or no longer."""
-
-    full: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Reachable:
-    """We have a place at the relay, or lost it, and with it everything through it."""
-
-    here: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Collision:
-    """Another process was here under our nodeId before we ever had a place: we are the later one."""
-
-
-ForNode = Presence | Arrived | Undelivered | Pace | Reachable | Collision
 Effect = Connect | Transmit | Hangup | Log | ForNode
 
 

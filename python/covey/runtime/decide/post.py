@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from covey import limits
 from covey.errors import UsageError
@@ -17,15 +17,15 @@ from covey.fleet import arguments as args
 from covey.fleet import signed_word as sw
 from covey.fleet.message import EVERYBODY, Message
 from covey.fleet.signed_word import Signer, Word, WordError
+from covey.runtime.decide.address import ROOT, address_of
 from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.ports import Clock, Entropy
     from covey.runtime.bus.local import Logger
-    from covey.runtime.bus.port import Bus
+    from covey.runtime.bus.port import Bus, Cancel
     from covey.runtime.bus.values import Receipt
 
-ROOT: Final = "covey.decide"
 Handler = Callable[[Word, Message], Awaitable[None]]
 
 
@@ -98,9 +98,10 @@ class Post:
         signer: Whose address it is, and who signs.
         keys: Whose key is whose.
         world: Time, ids, log.
+        listens: False where whoever made it listens at its address, and calls `hear`.
     """
 
-    def __init__(self, bus: Bus, signer: Signer, keys: Keys, world: World) -> None:
+    def __init__(self, bus: Bus, signer: Signer, keys: Keys, world: World, *, listens: bool = True) -> None:
         self.bus = bus
         self.signer = signer
         self.world = world
@@ -110,7 +111,9 @@ class Post:
         self._handlers: dict[str, Handler] = {}
         self._known: OrderedDict[str, bytes] = OrderedDict({signer.node_id: bytes(signer.public_key)})
         self._tasks: set[asyncio.Future[None]] = set()
-        self._end = bus.subscribe(_topic(signer.node_id), self._heard, nickname="decide")
+        self._end: Cancel | None = None
+        if listens:
+            self._end = bus.subscribe(address_of(signer.node_id), self.hear, nickname="decide")
 
     @property
     def node_id(self) -> str:
@@ -146,7 +149,7 @@ class Post:
             "decide", EVERYBODY, kind, said.to_dict(), answers=answers, ttl_seconds=seconds
         )
         self.counts[f"said-{word}"] += 1
-        return said, self.bus.publish(_topic(to), message, proof=True)
+        return said, self.bus.publish(address_of(to), message, proof=True)
 
     def here(self) -> frozenset[str]:
         """Return the nodeIds that listen now, this one included."""
@@ -179,7 +182,8 @@ class Post:
 
     def close(self) -> None:
         """Listen no more, and end what was started."""
-        self._end()
+        if self._end is not None:
+            self._end()
         for task in tuple(self._tasks):
             task.cancel()
 
@@ -191,7 +195,8 @@ class Post:
             self.counts["failed"] += 1
             self.world.say("error", "decide-failed", error=repr(error))
 
-    async def _heard(self, message: Message) -> None:
+    async def hear(self, message: Message) -> None:
+        """Take what came to this address: hand on a word that is signed and known, turn others away."""
         try:
             word = sw.read(dict(message.payload))
         except WordError as error:
@@ -211,7 +216,3 @@ class Post:
     def _turn_away(self, message: Message, why: str, detail: str) -> None:
         self.counts[f"refused-{why}"] += 1
         self.world.say("warn", "decide-turned-away", reason=why, detail=detail[:120], id=message.id)
-
-
-def _topic(node_id: str) -> str:
-    return f"{ROOT}.{node_id}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, get_args
 
 from covey import limits
@@ -89,18 +89,22 @@ class Desk:
         Raises:
             StoreError: What survived cannot be read.
         """
+        self.begin(await self._keeper.load())
+        self._ends.append(
+            self._bus.register(self.room.nickname, self.hear, capacity=limits.BUS_OUTGOING, policy="block")
+        )
+
+    def begin(self, rows: Sequence[bytes]) -> None:
+        """Go on with what survived; what comes to the nickname is brought by whoever listens: see `hear`."""
         self._loop = asyncio.get_running_loop()
-        bad = self._owner.restore(await self._keeper.load(), self._now())
+        bad = self._owner.restore(rows, self._now())
         if bad:
             self._counts["unreadable-rows"] += bad
             self._say("warn", "tasks-unreadable", rows=bad)
         for entry in list(self._owner.entries.values()):
             if entry.open and entry.task.visited:  # the run that wanted it ended with its process
                 self._flow.do(self._owner.cancel(entry.task.id, "whoever handed it on is gone", self._now()))
-        self._ends = [
-            self._bus.register(self.room.nickname, self._heard, capacity=limits.BUS_OUTGOING, policy="block"),
-            self._bus.watch(self._fate),
-        ]
+        self._ends = [self._bus.watch(self._fate)]
         self._tending = self._loop.create_task(self._tend())
         self._look_soon()
 
@@ -347,7 +351,8 @@ class Desk:
 
     # --- below: what is heard -------------------------------------------------------------------
 
-    async def _heard(self, message: Message) -> None:
+    async def hear(self, message: Message) -> None:
+        """Take what came to the nickname: a lease, its end, or a worker's word."""
         try:
             origin, said = self._post.read(message)
         except TaskError as error:

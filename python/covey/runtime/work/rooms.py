@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 from covey import limits
-from covey.errors import StoreError, UsageError
+from covey.errors import UsageError
 from covey.fleet.capabilities import CapabilityError, Offer
 from covey.fleet.message import Message
 from covey.fleet.work.choice import Candidate
 from covey.fleet.work.entry import Entry, entry_of
 from covey.fleet.work.task import TaskError
 from covey.proto.effects import Now
+from covey.runtime.work.at_rest import DESK as _DESK
+from covey.runtime.work.at_rest import desk_of
 
 if TYPE_CHECKING:
-    from covey._core import Store
     from covey.model import PeerView
-    from covey.ports import StoreTasks
     from covey.runtime.bus.mesh import MeshBus
     from covey.runtime.members import Members
     from covey.runtime.registry import Registry
 
 T = TypeVar("T")
-_DESK = "tasks"
-"""The end of a desk's nickname, and the name under which it forwards."""
-
-
-def desk_of(name: str) -> str:
-    """Return the nickname under which a peer's tasks are spoken of."""
-    return f"{name}/{_DESK}"
 
 
 class Hall:
@@ -189,48 +181,6 @@ class MemoryKeeper:
         self.rows.update(rows)
         for each in dropped:
             self.rows.pop(each, None)
-
-
-class StoreKeeper:
-    """Rows in the peer's store.
-
-    Args:
-        store: The store's writer.
-    """
-
-    def __init__(self, store: StoreTasks) -> None:
-        self._store = store
-
-    async def load(self) -> list[bytes]:
-        """Return every row.
-
-        Raises:
-            StoreError: They cannot be read.
-        """
-        rows = await self._run(lambda store: store.tasks())
-        return [row for _, row in rows]
-
-    async def keep(self, rows: Sequence[tuple[str, bytes]], dropped: Sequence[str]) -> None:
-        """Make rows durable, delete others.
-
-        Raises:
-            StoreError: Nothing was changed.
-        """
-        await self._run(lambda store: store.tasks_put(list(rows), list(dropped)))
-
-    async def _run(self, operation: Callable[[Store], T]) -> T:
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-
-        def done(value: object, why: str) -> None:
-            if answer.done():
-                return
-            if why:
-                answer.set_exception(StoreError(f"tasks: {why}", code="tasks_not_kept"))
-            else:
-                answer.set_result(cast("T", value))
-
-        self._store.run(operation, done)
-        return await answer
 
 
 def read_rows(rows: Sequence[bytes]) -> list[Entry]:
