@@ -14,6 +14,7 @@ def test_why_and_why_not_of_a_running_peer_and_of_its_store(covey: Program) -> N
         again = covey("observe", "--focus", "The parser drops the last frame!", "--json").json["block"]["key"]
         while listener.event("judged")["key"] != again:
             pass
+        lately = covey("why-not", "listener")
         running = [covey("why", "listener", held[:16]), covey("why-not", "listener", again)]
         wrong = covey("why", "listener", again)
         taken = covey("why-not", "listener", held)
@@ -27,4 +28,11 @@ def test_why_and_why_not_of_a_running_peer_and_of_its_store(covey: Program) -> N
     assert "covey why-not listener" in wrong.err and "covey why listener" in taken.err
     unknown = covey("why", "listener", "cmb-" + "0" * 64, "--json")
     assert unknown.code == 1 and unknown.json["error"]["code"] == "unknown_block"
+    kept = covey("why-not", "listener")
+    for listed in (lately, kept):
+        assert listed.code == 0 and again[:16] in listed.out and held[:16] not in listed.out.splitlines()[0]
+        assert "redundant" in listed.out and "repeats" in listed.out, "each with its reason"
+    found = covey("why-not", "listener", "--json").json
+    assert [each["key"] for each in found["turned_away"]] == [again] and found["looked_at"] == 2
+    assert covey("why-not", "nobody").code == 1
     assert covey("why-not", "listener", again, "--json").json["decisions"][0]["basis"]["kernel"]

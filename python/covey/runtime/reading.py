@@ -103,6 +103,7 @@ def _decision(row: DecisionRow) -> Result:
         if found is None
         else {
             "decision": found.decision,
+            "explanation": found.explanation,
             "total_drift": found.total_drift,
             "field_drift": found.field_drift,
             "temporal_drift": found.temporal_drift,
