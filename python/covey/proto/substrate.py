@@ -48,7 +48,7 @@ class BundleOffer:
 
 @dataclass(frozen=True, slots=True)
 class Offering:
-    """What is offered from now on, each with the nodeIds it is offered to."""
+    """What is offered from now on, each with the fingerprints (of old, nodeIds) it is offered to."""
 
     offers: Sequence[tuple[BundleOffer, frozenset[str]]] = ()
 
@@ -137,7 +137,7 @@ class SubstrateExchange:
 
     def joined(self, peer: Peer, turn: Turn) -> None:
         """Tell a peer what it is offered, where it is offered anything."""
-        if mine := self._of(peer.node_id):
+        if mine := self._of(peer):
             self._tell(peer.node_id, mine, turn)
 
     def left(self, peer: Peer, turn: Turn) -> None:
@@ -157,11 +157,11 @@ class SubstrateExchange:
     def told(self, what: object, turn: Turn) -> None:
         """Take offers, a wish, or a part that was read."""
         if isinstance(what, Offering):
-            before = {peer.node_id: self._of(peer.node_id) for peer in self._host.peers()}
+            before = [(peer, self._of(peer)) for peer in self._host.peers()]
             self._offers = {offer.digest: (offer, to) for offer, to in what.offers}
-            for node_id, was in before.items():
-                if (now := self._of(node_id)) != was:
-                    self._tell(node_id, now, turn)
+            for peer, was in before:
+                if (now := self._of(peer)) != was:
+                    self._tell(peer.node_id, now, turn)
         elif isinstance(what, PullWish):
             self._begin(what, turn)
         elif isinstance(what, PartRead):
@@ -178,8 +178,8 @@ class SubstrateExchange:
 
     # --- giving ---------------------------------------------------------------------------------
 
-    def _of(self, node_id: str) -> tuple[BundleOffer, ...]:
-        return tuple(offer for _, (offer, to) in sorted(self._offers.items()) if node_id in to)
+    def _of(self, peer: Peer) -> tuple[BundleOffer, ...]:
+        return tuple(offer for _, (offer, to) in sorted(self._offers.items()) if _named(peer, to))
 
     def _tell(self, node_id: str, offers: Sequence[BundleOffer], turn: Turn) -> None:
         listed = [[each.digest, each.contributor, each.size] for each in offers]
@@ -193,7 +193,7 @@ class SubstrateExchange:
             return False
         digest = value["digest"]
         offer, to = self._offers.get(digest, (None, frozenset[str]()))
-        if offer is None or peer.node_id not in to or at >= offer.size:
+        if offer is None or not _named(peer, to) or at >= offer.size:
             turn.count("substrate.refused.unknown")
             self._host.send(peer.node_id, _frame(op="none", digest=digest, reason="unknown"), turn)
             return True
@@ -212,7 +212,9 @@ class SubstrateExchange:
 
     def _give(self, part: PartRead, turn: Turn) -> None:
         offer, to = self._offers.get(part.digest, (None, frozenset[str]()))
-        if offer is None or part.node_id not in to or part.data is None:  # withdrawn meanwhile, or lost
+        peer = self._host.peer(part.node_id)
+        # it left, or it was withdrawn meanwhile, or lost
+        if offer is None or peer is None or not _named(peer, to) or part.data is None:
             self._host.send(part.node_id, _frame(op="none", digest=part.digest, reason="unknown"), turn)
             return
         data = base64.b64encode(part.data).decode()
@@ -323,3 +325,8 @@ def _decoded(value: object) -> bytes | None:
 
 def _frame(**members: object) -> bytes:
     return json.dumps({"type": FRAME, **members}, separators=(",", ":")).encode()
+
+
+def _named(peer: Peer, to: frozenset[str]) -> bool:
+    """Tell whether an offer is to a peer: to the key it proved, or to its nodeId, as offers of old say."""
+    return peer.fingerprint in to or peer.node_id in to

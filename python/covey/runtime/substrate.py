@@ -6,8 +6,10 @@ it, and again each time it is folded; the journal is written before admission he
 
 from __future__ import annotations
 
+import base64
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -82,6 +84,10 @@ class Wish:
     signed: bool = True
 
 
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
+_PUBLIC_KEY: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
 class SubstrateDesk:
     """One peer's substrate.
 
@@ -121,6 +127,44 @@ class SubstrateDesk:
     def attach(self, primed: Callable[[_core.Prior | None], bool]) -> None:
         """Take what hands a running peer's admission what is folded."""
         self._primed = primed
+
+    # --- whom ---------------------------------------------------------------------------------------
+
+    def key_of(self, word: str) -> str:
+        """Return the fingerprint of the key that a word means: what `covey peers` shows of somebody.
+
+        Args:
+            word: A fingerprint, a public key, or the nodeId or name of a peer that was met. Blocks.
+
+        Raises:
+            BundleError: It means nobody, or several; nobody is offered anything by a name without a key.
+        """
+        plain = word.strip()
+        if _FINGERPRINT.fullmatch(plain.lower()):
+            return plain.lower()
+        if _PUBLIC_KEY.fullmatch(plain):
+            raw = base64.urlsafe_b64decode(plain + "=")
+            return hashlib.sha256(raw).hexdigest()
+        met = self._store.bindings()
+        found = {hashlib.sha256(key).hexdigest() for node_id, key, name, _ in met if plain in (node_id, name)}
+        if len(found) == 1:
+            return found.pop()
+        if found:
+            raise BundleError(
+                f"to: {plain[:64]} names {len(found)} keys that were met here",
+                code="ambiguous",
+                hint="name one by its fingerprint: covey peers shows them",
+            )
+        raise BundleError(
+            f"to: {plain[:64]} was never met here, so its key is unknown",
+            code="unknown_key",
+            hint="name it by its fingerprint: covey fingerprint, where it lives, shows it",
+        )
+
+    def offered_to(self, words: Iterable[str]) -> frozenset[str]:
+        """Return whom a row means: keys; a nodeId of an older row by its key, where it was met."""
+        keys = {node_id: hashlib.sha256(key).hexdigest() for node_id, key, _, _ in self._store.bindings()}
+        return frozenset(keys.get(word, word) for word in words)
 
     # --- export ---------------------------------------------------------------------------------
 

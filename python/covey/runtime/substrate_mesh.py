@@ -135,11 +135,11 @@ class SubstratePlugin:
     async def _offer(self, request: Mapping[str, Any]) -> Result:
         raw, to = verb.decoded(request.get("bundle")), request.get("to")
         if not isinstance(to, list) or not to or not all(isinstance(each, str) for each in to):
-            raise IpcError("to: expected nodeIds", code="invalid_argument")
+            raise IpcError("to: expected fingerprints, keys, nodeIds or names", code="invalid_argument")
         return await asyncio.to_thread(self._offer_now, raw, sorted(set(to)))
 
-    def _offer_now(self, raw: bytes, to: list[str]) -> Result:
-        bundle = bundles.read(raw)
+    def _offer_now(self, raw: bytes, words: list[str]) -> Result:
+        bundle, to = bundles.read(raw), sorted({self._desk.key_of(word) for word in words})
         rows = [row for row in self._desk.shelf.offers() if row["digest"] != bundle.digest]
         if len(rows) >= limits.OFFERS or len(to) > limits.OFFERED_TO:
             raise BundleError(
@@ -217,7 +217,9 @@ class SubstratePlugin:
         found = []
         for row in self._desk.shelf.offers():
             size = len(self._desk.shelf.get(row["digest"]))
-            found.append((BundleOffer(row["digest"], row["contributor"], size), frozenset(row["to"])))
+            found.append(
+                (BundleOffer(row["digest"], row["contributor"], size), self._desk.offered_to(row["to"]))
+            )
         return found
 
     async def _read(self, want: ReadPart) -> None:

@@ -131,7 +131,7 @@ def _offered(members: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     rows = _rows(members["offers"], _OFFER, limits.OFFERS)
     for row in rows:
         if len(row["to"]) > limits.OFFERED_TO or not all(isinstance(each, str) for each in row["to"]):
-            raise ValueError("expected a list of nodeIds")
+            raise ValueError("expected a list of fingerprints, or of nodeIds as it was once")
     return rows
 
 

@@ -93,6 +93,20 @@ def test_m45_without_consent_there_is_no_bundle_and_no_word_of_one(to: tuple[int
     assert wanted(pair.giver, ReadPart) == []
 
 
+def test_m45_an_offer_to_a_key_reaches_whoever_proves_it_and_nobody_else() -> None:
+    pair = Pair()
+    key = pair.taker.engine.identity.fingerprint
+    pair.tell(pair.giver, Offering([(OFFER, frozenset({"0" * 64}))]))
+    assert wanted(pair.taker, HeardOffers) == []
+    pair.pull()
+    assert wanted(pair.taker, PullFailed) == [PullFailed(7, "unknown")]
+    pair.tell(pair.giver, Offering([(OFFER, frozenset({key}))]))
+    assert [each.offers for each in wanted(pair.taker, HeardOffers)] == [(OFFER,)]
+    pair.pull()
+    pair.serve()
+    assert [each.raw for each in wanted(pair.taker, Pulled)] == [RAW]
+
+
 def test_m45_nothing_comes_that_was_not_asked_for() -> None:
     pair = Pair()
     pair.offer(2)

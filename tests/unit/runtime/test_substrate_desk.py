@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -155,3 +157,45 @@ def test_trust_that_is_taken_back_counts_less_at_the_next_fold(store: _core.Stor
     met, stranger = Standing(frozenset(), frozenset({fingerprint(1)})), Standing(frozenset(), frozenset())
     masses = [desk_of(store, tmp_path, each).folded().mass for each in (TRUSTED, met, stranger)]
     assert masses[0] > 3 * masses[1] > 3 * masses[2] > 0
+
+
+def test_m45_whom_an_offer_means_is_a_key(store: _core.Store, tmp_path: Path) -> None:
+    desk = desk_of(store, tmp_path)
+    mark = hashlib.sha256(ANN.public_key).hexdigest()
+    with pytest.raises(BundleError, match="never met") as unmet:
+        desk.key_of(ANN.node_id)
+    assert unmet.value.code == "unknown_key" and "fingerprint" in (unmet.value.hint or "")
+    assert desk.key_of(mark.upper()) == mark == desk.key_of(f" {mark}")
+    plain = base64.urlsafe_b64encode(ANN.public_key).decode().rstrip("=")
+    assert desk.key_of(plain) == mark
+    store.bind(ANN.node_id, ANN.public_key, "ann", NOW)
+    assert {desk.key_of(word) for word in (ANN.node_id, "ann")} == {mark}
+    store.bind(ME.node_id, ME.public_key, "ann", NOW)
+    with pytest.raises(BundleError, match="2 keys"):
+        desk.key_of("ann")
+    stranger = "0190a1b2-0000-7000-8000-00000000abcd"
+    assert desk.offered_to([ANN.node_id, mark, stranger]) == {mark, stranger}
+
+
+async def test_m45_offers_are_kept_by_key_and_offers_of_old_are_still_read(
+    store: _core.Store, tmp_path: Path
+) -> None:
+    desk, told = desk_of(store, tmp_path), list[object]()
+    plugin = SubstratePlugin(desk, lambda *line: None, lambda: NOW)
+    await plugin.start(told.append)
+    raw, mark = bundle_of(usual()), hashlib.sha256(ANN.public_key).hexdigest()
+    wish = {"op": "offer", "bundle": base64.b64encode(raw).decode(), "to": [ANN.node_id]}
+    with pytest.raises(BundleError, match="never met"):
+        await plugin.handle(wish)
+    store.bind(ANN.node_id, ANN.public_key, "ann", NOW)
+    said = await plugin.handle({**wish, "to": [ANN.node_id, "ann", mark]})
+    (row,) = desk.shelf.offers()
+    assert said["to"] == row["to"] == [mark]
+    desk.shelf.save_offers([{**row, "to": [ANN.node_id]}])  # as an older covey wrote it
+    again = SubstratePlugin(desk, lambda *line: None, lambda: NOW)
+    await again.start(told.append)
+    offering = told[-1]
+    assert isinstance(offering, Offering)
+    assert [to for _, to in offering.offers] == [frozenset({mark})]
+    await plugin.stop()
+    await again.stop()

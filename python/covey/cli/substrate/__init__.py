@@ -107,7 +107,12 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "--signer", metavar="FINGERPRINT", help="of undo: where several keys speak under one id"
     )
-    parser.add_argument("--to", action="append", metavar="NODE", help="of offer: to whom, as often as needed")
+    parser.add_argument(
+        "--to",
+        action="append",
+        metavar="WHOM",
+        help="of offer: to whose key: fingerprint, public key, or the node id or name of a peer that was met",
+    )
     passphrase.add(parser)
 
 

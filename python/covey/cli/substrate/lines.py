@@ -102,9 +102,14 @@ def _show(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {clock(act['at_ms'])}  {act['kind']:<5}  {act['contributor']}  {act['digest'][:12]}"
 
 
+def _key(whom: str) -> str:
+    """Return a fingerprint as `covey peers` shows it, and a nodeId of old whole."""
+    return printable(whom if "-" in whom else whom[:16])
+
+
 def _offers(found: Mapping[str, Any]) -> Iterator[str]:
     for row in found["given"]:
-        yield f"given: {row['digest'][:16]}  {row['contributor']}  to {', '.join(map(printable, row['to']))}"
+        yield f"given: {row['digest'][:16]}  {row['contributor']}  to {', '.join(map(_key, row['to']))}"
     for row in found["heard"]:
         who = f"{printable(row['name'])} ({row['node_id']})"
         yield f"heard: {row['digest'][:16]}  {row['contributor']}  {row['size']:,} bytes  of {who}"
@@ -113,7 +118,7 @@ def _offers(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _offer(found: Mapping[str, Any]) -> Iterator[str]:
-    whom = ", ".join(map(printable, found["to"]))
+    whom = ", ".join(map(_key, found["to"]))
     yield f"offered: {found['digest'][:16]} of {found['contributor']} to {whom}"
 
 
