@@ -1,7 +1,7 @@
 //! A short mutational run of every decoder, from its committed corpus, on the stable toolchain.
 //!
 //! Not coverage-guided: that needs an instrumented build. This run is part of `cargo test`, repeats itself exactly
-//! from its seed, and names what it found. `COVEY_FUZZ_SECONDS` gives each target longer, `COVEY_FUZZ_SEED` another
+//! from its seed (as many inputs each time), and names what it found. `COVEY_FUZZ_SECONDS` gives each target longer, `COVEY_FUZZ_SEED` another
 //! way through.
 
 mod harness;
