@@ -59,7 +59,7 @@ QUESTIONS = (
 DEEP = b"[" * 100_000
 
 
-@settings(max_examples=300, deadline=1_000)
+@settings(max_examples=300)
 @given(bent(RECEIPT))
 @example(DEEP)
 def test_a_receipt_frame_is_read_or_refused(frame: bytes) -> None:
@@ -82,7 +82,7 @@ CURSOR = {"type": receipts.CURSOR, "stream": "ab" * 16, "cursor": 6}
 ASK = {"type": receipts.ASK, "assertions": [ID]}
 
 
-@settings(max_examples=300, deadline=1_000)
+@settings(max_examples=300)
 @given(bent(SENT, CURSOR, ASK))
 @example(DEEP)
 def test_a_frame_about_delivery_is_read_or_refused(frame: bytes) -> None:
@@ -99,7 +99,7 @@ def test_a_frame_about_delivery_is_read_or_refused(frame: bytes) -> None:
         assert read(written) == found, "what is read says the same when it is written"
 
 
-@settings(max_examples=300, deadline=1_000)
+@settings(max_examples=300)
 @given(bent(*RELAY))
 @example(DEEP)
 @example(b"null")
@@ -139,7 +139,7 @@ STATE = (
 )
 
 
-@settings(max_examples=300, deadline=1_000)
+@settings(max_examples=300)
 @given(bent(*STATE))
 @example(DEEP)
 def test_a_frame_of_shared_state_is_read_or_refused_and_has_one_spelling(message: bytes) -> None:
@@ -150,7 +150,7 @@ def test_a_frame_of_shared_state_is_read_or_refused_and_has_one_spelling(message
     assert state_frames.read(state_frames.write(found)) == found
 
 
-@settings(max_examples=300, deadline=1_000)
+@settings(max_examples=300)
 @given(bent({"type": "cmb-fetch", "reqId": "1", "key": "cmb-" + "ab" * 32, "from": NODE}))
 def test_a_published_frame_is_read_or_refused(message: bytes) -> None:
     try:
@@ -163,7 +163,7 @@ def test_a_published_frame_is_read_or_refused(message: bytes) -> None:
         return
 
 
-@settings(max_examples=300, deadline=1_000)
+@settings(max_examples=300)
 @given(bent(*QUESTIONS))
 @example(DEEP)
 def test_an_adapter_answers_any_line_with_one_line(line: bytes) -> None:
@@ -172,7 +172,7 @@ def test_an_adapter_answers_any_line_with_one_line(line: bytes) -> None:
     assert json.loads(answer)["ok"] in (True, False)
 
 
-@settings(max_examples=300, deadline=1_000)
+@settings(max_examples=300)
 @given(st.binary(max_size=2_000))
 def test_a_txt_record_gives_hints(data: bytes) -> None:
     found = txt.pairs(data)
@@ -196,7 +196,7 @@ def entry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("registry") / f"{NODE}.json"
 
 
-@settings(max_examples=200, deadline=1_000)
+@settings(max_examples=200)
 @given(data=bent(ENTRY))
 @example(data=DEEP[: limits.REGISTRY_ENTRY_BYTES])
 def test_a_registry_entry_is_a_hint_or_nothing(entry: Path, data: bytes) -> None:

@@ -86,7 +86,7 @@ def told(extension: Any, kind: str, frame: bytes, *before: object) -> Host:
     return host
 
 
-@settings(max_examples=300, deadline=1_000)
+@settings(max_examples=300)
 @given(bent(*PATHS))
 @example(DEEP)
 def test_whatever_is_told_only_addresses_of_our_networks_become_hints(frame: bytes) -> None:
@@ -97,7 +97,7 @@ def test_whatever_is_told_only_addresses_of_our_networks_become_hints(frame: byt
             assert ipaddress.ip_address(host) in ipaddress.ip_network(LAN) and 0 < port < 65_536
 
 
-@settings(max_examples=300, deadline=1_000)
+@settings(max_examples=300)
 @given(bent(*INFO))
 @example(DEEP)
 def test_whatever_is_gossiped_nothing_is_wanted_of_it(frame: bytes) -> None:
@@ -106,7 +106,7 @@ def test_whatever_is_gossiped_nothing_is_wanted_of_it(frame: bytes) -> None:
     assert all(each.teller == NODE and len(each.node_id) == 36 for each in gossip.heard_of())
 
 
-@settings(max_examples=300, deadline=1_000)
+@settings(max_examples=300)
 @given(bent(*INVITE))
 @example(DEEP)
 def test_whatever_is_shown_only_the_id_of_an_open_invite_is_welcome(frame: bytes) -> None:
@@ -119,7 +119,7 @@ def test_whatever_is_shown_only_the_id_of_an_open_invite_is_welcome(frame: bytes
         assert json.loads(frame)["id"] == ID
 
 
-@settings(max_examples=300, deadline=1_000)
+@settings(max_examples=300)
 @given(bent(*KEPT))
 @example(DEEP)
 def test_a_file_of_invites_is_read_or_refused(raw: bytes) -> None:
@@ -134,7 +134,7 @@ def test_a_file_of_invites_is_read_or_refused(raw: bytes) -> None:
             assert all(len(each.digest) == 64 for each in kept.given)
 
 
-@settings(max_examples=200, deadline=1_000)
+@settings(max_examples=200)
 @given(st.text(max_size=200) | st.text(alphabet="covey:invite.1ABab_- \n<>", max_size=120))
 def test_any_line_is_an_invite_or_says_why_not(line: str) -> None:
     from covey import _core

@@ -42,6 +42,7 @@ class McpServer:
         self._began = float("-inf")
         self._lock = asyncio.Lock()
         self._refused = ""
+        self._closed = False
 
     async def start(self) -> list[ToolSpec]:
         """Start or reach the server and return its tools.
@@ -49,6 +50,7 @@ class McpServer:
         Raises:
             Exception: It did not come up; the message says why, on one line.
         """
+        self._closed = False
         await self._up()
         tools, cursor = [], None
         for _ in range(limits.TOOL_PAGES):
@@ -75,13 +77,16 @@ class McpServer:
             return ToolOutcome(f"the server is gone: {said}", failed=True, reason="unavailable")
 
     async def close(self) -> None:
-        """End the server, or the conversation with it."""
+        """End the server, or the conversation with it; a call that comes later does not start it again."""
+        self._closed = True
         await self._down()
 
     # --- up and down ----------------------------------------------------------------------------
 
     async def _up(self) -> None:
         async with self._lock:
+            if self._closed:
+                raise ConnectionError("it was closed")
             if self._keeper is not None and not self._keeper.done() and self._client is not None:
                 return
             now = asyncio.get_running_loop().time()

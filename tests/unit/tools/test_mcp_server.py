@@ -56,11 +56,13 @@ async def test_a_process_serves_tools_gets_no_keys_and_ends_with_the_peer(monkey
     assert late == ToolOutcome("no result within 0.1 s", failed=True, reason="timeout")
     assert await server.call("echo", {"text": "still there"}, 20) == ToolOutcome("still there")
     await server.close()
+    monkeypatch.setattr(limits, "TOOL_RESTART_SECONDS", 0.0)
     gone = await server.call("echo", {"text": "x"}, 20)
-    assert (gone.failed, gone.reason) == (True, "unavailable")
+    assert (gone.failed, gone.reason) == (True, "unavailable") and "closed" in gone.text
 
 
 async def test_a_process_that_dies_is_started_again_but_not_at_once(monkeypatch):
+    monkeypatch.setattr(limits, "TOOL_RESTART_SECONDS", 3_600.0)
     server = stdio()
     await server.start()
     died = await server.call("die", {}, 20)
