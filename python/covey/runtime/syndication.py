@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from covey import _core, limits
+from covey import _core, limits, typed
 from covey.errors import CoveyError, StoreError, UsageError
 from covey.proto.state import wants
 from covey.proto.state.scopes import ANYBODY, agent_scope, read_scope
@@ -178,7 +178,7 @@ class Syndicator:
         if op == "show":
             return await self.show()
         if op == "audit":
-            return await self.audit(int(arguments.get("after") or 0))
+            return await self.audit(_whole(arguments.get("after") or 0))
         if op == "entries":
             rows = [row for row in await asyncio.to_thread(self._store.kept) if label in ("", row[0])]
             return _listed(rows)
@@ -189,8 +189,7 @@ class Syndicator:
         elif op in ("allow", "deny", "retract"):
             to = self._author(str(arguments.get("to") or ""))
             if op == "allow":
-                without = tuple(str(each) for each in arguments.get("without") or ())
-                await self.allow(Rule(label, to, str(arguments.get("prefix") or ""), without))
+                await self.allow(_rule(label, to, arguments))
             else:
                 await (self.deny if op == "deny" else self.retract)(label, to)
             return {"op": op, "class": label, "to": to}
@@ -323,6 +322,24 @@ class Syndicator:
 
     def _named(self, to: str) -> str | None:
         return next((name for _, name, author in self._state.present() if author == to), None)
+
+
+def _whole(after: object) -> int:
+    try:
+        return typed.whole(after, "after")
+    except typed.WrongTypeError as error:
+        raise UsageError(str(error)) from error
+
+
+def _rule(label: str, to: str, arguments: Mapping[str, Any]) -> Rule:
+    """Return the rule that a request asks for; a filter of another type is refused, and lets nothing out."""
+    most = limits.STATE_NAME_BYTES
+    try:
+        prefix = typed.text(arguments.get("prefix") or "", "prefix", most)
+        without = typed.texts(arguments.get("without") or [], "without", limits.SYNDICATION_WITHOUT, most)
+    except typed.WrongTypeError as error:
+        raise UsageError(f"filter: {error}") from error
+    return Rule(label, to, prefix, without)
 
 
 def _registers(state: _core.StateMap) -> dict[str, bytes]:

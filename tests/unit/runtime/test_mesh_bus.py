@@ -453,7 +453,9 @@ async def test_s23_the_same_going_round_in_fresh_messages_is_stopped_counted_and
 
 async def test_s22_every_hop_is_logged_with_its_trace_and_lines_are_bounded(monkeypatch):
     monkeypatch.setattr(limits, "BUS_LOGGED_BURST", 200)
-    monkeypatch.setattr(limits, "BUS_LOGGED_PER_SECOND", 0.0)  # however long it takes here, no line comes back
+    monkeypatch.setattr(
+        limits, "BUS_LOGGED_PER_SECOND", 0.0
+    )  # however long it takes here, no line comes back
     logs = []
     async with mesh(2, logs=logs) as (_, (a, b)):
 

@@ -11,6 +11,7 @@ from benches.state_world import World
 from covey.errors import UsageError
 from covey.proto.state import wants
 from covey.proto.state.scopes import ANYBODY, agent_scope
+from covey.runtime.syndication import _rule as asked_rule
 from covey.state.diary import Diary, DiaryText
 from covey.state.syndication import DiaryFacts, Kept, Policy, Rule, changes, checked, desired, flushes
 from covey.system import identity as ids
@@ -343,3 +344,14 @@ def test_writes_are_cut_so_that_each_piece_fits_a_flush():
     assert [len(piece) for piece in pieces] == [2, 2, 2, 1]
     assert len(flushes([("delete", str(number), None) for number in range(2_500)])) == 3
     assert flushes([]) == []
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"prefix": ["p"]}, {"prefix": 1}, {"without": "key"}, {"without": {"key": 1}}, {"without": [1]}],
+    ids=str,
+)
+def test_a_filter_that_is_asked_for_in_another_shape_is_refused(asked: dict[str, object]):
+    assert asked_rule("session", "*", {"without": ["key"]}) == Rule("session", "*", "", ("key",))
+    with pytest.raises(UsageError, match="filter: "):
+        asked_rule("session", "*", asked)
