@@ -19,6 +19,20 @@ from tests.fake_backend import FakeBackend
 
 WORDS = ('{"focus": "thought ', 'elsewhere"}')
 DOOR = '[backends.gpu]\nurl = "{url}"\n[lanes.default]\nsteps = ["gpu=small"]\n'
+LEADER = """
+[identity]
+name = "leader"
+role = "generic"
+[mesh]
+room = "{room}"
+[model]
+adapter = "scripted"
+[[scripted.rules]]
+when = {{ author = "nobody" }}
+emit = {{ focus = "heard" }}
+[share]
+door = "door.toml"
+"""
 AGENT = """
 [identity]
 name = "ann"
@@ -66,6 +80,30 @@ def test_m25_an_agent_thinks_with_the_model_of_a_peer_that_serves_nothing_but_th
             assert "ann" in covey("share", "status").out
             found = covey("recall", "ann", "elsewhere", "--json").json["blocks"]
             assert any("thought elsewhere" in str(block) for block in found)
+
+
+def test_m25_an_agent_shares_a_model_beside_its_own_work(covey: Program, tmp_path: Path) -> None:
+    """`[share]` of agent.toml: `covey run` opens the door and says so; a wrong one stops it at once."""
+    with FakeBackend(words=WORDS) as backend:
+        door, leader = tmp_path / "door.toml", tmp_path / "leader.toml"
+        leader.write_text(LEADER.format(room=ROOM))
+        assert covey("dry-run", "--config", str(leader)).code == 1, "there is no door.toml yet"
+        refused = covey("run", "--config", str(leader))
+        assert refused.code != 0 and "door.toml" in refused.err
+        door.write_text(DOOR.format(url=backend.url) + "[admin]\nenabled = true\nupdate = true\n")
+        assert "default by" in covey("dry-run", "--config", str(leader)).out
+        known(covey, covey)
+        with covey.start("run", "--config", str(leader), "--json") as running:
+            ready = running.event("ready")
+            assert ready["shares"] == {"url": None, "lanes": ["default"]}
+            config = tmp_path / "ann.toml"
+            config.write_text(AGENT.format(room=ROOM, more="", leader=ready["node_id"]))
+            with covey.start("run", "--config", str(config), "--json") as ann:
+                ann.event("ready")
+                assert covey("observe", "--focus", "what do you think?").code == 0
+                assert ann.event("agent-emitted")
+            status = covey("share", "status", "--json").json
+            assert status["accounts"]["ann"]["ends"] == {"answered": 1}
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def peer_settings(name: str, mesh: Mapping[str, object], extra: Mapping[str, Any
     for section, values in extra.items():
         base = sections.get(section)
         sections[section] = {**base, **values} if isinstance(base, dict) else values
-    return from_mapping(sections, file="<program>", others=others)
+    return _without_door(from_mapping(sections, file="<program>", others=others))
 
 
 def file_settings(path: Path) -> Settings:
@@ -45,7 +45,21 @@ def file_settings(path: Path) -> Settings:
     from covey.models import others
     from covey.settings import load
 
-    return load(path, others=others)
+    return _without_door(load(path, others=others))
+
+
+def _without_door(settings: Settings) -> Settings:
+    """Refuse what a program would leave undone without a word.
+
+    Raises:
+        UsageError: A model is to be shared.
+    """
+    if settings.share.door is not None:
+        raise UsageError(
+            f"[share] door: {settings.share.door}: covey run opens it, a program does not",
+            hint="take it out, or share from a peer of its own: covey share start",
+        )
+    return settings
 
 
 def proposal(

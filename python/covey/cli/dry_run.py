@@ -97,8 +97,22 @@ def checks(settings: Settings, env: Mapping[str, str]) -> Iterator[Check]:
         yield _gate(settings)
     if settings.telemetry.spans:
         yield _spans(env)
+    if settings.share.door is not None:
+        yield _share(settings, env)
     if settings.metrics.listen is not None:
         yield _metrics(settings.metrics.listen)
+
+
+def _share(settings: Settings, env: Mapping[str, str]) -> Check:
+    """Read the door that would stand open beside the agent."""
+    from covey.cli.run import door_of
+
+    try:
+        door = door_of(settings, env)
+    except CoveyError as error:
+        return Check("share", "FAIL", error.message)
+    names = "" if door is None else ", ".join(door.settings.lanes or ("default",))
+    return Check("share", "ok", f"{names} by {settings.share.door}")
 
 
 def _interfaces(chosen: Sequence[str]) -> Check:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from covey.cli.loop import Stop
     from covey.cli.peer import OpenPeer, PeerPlan
+    from covey.cli.share.beside import Beside
+    from covey.cli.share.start import Served
     from covey.fleet.packs import Pack
     from covey.ports import Clock, Purse
     from covey.proto.gate import GateOptions
@@ -49,6 +52,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     opened = passphrase.opened(home, settings.identity.name, arguments.passphrase_file, console.env)
     plan = peer_plan(home, settings, console.env)
     plan = replace(plan, opened=opened, sinks=(*plan.sinks, Troubles(console)))
+    beside = door_of(settings, console.env)
+    if beside is not None:
+        plan = beside.planned(plan, console)
 
     if plan.options.legacy:
         from covey.proto.legacy import NOTICE
@@ -70,10 +76,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             # From now on nothing that reaches the peer is lost on the agent, however early it comes.
             agent.attach()
 
-        async with open_peer(plan, on_stop=lambda seconds: stop.request("stop", seconds), join=join) as peer:
+        async with (
+            open_peer(plan, on_stop=lambda seconds: stop.request("stop", seconds), join=join) as peer,
+            AsyncExitStack() as stack,
+        ):
             await offer_work(peer, settings)
             say_price(joined[0])
-            end = await _run(peer, joined[0], stop, teller)
+            served = None if beside is None else await stack.enter_async_context(beside.opened(peer))
+            end = await _run(peer, joined[0], stop, teller, served)
         teller.ended(end)
         return EXIT_OK
 
@@ -312,12 +322,28 @@ def _purse(peer: OpenPeer, settings: Settings, clock: Clock, era: str) -> Purse 
     return SqlitePurse(path, peer.plan.name, caps, clock, era)
 
 
-async def _run(peer: OpenPeer, agent: AgentRuntime, stop: Stop, teller: Teller) -> RunEnd:
+def door_of(settings: Settings, env: Mapping[str, str]) -> Beside | None:
+    """Return the door that agent.toml wants open beside the agent, or None.
+
+    Raises:
+        ConfigError: Its door.toml cannot be used.
+        CoveyError: The extra `share` is not installed.
+    """
+    if settings.share.door is None:
+        return None
+    from covey.cli.share.beside import Beside
+
+    return Beside(settings.share.door, env)
+
+
+async def _run(
+    peer: OpenPeer, agent: AgentRuntime, stop: Stop, teller: Teller, served: Served | None
+) -> RunEnd:
     import asyncio
 
     try:
         await agent.start()
-        teller.ready(peer, agent)
+        teller.ready(peer, agent, served)
         asked = asyncio.ensure_future(stop.wait())
         ended = asyncio.ensure_future(agent.finished())
         await asyncio.wait({asked, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -365,10 +391,10 @@ class Teller:
             # Text mode shows what the agent decides; news costs time for each block.
             peer.node.subscribe(lambda news: self.tell(as_dict(news)))
 
-    def ready(self, peer: OpenPeer, agent: AgentRuntime) -> None:
-        """Say that the peer listens and its agent wakes from now on."""
+    def ready(self, peer: OpenPeer, agent: AgentRuntime, served: Served | None = None) -> None:
+        """Say that the peer listens, its agent wakes from now on, and what it shares."""
         node = peer.node
-        facts = {
+        facts: dict[str, Any] = {
             "event": "ready",
             "peer": node.identity.name,
             "node_id": node.node_id,
@@ -378,7 +404,14 @@ class Teller:
             "peers": [{"node_id": each.node_id, "name": each.name} for each in node.peers()],
             "store": str(peer.plan.home.store_path(peer.plan.name)),
         }
-        self._say(facts, f"{node.identity.name} is in room {node.options.room} with {agent.model.label}")
+        shares = ""
+        if served is not None:
+            lanes = list(served.door.lanes.names)
+            facts["shares"] = {"url": served.url, "lanes": lanes}
+            where = "through the mesh only" if served.url is None else f"at {served.url}"
+            shares = f"; it shares {', '.join(lanes)} {where}"
+        said = f"{node.identity.name} is in room {node.options.room} with {agent.model.label}{shares}"
+        self._say(facts, said)
 
     def tell(self, event: Mapping[str, Any]) -> None:
         """Say one event."""

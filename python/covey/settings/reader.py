@@ -211,6 +211,7 @@ def _with_paths(settings: Settings, base: Path) -> Settings:
         settings,
         work=dataclasses.replace(settings.work, offers=MappingProxyType(offers)),
         logging=absolute(settings.logging, "file_path"),
+        share=absolute(settings.share, "door"),
         model=absolute(settings.model, "record", "replay"),
         tools=dataclasses.replace(tools, mcp=MappingProxyType(servers), python=MappingProxyType(functions)),
     )

@@ -366,6 +366,17 @@ class RunSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ShareSettings:
+    """Whether the peer shares a model beside its agent."""
+
+    door: Path | None = key(
+        Text(1, 4_096, parse=Path),
+        "door.toml of a model to share (docs/share.md), relative to agent.toml; covey run opens that door",
+        default=None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything one peer was told by its agent.toml."""
 
@@ -391,6 +402,9 @@ class Settings:
     logging: LoggingSettings = key(Table(LoggingSettings), "what it writes down", default=LoggingSettings())
     metrics: MetricsSettings = key(
         Table(MetricsSettings), "what it shows to those who watch", default=MetricsSettings()
+    )
+    share: ShareSettings = key(
+        Table(ShareSettings), "which model it shares with others", default=ShareSettings()
     )
     telemetry: TelemetrySettings = key(
         Table(TelemetrySettings), "what it tells OpenTelemetry", default=TelemetrySettings()

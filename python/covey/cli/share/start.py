@@ -54,7 +54,7 @@ def start(arguments: argparse.Namespace, console: Console, home: Home, name: str
     from covey.runtime.share.lines import Lines
     from covey.system.log import Scrubber
 
-    _files(settings, console)
+    have_files(settings, console)
     secrets = [console.env.get(each.key_env or "", "") for each in settings.backends.values()]
     lines = Lines()
     plan = PeerPlan(
@@ -90,7 +90,7 @@ def start(arguments: argparse.Namespace, console: Console, home: Home, name: str
     return code
 
 
-def _files(settings: DoorSettings, console: Console) -> None:
+def have_files(settings: DoorSettings, console: Console) -> None:
     """Have room for a connection of each request, waiting or not, and of each that is at a backend."""
     wanted = 2 * settings.max_concurrent + settings.queue + _OTHER_FILES
     allowed = allow_files(wanted)
