@@ -26,6 +26,7 @@ from covey.proto.continuity.values import Member, Plan, make_plan
 from covey.proto.door import words as door_words
 from covey.proto.door.engine import DoorCalls
 from covey.proto.extension import Extension
+from covey.proto.forward.engine import Forwarding
 from covey.proto.gossip import Gossip
 from covey.proto.membership.engine import Membership
 from covey.proto.mood import Moods
@@ -79,6 +80,7 @@ def _extensions() -> tuple[tuple[Extension, ...], tuple[tuple[str, object], ...]
         BusEngine(),
         continuity,
         DoorCalls(),
+        Forwarding(NODE, hands_on=True),
         Gossip(NODE, paths.ask),
         inviting.Inviting(),
         Membership(WHO),
@@ -109,7 +111,7 @@ class _Met:
         made, ready = _extensions()
         self.engine = NodeEngine(WHO, NodeOptions(), made)
         self.seconds = 10.0
-        tokens = [each.token for each in made if each.token] + ["x-covey-delivery-v1"]
+        tokens = [each.token for each in made if each.token] + ["x-covey-delivery-v1", "x-covey-credit-v1"]
         self.session = _core.Session.client(
             PEER, room="default", extensions=tokens, entropy=entropy(128)[64:], expect_node_id=NODE
         )

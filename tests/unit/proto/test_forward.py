@@ -211,6 +211,7 @@ def test_an_offer_that_says_too_many_hops_is_declined() -> None:
         [[KEY, node_id(1), [KEY, KEY], 1]],
         [[KEY, node_id(1), [KEY], 0]],
         [[KEY, node_id(1), [KEY], True]],
+        [[KEY, node_id(1), [KEY], 10**30]],
         [["cmb-x", node_id(1), [KEY], 1]],
         [[KEY, node_id(1), [KEY], 1]] * (limits.FORWARD_OFFERS + 1),
     ],
@@ -225,7 +226,15 @@ def test_a_malformed_offer_is_counted_and_changes_nothing(rows: list[object]) ->
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"want": [1], "not": {}}, {"want": [], "not": []}, {"want": [], "not": {KEY: "because"}}, []],
+    [
+        {},
+        {"want": [1], "not": {}},
+        {"want": [], "not": []},
+        {"want": [], "not": {KEY: "because"}},
+        {"want": [], "not": {KEY: []}},
+        {"want": [], "not": {KEY: {}}},
+        [],
+    ],
 )
 def test_a_malformed_answer_is_refused(body: object) -> None:
     with pytest.raises(frames.BadFrameError):

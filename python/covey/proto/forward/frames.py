@@ -84,7 +84,8 @@ def read_answer(frame: bytes) -> Answer:
         raise BadFrameError("want")
     if not isinstance(declined, dict) or len(declined) > limits.FORWARD_OFFERS:
         raise BadFrameError("not")
-    if not all(_is_key(key) and why in DECLINED for key, why in declined.items()):
+    # a word first: what else JSON may say there cannot be looked up
+    if not all(_is_key(key) and isinstance(why, str) and why in DECLINED for key, why in declined.items()):
         raise BadFrameError("not")
     return Answer(tuple(want), declined)
 
@@ -99,7 +100,7 @@ def _offer(row: object) -> Offer:
         raise BadFrameError("roots")
     if not all(map(_is_key, roots)) or len(set(roots)) < len(roots):
         raise BadFrameError("roots")
-    if type(hops) is not int or hops < 1:
+    if type(hops) is not int or not 1 <= hops <= limits.JSON_INTEGER:
         raise BadFrameError("hops")
     return Offer(key, author, tuple(roots), hops)
 
