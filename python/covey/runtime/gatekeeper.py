@@ -17,6 +17,7 @@ from covey.cognition.novelty import UNRESOLVED, NoveltyGate
 from covey.cognition.tether import SCHEMA, anchor_of, compared, is_feedback
 from covey.limits import LINEAGE_BLOCKS
 from covey.memory.lineage import ancestors
+from covey.memory.pace import ReportPace, outcome_in
 from covey.model import (
     CAT7,
     NEUTRAL,
@@ -80,6 +81,7 @@ class Gatekeeper:
         self._log = log
         self._spoke = spoke
         self._novelty = NoveltyGate()
+        self._reports = ReportPace()
 
     def judge(self, proposal: Proposal) -> Cleared | EmissionRefused:
         """Say whether a proposal may go out, and as what.
@@ -92,6 +94,20 @@ class Gatekeeper:
         if not proposal.parents:
             self._novelty.judge(proposal, (), ())
             return Cleared(proposal, proposal)
+        held = outcome_in(proposal.categories)
+        if held is not None:
+            often = self._reports.judge(proposal.parents, held=held, now_ms=self._clock.now_ms())
+            if often is not None:
+                self._log(
+                    "info", "report-refused", {"reason": often.reason, "parents": list(proposal.parents)}
+                )
+                return often
+        cleared = self._remix(proposal)
+        if held is not None and isinstance(cleared, EmissionRefused):
+            self._reports.undone(proposal.parents, held=held)
+        return cleared
+
+    def _remix(self, proposal: Proposal) -> Cleared | EmissionRefused:
         lookup = self._memory.block
         parents = [block for key in dict.fromkeys(proposal.parents) if (block := lookup(key)) is not None]
         roots = _roots(lookup, proposal.parents, parents)
@@ -111,6 +127,9 @@ class Gatekeeper:
             return replace(result, severed=cleared.severed) if cleared.severed else result
         if cleared.asked.parents or not is_question(cleared.asked.categories):
             self._novelty.undone(cleared.asked, cleared.roots)
+        held = outcome_in(cleared.asked.categories)
+        if held is not None and cleared.asked.parents:
+            self._reports.undone(cleared.asked.parents, held=held)
         return result
 
     def _tethered(self, proposal: Proposal, roots: tuple[str, ...]) -> Cleared | EmissionRefused:

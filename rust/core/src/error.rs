@@ -75,6 +75,8 @@ reasons! {
     Expired = "expired";
     /// A signed time further ahead than clocks go wrong.
     FutureTimestamp = "future_timestamp";
+    /// A report of an outcome by an author that reported the same of its target often enough lately (§6.7).
+    GroundingPace = "grounding_pace";
     /// An argument of the caller that cannot be used.
     InvalidArgument = "invalid_argument";
     /// A frame of no bytes (§4.2).

@@ -52,6 +52,12 @@ pub const MAX_ANCHOR_WINDOW: usize = 16_384;
 pub const SEEN_CAPACITY: usize = 65_536;
 /// Most blocks a receiver may ask to remember as judged; 160 MB full.
 pub const MAX_SEEN_CAPACITY: usize = 1_048_576;
+/// Reports of one author that one block held, or did not, taken in an hour (§6.7): one each few minutes, as a build runs.
+pub const GROUNDINGS_PER_TARGET: u32 = 16;
+/// That hour, in milliseconds.
+pub const GROUNDING_WINDOW_MS: u64 = 3_600_000;
+/// Authors and targets whose reports are counted, the oldest forgotten: 500 KB.
+pub const GROUNDING_PAIRS: usize = 4_096;
 /// Judged blocks whose effects can still be taken back exactly: more than a node lets wait for its store (8,192), and
 /// one call.
 pub const ROLLBACK_SPAN: usize = 8_448;

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from covey import _core
+from covey import _core, limits
 from covey.cognition.ask.values import SYNTHESIS_SCHEMA
 from covey.model import CAT7, Block, Duplicate, EmissionRefused, Minted, Payload, Proposal
 from covey.proto.ask.words import question_of
@@ -119,3 +119,18 @@ def test_a_question_is_no_observation_and_an_answer_is_held_to_its_citations_ins
     )
     assert gate.judge(answer).proposal is answer, "it is not cut off from what it cites"
     assert gate.judge(remix(said)).severed == ROOT, "saying so in words alone is not enough"
+
+
+def test_one_outcome_of_a_block_is_reported_only_so_often_and_what_came_to_nothing_does_not_count(gate):
+    def report(number, word):
+        return remix({**FAR, "intent": "ground", "commitment": f"{word} run {number}"}, "outcome")
+
+    for number in range(limits.GROUNDINGS_PER_TARGET):
+        cleared = gate.judge(report(number, "verified:"))
+        assert not isinstance(cleared, EmissionRefused)
+    refused = gate.judge(report(99, "verified:"))
+    assert isinstance(refused, EmissionRefused) and refused.reason == "grounding_pace"
+    assert gate.said[-1] == ("report-refused", {"reason": "grounding_pace", "parents": [ROOT]})
+    assert not isinstance(gate.judge(report(0, "failed:")), EmissionRefused)
+    gate.ended(cleared, Duplicate(ROOT))
+    assert not isinstance(gate.judge(report(99, "verified:")), EmissionRefused)

@@ -2,6 +2,7 @@
 
 use super::tests::{NOW, ROOM, Said, full, key, listening, node};
 use super::*;
+use crate::category::Category;
 use crate::record::{Draft, Hearsay, Proof};
 use crate::signature::attribute;
 use proptest::prelude::*;

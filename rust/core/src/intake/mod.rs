@@ -14,6 +14,7 @@ mod memory;
 mod outcome;
 mod receipt;
 mod recent;
+mod reports;
 mod restoring;
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,6 @@ pub use receipt::frame as receipt_frame;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::category::Category;
 use crate::encoder::Encoder;
 use crate::error::{Reason, Refusal};
 use crate::id::{AssertionId, ContentKey, NodeId};
@@ -36,6 +36,7 @@ use crate::svaf::{Basis, Circumstances, Decision, Evaluation, Gate, Path, Prior,
 use crate::{limits, text};
 use memory::{Memory, Reading};
 use recent::{Call, RecentMap, SETTLED};
+use reports::Reports;
 
 /// How covey's own path reads texts, and the cosines of what it read.
 #[derive(Clone, Debug)]
@@ -147,6 +148,7 @@ pub struct Intake {
     /// What was judged, and whether memory holds it.
     seen: RecentMap<SeenId, bool>,
     memory: Memory,
+    reports: Reports,
     /// What others learned, where something was merged.
     prior: Option<Prior>,
     calls: u64,
@@ -164,6 +166,7 @@ impl Intake {
             tables: 0,
             seen: RecentMap::new(policy.seen_capacity, 2 * limits::ROLLBACK_SPAN),
             memory: Memory::new(policy.select.as_ref(), policy.window),
+            reports: Reports::new(),
             prior: None,
             calls: SETTLED,
             policy,
@@ -267,6 +270,7 @@ impl Intake {
     pub fn rollback(&mut self, outcomes: &OutcomeBatch) {
         self.seen.withdraw(outcomes.call);
         self.memory.withdraw(outcomes.call);
+        self.reports.withdraw(outcomes.call);
     }
 
     /// Put an anchor back after a restart, oldest first. It also counts as judged and held.
@@ -375,8 +379,12 @@ impl Intake {
             return Ok(None);
         }
         check_time(metadata.created_ms, call.now_ms, directed, self.policy.max_ahead_ms)?;
+        let reports = signed && self.grounds(record);
+        if reports {
+            self.check_pace(record, call.now_ms)?;
+        }
         let read = self.memory.read(record.texts());
-        let (evaluation, basis) = self.admission(record, &read, signed, call.now_ms)?;
+        let (evaluation, basis) = self.admission(record, &read, signed, reports, call.now_ms)?;
         let kind = match evaluation.decision {
             // Memory takes a cognition once; a directed copy of it is heard, and not stored again. A message between
             // agents is heard, too, and never becomes memory.
@@ -394,6 +402,9 @@ impl Intake {
         }
         if admitted {
             self.memory.push(call, metadata.key, read, call.now_ms, 1.0);
+            if reports {
+                self.count_report(call, record);
+            }
         }
         Ok(Some(Judged { kind, evaluation, basis }))
     }
@@ -417,16 +428,14 @@ impl Intake {
         record: &Record,
         read: &Reading,
         signed: bool,
+        grounding: bool,
         now_ms: u64,
     ) -> Result<(Evaluation, Basis), Refusal> {
         let gate = &self.policy.gate;
         let age_of = |then_ms: u64| seconds(now_ms.saturating_sub(then_ms));
         let lineage = if signed { self.held_parent(record) } else { None };
-        let about = Circumstances {
-            age_seconds: age_of(record.metadata.created_ms),
-            answers: lineage.is_some(),
-            grounding: signed && self.grounds(record),
-        };
+        let about =
+            Circumstances { age_seconds: age_of(record.metadata.created_ms), answers: lineage.is_some(), grounding };
         let judged = self.memory.judge(gate, read, about, age_of);
         let (mut evaluation, anchors, nearest) =
             judged.ok_or_else(|| Refusal::new(Reason::InvalidArgument, "kernel: a block was read for another path"))?;
@@ -444,14 +453,6 @@ impl Intake {
     fn held_parent(&self, record: &Record) -> Option<ContentKey> {
         let held = |parent: &&ContentKey| self.seen.get(&SeenId::Memory(**parent)) == Some(true);
         record.metadata.parents.iter().find(held).copied()
-    }
-
-    /// Whether a verified record reports how something held here turned out (§6.7): it may repeat its target's words.
-    fn grounds(&self, record: &Record) -> bool {
-        let reports = record.text(Category::Commitment);
-        record.text(Category::Intent) == "ground"
-            && (reports.starts_with("verified:") || reports.starts_with("failed:"))
-            && self.held_parent(record).is_some()
     }
 
     fn anchor(&mut self, record: &Record, stored_ms: u64, weight: f64) {

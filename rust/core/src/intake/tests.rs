@@ -1,5 +1,5 @@
 use super::*;
-use crate::category::{COUNT, Weights};
+use crate::category::{COUNT, Category, Weights};
 use crate::encoder::Encoder;
 use crate::identity::SigningKey;
 use crate::record::{Application, Draft, MESSAGE_SCHEMA};
