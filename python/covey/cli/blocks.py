@@ -28,6 +28,10 @@ _COLOURS: Final = {
 _NAME_WIDTH: Final = max(len(name) for name in CAT7)
 
 
+_DOUBTFUL: Final = frozenset({"forged", "severed", "astray", "contradicted"})
+"""What an attestation may turn out to be that speaks against its block."""
+
+
 def word(console: Console, state: str) -> str:
     """Return a decision or state in its colour."""
     return console.style(state, _COLOURS.get(state, "bold"))
@@ -36,6 +40,18 @@ def word(console: Console, state: str) -> str:
 def short_key(key: str) -> str:
     """Return a content key as people compare it: its prefix and 12 digits."""
     return key[:16]
+
+
+def attestation(console: Console, told: Mapping[str, Any]) -> str:
+    """Say what a block's author attests of its tether, and what that is worth here."""
+    text = f"attested {told['standing']}: {told['meaning']}"
+    if told["drift"] is not None:
+        numbers = f"drift {told['drift']:.3f} in {printable(told['kernel'])}"
+        here = f", {told['here']:.3f} here" if told["here"] is not None else ""
+        text = f"{text}; root {printable(short_key(told['root']))}, {numbers}{here}"
+    if told["detail"]:
+        text = f"{text} ({printable(told['detail'])})"
+    return console.style(text, "red" if told["standing"] in _DOUBTFUL else "dim")
 
 
 def clock(ms: int) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from covey.cli.blocks import short_key
+from covey.cli.blocks import attestation, short_key
 from covey.cli.console import Console, printable
 from covey.cli.parser import Parser, path, whole
 from covey.cli.reach import ask_or_read
@@ -77,6 +77,7 @@ def _drawn(arguments: argparse.Namespace, console: Console, found: Mapping[str, 
 def tree(console: Console, found: Mapping[str, Any]) -> Iterator[str]:
     """Yield a block and, indented beneath it, what it answers; what was shown once is only named again."""
     held = {each["block"]["key"]: each["block"] for each in found["chain"]}
+    told = {each["block"]["key"]: each.get("attested") for each in found["chain"]}
     following = _children(held) if found.get("down") else {key: held[key]["parents"] for key in held}
     missing = set(found["missing"])
     shown: set[str] = set()
@@ -85,6 +86,8 @@ def tree(console: Console, found: Mapping[str, Any]) -> Iterator[str]:
     while stack:
         key, depth = stack.pop()
         yield "  " * depth + _node(console, key, held.get(key), missing=key in missing, again=key in shown)
+        if key not in shown and told.get(key):
+            yield "  " * (depth + 1) + attestation(console, told[key])
         if key in held and key not in shown:
             stack += [(other, depth + 1) for other in reversed(following[key])]
         shown.add(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from covey.cli.blocks import clock, short_key, word
+from covey.cli.blocks import attestation, clock, short_key, word
 from covey.cli.console import Console, printable
 from covey.model import CAT7
 
@@ -22,6 +22,8 @@ def lines(console: Console, found: Mapping[str, Any]) -> Iterator[str]:
         yield f"{found['key']} by {console.style(printable(block['author']), 'bold')}"
         for name, text in block["said"].items():
             yield f"  {name:<{_NAME_WIDTH}}  {_short(text, 80)}"
+    if found.get("attested"):
+        yield f"  {attestation(console, found['attested'])}"
     if not found["decisions"]:
         yield "no decision is kept: it is this peer's own, or the decision is older than what is kept"
     for decided in found["decisions"]:

@@ -226,6 +226,19 @@ class Judgements(Protocol):
         """Return the keys, of blocks held or turned away, that begin with these hexadecimal digits."""
 
 
+class Carried(Protocol):
+    """What held blocks carry beside their words, and under whose keys."""
+
+    def carried(self, key: str, schema: str) -> bytes | None:
+        """Return the application data of a held block, where it is of that schema."""
+
+    def author_keys(self) -> Mapping[str, bytes]:
+        """Return the raw public key that each nodeId is bound to."""
+
+    def is_own(self, block: Block) -> bool:
+        """Tell whether a block is of whose store this is."""
+
+
 class Outbox(Protocol):
     """What waits for its peers, or was addressed to them."""
 

@@ -14,7 +14,7 @@ from covey.errors import IpcError
 from covey.hindsight import Search
 from covey.memory.lineage import ancestors
 from covey.model import CAT7, LIFECYCLES, Block, Duplicate, EmissionRefused, Minted, said
-from covey.ports import Archive, Memory, Outbox
+from covey.ports import Archive, Carried, Memory, Outbox
 from covey.runtime.emit import Emission
 
 if TYPE_CHECKING:
@@ -42,6 +42,10 @@ class InboxStore(Protocol):
     def mail(self) -> StoreMail:
         """Return what is known of gaps."""
         ...
+
+
+class Traced(Memory, Carried, Protocol):
+    """Memory whose blocks can be traced to their roots."""
 
 
 class Archived(Memory, Archive, Protocol):
@@ -143,12 +147,13 @@ _SEARCHED: Final[dict[str, type]] = {
 }
 
 
-def trace(memory: Memory, key: str, depth: int) -> Result:
+def trace(memory: Traced, key: str, depth: int) -> Result:
     """Return a block and its ancestors, nearest first, with what is missing.
 
     Returns:
         `{"root": key, "chain": [{"depth", "block"} …], "missing": [keys], "cut": bool, "tether"}`; the
-        chain's first entry is the block itself, at depth 0. The tether is that of `standing`.
+        chain's first entry is the block itself, at depth 0. The tether is that of `standing`; `attested` in
+        an entry is what its author says of it, as `attested_of` weighs it.
 
     Raises:
         IpcError: The block is not held here (`unknown_block`).
@@ -157,10 +162,35 @@ def trace(memory: Memory, key: str, depth: int) -> Result:
     if start is None:
         raise IpcError(f"no such block here: {key[:80]}", code="unknown_block", hint="keys begin with cmb-")
     walk = ancestors(memory.block, [start], depth=depth)
-    chain = [{"depth": 0, "block": block_as_dict(start)}]
+    chain: list[Result] = [{"depth": 0, "block": block_as_dict(start)}]
     chain += [{"depth": each.depth, "block": block_as_dict(each.block)} for each in walk.ancestors]
+    told = attested_of(memory, [start, *(each.block for each in walk.ancestors)])
+    for each in chain:
+        each["attested"] = told.get(each["block"]["key"])
     found = {"root": key, "chain": chain, "missing": list(walk.missing), "cut": walk.cut}
     return {**found, "tether": standing(memory, key)}
+
+
+def attested_of(memory: Traced, blocks: Sequence[Block]) -> dict[str, Result]:
+    """Weigh the tether attestations that held blocks carry (MMP 2.0 §15.8); only those that carry one.
+
+    Returns:
+        For each such block `{"standing", "root", "kernel", "drift", "here", "detail", "meaning"}`.
+    """
+    from covey.cognition.attested import MEANINGS, attested
+    from covey.cognition.tether import SCHEMA
+
+    carrying = {block.key: memory.carried(block.key, SCHEMA) for block in blocks if block.parents}
+    if not any(carrying.values()):
+        return {}
+    keys, found = memory.author_keys(), {}
+    for block in blocks:
+        carried = carrying.get(block.key)
+        if carried is not None:
+            own = memory.is_own(block)
+            said = attested(block, carried, keys.get(block.node_id), memory.block, own=own)
+            found[block.key] = {**asdict(said), "meaning": MEANINGS[said.standing]}
+    return found
 
 
 def descendants(memory: Archived, key: str, depth: int) -> Result:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast, get_args
 from covey import __version__, limits
 from covey.errors import CoveyError, IpcError
 from covey.model import CAT7, Fresh, Proposal
-from covey.ports import Archive, Judgements, Memory, Outbox
+from covey.ports import Archive, Carried, Judgements, Memory, Outbox
 from covey.runtime import answers
 from covey.runtime.emit import addressee, emit_and_wait, track
 from covey.runtime.node import Node
@@ -47,7 +47,7 @@ class AgentView(Protocol):
         ...
 
 
-class PeerMemory(Memory, Archive, Judgements, Outbox, Protocol):
+class PeerMemory(Memory, Archive, Carried, Judgements, Outbox, Protocol):
     """A peer's store, as a person asks about it."""
 
 

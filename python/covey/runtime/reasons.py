@@ -12,15 +12,15 @@ from typing import Any, Protocol
 from covey import limits
 from covey.errors import IpcError
 from covey.model import Decided
-from covey.ports import Judgements, Memory
-from covey.runtime.answers import block_as_dict
+from covey.ports import Carried, Judgements, Memory
+from covey.runtime.answers import attested_of, block_as_dict
 
 Result = dict[str, Any]
 
 _HEX = frozenset("0123456789abcdef")
 
 
-class DecidedMemory(Memory, Judgements, Protocol):
+class DecidedMemory(Memory, Carried, Judgements, Protocol):
     """Blocks, and what was decided about them."""
 
 
@@ -32,8 +32,9 @@ def why(memory: DecidedMemory, word: str) -> Result:
         word: The block's content key, or how it begins: at least 6 digits of it.
 
     Returns:
-        `{"key", "block": block or None, "decisions": [...], "near": {key: {"author", "said"}}}`; a decision
-        has `outcome`, `judgement`, `thresholds` and `basis`, or `reason` and `detail` where it was refused.
+        `{"key", "block": block or None, "decisions": [...], "near": {key: {"author", "said"}},
+        "attested"}`; a decision has `outcome`, `judgement`, `thresholds` and `basis`, or `reason` and
+        `detail` where it was refused.
 
     Raises:
         IpcError: Nothing is known of it here (`unknown_block`), or several begin so (`ambiguous`).
@@ -48,6 +49,7 @@ def why(memory: DecidedMemory, word: str) -> Result:
         "block": None if block is None else block_as_dict(block),
         "decisions": [asdict(each) for each in decided],
         "near": _near(memory, decided),
+        "attested": None if block is None else attested_of(memory, [block]).get(block.key),
     }
 
 

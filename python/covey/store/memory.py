@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TypeVar, cast
 
@@ -101,6 +103,23 @@ class StoreMemory:
     def children(self, key: str) -> Sequence[str]:
         """Return the keys of held blocks that descend from this one directly."""
         return self._read(lambda: self._store.children(key))
+
+    def carried(self, key: str, schema: str) -> bytes | None:
+        """Return the application data of a held block, where it is of that schema."""
+        kept = self._read(lambda: self._store.record_json(key))
+        application = None if kept is None else json.loads(kept)["metadata"].get("application")
+        if not application or application["schema"] != schema:
+            return None
+        data = application["data"]
+        return base64.urlsafe_b64decode(data + "=" * (-len(data) % 4))
+
+    def author_keys(self) -> Mapping[str, bytes]:
+        """Return the raw public key that each nodeId is bound to."""
+        return {node_id: key for node_id, key, _, _ in self._read(self._store.bindings)}
+
+    def is_own(self, block: Block) -> bool:
+        """Tell whether a block is of whose store this is."""
+        return block.node_id == self._node_id
 
     def outbox(self, limit: int, assertion_id: str | None = None) -> Sequence[OutboxEntry]:
         """Return what was addressed to somebody and has not met its end, oldest first; or one block's."""

@@ -107,6 +107,15 @@ class FakeMemory:
     def feedback_for_own(self, limit, room):
         return []
 
+    def carried(self, wanted, schema):
+        return None
+
+    def author_keys(self):
+        return {}
+
+    def is_own(self, wanted):
+        return False
+
     def recent(self, limit: int, *, own: bool | None = None, room: str | None = None) -> Sequence[Block]:
         return list(self.blocks.values())[::-1][:limit]
 
