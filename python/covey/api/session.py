@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from covey.errors import UsageError
+from covey.errors import CoveyError, UsageError
 
 if TYPE_CHECKING:
     from covey.runtime.words import Words
@@ -40,11 +40,20 @@ class WorkSession:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Report the outcome, where `finish` did not."""
+        """Report the outcome, where `finish` did not; what ended the work is never hidden by that.
+
+        Raises:
+            UsageError: The report was refused, and nothing else was wrong.
+        """
         if self._finished:
             return
         why = "left without an outcome" if kind is None else f"ended by {kind.__name__}"
-        await self.finish("nothing that stands", why, held=False)
+        try:
+            await self.finish("nothing that stands", why, held=False)
+        except CoveyError as unsaid:
+            if error is None:
+                raise
+            error.add_note(f"the outcome of this session was not reported: {unsaid.message}")
 
     async def decide(self, decision: str, why: str = "") -> str:
         """Write down a decision; return its key. The same one again is no error.

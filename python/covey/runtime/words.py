@@ -191,12 +191,15 @@ class Words:
         trail, outcome = await self._open_trail(), _text(arguments, "outcome")
         artifact = _text(arguments, "artifact")
         said = {"focus": artifact, "intent": "artifact", "commitment": f"artifact: {artifact}"}
-        made = await self._say(said, (trail["head"],), "outcome", arguments)
+        head = trail["head"]
+        made = await self._say(said, (head,), "outcome", arguments)
         kept = await self._keep(made, trail)
         if made["result"] == "refused":
             return kept
-        block = await self._block(made["key"])
-        reported = await self._say(outcome_of(block, outcome, held=held), (block.key,), "outcome", arguments)
+        # An artifact of the same words is an earlier trail's: the outcome is then of this one's own end.
+        ends = dict.fromkeys((head, made["key"]) if made["result"] == "duplicate" else (made["key"],))
+        block = await self._block(next(iter(ends)))
+        reported = await self._say(outcome_of(block, outcome, held=held), tuple(ends), "outcome", arguments)
         if reported["result"] != "refused":
             await asyncio.to_thread(self._notes.state_put, {_SESSION: b"null"})
         trail = kept["session"] or trail
@@ -214,8 +217,8 @@ class Words:
         return trail
 
     async def _keep(self, found: Result, trail: Result) -> Result:
-        """Remember the new head; a decision that was said before is the head again, and no error."""
-        if found["result"] == "refused":
+        """Remember the new head; what was said before is no error, and no entry: the head stays (§14.12)."""
+        if found["result"] == "refused" or ("head" in trail and found["result"] == "duplicate"):
             return {**found, "session": trail if "head" in trail else None}
         key = found["key"]
         trail = {**trail, "charter": trail.get("charter", key), "head": key, "entries": trail["entries"] + 1}
@@ -256,7 +259,7 @@ class Words:
                 return False
             weights = self._node.options.admission.weights
             sides = compared(below.categories, block.categories)
-            names = dict(zip(block.categories, weights, strict=True))
+            names = dict(zip(CAT7, weights, strict=True))
             floor = self._node.options.admission.tether_floor
             return _core.Tether.of_texts(*sides, weights=names, floor=floor).tethered
 
