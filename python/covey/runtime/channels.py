@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from covey import _core, limits
+from covey import _core, limits, typed
 from covey.errors import CoveyError, UsageError
 from covey.proto.state.scopes import ANYBODY, agent_scope, read_scope
 from covey.state.channel import (
@@ -477,7 +477,9 @@ def _quoted(name: str) -> bytes:
 
 
 def _unquoted(data: bytes) -> str:
+    """Return a name that somebody put into a scope; empty where it is no text."""
     try:
-        return str(json.loads(data))[: limits.CHANNEL_NAME_CHARS]
-    except ValueError:
+        found = typed.loaded(data)
+    except typed.WrongTypeError:
         return ""
+    return found[: limits.CHANNEL_NAME_CHARS] if isinstance(found, str) and typed.is_whole_text(found) else ""
