@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from covey.runtime.first_use import FirstUse
 from covey.runtime.metrics.meter import Meter
-from covey.runtime.metrics.page import CONTENT_TYPE
-from covey.runtime.metrics.peer import PeerMetrics
 from covey.system.clock import SystemClock
 from covey.system.process import usage
 
 if TYPE_CHECKING:
     from covey.runtime.agent import Note
+    from covey.runtime.metrics.peer import PeerMetrics
     from covey.runtime.node import Node
     from covey.system.log import Log
 
@@ -31,11 +31,10 @@ class Metering:
         self.url: str | None = None
         self._meter = Meter(SystemClock())
         self._status: Callable[[], Awaitable[Facts]] | None = None
-        self._metrics = PeerMetrics(
-            self._found, lambda: [member.state for member in node.members()], usage, self._meter
-        )
+        self._node = node
+        self._metrics = FirstUse(("covey.runtime.metrics.peer",), self._shown)
         self.verbs: Mapping[str, Callable[[Facts], Awaitable[dict[str, Any]]]] = {
-            "metrics": self._metrics.answer
+            "metrics": self._metrics.verb(lambda metrics: metrics.answer)
         }
 
     def asks(self, status: Callable[[], Awaitable[Facts]]) -> None:
@@ -59,9 +58,10 @@ class Metering:
         from covey.net.pages import Page, PageServer
         from covey.net.tcp import is_loopback
         from covey.runtime.metrics import view
+        from covey.runtime.metrics.page import CONTENT_TYPE
 
         host, port = address
-        pages = {"/metrics": Page(CONTENT_TYPE, self._metrics.text)}
+        pages = {"/metrics": Page(CONTENT_TYPE, self._metrics.now().text)}
         if host == "localhost" or is_loopback(host):
             # It names peers and says why they were not answered: for this machine's own people only.
             pages["/"] = Page(view.CONTENT_TYPE, self._view)
@@ -74,6 +74,14 @@ class Metering:
         finally:
             self.url = None
             await server.stop()
+
+    def _shown(self) -> PeerMetrics:
+        from covey.runtime.metrics.peer import PeerMetrics
+
+        def states() -> list[str]:
+            return [member.state for member in self._node.members()]
+
+        return PeerMetrics(self._found, states, usage, self._meter)
 
     async def _view(self) -> str:
         from covey.runtime.metrics import view

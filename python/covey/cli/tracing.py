@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from covey.errors import CoveyError
-from covey.runtime.spans import SpanBook
 from covey.system.clock import SystemClock
 
 if TYPE_CHECKING:
     from covey.runtime.agent import Note
+    from covey.runtime.spans import SpanBook
     from covey.system.log import Log
     from covey.system.otel import OtelSpans
 
@@ -56,6 +56,8 @@ class Tracing:
         if model is None:
             yield
             return
+        from covey.runtime.spans import SpanBook  # only a peer that exports loads it
+
         spans = _open(peer, node_id, log)
         self._book = SpanBook(SystemClock(), model, spans.give)
         try:

@@ -13,24 +13,11 @@ from typing import Any, Final
 from covey import limits
 from covey.model import Span, SpanKind
 from covey.ports import Clock
+from covey.runtime.metrics.meter import WITHOUT_BLOCK
 from covey.values import dataclass
 
 Told = str | int | float | bool | tuple[str, ...]
 """What an attribute may be."""
-WITHOUT_BLOCK: Final = frozenset(
-    {
-        "wake-ended",
-        "wake-kept",
-        "no-answer",
-        "call-spared",
-        "answer-held-back",
-        "answer-quarantined",
-        "answer-unreadable",
-        "emission-duplicate",
-        "emission-refused",
-    }
-)
-"""The notes that end a wake without a block."""
 _TROUBLES: Final = frozenset({"wake-ended", "answer-unreadable", "emission-refused"})
 """Those of them that somebody should look at; the others are decisions."""
 

@@ -13,8 +13,21 @@ from typing import Any, Final
 from covey import limits
 from covey.ports import Clock
 from covey.runtime.metrics.page import Histogram, Page
-from covey.runtime.spans import WITHOUT_BLOCK
 
+WITHOUT_BLOCK: Final = frozenset(
+    {
+        "wake-ended",
+        "wake-kept",
+        "no-answer",
+        "call-spared",
+        "answer-held-back",
+        "answer-quarantined",
+        "answer-unreadable",
+        "emission-duplicate",
+        "emission-refused",
+    }
+)
+"""The notes that end a wake without a block."""
 CALL_BOUNDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0, 120.0, 300.0)
 """Seconds of a model call: from a scripted one to the longest that is waited for."""
 ANSWER_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, *CALL_BOUNDS[1:], 600.0)
