@@ -104,12 +104,13 @@ async def speak(wire: Connection, folder: Path, blocks: int, port: int) -> None:
     async with peer(samples.IDENTITY, folder, options) as node:
         if not await node.wait_for_peers(1, MEET_SECONDS):
             raise StuckError(f"the peers did not meet in {MEET_SECONDS:.0f} s")
-        room, others, refused = asyncio.Semaphore(IN_FLIGHT), itertools.count(blocks), 0
+        numbers, others, refused = iter(range(blocks)), itertools.count(blocks), 0
 
-        async def say(number: int) -> None:
+        async def say() -> None:
+            """Say one block after the other, as others do beside: a task or a waiter for each costs more."""
             nonlocal refused
-            pause = REFUSED_SECONDS
-            async with room:
+            for number in numbers:
+                pause = REFUSED_SECONDS
                 while await _is_refused(node, number):
                     refused, number = refused + 1, next(others)
                     await asyncio.sleep(pause)
@@ -117,8 +118,8 @@ async def speak(wire: Connection, folder: Path, blocks: int, port: int) -> None:
 
         async with asyncio.TaskGroup() as group:
             asyncio.get_running_loop().add_reader(wire.fileno(), lambda: wire.recv() and wire.send(refused))
-            for number in range(blocks):
-                group.create_task(say(number))
+            for _ in range(IN_FLIGHT):
+                group.create_task(say())
         await asyncio.Event().wait()  # whoever measures ends both
 
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 from covey import core
 from covey.bench import blocks
 from covey.errors import CoveyError
-from covey.model import Minted, Proposal
+from covey.model import Minted, Proposal, SendState
 from covey.net.tcp import TcpTransport
 from covey.net.websocket import WebSocketClient
 from covey.proto.news import Delivered
@@ -212,18 +212,23 @@ async def speak(plan: Speaking, wire: Connection) -> None:
         gate = asyncio.Semaphore(IN_FLIGHT)
 
         async def say(number: int) -> None:
-            async with gate:
-                texts = blocks.categories(number)
-                texts["focus"] += f"{_MARK}{time.perf_counter_ns()}"
-                result = await node.emit(Proposal(texts))
-                if not isinstance(result, Minted):
-                    wire.send(RuntimeError(f"block {number} was not minted: {result}"))
+            texts = blocks.categories(number)
+            texts["focus"] += f"{_MARK}{time.perf_counter_ns()}"
+            result = await node.emit(Proposal(texts))
+            gate.release()
+            if not isinstance(result, Minted):
+                wire.send(RuntimeError(f"block {number} was not minted: {result}"))
+            elif any(send.state is SendState.REFUSED for send in result.sends):
+                wire.send(RuntimeError(f"block {number} was refused: a hearer has stalled"))
 
         busy, began = time.process_time(), asyncio.get_running_loop().time()
         async with asyncio.TaskGroup() as group:
             for number in range(plan.blocks):
                 if plan.pace is not None:
                     await _until(began + number / plan.pace)
+                await (
+                    gate.acquire()
+                )  # here and not in the task: a semaphore looks through all that wait for it
                 group.create_task(say(number))
         wire.send(time.process_time() - busy)
         await asyncio.Event().wait()  # the hearers say when it is over

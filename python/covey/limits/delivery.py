@@ -24,6 +24,7 @@ CREDIT_FIRST_RECORDS: Final = 64  # granted by the token alone: what a first rou
 CREDIT_FIRST_BYTES: Final = 1_048_576  # … of one largest frame in all
 CREDIT_SLOW_SECONDS: Final = 1.0  # without any grant while something waits: the peer is slow, and is asked …
 CREDIT_ASK_LAST_SECONDS: Final = 30.0  # … again, doubling up to here
+EMIT_TOGETHER: Final = 128  # own blocks signed in one native call: some milliseconds on one core
 PRESSURE_LOOK_SECONDS: Final = 0.25  # how often a waiting emission looks whether that peer has stalled
 CLOCK_AHEAD_SECONDS: Final = 86_400  # a signed time may lie: a wrong time zone at most; the core has the same
 OUTBOX_SECONDS: Final = 86_400  # a directed record waits a day at most; receivers may refuse older ones

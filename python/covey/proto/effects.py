@@ -199,6 +199,13 @@ class Emit:
 
 
 @dataclass(frozen=True, slots=True)
+class EmitMany:
+    """Several at once, of one application or many: minted together, and answered each by itself."""
+
+    wanted: tuple[Emit, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Dialled:
     """A person or the config names an address (`host`, `port`) that is always dialled."""
 
@@ -258,6 +265,7 @@ Event = (
     | Looked
     | RecordLoaded
     | Emit
+    | EmitMany
     | Dialled
     | Watch
     | Relayed

@@ -7,12 +7,13 @@ be made stops the emission.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from covey import _core, limits
 from covey.model import CAT7, NEUTRAL, Duplicate, EmissionRefused, Proposal
-from covey.proto.effects import Reply, StoreOwn
+from covey.proto.effects import Emit, Reply, StoreOwn
 from covey.proto.turn import Turn
 from covey.values import dataclass
 
@@ -33,18 +34,19 @@ class Pending:
     """Its place among all that was addressed to its recipient."""
 
 
-def mint(
+def draft_of(
     proposal: Proposal, identity: _core.Identity, room: str, now_ms: int
-) -> _core.Record | EmissionRefused:
-    """Make a signed record of a proposal; categories it leaves out say "neutral" (MMP 2.0 §14.3.2).
+) -> _core.Draft | EmissionRefused:
+    """Draft the record of a proposal; categories it leaves out say "neutral" (MMP 2.0 §14.3.2).
 
     Args:
         proposal: At least one category must say something.
+        identity: Its author.
         room: The room the record names and is sealed for.
         now_ms: Signed creation time.
 
     Returns:
-        The record, or why there is none. Nothing was stored or sent in either case.
+        The draft, or why there is none. Nothing was signed, stored or sent in either case.
     """
     unknown = sorted(set(proposal.categories) - set(CAT7))
     if unknown:
@@ -61,7 +63,7 @@ def mint(
         return EmissionRefused("to_self", "a block cannot be directed to its own author")
     carried = proposal.application
     try:
-        draft = _core.Draft(
+        return _core.Draft(
             texts,
             node_id=identity.node_id,
             author=identity.name,
@@ -73,9 +75,21 @@ def mint(
             if carried is None
             else _core.Application(carried.media_type, carried.schema, carried.data),
         )
-        return _core.sign(draft, identity)
     except _core.CoreError as error:
         return EmissionRefused(error.reason, error.detail)
+
+
+def mint(
+    proposals: Sequence[Proposal], identity: _core.Identity, room: str, now_ms: int
+) -> list[_core.Record | EmissionRefused]:
+    """Make a signed record of each proposal, or say why there is none; all are signed in one native call."""
+    drafts = [draft_of(proposal, identity, room, now_ms) for proposal in proposals]
+    signed = iter(_core.sign_many([each for each in drafts if isinstance(each, _core.Draft)], identity))
+    made: list[_core.Record | EmissionRefused] = []
+    for draft in drafts:
+        one = draft if isinstance(draft, EmissionRefused) else next(signed)
+        made.append(EmissionRefused(one.reason, one.detail) if isinstance(one, _core.CoreError) else one)
+    return made
 
 
 class Emission:
@@ -90,23 +104,28 @@ class Emission:
     def __len__(self) -> int:
         return len(self._pending)
 
-    def begin(self, reply: int, proposal: Proposal, token: int, turn: Turn) -> None:
-        """Mint and ask for storage under `token`, or answer at once."""
-        made = mint(proposal, self._identity, self._room, turn.now.wall_ms)
-        if isinstance(made, EmissionRefused):
-            turn.count(f"emissions.refused.{made.reason}")
-            turn.add(Reply(reply, made))
-            return
+    def begin(self, wanted: Sequence[Emit], token: Callable[[], int], turn: Turn) -> None:
+        """Mint what is wanted and ask for its storage, each under a token of its own, or answer at once."""
+        now_ms = turn.now.wall_ms
+        made = mint([each.proposal for each in wanted], self._identity, self._room, now_ms)
+        for emit, record in zip(wanted, made, strict=True):
+            if isinstance(record, EmissionRefused):
+                turn.count(f"emissions.refused.{record.reason}")
+                turn.add(Reply(emit.token, record))
+            else:
+                self._keep(emit, record, token(), turn)
+
+    def _keep(self, emit: Emit, made: _core.Record, token: int, turn: Turn) -> None:
         key = made.key
         if key in self._keys and made.to is None:
             turn.count("emissions.duplicate")
-            turn.add(Reply(reply, Duplicate(key)))
+            turn.add(Reply(emit.token, Duplicate(key)))
             return
         self._keys[key] += 1
         now_ms = turn.now.wall_ms
-        seconds = min(proposal.within_seconds or limits.OUTBOX_SECONDS, limits.OUTBOX_SECONDS)
+        seconds = min(emit.proposal.within_seconds or limits.OUTBOX_SECONDS, limits.OUTBOX_SECONDS)
         deadline_ms = now_ms + int(seconds * 1000)
-        self._pending[token] = Pending(reply, made, key, deadline_ms)
+        self._pending[token] = Pending(emit.token, made, key, deadline_ms)
         recipients = () if made.to is None else (made.to,)
         turn.add(StoreOwn(token, made, recipients, now_ms, deadline_ms if recipients else None))
 

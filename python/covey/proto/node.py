@@ -315,12 +315,13 @@ class NodeEngine:
 
     # --- emission -------------------------------------------------------------------------------
 
-    def _on_emit(self, event: fx.Emit, turn: Turn) -> None:
-        if self._stopping:
-            turn.count("emissions.refused.stopping")
-            turn.add(fx.Reply(event.token, EmissionRefused("stopping", "this peer is shutting down")))
+    def _on_emit(self, wanted: Sequence[fx.Emit], turn: Turn) -> None:
+        if not self._stopping:
+            self._emission.begin(wanted, self._token, turn)
             return
-        self._emission.begin(event.token, event.proposal, self._token(), turn)
+        for each in wanted:
+            turn.count("emissions.refused.stopping")
+            turn.add(fx.Reply(each.token, EmissionRefused("stopping", "this peer is shutting down")))
 
     def _send(self, minted: list[Pending], turn: Turn) -> None:
         """Hand durable own records to the sessions, and answer with what became of them so far."""
@@ -439,7 +440,8 @@ class NodeEngine:
             **self._mail.events(),
             fx.Looked: lambda e, turn: self._fetching.looked(e.node_id, e.keys, e.missing, turn),
             fx.RecordLoaded: self._fetching.loaded,
-            fx.Emit: self._on_emit,
+            fx.Emit: lambda event, turn: self._on_emit((event,), turn),
+            fx.EmitMany: lambda event, turn: self._on_emit(event.wanted, turn),
             fx.Dialled: self._on_dialled,
             fx.Watch: self._on_watch,
             fx.Relayed: self._on_relayed,

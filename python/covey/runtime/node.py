@@ -27,6 +27,7 @@ from covey.runtime.members import Members
 from covey.runtime.paths import GossipPlugin
 from covey.runtime.plugin import Plugin
 from covey.runtime.surroundings import Surroundings
+from covey.runtime.together import Together
 
 if TYPE_CHECKING:
     from covey import _core
@@ -115,6 +116,7 @@ class Node:
         self._busy = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
+        self._together = Together(self._feed)
         self._replies: dict[int, asyncio.Future[EmissionResult]] = {}
         self._tokens = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -222,7 +224,7 @@ class Node:
         self._tokens += 1
         future: asyncio.Future[EmissionResult] = loop.create_future()
         self._replies[self._tokens] = future
-        self._feed(fx.Emit(self._tokens, proposal))
+        self._together.add(fx.Emit(self._tokens, proposal), future)
         return await future
 
     def ended(self, assertion_id: str, how: str, why: str | None = None) -> None:

@@ -1,6 +1,6 @@
 //! Intake on several cores. Addresses and signatures of a batch are checked side by side: that is nearly all of the
 //! work, and no record's check says anything about another's. What needs an order — what was judged before, memory,
-//! admission — then runs on one core in the order in which the records were heard.
+//! admission — then runs on one core in the order in which the records were heard. Own records are signed side by side.
 //!
 //! Rules: outcomes are those of [`Intake::evaluate`], whatever the number of workers. Workers live as long as one call:
 //! there is no queue that could grow and no thread that an idle peer keeps.
@@ -10,9 +10,11 @@ use std::thread;
 
 use covey_core::error::Refusal;
 use covey_core::id::NodeId;
+use covey_core::identity::SigningKey;
 use covey_core::intake::{Checked, Intake, OutcomeBatch};
 use covey_core::limits::MAX_INTAKE_BATCH;
-use covey_core::record::{Batch, Unverified};
+use covey_core::record::{Batch, Draft, Verified};
+use covey_core::signature;
 
 /// Most workers of one call: a batch has at most 256 records, and a peer is not the only program of its machine.
 pub const MOST_WORKERS: usize = 4;
@@ -57,35 +59,46 @@ impl Engine {
         if workers < 2 || batch.0.len() > MAX_INTAKE_BATCH {
             return intake.evaluate(batch, session, now_ms);
         }
-        let checked = check(intake, batch, workers);
+        let mut checked = Checked::default();
+        let shared: &Intake = intake;
+        for part in spread(batch.0, workers, |part| shared.check(part)) {
+            checked.append(part);
+        }
         intake.judge_checked(checked, session, now_ms)
+    }
+
+    /// Sign drafts of one author: each, in its place, or why there is none.
+    pub fn sign(&self, drafts: Vec<Draft>, key: &SigningKey) -> Vec<Result<Verified, Refusal>> {
+        let sign = |part: Vec<Draft>| part.into_iter().map(|draft| signature::sign(draft, key)).collect::<Vec<_>>();
+        let workers = self.workers.min(drafts.len() / LEAST_SHARE);
+        if workers < 2 { sign(drafts) } else { spread(drafts, workers, sign).into_iter().flatten().collect() }
     }
 }
 
-/// Check a batch in as many parts as there are workers, and put what came of them together in its order.
-fn check(intake: &Intake, batch: Batch, workers: usize) -> Checked {
-    let mut parts = parts(batch.0, workers);
-    let last = parts.pop().unwrap_or_default();
+/// Do `work` in as many parts as there are workers; what came of them, in their order.
+fn spread<T: Send, R: Send>(items: Vec<T>, workers: usize, work: impl Fn(Vec<T>) -> R + Sync) -> Vec<R> {
+    let mut parts = parts(items, workers);
+    let (last, work) = (parts.pop().unwrap_or_default(), &work);
     thread::scope(|scope| {
-        let started: Vec<_> = parts.into_iter().map(|part| scope.spawn(move || intake.check(part))).collect();
+        let started: Vec<_> = parts.into_iter().map(|part| scope.spawn(move || work(part))).collect();
         // This thread is a worker, too, with the part that comes last.
-        let last = intake.check(last);
-        let mut checked = Checked::default();
+        let last = work(last);
+        let mut done = Vec::with_capacity(workers);
         for worker in started {
             match worker.join() {
-                Ok(part) => checked.append(part),
-                // A panic of a worker is a panic of the call: a batch that was judged in part is judged not at all.
+                Ok(part) => done.push(part),
+                // A panic of a worker is a panic of the call: a batch that was done in part is done not at all.
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        checked.append(last);
-        checked
+        done.push(last);
+        done
     })
 }
 
-fn parts(records: Vec<Unverified>, workers: usize) -> Vec<Vec<Unverified>> {
-    let share = records.len().div_ceil(workers);
-    let mut rest = records;
+fn parts<T>(items: Vec<T>, workers: usize) -> Vec<Vec<T>> {
+    let share = items.len().div_ceil(workers);
+    let mut rest = items;
     let mut parts = Vec::with_capacity(workers);
     while rest.len() > share {
         let behind = rest.split_off(share);

@@ -1,9 +1,7 @@
 use super::*;
 use covey_core::category::{Category, Weights};
-use covey_core::identity::SigningKey;
 use covey_core::intake::Policy;
-use covey_core::record::Draft;
-use covey_core::signature;
+use covey_core::record::Unverified;
 use covey_core::svaf::{Gate, Thresholds};
 use proptest::prelude::*;
 
@@ -77,4 +75,23 @@ fn a_batch_beyond_the_bound_is_refused_before_anything_is_checked() {
 fn workers_have_their_bounds() {
     assert_eq!([0, 1, 3, 99].map(|asked| Engine::new(asked).workers()), [1, 1, 3, MOST_WORKERS]);
     assert!((1..=MOST_WORKERS).contains(&Engine::of_machine().workers()));
+}
+
+#[test]
+fn what_is_signed_side_by_side_is_what_one_worker_signs() {
+    let draft = |number: usize| {
+        let mut draft = Draft::new(node(1), "author", NOW, "den").unwrap();
+        // The largest texts there are, in two categories: one such draft of the middle is refused, in its place.
+        let text = if number == 70 { "x".repeat(262_144) } else { format!("thing {number}") };
+        for category in Category::ALL {
+            draft.say(category, &text).unwrap();
+        }
+        draft
+    };
+    let drafts: Vec<Draft> = (0..150).map(draft).collect();
+    let alone = Engine::new(1).sign(drafts.clone(), &key(1));
+    assert_eq!(Engine::new(4).sign(drafts, &key(1)), alone);
+    assert_eq!(alone.iter().filter(|signed| signed.is_err()).count(), 1);
+    assert!(alone[70].is_err());
+    assert!(Engine::new(4).sign(Vec::new(), &key(1)).is_empty());
 }

@@ -86,6 +86,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(record::sign, module)?)?;
     module.add_function(wrap_pyfunction!(record::verify, module)?)?;
     module.add_function(wrap_pyfunction!(record::address_only, module)?)?;
+    module.add_function(wrap_pyfunction!(record::sign_many, module)?)?;
     module.add_function(wrap_pyfunction!(record::verify_batch, module)?)?;
     module.add_class::<routing::RelayMessage>()?;
     module.add_function(wrap_pyfunction!(routing::relay_message, module)?)?;

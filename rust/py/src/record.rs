@@ -8,6 +8,7 @@ use covey_core::error::{Reason, Refusal};
 use covey_core::id::{ContentKey, NodeId};
 use covey_core::record::{self, Verified};
 use covey_core::{address, identity, signature};
+use covey_engine::Engine;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyMapping, PyTuple};
 
@@ -315,6 +316,18 @@ pub fn sign(py: Python<'_>, draft: &Draft, key: Signer<'_>) -> PyResult<Record> 
     mapped(py, py.detach(|| signature::sign(draft, &key))).map(Record::wrap)
 }
 
+/// Sign many drafts of one author at once, on several cores: for each a `Record`, or the `CoreError` that refused it.
+#[pyfunction]
+pub fn sign_many<'py>(
+    py: Python<'py>,
+    drafts: Vec<PyRef<'_, Draft>>,
+    key: Signer<'_>,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let drafts: Vec<_> = drafts.iter().map(|draft| draft.inner.clone()).collect();
+    let key = key.key();
+    each(py, py.detach(|| Engine::of_machine().sign(drafts, key)))
+}
+
 /// Verify a record under its author's 32-byte public key: addresses, assertion id, strict signature (§8.8.5).
 #[pyfunction]
 pub fn verify(py: Python<'_>, record: Claim<'_>, public_key: [u8; 32]) -> PyResult<Record> {
@@ -346,9 +359,12 @@ pub fn verify_batch<'py>(
         return Err(refused(py, &Refusal::new(Reason::InvalidArgument, detail)));
     }
     let claims: Vec<_> = records.iter().map(Claim::claim).collect();
-    let judged = py.detach(|| judge(claims, &public_keys));
-    judged
-        .into_iter()
+    each(py, py.detach(|| judge(claims, &public_keys)))
+}
+
+/// Each record, or the error that refused it.
+fn each(py: Python<'_>, made: Vec<Result<Verified, Refusal>>) -> PyResult<Vec<Bound<'_, PyAny>>> {
+    made.into_iter()
         .map(|result| match result {
             Ok(verified) => Ok(Bound::new(py, Record::wrap(verified))?.into_any()),
             Err(refusal) => Ok(refused(py, &refusal).into_value(py).into_bound(py).into_any()),

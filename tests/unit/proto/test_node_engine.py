@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from covey import _core, limits
-from covey.model import Duplicate, EmissionRefused, Minted, Proposal, SendState
+from covey.model import CAT7, NEUTRAL, Duplicate, EmissionRefused, Minted, Proposal, SendState
 from covey.proto import effects as fx
 from covey.proto import mail
 from covey.proto import news as nw
@@ -556,3 +556,16 @@ def test_the_identity_in_the_engine_is_the_one_that_signs(mesh: Mesh) -> None:
     minted(one.emit("signed"))
     assert two.told(nw.Delivered)[0].delivery.block.node_id == one.identity.node_id
     assert isinstance(one.identity, _core.Identity)
+
+
+def test_what_is_emitted_together_is_answered_each_by_itself_and_sent_in_order(mesh: Mesh) -> None:
+    one, two = mesh.pair()
+    texts = ["first", "", "second", "first", "third"]
+    for text in texts:
+        mesh.texts[_core.content_key(dict.fromkeys(CAT7, NEUTRAL) | {"focus": text or "x"})] = text
+    wanted = tuple(fx.Emit(100 + at, Proposal({"focus": text})) for at, text in enumerate(texts))
+    one.feed(fx.EmitMany(wanted))
+    mesh.settle()
+    kinds = [type(one.replies[100 + at]) for at in range(len(texts))]
+    assert kinds == [Minted, EmissionRefused, Minted, Duplicate, Minted]
+    assert two.heard() == ["first", "second", "third"]

@@ -12,6 +12,7 @@ from covey import limits
 from covey.errors import NetworkError
 from covey.model import EmissionRefused, Minted, Proposal, SendState
 from covey.net.registry import RegistryDiscovery
+from covey.proto import effects as fx
 from covey.proto import news as nw
 from covey.runtime.node import Node
 from covey.system.clock import SystemClock
@@ -286,6 +287,42 @@ def test_stop_before_start_and_twice_is_harmless_and_emit_needs_a_running_node()
         await one.start()
         await one.stop()
         await one.stop()
+
+    run(work())
+
+
+def test_what_is_emitted_in_one_turn_of_the_loop_is_signed_together() -> None:
+    async def work() -> None:
+        async with node(1) as one:
+            handle, together = one._engine.handle, []
+
+            def watched(event: fx.Event, now: fx.Now) -> list[fx.Effect]:
+                if isinstance(event, fx.EmitMany):
+                    together.append(len(event.wanted))
+                return handle(event, now)
+
+            one._engine.handle = watched
+            results = await asyncio.gather(*(one.emit(said(f"word {number}")) for number in range(300)))
+            assert all(isinstance(result, Minted) for result in results)
+            assert together == [128, 128, 44]
+            assert isinstance(await one.emit(said("alone")), Minted)
+
+    run(work())
+
+
+def test_an_engine_that_fails_leaves_no_emission_waiting() -> None:
+    async def work() -> None:
+        async with node(1) as one:
+            handle = one._engine.handle
+
+            def broken(event: fx.Event, now: fx.Now) -> list[fx.Effect]:
+                if isinstance(event, fx.EmitMany):
+                    raise ZeroDivisionError("a fault of ours")
+                return handle(event, now)
+
+            one._engine.handle = broken
+            with pytest.raises(ZeroDivisionError):
+                await one.emit(said("lost"))
 
     run(work())
 
