@@ -9,6 +9,7 @@ MEMBERS: Final = 4_096  # members remembered, and pieces of news about them: som
 MEMBER_META_BYTES: Final = 1_024  # one member's line about itself: sixteen of them and more fit any frame
 MEMBER_CLAIMS: Final = 64  # of one frame: 100 KB at the very most, each verified only where it is news
 MEMBER_PIGGYBACK: Final = 8  # of them that ride on a probe: what a period costs stays about 2 KB
+MEMBER_MEETINGS: Final = 8  # peers that have just come and wait to be compared with; others come by turns
 MEMBER_PUSHES: Final = 128  # peers that hear a new word at once: 130 KB of the longest, once a second
 MEMBER_ERRANDS: Final = 256  # probes under way for others: a flood of asks gets nacks
 MEMBER_FORGET_SECONDS: Final = 3_600.0  # who is gone is remembered this long, so that old news stays old

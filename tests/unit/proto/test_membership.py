@@ -12,6 +12,7 @@ from benches.members import Room
 from covey import limits
 from covey.proto.membership import frames, views
 from covey.proto.membership.claims import Accusation, BadClaimError, Self, parse
+from covey.proto.membership.gossip import Gossip
 from covey.proto.membership.news import MemberJoined, MemberLeft, MemberSuspected
 from covey.proto.membership.options import MembershipOptions
 
@@ -76,7 +77,7 @@ def test_what_gossip_lost_on_either_side_is_exchanged_both_ways():
     for number, knows in ((3, a), (4, b)):
         word = room.node(number).engine._own
         knows.turn(lambda turn, word=word, knows=knows: knows.engine._hear(word, turn))
-        knows.engine._gossip._items.clear()
+        knows.engine._gossip = Gossip(4)
     for knows in (a, b):
         assert len(knows.states()) == 2, "each has met one that the other has not"
     room.run(1.1)
@@ -89,7 +90,7 @@ def test_who_asks_for_everything_unasked_or_too_often_gets_nothing():
     room.run(60)
     before = b.frames_out
     peer = b.links[a.node_id]
-    b.engine._held = ""
+    b.engine._tables._held.clear()
     b.turn(lambda turn: b.engine.heard(peer, "x-covey-member", frames.write("want"), turn))
     assert b.frames_out == before and b.counts["members.want.unasked"] == 1
     hold = frames.write("hold", digest="0" * 32)

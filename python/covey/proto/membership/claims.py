@@ -16,7 +16,8 @@ import json
 import re
 from typing import Literal
 
-from covey import limits
+from covey import _core, limits
+from covey.proto.membership.options import STATEMENT
 from covey.values import dataclass
 
 Word = Literal["alive", "left", "suspect", "dead"]
@@ -71,6 +72,15 @@ class Accusation:
 
 
 Claim = Self | Accusation
+
+
+def holds(said: Self) -> bool:
+    """Tell whether a word is signed by the key it names."""
+    try:
+        _core.verify_statement(STATEMENT, said.body(), said.signature, said.public_key)
+    except _core.CoreError:
+        return False
+    return True
 
 
 def parse(value: object) -> Claim:

@@ -9,19 +9,22 @@ accusation, `dead` included, only begins or hastens our own suspicion, which our
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import heapq
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from covey import _core, limits
 from covey.proto.effects import Notify
 from covey.proto.membership import frames, views
-from covey.proto.membership.claims import Accusation, BadClaimError, Claim, Self
+from covey.proto.membership.claims import Accusation, BadClaimError, Claim, Self, holds
+from covey.proto.membership.comparing import Tables
+from covey.proto.membership.errands import Errands
 from covey.proto.membership.gossip import Gossip
 from covey.proto.membership.members import Member, Members
 from covey.proto.membership.news import MemberJoined, MemberLeft, MemberSuspected
 from covey.proto.membership.options import FRAME_TYPE, STATEMENT, TOKEN, MembershipOptions
-from covey.proto.membership.probing import Probe, Probes
+from covey.proto.membership.probing import Probe, Probes, Verdict, by_luck
 from covey.proto.membership.suspicion import Health, suspicion
 
 if TYPE_CHECKING:
@@ -37,10 +40,16 @@ class Membership:
         identity: Signs this node's own word.
         options: The times.
         meta: One line of JSON about this node that every member hears, at most `MEMBER_META_BYTES`.
+        holds: Checks the signature of a word.
     """
 
     def __init__(
-        self, identity: _core.Identity, options: MembershipOptions | None = None, meta: str = "{}"
+        self,
+        identity: _core.Identity,
+        options: MembershipOptions | None = None,
+        meta: str = "{}",
+        *,
+        holds: Callable[[Self], bool] = holds,
     ) -> None:
         self.name = "member"
         self.token: str | None = TOKEN
@@ -50,22 +59,26 @@ class Membership:
         self.members = Members(self._signed)
         self._identity = identity
         self._meta = meta
+        self._holds = holds
         self._probes = Probes()
+        self._errands = Errands(self._probes, self._send, self.options.probe_timeout)
         self._gossip = Gossip(self.options.gossip_factor)
         self._queue: list[str] = []
         self._rounds = 0
         self._own: Self | None = None
+        self._incarnation = 0
         self._leaving = False
         self._expected = 0.0
         self._host: ExtensionHost
-        self._held = ""
-        """Whom we told last what our table comes to; its answer may ask for all of it, once."""
-        self._told_all: dict[str, float] = {}
-        """When a connected peer that holds another table was told everything."""
+        self._tables = Tables(
+            lambda: self.members.digest(self._own), self._known, self.options.sync_period / 2
+        )
 
     def attach(self, host: ExtensionHost) -> None:
         """Take what to act through."""
         self._host = host
+        self._tables.attach(host)
+        self._errands.attach(host)
 
     # --- what the node tells --------------------------------------------------------------------
 
@@ -76,15 +89,24 @@ class Membership:
         self._host.timer("sync:", turn.now.monotonic + self.options.sync_period)
 
     def joined(self, peer: Peer, turn: Turn) -> None:
-        """Exchange everything that is known with a peer that has just come."""
-        self._sync(peer.node_id, turn)
+        """Tell a peer that has just come our own word, and compare what else is known."""
+        if self._own is not None:
+            self._host.send(peer.node_id, frames.write("news", [self._own]), turn)
+        self._tables.met(peer.node_id, turn)
+        member = self.members.get(peer.node_id)
+        if member is not None and member.state == "suspect":
+            self._probe(member, turn)
 
     def left(self, peer: Peer, turn: Turn) -> None:
         """A session is gone: its member is looked at now, not when its turn comes."""
-        self._told_all.pop(peer.node_id, None)
+        self._tables.left(peer.node_id)
         member = self.members.get(peer.node_id)
         if member is not None and member.here:
             self._probe(member, turn)
+            probe = self._probes.about(peer.node_id)
+            if probe is not None:
+                probe.lost = True
+                self._fail_early(probe, turn)
 
     def told(self, what: object, turn: Turn) -> None:
         """Take a wish of the shell: `Say` a new meta line, or `Leave`."""
@@ -117,13 +139,13 @@ class Membership:
         elif read.op == "ack":
             self._acked(peer.node_id, read.seq, turn)
         elif read.op == "ask":
-            self._asked(peer.node_id, read.seq, read.target, turn)
-        elif read.op == "nack":
-            self._declined(peer.node_id, read.seq, turn)
+            self._errands.asked(peer.node_id, read.seq, read.target, turn)
+        elif read.op in ("nack", "away"):
+            self._declined(peer.node_id, read.seq, turn, away=read.op == "away")
         elif read.op == "hold":
-            self._compared(peer.node_id, read.digest, turn)
+            self._tables.compared(peer.node_id, read.digest, turn)
         elif read.op == "want":
-            self._wanted(peer.node_id, turn)
+            self._tables.wanted(peer.node_id, turn)
 
     def due(self, whom: str, turn: Turn) -> None:
         """Act on a deadline."""
@@ -131,14 +153,16 @@ class Membership:
         if what == "period":
             self._period(turn)
         elif what == "sync":  # never stretched: after a partition this is what brings the dead back
-            self._hold_one(turn)
+            self._compare_one(turn)
             self._host.timer("sync:", turn.now.monotonic + self.options.sync_period)
+        elif what == "meet":
+            self._tables.next(turn)
         elif what == "direct":
             self._unanswered(int(rest), turn)
         elif what == "probe":
             self._failed(int(rest), turn)
         elif what == "errand":
-            self._errand_over(int(rest), turn)
+            self._errands.over(int(rest), turn)
         elif what == "suspect":
             self._given_up(rest, turn)
 
@@ -147,10 +171,6 @@ class Membership:
         return [views.view_of(member, now) for member in self.members.all()]
 
     # --- our own word ---------------------------------------------------------------------------
-
-    @property
-    def _incarnation(self) -> int:
-        return self._own.incarnation if self._own is not None else 0
 
     def _speak(self, incarnation: int, turn: Turn, *, left: bool = False) -> None:
         """Say, signed, that we are here (or leave) in this incarnation."""
@@ -164,7 +184,7 @@ class Membership:
             left=left,
         )
         signature = self._identity.sign_statement(STATEMENT, unsigned.body())
-        self._own = replace(unsigned, signature=signature)
+        self._own, self._incarnation = replace(unsigned, signature=signature), unsigned.incarnation
         self._gossip.add(self._own)
         turn.count("members.spoken")
 
@@ -177,14 +197,6 @@ class Membership:
     def _signed(self, said: Self) -> bool:
         peer = self._host.peer(said.node_id)
         return (peer is None or peer.public_key == said.public_key) and self._holds(said)
-
-    @staticmethod
-    def _holds(said: Self) -> bool:
-        try:
-            _core.verify_statement(STATEMENT, said.body(), said.signature, said.public_key)
-        except _core.CoreError:
-            return False
-        return True
 
     # --- news -----------------------------------------------------------------------------------
 
@@ -219,6 +231,8 @@ class Membership:
         before = self.members.get(said.node_id)
         was_suspect = before is not None and before.state == "suspect"
         outcome = self.members.hear(said, turn.now.monotonic)
+        if outcome == "stale" and before is not None and before.said.incarnation == said.incarnation:
+            self._gossip.known(said.node_id)
         turn.count(f"members.word.{outcome}")
         if outcome == "forged":
             turn.log(
@@ -240,26 +254,34 @@ class Membership:
     def _accused(self, claim: Accusation, turn: Turn) -> None:
         """Weigh an accusation: it begins a suspicion, or hastens one; our own probe may end it."""
         member = self.members.get(claim.node_id)
-        if member is None or not member.here or claim.incarnation < member.said.incarnation:
+        if member is None or not member.here:
             return
-        if claim.incarnation > member.said.incarnation:
-            turn.count("members.accused_unknown_incarnation")
+        if claim.incarnation != member.said.incarnation:  # it has spoken since, or we missed that: we look
+            turn.count("members.accused_other_incarnation")
+            if self._host.peer(member.node_id) is not None:
+                self._probe(member, turn)
             return
         if member.state != "suspect" or member.suspicion is None:
             self._suspect(member, claim, turn)
             self._probe(member, turn)
         elif member.suspicion.accuse(claim.accuser):
-            self._gossip.add(claim)
+            self._spread(claim)
             self._host.timer(f"suspect:{claim.node_id}", member.suspicion.deadline())
 
     def _suspect(self, member: Member, claim: Accusation, turn: Turn) -> None:
         now = turn.now.monotonic
         self.members.settle(member, "suspect", now)
-        member.suspicion = suspicion(claim.accuser, now, len(self.members.here()) + 1, self.options)
+        member.unreached = 0
+        member.suspicion = suspicion(claim.accuser, now, self.members.present + 1, self.options)
         self._host.timer(f"suspect:{member.node_id}", member.suspicion.deadline())
-        self._gossip.add(claim)
+        self._spread(claim)
         turn.count("members.suspected")
         turn.add(Notify(MemberSuspected(member.node_id, member.said.name, member.said.incarnation)))
+
+    def _spread(self, claim: Accusation) -> None:
+        """Pass on what we found, and of others' what we cannot look into: the rest we say once we looked."""
+        if claim.accuser == self._identity.node_id or self._host.peer(claim.node_id) is None:
+            self._gossip.add(claim)
 
     def _given_up(self, node_id: str, turn: Turn) -> None:
         """Take a suspect that did not speak up for dead."""
@@ -268,6 +290,11 @@ class Membership:
             return
         if self._late(turn):  # we slept: what it said meanwhile is still to be read
             self._host.timer(f"suspect:{node_id}", turn.now.monotonic + self.options.period)
+            return
+        looked = member.suspicion is None or member.suspicion.unanswered >= self.options.looks
+        if not looked and self._host.peer(node_id) is not None:  # others may say what they like: we look too
+            self._host.timer(f"suspect:{node_id}", turn.now.monotonic + self.options.probe_timeout)
+            self._probe(member, turn)
             return
         self.members.settle(member, "dead", turn.now.monotonic)
         self._gossip.add(self._accusation("dead", member))
@@ -289,14 +316,13 @@ class Membership:
         self._arm(turn)
 
     def _arm(self, turn: Turn) -> None:
-        wait = (
-            self.health.stretch(self.options.period) if self._rounds else self.options.period * turn.jitter()
-        )
+        period = self.options.period
+        wait = self.health.stretch(period) if self._rounds else period * turn.jitter()
         self._expected = turn.now.monotonic + wait
         self._host.timer("period:", self._expected)
 
     def _late(self, turn: Turn) -> bool:
-        """Tell whether our own clock is well past what was due: this process was stopped or starved."""
+        """Tell whether our clock is well past what was due: this process was stopped or starved."""
         return turn.now.monotonic > self._expected + 2 * self.options.period
 
     def _next(self, turn: Turn) -> Member | None:
@@ -316,32 +342,40 @@ class Membership:
         if member.node_id in self._probes.targets():
             return
         now = turn.now.monotonic
-        period = self.health.stretch(self.options.period)
+        suspect = member.state == "suspect"
         probe = self._probes.begin(member.node_id)
-        self._host.timer(f"probe:{probe.seq}", now + max(period, 2 * self._timeout))
+        # A suspect is asked often and not longer, however slow we are: an answer that comes late counts too.
+        wait = self.options.probe_timeout if suspect else self.health.stretch(self.options.probe_timeout)
+        whole = wait if suspect else self.health.stretch(self.options.period)
+        self._host.timer(f"probe:{probe.seq}", now + max(whole, 2 * wait))
         turn.count("members.probes")
         if self._send(member.node_id, "probe", turn, seq=probe.seq):
-            self._host.timer(f"direct:{probe.seq}", now + self._timeout)
+            self._host.timer(f"direct:{probe.seq}", now + wait * (1.0 if suspect else 0.5))
+            if suspect:  # whether it lives is asked on every way at once
+                self._ask(probe, turn)
         else:
             self._ask(probe, turn)
-
-    @property
-    def _timeout(self) -> float:
-        return self.health.stretch(self.options.probe_timeout)
+            self._silent(probe, turn)
 
     def _unanswered(self, seq: int, turn: Turn) -> None:
         probe = self._probes.own.get(seq)
         if probe is not None:
+            if probe.asked:
+                self._silent(probe, turn)
+                return
             turn.count("members.probes.unanswered")
             # the path that carries records may be dead and not know it: another one to the same peer may not
             self._host.send(probe.target, frames.write("probe", seq=seq), turn, beside=True)
             self._ask(probe, turn)
+            if not probe.asked:
+                self._silent(probe, turn)
+                return
+            rest = self.health.stretch(self.options.probe_timeout) / 2
+            self._host.timer(f"direct:{seq}", turn.now.monotonic + rest)
 
     def _ask(self, probe: Probe, turn: Turn) -> None:
         """Ask helpers that nobody can foresee to probe the target too."""
-        salt = turn.draw()
-        others = [peer.node_id for peer in self._host.peers() if peer.node_id != probe.target]
-        helpers = sorted(others, key=lambda node_id: _shuffled(salt, node_id))[: self.options.helpers]
+        helpers = self._some(self.options.helpers, probe.target, turn)
         sent = [h for h in helpers if self._send(h, "ask", turn, seq=probe.seq, target=probe.target)]
         probe.asked = frozenset(sent)
 
@@ -350,13 +384,10 @@ class Membership:
         if probe is not None and (by == probe.target or by in probe.asked):
             self._end_probe(probe)
             self.health.better()
+            self.members.reached(probe.target)
             self._lives(probe.target, turn, direct=by == probe.target)
-            return
-        errand = self._probes.errands.get(seq)
-        if errand is not None and by == errand.target:
-            del self._probes.errands[seq]
-            self._host.cancel(f"errand:{seq}")
-            self._send(errand.asker, "ack", turn, seq=errand.their_seq)
+        elif not self._errands.acked(by, seq, turn) and probe is None:  # too late for its probe: it lives
+            self._lives(by, turn, direct=True)
 
     def _lives(self, node_id: str, turn: Turn, *, direct: bool) -> None:
         """End our suspicion of a member that answered; a helper's word counts where we have no session."""
@@ -368,13 +399,26 @@ class Membership:
         self.members.settle(member, "alive", turn.now.monotonic)
         turn.count("members.cleared")
 
-    def _declined(self, by: str, seq: int, turn: Turn) -> None:
+    def _declined(self, by: str, seq: int, turn: Turn, *, away: bool) -> None:
         """A helper is well and the target silent to it too; once all say so, waiting tells nothing."""
         probe = self._probes.own.get(seq)
         if probe is not None and by in probe.asked:
-            probe.declined.add(by)
-            if probe.declined == probe.asked and len(probe.asked) == self.options.helpers:
-                self._failed(seq, turn)
+            (probe.away if away else probe.declined).add(by)
+            self._fail_early(probe, turn)
+
+    def _silent(self, probe: Probe, turn: Turn) -> None:
+        probe.waited = True
+        self._fail_early(probe, turn)
+
+    def _fail_early(self, probe: Probe, turn: Turn) -> None:
+        """Wait no longer for a target that is silent to us and to everybody we asked."""
+        if self._verdict(probe, over=False) != "wait":
+            self._failed(probe.seq, turn)
+
+    def _verdict(self, probe: Probe, *, over: bool) -> Verdict:
+        member, session = self.members.get(probe.target), self._host.peer(probe.target) is not None
+        suspect = member is not None and member.state == "suspect"
+        return probe.verdict(session=session, suspect=suspect, over=over)
 
     def _failed(self, seq: int, turn: Turn) -> None:
         """A probe's time is over: suspect its target, unless the fault may be ours."""
@@ -384,12 +428,31 @@ class Membership:
         if self._late(turn):  # we slept: its answer is still to be read
             self._host.timer(f"probe:{seq}", turn.now.monotonic + self.options.period)
             return
+        verdict, member = self._verdict(probe, over=True), self.members.get(probe.target)
         self._end_probe(probe)
-        silent = len(probe.asked) - len(probe.declined)
-        self.health.worse(1 + silent if probe.asked else 1)
-        member = self.members.get(probe.target)
+        if verdict == "no-way" and member is not None:
+            turn.count("members.probes.no_way")
+            member.unreached += 1
+            asked = member.unreached * self.options.helpers
+            if by_luck(asked, len(self._host.peers()), self.members.present):
+                return
+        silent = len(probe.asked) - len(probe.declined) - len(probe.away)
+        again = member is not None and member.state == "suspect"
+        self.health.worse(silent if again else 1 + silent)  # one that is silent to all says nothing of us
         if member is not None and member.here:
+            self._alarm(self._accusation("suspect", member), turn)
             self._accused(self._accusation("suspect", member), turn)
+            if again and member.suspicion is not None:
+                member.suspicion.unanswered += 1
+            if self._host.peer(probe.target) is not None:
+                self._probe(member, turn)  # until it answers, or its time is over
+
+    def _alarm(self, found: Accusation, turn: Turn) -> None:
+        """Tell some peers at once what we found ourselves, the first time: those who look too go on so."""
+        known = self.members.get(found.node_id)
+        if known is not None and not (known.suspicion and found.accuser in known.suspicion.accusers):
+            for node_id in self._some(self.options.alarms, found.node_id, turn):
+                self._host.send(node_id, frames.write("news", [found]), turn)
 
     def _accusation(self, word: Literal["suspect", "dead"], member: Member) -> Accusation:
         return Accusation(word, member.node_id, member.said.incarnation, self._identity.node_id)
@@ -399,21 +462,6 @@ class Membership:
         self._host.cancel(f"direct:{probe.seq}")
         self._host.cancel(f"probe:{probe.seq}")
 
-    def _asked(self, asker: str, seq: int, target: str, turn: Turn) -> None:
-        """Probe a member for somebody else; a nack where there is no way to it."""
-        errand = self._probes.run_for(asker, seq, target) if self._host.peer(target) is not None else None
-        if errand is None or not self._send(target, "probe", turn, seq=errand):
-            if errand is not None:
-                del self._probes.errands[errand]
-            self._send(asker, "nack", turn, seq=seq)
-            return
-        self._host.timer(f"errand:{errand}", turn.now.monotonic + self.options.probe_timeout)
-
-    def _errand_over(self, seq: int, turn: Turn) -> None:
-        errand = self._probes.errands.pop(seq, None)
-        if errand is not None:
-            self._send(errand.asker, "nack", turn, seq=errand.their_seq)
-
     # --- sending --------------------------------------------------------------------------------
 
     def _send(self, node_id: str, op: frames.Op, turn: Turn, *, seq: int = 0, target: str = "") -> bool:
@@ -421,59 +469,32 @@ class Membership:
 
         A suspect hears first that it is one, and its own last word: a later life of it must go past that.
         """
-        claims = self._gossip.take(len(self.members.here()) + 1)
+        claims = self._gossip.take(self.members.present + 1)
         member = self.members.get(node_id)
         if member is not None and member.state in ("suspect", "dead"):
             about = (member.said, self._accusation("suspect", member))
             claims = [*about, *(claim for claim in claims if claim.node_id != node_id)]
         return self._host.send(node_id, frames.write(op, claims, seq=seq, target=target), turn)
 
-    def _sync(self, node_id: str, turn: Turn) -> None:
-        """Tell one peer everything, in frames of bounded size."""
+    def _compare_one(self, turn: Turn) -> None:
+        """Compare with one peer, whoever it is: what all gossip missed comes so."""
+        for node_id in self._some(1, "", turn):
+            self._tables.hold(node_id, turn)
+
+    def _some(self, count: int, but: str, turn: Turn) -> list[str]:
+        """Return a few peers that nobody can foresee, without one."""
+        salt = turn.draw()
+        others = [peer.node_id for peer in self._host.peers() if peer.node_id != but]
+        return heapq.nsmallest(count, others, key=lambda node_id: _shuffled(salt, node_id))
+
+    def _known(self) -> list[Claim]:
+        """Return everything that is known: our own word, the words of all others, who is dead."""
         known: list[Claim] = [] if self._own is None else [self._own]
-        known += [
+        return known + [
             self._accusation("dead", member) if member.state == "dead" else member.said
             for member in self.members.all()
         ]
-        for part in _parts(known, limits.MEMBER_CLAIMS):
-            self._host.send(node_id, frames.write("news", part), turn)
-
-    def _hold_one(self, turn: Turn) -> None:
-        """Compare with one peer, so that what every piece of gossip missed still arrives."""
-        peers = self._host.peers()
-        if peers:
-            salt = turn.draw()
-            self._held = min(peers, key=lambda peer: _shuffled(salt, peer.node_id)).node_id
-            self._host.send(self._held, frames.write("hold", digest=self._digest()), turn)
-
-    def _digest(self) -> str:
-        return self.members.digest(self._own)
-
-    def _compared(self, node_id: str, digest: str, turn: Turn) -> None:
-        """Exchange everything with a peer whose table is another; not more often than it is honest to ask."""
-        if digest == self._digest():
-            turn.count("members.compared.same")
-            return
-        if turn.now.monotonic < self._told_all.get(node_id, float("-inf")) + self.options.sync_period / 2:
-            turn.count("members.compared.too_soon")
-            return
-        turn.count("members.compared.other")
-        self._told_all[node_id] = turn.now.monotonic
-        self._sync(node_id, turn)
-        self._host.send(node_id, frames.write("want"), turn)
-
-    def _wanted(self, node_id: str, turn: Turn) -> None:
-        """Tell everything to the peer we compared with last, once."""
-        if node_id != self._held:
-            turn.count("members.want.unasked")
-            return
-        self._held = ""
-        self._sync(node_id, turn)
 
 
 def _shuffled(salt: bytes, node_id: str) -> bytes:
     return hashlib.sha256(salt + node_id.encode()).digest()
-
-
-def _parts(claims: Sequence[Claim], size: int) -> list[Sequence[Claim]]:
-    return [claims[start : start + size] for start in range(0, len(claims), size)]

@@ -1,12 +1,12 @@
 """The one frame of membership: an operation, and the news that rides on it.
 
-    {"type": "x-covey-member", "op": "probe" | "ack" | "ask" | "nack" | "news" | "hold" | "want", "seq": n,
-     "target": nodeId, "digest": hex, "claims": [claim, …]}
+    {"type": "x-covey-member", "op": "probe" | "ack" | "ask" | "nack" | "away" | "news" | "hold" | "want",
+     "seq": n, "target": nodeId, "digest": hex, "claims": [claim, …]}
 
-`probe` asks for an `ack` of the same `seq`; `ask` asks the receiver to probe `target` and to answer `ack` or
-`nack`; `news` only carries claims. `hold` says what the sender's whole table comes to; who has another one
-answers with all of its own as `news`, and `want`: the same, please. `seq` is absent from the last three,
-`target` present in `ask` alone, `digest` in `hold` alone.
+`probe` asks for an `ack` of the same `seq`; `ask` asks the receiver to probe `target` and to answer `ack`,
+`nack`, or `away` where it has no session to it; `news` only carries claims. `hold` says what the sender's
+whole table comes to; who has another one answers with all of its own as `news`, and `want`: the same, please.
+`seq` is absent from the last three, `target` present in `ask` alone, `digest` in `hold` alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from covey.proto.membership.claims import BadClaimError, Claim, parse
 from covey.proto.membership.options import FRAME_TYPE
 from covey.values import dataclass
 
-Op = Literal["probe", "ack", "ask", "nack", "news", "hold", "want"]
+Op = Literal["probe", "ack", "ask", "nack", "away", "news", "hold", "want"]
 _OPS: dict[str, Op] = {each: each for each in get_args(Op)}
 _UNNUMBERED = ("news", "hold", "want")
 _DIGEST = re.compile(r"[0-9a-f]{32}\Z")

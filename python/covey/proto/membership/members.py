@@ -23,6 +23,8 @@ class Member:
     state: State
     since: float
     suspicion: Suspicion | None = None
+    unreached: int = 0
+    """How many probes in a row ended without anybody who could look."""
 
     @property
     def node_id(self) -> str:
@@ -49,6 +51,8 @@ class Members:
     def __init__(self, verify: Verify) -> None:
         self._verify = verify
         self._all: dict[str, Member] = {}
+        self.present = 0
+        """How many are here."""
 
     def get(self, node_id: str) -> Member | None:
         """Return one member, or None."""
@@ -81,13 +85,14 @@ class Members:
             return "forged"
         if member is None:
             self._all[said.node_id] = Member(said, "left" if said.left else "alive", now)
+            self.present += not said.left
             return "stale" if said.left else "joined"
         was_here = member.here
         member.said = said
         member.suspicion = None
         state: State = "left" if said.left else "alive"
         if state != member.state:
-            member.state, member.since = state, now
+            self.settle(member, state, now)
         if said.left:
             return "left" if was_here else "stale"
         return "renewed" if was_here else "joined"
@@ -104,9 +109,16 @@ class Members:
 
     def settle(self, member: Member, state: State, now: float) -> None:
         """Set a member's state."""
+        was_here = member.here
         member.state, member.since = state, now
+        self.present += member.here - was_here
         if state != "suspect":
             member.suspicion = None
+
+    def reached(self, node_id: str) -> None:
+        """Take note that somebody reached a member."""
+        if node_id in self._all:
+            self._all[node_id].unreached = 0
 
     def forget(self, older_than: float) -> int:
         """Forget who has been dead or gone since before that instant; return how many."""

@@ -10,12 +10,14 @@ from covey.proto.membership.options import MembershipOptions
 class Suspicion:
     """The deadline of one suspect: far while one peer accuses it, nearer with each independent accuser."""
 
-    __slots__ = ("_confirmations", "_least", "_most", "accusers", "began")
+    __slots__ = ("_confirmations", "_least", "_most", "accusers", "began", "unanswered")
 
     def __init__(self, accuser: str, began: float, *, least: float, most: float, confirmations: int) -> None:
         self.began = began
         self.accusers = {accuser}
-        self._least, self._most, self._confirmations = least, most, max(1, confirmations)
+        self.unanswered = 0
+        """How many of our own probes since then came to nothing."""
+        self._least, self._most, self._confirmations = least, most, confirmations
 
     def accuse(self, accuser: str) -> bool:
         """Take one more accuser; True where it is a new one that counts."""
@@ -27,6 +29,8 @@ class Suspicion:
     def deadline(self) -> float:
         """Return the monotonic instant at which the suspect is taken for dead."""
         others = min(len(self.accusers) - 1, self._confirmations)
+        if self._confirmations == 0:
+            return self.began + self._most
         share = math.log(others + 1) / math.log(self._confirmations + 1)
         return self.began + max(self._least, self._most - (self._most - self._least) * share)
 
@@ -37,13 +41,15 @@ class Suspicion:
 
 def suspicion(accuser: str, now: float, members: int, options: MembershipOptions) -> Suspicion:
     """Begin a suspicion in a group of that many members."""
-    unit = max(1.0, math.log10(members + 1)) * options.period
+    confirmations = min(options.confirmations, max(0, members - 2))
+    unit = max(1.0, math.log10(members + 1))
+    most = options.suspicion_most * unit if confirmations else options.suspicion_alone
     return Suspicion(
         accuser,
         now,
-        least=options.suspicion_least * unit,
-        most=options.suspicion_most * unit,
-        confirmations=options.confirmations,
+        least=options.suspicion_least * options.period,
+        most=most * options.period,
+        confirmations=confirmations,
     )
 
 
