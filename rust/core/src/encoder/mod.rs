@@ -6,7 +6,10 @@
 pub mod lexis;
 pub mod ngram;
 pub mod table;
+mod vocabulary;
 pub mod words;
+#[cfg(test)]
+mod words_tests;
 
 use std::sync::Arc;
 

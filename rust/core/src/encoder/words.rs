@@ -4,14 +4,16 @@
 //! can be counted. Scripts without spaces are read by pairs of letters. The same text gives the same words everywhere,
 //! and no word costs an allocation.
 
+use super::vocabulary;
+
 /// Of a text, as much is read as of the other kernels.
-const READ_BYTES: usize = 8_192;
+pub(super) const READ_BYTES: usize = 8_192;
 /// Words read of one text.
-const READ_WORDS: usize = 1_024;
+pub(super) const READ_WORDS: usize = 1_024;
 /// Letters of one word: a longer one is data, not language.
-const WORD_CHARS: usize = 48;
+pub(super) const WORD_CHARS: usize = 48;
 /// Letters at the beginning that make two words forms of one, where both have as many.
-const HEAD: usize = 5;
+pub(super) const HEAD: usize = 5;
 
 /// What a word does in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,50 +55,34 @@ pub struct Word {
     pub kind: Kind,
 }
 
-/// English words that only bind others. In order.
-const BINDING: [&str; 119] = [
-    "a", "about", "above", "after", "again", "all", "also", "am", "an", "and", "another", "any", "are", "as", "at",
-    "be", "been", "before", "below", "but", "by", "can", "could", "did", "do", "does", "doing", "done", "down",
-    "during", "each", "every", "for", "from", "go", "goes", "had", "has", "have", "having", "he", "her", "here", "him",
-    "his", "how", "i", "if", "in", "into", "is", "it", "its", "just", "last", "may", "me", "might", "more", "most",
-    "must", "my", "new", "next", "of", "off", "on", "once", "only", "or", "our", "out", "over", "same", "she",
-    "should", "since", "so", "some", "still", "such", "than", "that", "the", "their", "them", "then", "there", "these",
-    "they", "this", "those", "through", "to", "today", "tomorrow", "too", "under", "until", "up", "us", "very", "was",
-    "we", "were", "what", "when", "where", "which", "while", "who", "why", "will", "with", "within", "would", "yet",
-    "you", "your",
-];
-
-/// English words that are said about anything, also with an s behind them. In order.
-const COMMON: [&str; 87] = [
-    "against", "ago", "almost", "already", "always", "ask", "autumn", "because", "become", "begin", "between", "big",
-    "both", "bring", "came", "come", "day", "double", "early", "either", "else", "end", "enough", "even", "evening",
-    "ever", "everyone", "far", "few", "find", "first", "gave", "get", "give", "got", "half", "hour", "keep", "know",
-    "large", "late", "less", "let", "like", "little", "long", "made", "make", "many", "march", "minute", "month",
-    "morning", "much", "near", "need", "night", "noon", "now", "often", "old", "one", "other", "part", "percent",
-    "put", "quarter", "rather", "run", "say", "second", "see", "send", "short", "show", "small", "soon", "spring",
-    "start", "take", "tell", "thing", "third", "time", "twice", "use", "want",
-];
-
-/// The longer ones among them. In order.
-const COMMON_LONG: [&str; 3] = ["afternoon", "everybody", "overnight"];
-
-/// English words that say how many or when. In order.
-const FIGURES: [&str; 42] = [
-    "april", "august", "december", "eight", "eighteen", "eighty", "eleven", "february", "fifteen", "fifty", "five",
-    "forty", "four", "fourteen", "friday", "hundred", "january", "july", "june", "monday", "nine", "nineteen",
-    "ninety", "november", "october", "saturday", "seven", "seventy", "six", "sixteen", "sixty", "sunday", "ten",
-    "thirteen", "thirty", "thousand", "three", "thursday", "tuesday", "twelve", "twenty", "two",
-];
-
-/// The longer ones among them. In order.
-const FIGURES_LONG: [&str; 3] = ["september", "seventeen", "wednesday"];
-
-/// English words that turn a statement round. In order.
-const NEGATIONS: [&str; 10] =
-    ["cannot", "neither", "never", "no", "nobody", "none", "nor", "not", "nothing", "without"];
-
 const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
+
+/// What a byte is in a word: small, where it is an ASCII letter or digit, 0 where it parts words, else this.
+const WIDE: u8 = 0x80;
+
+static LETTER: [u8; 256] = {
+    let (mut table, mut byte) = ([0_u8; 256], 0_u8);
+    loop {
+        table[byte as usize] = if byte >= WIDE {
+            WIDE
+        } else if byte.is_ascii_alphanumeric() {
+            byte.to_ascii_lowercase()
+        } else {
+            0
+        };
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
+
+/// A letter of a word: nearly all are ASCII, which is read as bytes.
+pub(super) trait Letter: Copy + PartialEq + From<u8> + Into<u32> {}
+
+impl Letter for u8 {}
+impl Letter for char {}
 
 /// Give each word of a text in turn. `spelled` is room to spell a word in, used again for each.
 pub fn each(text: &str, spelled: &mut String, mut give: impl FnMut(Word)) {
@@ -104,72 +90,127 @@ pub fn each(text: &str, spelled: &mut String, mut give: impl FnMut(Word)) {
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    let words = text[..end].split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
-    let mut letters = ['\0'; WORD_CHARS];
-    for word in words.take(READ_WORDS) {
+    let text = &text[..end];
+    let (mut at, mut left) = (0, READ_WORDS);
+    while let Some(start) = next_word(text, at).filter(|_| left > 0) {
+        left -= 1;
+        let mut letters = [0; WORD_CHARS];
         let mut length = 0;
-        for letter in word.chars().flat_map(char::to_lowercase).take(WORD_CHARS) {
-            letters[length] = letter;
-            length += 1;
-        }
-        let read = &letters[..length];
-        if length > 2 && read.iter().any(|letter| super::lexis::unspaced(*letter)) {
-            for pair in read.windows(2) {
-                let hash = hash(b'c', pair);
-                give(Word { head: hash, stem: hash, kind: Kind::Content });
+        let mut end = start;
+        let mut bytes = text.as_bytes()[start..].iter().map(|byte| LETTER[usize::from(*byte)]);
+        let stopped = loop {
+            match bytes.next() {
+                None | Some(0) => break 0,
+                Some(WIDE) => break WIDE,
+                Some(letter) => {
+                    if length < WORD_CHARS {
+                        letters[length] = letter;
+                        length += 1;
+                    }
+                    end += 1;
+                }
             }
+        };
+        if stopped == WIDE {
+            let rest = &text[start..];
+            let word = rest.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
+            at = start + word.len();
+            wide(word, spelled, &mut give);
         } else {
-            spelled.clear();
-            spelled.extend(read);
-            give(whole(read, spelled));
+            at = end;
+            let read = &letters[..length];
+            give(whole(read, kind(read)));
         }
     }
 }
 
-fn whole(letters: &[char], spelled: &str) -> Word {
+/// Where the next word begins, at `at` or behind it.
+fn next_word(text: &str, mut at: usize) -> Option<usize> {
+    loop {
+        match LETTER[usize::from(*text.as_bytes().get(at)?)] {
+            0 => at += 1,
+            WIDE => {
+                let letter = text[at..].chars().next()?;
+                if letter.is_alphanumeric() {
+                    return Some(at);
+                }
+                at += letter.len_utf8();
+            }
+            _ => return Some(at),
+        }
+    }
+}
+
+/// A word in which not all is ASCII.
+fn wide(word: &str, spelled: &mut String, give: &mut impl FnMut(Word)) {
+    let mut letters = ['\0'; WORD_CHARS];
+    let mut length = 0;
+    for letter in word.chars().flat_map(char::to_lowercase).take(WORD_CHARS) {
+        letters[length] = letter;
+        length += 1;
+    }
+    let read = &letters[..length];
+    if length > 2 && read.iter().any(|letter| super::lexis::unspaced(*letter)) {
+        for pair in read.windows(2) {
+            let hash = hash(b'c', pair);
+            give(Word { head: hash, stem: hash, kind: Kind::Content });
+        }
+        return;
+    }
+    spelled.clear();
+    spelled.extend(read);
+    // Small letters of another script may be ASCII (the Kelvin sign's is), and one may stand alone.
+    let ascii = spelled.is_ascii().then(|| kind(spelled.as_bytes()));
+    let numeric = read.iter().all(|letter| letter.is_numeric());
+    give(whole(read, ascii.unwrap_or(if numeric { Kind::Figure } else { Kind::Content })));
+}
+
+fn whole<L: Letter>(letters: &[L], kind: Kind) -> Word {
     let stem = stem(letters);
-    let kind = kind(letters, spelled);
     let stemmed = hash(b'w', stem);
     let head = if stem.len() >= HEAD { hash(b'h', &stem[..HEAD]) } else { stemmed };
     Word { head, stem: stemmed, kind }
 }
 
-fn kind(letters: &[char], spelled: &str) -> Kind {
-    let among = |words: &[&str], word: &str| words.binary_search(&word).is_ok();
-    if letters.iter().all(|letter| letter.is_numeric()) || among(&FIGURES, spelled) || among(&FIGURES_LONG, spelled) {
-        Kind::Figure
-    } else if among(&NEGATIONS, spelled) {
-        Kind::Negation
-    } else if among(&BINDING, spelled) || (letters.len() == 1 && letters[0].is_ascii()) {
-        Kind::Binding
-    } else {
-        let common = among(&COMMON, spelled)
-            || among(&COMMON_LONG, spelled)
-            || spelled.strip_suffix('s').is_some_and(|word| among(&COMMON, word));
-        if common { Kind::Common } else { Kind::Content }
+fn kind(letters: &[u8]) -> Kind {
+    if letters.iter().all(u8::is_ascii_digit) {
+        return Kind::Figure;
+    }
+    match vocabulary::kind(letters) {
+        Some(kind @ (Kind::Figure | Kind::Negation)) => kind,
+        _ if letters.len() == 1 => Kind::Binding,
+        found => found.unwrap_or(Kind::Content),
     }
 }
 
 /// A word without its commonest ending, where enough of it is left; then without a last e, or one of two last letters.
-fn stem(word: &[char]) -> &[char] {
-    let ends = |word: &[char], ending: &str| {
+fn stem<L: Letter>(word: &[L]) -> &[L] {
+    let ends = |ending: &str| {
         let length = ending.len();
-        word.len() >= length + 3 && word[word.len() - length..].iter().copied().eq(ending.chars())
+        word.len() >= length + 3 && word[word.len() - length..].iter().copied().eq(ending.bytes().map(L::from))
     };
-    let mut endings = ["ing", "ies", "ied", "ed", "es", "s", "y"].into_iter();
-    let ending = endings.find(|ending| ends(word, ending)).filter(|_| !word.ends_with(&['s', 's']));
-    let cut = &word[..word.len() - ending.map_or(0, str::len)];
+    let is = |letter: &L, other: u8| *letter == L::from(other);
+    let endings: &[&str] = match word {
+        [.., last] if is(last, b'g') => &["ing"],
+        [.., before, last] if is(last, b's') && is(before, b's') => &[],
+        [.., last] if is(last, b's') => &["ies", "es", "s"],
+        [.., last] if is(last, b'd') => &["ied", "ed"],
+        [.., last] if is(last, b'y') => &["y"],
+        _ => &[],
+    };
+    let ending = endings.iter().find(|ending| ends(ending));
+    let cut = &word[..word.len() - ending.map_or(0, |ending| ending.len())];
     match cut {
-        [most @ .., 'e'] if most.len() >= 3 => most,
+        [most @ .., last] if most.len() >= 3 && is(last, b'e') => most,
         [.., before, last] if before == last && cut.len() >= 5 => &cut[..cut.len() - 1],
         _ => cut,
     }
 }
 
 /// FNV-1a over the kind and the letters, stirred so that every bit counts.
-fn hash(kind: u8, letters: &[char]) -> u32 {
+pub(super) fn hash<L: Letter>(kind: u8, letters: &[L]) -> u32 {
     let step = |hash: u64, value: u32| (hash ^ u64::from(value)).wrapping_mul(FNV_PRIME);
-    let read = letters.iter().fold(step(FNV_BASIS, u32::from(kind)), |hash, letter| step(hash, u32::from(*letter)));
+    let read = letters.iter().fold(step(FNV_BASIS, u32::from(kind)), |hash, letter| step(hash, (*letter).into()));
     let stirred = (read ^ (read >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     u32::try_from(stirred >> 32).unwrap_or(0)
 }
@@ -186,12 +227,6 @@ mod tests {
 
     fn one(text: &str) -> Word {
         read(text)[0]
-    }
-
-    #[test]
-    fn lists_are_in_order() {
-        assert!(BINDING.is_sorted() && NEGATIONS.is_sorted());
-        assert!(COMMON.is_sorted() && COMMON_LONG.is_sorted() && FIGURES.is_sorted() && FIGURES_LONG.is_sorted());
     }
 
     #[test]

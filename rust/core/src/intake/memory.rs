@@ -3,14 +3,16 @@
 //! The baseline holds the newest few and compares with all of them. covey's own path holds thousands: where there are
 //! more than can be compared exactly, a sketch of each says which of them may matter.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use super::Selection;
 use super::recent::{Call, Recent};
+use super::shelf::{Block, Shelf};
 use crate::category::COUNT;
 use crate::encoder::{DIMENSIONS, Kernel};
 use crate::id::ContentKey;
-use crate::limits::{CANDIDATES, CANDIDATES_NEWEST, ROLLBACK_SPAN, SCANNED_EXACTLY};
+use crate::limits::ROLLBACK_SPAN;
 use crate::svaf::{Anchor, Candidate, Circumstances, Evaluation, Features, Gate, Traces};
 
 /// One block.
@@ -34,7 +36,7 @@ pub(super) enum Reading {
 #[derive(Debug)]
 pub(super) enum Memory {
     Baseline(Kernel, Recent<Held<Box<Features<DIMENSIONS>>>>),
-    Selective(Selection, Recent<Held<Box<Traces>>>),
+    Selective(Selection, Shelf),
 }
 
 /// A judgement: the evaluation, how many blocks it was compared with, and the nearest for each category.
@@ -44,7 +46,7 @@ impl Memory {
     pub(super) fn new(select: Option<&Selection>, window: usize) -> Self {
         match select {
             None => Self::Baseline(Kernel::NgramH32, Recent::new(window, ROLLBACK_SPAN)),
-            Some(selection) => Self::Selective(selection.clone(), Recent::new(window, ROLLBACK_SPAN)),
+            Some(selection) => Self::Selective(selection.clone(), Shelf::new(window)),
         }
     }
 
@@ -71,7 +73,7 @@ impl Memory {
                 held.push(call, Held { key, read, stored_ms, weight }, drop);
             }
             (Self::Selective(_, held), Reading::Selective(read)) => {
-                held.push(call, Held { key, read, stored_ms, weight }, drop);
+                held.push(call, Held { key, read, stored_ms, weight });
             }
             _ => {}
         }
@@ -79,15 +81,16 @@ impl Memory {
 
     /// Put blocks back that were read from words or from what was stored of them, each in the place of its time, unless
     /// they are there; returns how many are among those compared with. The baseline's few are never read later.
-    pub(super) fn fill(&mut self, blocks: impl IntoIterator<Item = Held<Box<Traces>>>) -> usize {
+    pub(super) fn fill(&mut self, blocks: impl IntoIterator<Item = Block>) -> usize {
         let Self::Selective(_, held) = self else { return 0 };
-        let mut known: BTreeSet<ContentKey> = held.all().map(|held| held.key).collect();
+        let mut known: BTreeSet<ContentKey> = held.blocks().all().map(|held| held.key).collect();
         let mut live = 0;
         for block in blocks {
             if known.insert(block.key) {
-                live += usize::from(held.put_back(block, |there, block| there.stored_ms > block.stored_ms));
+                live += usize::from(held.put_back(block));
             }
         }
+        held.sketch();
         live
     }
 
@@ -102,8 +105,8 @@ impl Memory {
     /// Say what the lifecycle of a held block makes of it; false where it is not among the blocks compared with.
     pub(super) fn weigh(&mut self, key: ContentKey, weight: f64) -> bool {
         match self {
-            Self::Baseline(_, held) => reweighed(held, key, weight),
-            Self::Selective(_, held) => reweighed(held, key, weight),
+            Self::Baseline(_, held) => reweighed(held.find(|held| held.key == key), weight),
+            Self::Selective(_, held) => reweighed(held.find(|held| held.key == key), weight),
         }
     }
 
@@ -111,7 +114,7 @@ impl Memory {
     pub(super) fn held(&self) -> usize {
         match self {
             Self::Baseline(_, held) => held.held(),
-            Self::Selective(_, held) => held.held(),
+            Self::Selective(_, held) => held.blocks().held(),
         }
     }
 
@@ -119,7 +122,7 @@ impl Memory {
     pub(super) fn keys(&self) -> Vec<ContentKey> {
         match self {
             Self::Baseline(_, held) => held.live().map(|held| held.key).collect(),
-            Self::Selective(_, held) => held.live().map(|held| held.key).collect(),
+            Self::Selective(_, held) => held.blocks().live().map(|held| held.key).collect(),
         }
     }
 
@@ -146,11 +149,10 @@ impl Memory {
                 Some((evaluation, anchors.len(), nearest.map(|place| place.map(|place| anchors[place].key))))
             }
             (Self::Selective(selection, held), Reading::Selective(incoming)) => {
-                let chosen = chosen(held, incoming, |held| strength(gate, held, &age_of));
-                let candidates: Vec<_> = chosen
-                    .iter()
-                    .map(|held| Candidate { traces: &held.read, strength: strength(gate, held, &age_of) })
-                    .collect();
+                let strength = Strength { gate, age_of, last: Cell::new((u64::MAX, 1.0)) };
+                let chosen = held.chosen(incoming, |held| strength.of(held));
+                let candidates: Vec<_> =
+                    chosen.iter().map(|held| Candidate { traces: &held.read, strength: strength.of(held) }).collect();
                 let (evaluation, nearest) = gate.select(&selection.scale, incoming, &candidates, about);
                 Some((evaluation, chosen.len(), nearest.map(|place| place.map(|place| chosen[place].key))))
             }
@@ -160,36 +162,24 @@ impl Memory {
 }
 
 /// How much a block counts for support: less with age, down to the floor, and more or less by its lifecycle.
-fn strength(gate: &Gate, held: &Held<Box<Traces>>, age_of: impl Fn(u64) -> f64) -> f64 {
-    (gate.decay(age_of(held.stored_ms)) * held.weight).min(1.0)
+struct Strength<'a, F> {
+    gate: &'a Gate,
+    age_of: F,
+    /// When the last block asked for was stored, and what its age leaves: many come together.
+    last: Cell<(u64, f64)>,
 }
 
-/// The blocks that may matter for a newcomer, newest first: all of a small memory; of a large one those whose sketches
-/// are most like it, and the newest.
-fn chosen<'a>(
-    memory: &'a Recent<Held<Box<Traces>>>,
-    incoming: &Traces,
-    strength: impl Fn(&Held<Box<Traces>>) -> f64,
-) -> Vec<&'a Held<Box<Traces>>> {
-    let held: Vec<_> = memory.live().filter(|held| held.read.says_something()).collect();
-    if held.len() <= SCANNED_EXACTLY {
-        return held;
+impl<F: Fn(u64) -> f64> Strength<'_, F> {
+    fn of(&self, held: &Block) -> f64 {
+        let (stored_ms, mut decay) = self.last.get();
+        if stored_ms != held.stored_ms {
+            decay = self.gate.decay((self.age_of)(held.stored_ms));
+            self.last.set((held.stored_ms, decay));
+        }
+        (decay * held.weight).min(1.0)
     }
-    let mut ranked: Vec<(f64, usize)> = held
-        .iter()
-        .enumerate()
-        .map(|(place, held)| {
-            let newest = if place < CANDIDATES_NEWEST { 1e6 } else { 0.0 };
-            (newest + held.read.nearness(incoming) * strength(held), place)
-        })
-        .collect();
-    ranked.select_nth_unstable_by(CANDIDATES, |left, right| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1)));
-    let mut places: Vec<usize> = ranked[..CANDIDATES].iter().map(|(_, place)| *place).collect();
-    places.sort_unstable();
-    places.into_iter().map(|place| held[place]).collect()
 }
 
-fn reweighed<T>(memory: &mut Recent<Held<T>>, key: ContentKey, weight: f64) -> bool {
-    let found = memory.find(|held| held.key == key);
+fn reweighed<T>(found: Option<&mut Held<T>>, weight: f64) -> bool {
     found.map(|held| held.weight = weight).is_some()
 }

@@ -16,6 +16,8 @@ mod receipt;
 mod recent;
 mod reports;
 mod restoring;
+mod shelf;
+mod sketches;
 #[cfg(test)]
 mod tests;
 

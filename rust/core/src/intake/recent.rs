@@ -78,6 +78,17 @@ impl<T> Recent<T> {
         self.entries.iter().rev().take(self.capacity).map(|(_, item)| item)
     }
 
+    /// The live item of an age; 0 is the newest.
+    pub(super) fn of_age(&self, age: usize) -> Option<&T> {
+        let at = self.entries.len().checked_sub(age + 1).filter(|_| age < self.capacity)?;
+        self.entries.get(at).map(|(_, item)| item)
+    }
+
+    /// How many items are live at most.
+    pub(super) const fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// How many live items there are.
     pub(super) fn held(&self) -> usize {
         self.entries.len().min(self.capacity)

@@ -4,7 +4,8 @@
 //! this table. The counts saturate: a second block that has a word confirms it, a third adds nothing, so that many blocks
 //! of one author cannot make a matter of memory out of nothing.
 
-use super::words::{SAME, Said, Shared, Words, share};
+use super::meeting::{Likes, SAME, Shared, share};
+use super::words::{BLOCK_WORDS, Said, Words};
 use crate::category::{COUNT, Category};
 use crate::encoder::words::Kind;
 
@@ -93,28 +94,54 @@ pub(super) struct Kinship {
     /// The nearest block: what it has of the newcomer's content, of its common words, and what the newcomer has of it.
     top: (u32, u32, u32),
     /// How like the nearest block's words are.
-    beside: Vec<u32>,
+    beside: [u8; BLOCK_WORDS],
+}
+
+/// What of a word of strength, or of words, counts.
+const fn part(like: u32, strength: u32) -> u32 {
+    like * strength / 100
 }
 
 impl Kinship {
     pub(super) fn new(incoming: &Words) -> Self {
         let nothing = vec![0; incoming.said.len()];
-        Self { best: nothing.clone(), sums: nothing.clone(), top: (0, 0, 0), beside: nothing }
+        Self { best: nothing.clone(), sums: nothing, top: (0, 0, 0), beside: [0; BLOCK_WORDS] }
     }
 
-    /// Count one held block: what it shares, how like its words are, and how much they count (0 to 100).
-    pub(super) fn count(&mut self, shared: &Shared, likes: &[u32], strength: u32) {
-        let part = |like: u32| like * strength / 100;
-        for ((like, best), sum) in likes.iter().zip(&mut self.best).zip(&mut self.sums) {
-            *best = part(*like).max(*best);
-            *sum = sum.saturating_add(part(*like));
+    /// Count one held block: what it shares, how much of it that is, how like its words are, and how much they count
+    /// (0 to 100).
+    pub(super) fn count(&mut self, shared: &Shared, met_share: u32, likes: &Likes, strength: u32) {
+        for (place, like) in likes.touched() {
+            self.hear(place, like, strength);
         }
-        let near = (part(shared.content), part(shared.common), shared.met_share());
+        let near = (part(shared.content, strength), part(shared.common, strength), met_share);
         // Of blocks that are as near, the words decide, so that the order of memory does not.
-        if (near, likes) > (self.top, &self.beside) {
+        if near > self.top || (near == self.top && *likes.values() > self.beside) {
             self.top = near;
-            self.beside.copy_from_slice(likes);
+            self.beside = *likes.values();
         }
+    }
+
+    /// Count one word of a held block.
+    pub(super) fn hear(&mut self, place: usize, like: u32, strength: u32) {
+        let counted = part(like, strength);
+        self.best[place] = self.best[place].max(counted);
+        self.sums[place] = self.sums[place].saturating_add(counted);
+    }
+
+    /// Whether a block of that strength could say more of a word: have it more like, or confirm it.
+    pub(super) fn is_open(&self, word: Said, place: usize, strength: u32) -> bool {
+        let unconfirmed = || word.is(Kind::Content) && self.sums[place] < 2 * SAME;
+        word.weight() > 0 && (self.best[place] < part(SAME, strength) || unconfirmed())
+    }
+
+    /// Whether a block with so much of the newcomer's content and common words could be the nearest. `faint` says that a
+    /// block may share words and count for nothing.
+    pub(super) fn reaches(&self, content: u32, common: u32, strength: u32, faint: bool) -> bool {
+        let most = (part(content, strength), part(common, strength));
+        // Of blocks that have no word of content, it tells nothing which is the nearest.
+        let idle = content == 0 && self.top.0 == 0 && !faint;
+        most > (self.top.0, self.top.1) || (most == (self.top.0, self.top.1) && !idle)
     }
 
     /// The counts, over words that stand in categories of `counts`.

@@ -5,6 +5,9 @@
 //!
 //! Rules: pure arithmetic over features that exist. Nothing here reads a clock, keeps state or knows a record.
 
+mod among;
+#[cfg(test)]
+mod among_tests;
 mod basis;
 mod drift;
 mod explain;
@@ -12,6 +15,7 @@ mod features;
 mod gate;
 mod gather;
 mod kinship;
+mod meeting;
 mod prior;
 #[cfg(test)]
 mod prior_tests;
@@ -40,4 +44,4 @@ pub use stored::TRACES_BYTES;
 pub use traces::Traces;
 pub use vectors::Code;
 pub use verdict::{CategoryVerdict, Decision, Evaluation, Silence, Verdict};
-pub use words::Words;
+pub use words::{SKETCH, Words};

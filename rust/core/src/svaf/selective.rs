@@ -9,18 +9,19 @@
 //! Drift comes from the three blocks that support a category most (one block that shares some words is an accident,
 //! three are a matter), novelty from the nearest one alone. Neither mood nor what is neutral makes a block relevant.
 
+use super::among::{self, Known};
 use super::gate::Gate;
-use super::kinship::{self, Evidence, Kinship};
+use super::kinship::{self, Evidence};
 use super::traces::Traces;
 use super::vectors::Vectors;
 use super::verdict::{CategoryVerdict, Decision, Evaluation, Silence, Verdict};
-use super::words::{Shared, Words};
+use super::words::Words;
 use crate::category::{COUNT, Category};
 
 /// How many blocks support a category.
 const SUPPORTERS: usize = 3;
 /// However like a block is around it, a category none of whose own words memory has is no more like memory than this.
-const ALIKE_AROUND: f64 = 0.3;
+pub(super) const ALIKE_AROUND: f64 = 0.3;
 /// A category that holds less of what the block says than this is said by the way, and makes nothing new by itself.
 const ASIDE: f64 = 0.2;
 /// Age counts against this many times the freshness: a peer that comes back after a weekend is not stale.
@@ -109,7 +110,8 @@ impl Gate {
         let lambda = numbers.temporal_lambda;
         let total_drift = (1.0 - lambda) * field_drift + lambda * temporal_drift;
         let repeats = if about.answers { numbers.redundancy * ECHO } else { numbers.redundancy };
-        let young = candidates.iter().filter(|candidate| candidate.traces.says_something()).count() < FOUNDED;
+        let saying = candidates.iter().filter(|candidate| candidate.traces.says_something());
+        let young = saying.take(FOUNDED).count() < FOUNDED;
         let decision = match any {
             // Nothing to compare it with: memory has to begin somewhere (§9.2.1, 4), and age only makes it careful.
             false if total_drift <= numbers.stable => Decision::Aligned,
@@ -165,45 +167,32 @@ struct Found {
 struct Told<'a> {
     incoming: &'a Words,
     counted: u8,
-    kinship: Kinship,
+    known: Known,
     evidence: Evidence,
-    /// The likest block for each category, and its place.
-    nearest: [Option<(f64, usize)>; COUNT],
 }
 
 impl<'a> Told<'a> {
     fn of(incoming: &'a Words, candidates: &[Candidate<'_>], counted: u8) -> Self {
         let counts = incoming.about & counted;
-        let (mut kinship, mut likes) = (Kinship::new(incoming), vec![0; incoming.said.len()]);
-        let mut nearest: [Option<(f64, usize)>; COUNT] = [None; COUNT];
-        for (place, candidate) in candidates.iter().enumerate() {
-            let Traces::Words(held) = candidate.traces else { continue };
-            if held.said.is_empty() {
-                continue;
-            }
-            let shared = Shared::of(incoming, counts, held, &mut likes);
-            kinship.count(&shared, &likes, hundredths(candidate.strength));
-            let whole = shared.likeness();
-            for (category, nearest) in nearest.iter_mut().enumerate().filter(|(category, _)| incoming.speaks(*category))
-            {
-                let by_the_way = incoming.about >> category & 1 == 0;
-                let most = if by_the_way { 1.0 } else { 2.0 * shared.of_category(category) + ALIKE_AROUND };
-                let like = whole.min(most);
-                if nearest.is_none_or(|(best, _)| like > best) {
-                    *nearest = Some((like, place));
-                }
-            }
-        }
-        let evidence = kinship.evidence(incoming, counts);
-        Self { incoming, counted, kinship, evidence, nearest }
+        let among = candidates.iter().enumerate().filter_map(|(place, candidate)| match candidate.traces {
+            Traces::Words(held) => Some((&**held, place, hundredths(candidate.strength))),
+            Traces::Vectors(_) => None,
+        });
+        let known = among::known(incoming, counts, among);
+        let evidence = known.kinship.evidence(incoming, counts);
+        Self { incoming, counted, known, evidence }
     }
 
     fn read(&self) -> [Option<Found>; COUNT] {
-        let known = self.kinship.known(self.incoming);
-        let most = self.kinship.most(self.incoming, self.incoming.about & self.counted);
+        let known = self.known.kinship.known(self.incoming);
+        let most = self.known.kinship.most(self.incoming, self.incoming.about & self.counted);
         let drifts = kinship::drifts(&self.evidence, most, &known, self.counted & self.incoming.says);
         std::array::from_fn(|category| {
-            self.nearest[category].map(|(like, place)| Found { drift: drifts[category], nearest: 1.0 - like, place })
+            self.known.nearest[category].map(|(like, place)| Found {
+                drift: drifts[category],
+                nearest: 1.0 - like,
+                place,
+            })
         })
     }
 }

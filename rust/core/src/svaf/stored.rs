@@ -24,7 +24,7 @@ impl Traces {
     /// Read what `encoder` made; `None` where the bytes are not what it makes.
     pub fn of_bytes(encoder: &Encoder, bytes: &[u8]) -> Option<Self> {
         match encoder {
-            Encoder::Words => Words::of_bytes(bytes).map(Self::Words),
+            Encoder::Words => Words::of_bytes(bytes).map(|words| Self::Words(Box::new(words))),
             _ => vectors_of_bytes(encoder.dimensions(), bytes).map(|vectors| Self::Vectors(Box::new(vectors))),
         }
     }

@@ -1,7 +1,7 @@
 //! What a block says, as covey's own path compares it: its words, or vectors of them.
 
 use super::vectors::{Code, Vectors};
-use super::words::Words;
+use super::words::{SKETCH, Words};
 use crate::category::COUNT;
 use crate::encoder::Encoder;
 
@@ -9,7 +9,7 @@ use crate::encoder::Encoder;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Traces {
     /// By an encoder that compares word by word.
-    Words(Words),
+    Words(Box<Words>),
     /// By an encoder that makes vectors.
     Vectors(Box<Vectors>),
 }
@@ -18,7 +18,7 @@ impl Traces {
     /// Read the texts of a block, in category order.
     pub fn of_texts(encoder: &Encoder, texts: [&str; COUNT]) -> Self {
         match encoder {
-            Encoder::Words => Self::Words(Words::of_texts(texts)),
+            Encoder::Words => Self::Words(Box::new(Words::of_texts(texts))),
             _ => Self::Vectors(Box::new(Vectors::of_texts(encoder, texts))),
         }
     }
@@ -32,10 +32,23 @@ impl Traces {
         }
     }
 
+    /// Whether vectors are compared.
+    pub const fn is_vectors(&self) -> bool {
+        matches!(self, Self::Vectors(_))
+    }
+
+    /// The bits by which it is chosen among thousands; `None` where it says nothing, or where vectors are compared.
+    pub const fn sketch(&self) -> Option<&[u64; SKETCH]> {
+        match self {
+            Self::Words(words) if !words.said.is_empty() => Some(words.sketch()),
+            Self::Words(_) | Self::Vectors(_) => None,
+        }
+    }
+
     /// About how much another block matters for this one: cheap, for choosing among thousands.
     pub fn nearness(&self, other: &Self) -> f64 {
         match (self, other) {
-            (Self::Words(mine), Self::Words(theirs)) => f64::from(mine.overlap(theirs)),
+            (Self::Words(mine), Self::Words(theirs)) => f64::from(overlap(mine.sketch(), theirs.sketch())),
             (Self::Vectors(mine), Self::Vectors(theirs)) => mine.sketch.cosine(&theirs.sketch),
             _ => 0.0,
         }
@@ -64,4 +77,9 @@ impl Traces {
             Self::Vectors(vectors) => vectors.categories[category].is_some(),
         }
     }
+}
+
+/// Words whose beginnings both blocks may have, for choosing among thousands.
+fn overlap(mine: &[u64; SKETCH], theirs: &[u64; SKETCH]) -> u32 {
+    mine.iter().zip(theirs).map(|(mine, theirs)| (mine & theirs).count_ones()).sum()
 }

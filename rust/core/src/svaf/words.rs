@@ -1,28 +1,44 @@
-//! A block as the set of its words, and what two blocks share: whole numbers, so that every sum is exact in any order.
+//! A block as the set of its words: whole numbers, so that every sum over them is exact in any order.
 
 use crate::category::{COUNT, Category, NEUTRAL};
-use crate::encoder::words::{self, Kind, Word};
+use crate::encoder::words::{self, Kind};
 
 /// Words kept of one block: what comes after them is judged by them.
 pub const BLOCK_WORDS: usize = 256;
-/// What the same word in two blocks counts, and what another form of it does.
-pub(super) const SAME: u32 = 100;
-const FORM: u32 = 85;
-/// Numbers of 64 bits in which a block's words are looked up before they are compared.
-const FILTER: usize = 8;
+/// Numbers of 64 bits by which blocks are chosen among thousands: one bit for each word of content.
+pub const SKETCH: usize = 8;
+/// Numbers of 64 bits that say which words a block may have: one bit for each of any kind.
+pub(super) const MARKS: usize = 16;
+/// Figures whose stems are kept at hand: a block with more is compared word by word.
+const FIGURES: usize = 4;
+/// Bytes of one word in a store: head, stem, kind, places.
+const SAID_BYTES: usize = 10;
+/// Words that most blocks have, so that a usual one is read without growing.
+const USUAL: usize = 96;
 
 /// One word of a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Said {
-    pub(super) word: Word,
+    /// Head, then stem: what is the same for forms of a word is in front, so that forms stand together.
+    key: u64,
+    kind: Kind,
     /// The categories it stands in, one bit each.
     pub(super) places: u8,
 }
 
 impl Said {
+    pub(super) const fn head(self) -> u32 {
+        (self.key >> 32) as u32
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is what is asked for")]
+    pub(super) const fn stem(self) -> u32 {
+        self.key as u32
+    }
+
     /// How much it counts: what a text is about counts twice what is said of anything.
     pub(super) const fn weight(self) -> u32 {
-        match self.word.kind {
+        match self.kind {
             Kind::Content => 2,
             Kind::Common | Kind::Figure => 1,
             Kind::Negation | Kind::Binding => 0,
@@ -30,7 +46,42 @@ impl Said {
     }
 
     pub(super) fn is(self, kind: Kind) -> bool {
-        self.word.kind == kind
+        self.kind == kind
+    }
+
+    /// Whether it is said of anything, and still counts.
+    pub(super) const fn is_common(self) -> bool {
+        matches!(self.kind, Kind::Common | Kind::Figure)
+    }
+
+    /// The categories it stands in, in order.
+    pub(super) fn categories(self) -> impl Iterator<Item = usize> {
+        let mut left = self.places;
+        std::iter::from_fn(move || {
+            let category = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            (category < COUNT).then_some(category)
+        })
+    }
+
+    /// Its bit among [`MARKS`] numbers, the same for forms of a word.
+    pub(super) const fn mark(self) -> usize {
+        self.head() as usize % (64 * MARKS)
+    }
+}
+
+/// What a block says in figures, in the categories that count.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Figures {
+    /// How many there are.
+    pub(super) count: u32,
+    stems: [u32; FIGURES],
+}
+
+impl Figures {
+    /// The stems at hand: of many figures only some.
+    pub(super) fn stems(&self) -> &[u32] {
+        &self.stems[..FIGURES.min(self.count as usize)]
     }
 }
 
@@ -43,17 +94,25 @@ pub struct Words {
     pub(super) says: u8,
     /// Categories that count for what the block is about: neither mood nor what is said by the way, unless that is all.
     pub(super) about: u8,
-    filter: [u64; FILTER],
+    /// Of the words in those categories: their weight, the figures among them, and whether one negates.
+    pub(super) mass: u32,
+    pub(super) figures: Figures,
+    pub(super) negates: bool,
+    sketch: [u64; SKETCH],
+    pub(super) marks: [u64; MARKS],
 }
 
 impl Words {
     /// Read the texts of a block, in category order.
     pub fn of_texts(texts: [&str; COUNT]) -> Self {
-        let (mut said, mut spelled) = (Vec::with_capacity(32), String::with_capacity(48));
+        let (mut said, mut spelled) = (Vec::with_capacity(USUAL), String::new());
         for (category, text) in texts.iter().enumerate() {
             let text = text.trim();
             if !text.eq_ignore_ascii_case(NEUTRAL) {
-                words::each(text, &mut spelled, |word| said.push(Said { word, places: 1 << category }));
+                words::each(text, &mut spelled, |word| {
+                    let key = u64::from(word.head) << 32 | u64::from(word.stem);
+                    said.push(Said { key, kind: word.kind, places: 1 << category });
+                });
             }
             if said.len() > 2 * BLOCK_WORDS {
                 unite(&mut said);
@@ -67,54 +126,59 @@ impl Words {
         if said.iter().all(|said| said.weight() == 0) {
             // Nothing but words that bind: then they are what the block says.
             for said in &mut said {
-                said.word.kind = Kind::Common;
+                said.kind = Kind::Common;
             }
         }
         said.truncate(BLOCK_WORDS);
         let mut masses = [0_u32; COUNT];
-        let (mut says, mut filter) = (0, [0; FILTER]);
+        let (mut says, mut sketch, mut marks) = (0, [0; SKETCH], [0; MARKS]);
         for word in &said {
             says |= if word.weight() > 0 { word.places } else { 0 };
-            for (category, mass) in masses.iter_mut().enumerate() {
-                *mass += if word.places >> category & 1 == 1 { word.weight() } else { 0 };
-            }
+            word.categories().for_each(|category| masses[category] += word.weight());
             if word.is(Kind::Content) {
-                let bit = word.word.head as usize % (64 * FILTER);
-                filter[bit / 64] |= 1 << (bit % 64);
+                let bit = word.head() as usize % (64 * SKETCH);
+                sketch[bit / 64] |= 1 << (bit % 64);
+            }
+            marks[word.mark() / 64] |= 1 << (word.mark() % 64);
+        }
+        let about = about(&masses);
+        let (mut mass, mut figures, mut negates) = (0, Figures::default(), false);
+        for word in said.iter().filter(|word| word.places & about != 0) {
+            mass += word.weight();
+            negates |= word.is(Kind::Negation);
+            if word.is(Kind::Figure) {
+                if let Some(room) = figures.stems.get_mut(figures.count as usize) {
+                    *room = word.stem();
+                }
+                figures.count += 1;
             }
         }
-        Self { about: about(&masses), said: said.into_boxed_slice(), says, filter }
+        Self { said: said.into_boxed_slice(), says, about, mass, figures, negates, sketch, marks }
     }
 
     /// Its words, one behind the other, for a store.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(10 * self.said.len());
+        let mut bytes = Vec::with_capacity(SAID_BYTES * self.said.len());
         for said in &self.said {
-            bytes.extend(said.word.head.to_le_bytes());
-            bytes.extend(said.word.stem.to_le_bytes());
-            bytes.extend([said.word.kind.number(), said.places]);
+            bytes.extend(said.head().to_le_bytes());
+            bytes.extend(said.stem().to_le_bytes());
+            bytes.extend([said.kind.number(), said.places]);
         }
         bytes
     }
 
     /// Read such words; `None` where they are none, or not in their order.
     pub(super) fn of_bytes(bytes: &[u8]) -> Option<Self> {
-        let (words, rest) = bytes.as_chunks::<10>();
+        let (words, rest) = bytes.as_chunks::<SAID_BYTES>();
         let said: Vec<Said> = words.iter().map(said_of).collect::<Option<_>>()?;
-        let sound = rest.is_empty()
-            && said.len() <= BLOCK_WORDS
-            && said.is_sorted_by(|left, right| (left.word.head, left.word.stem) < (right.word.head, right.word.stem));
+        let sound =
+            rest.is_empty() && said.len() <= BLOCK_WORDS && said.is_sorted_by(|left, right| left.key < right.key);
         sound.then(|| Self::of(said))
     }
 
-    /// Words whose beginnings both blocks may have: never fewer than they share, for choosing among thousands.
-    pub fn overlap(&self, other: &Self) -> u32 {
-        self.filter.iter().zip(&other.filter).map(|(mine, theirs)| (mine & theirs).count_ones()).sum()
-    }
-
-    /// How alike two blocks are, from 0 to 1: the smaller share of either that the other has.
-    pub fn likeness(&self, other: &Self) -> f64 {
-        Shared::of(self, self.about, other, &mut vec![0; self.said.len()]).likeness()
+    /// The bits of the block's words of content. What two blocks have of them in common chooses among thousands.
+    pub const fn sketch(&self) -> &[u64; SKETCH] {
+        &self.sketch
     }
 
     /// Whether a category says something.
@@ -123,21 +187,22 @@ impl Words {
     }
 }
 
-fn said_of(bytes: &[u8; 10]) -> Option<Said> {
+fn said_of(bytes: &[u8; SAID_BYTES]) -> Option<Said> {
     let (head, rest) = bytes.split_first_chunk::<4>()?;
     let (stem, rest) = rest.split_first_chunk::<4>()?;
     let [kind, places] = *rest else { return None };
-    let word = Word { head: u32::from_le_bytes(*head), stem: u32::from_le_bytes(*stem), kind: Kind::of_number(kind)? };
-    (places != 0 && places >> COUNT == 0).then_some(Said { word, places })
+    let key = u64::from(u32::from_le_bytes(*head)) << 32 | u64::from(u32::from_le_bytes(*stem));
+    (places != 0 && places >> COUNT == 0).then_some(Said { key, kind: Kind::of_number(kind)?, places })
 }
 
-/// One entry for each stem, by head and stem.
+/// One entry for each stem, by head and stem; of several kinds the one that says most.
 fn unite(said: &mut Vec<Said>) {
-    said.sort_unstable();
+    said.sort_unstable_by_key(|said| said.key);
     said.dedup_by(|later, kept| {
-        let same = later.word.head == kept.word.head && later.word.stem == kept.word.stem;
+        let same = later.key == kept.key;
         if same {
             kept.places |= later.places;
+            kept.kind = kept.kind.min(later.kind);
         }
         same
     });
@@ -154,109 +219,4 @@ fn about(masses: &[u32; COUNT]) -> u8 {
     let chosen = (0..COUNT).filter(held).filter(|category| *category == Category::Focus.index() || much(category));
     let found = chosen.fold(0, |mask, category| mask | 1 << category);
     if found == 0 && masses[mood] > 0 { 1 << mood } else { found }
-}
-
-/// What a newcomer shares with one held block.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Shared {
-    /// Weight of the newcomer's words, and how much of it the held block has, times [`SAME`].
-    mine: u32,
-    found: u32,
-    /// The same of each category.
-    each: [u32; COUNT],
-    found_each: [u32; COUNT],
-    /// The same of the held block's words.
-    theirs: u32,
-    met: u32,
-    /// Of the newcomer's words that say what it is about, and of those said of anything: what the held block has.
-    pub(super) content: u32,
-    pub(super) common: u32,
-    /// Figures that only one of them has, on both sides; and whether one negates and the other does not.
-    figures: [bool; 2],
-    negated: [bool; 2],
-}
-
-impl Shared {
-    /// Compare the words of a newcomer that stand in categories of `counts` with a held block's. `likes` has a place for
-    /// each of the newcomer's words, and gets how like the likest word of the held block is.
-    pub(super) fn of(incoming: &Words, counts: u8, held: &Words, likes: &mut [u32]) -> Self {
-        let mut shared = Self::default();
-        meet(&incoming.said, &held.said, |at, word, like| {
-            likes[at] = like;
-            shared.take(word, counts, like);
-        });
-        meet(&held.said, &incoming.said, |_, word, like| {
-            if word.places & held.about != 0 {
-                shared.theirs += word.weight();
-                shared.met += word.weight() * like;
-                shared.figures[1] |= word.is(Kind::Figure) && like < SAME;
-                shared.negated[1] |= word.is(Kind::Negation);
-            }
-        });
-        shared
-    }
-
-    fn take(&mut self, word: &Said, counts: u8, like: u32) {
-        let weight = word.weight();
-        for category in 0..COUNT {
-            if word.places >> category & 1 == 1 {
-                self.each[category] += weight;
-                self.found_each[category] += weight * like;
-            }
-        }
-        if word.places & counts != 0 {
-            self.mine += weight;
-            self.found += weight * like;
-            match word.word.kind {
-                Kind::Content => self.content += like,
-                Kind::Common | Kind::Figure => self.common += like,
-                Kind::Negation => self.negated[0] = true,
-                Kind::Binding => {}
-            }
-            self.figures[0] |= word.is(Kind::Figure) && like < SAME;
-        }
-    }
-
-    /// How alike they are. Other figures, or a negation on one side only, are news however like the rest is.
-    pub(super) fn likeness(&self) -> f64 {
-        let like = share(self.found, self.mine).min(share(self.met, self.theirs));
-        let other_figures = self.figures[0] && self.figures[1];
-        let turned = self.negated[0] != self.negated[1] && like > TURNED;
-        if other_figures || turned { like.min(CHANGED) } else { like }
-    }
-
-    /// How much of the held block the newcomer has, from 0 to 100.
-    pub(super) fn met_share(&self) -> u32 {
-        self.met.checked_div(self.theirs).unwrap_or(0)
-    }
-
-    /// How much of a category the held block has, from 0 to 1.
-    pub(super) fn of_category(&self, category: usize) -> f64 {
-        share(self.found_each[category], self.each[category])
-    }
-}
-
-/// From here on two blocks say so nearly the same that one word which turns it round makes them say the opposite.
-const TURNED: f64 = 0.85;
-/// Likeness of a block and one that differs from it in a figure or a negation, at most.
-const CHANGED: f64 = 0.4;
-
-pub(super) fn share(part: u32, whole: u32) -> f64 {
-    if whole == 0 { 0.0 } else { f64::from(part) / (f64::from(SAME) * f64::from(whole)) }
-}
-
-/// Give each word of the first block, by its place, with how like it is to the likest of the second: the same stem, the
-/// same head, or nothing.
-fn meet(first: &[Said], second: &[Said], mut give: impl FnMut(usize, &Said, u32)) {
-    let mut rest = second;
-    for (at, said) in first.iter().enumerate() {
-        while let [next, after @ ..] = rest
-            && next.word.head < said.word.head
-        {
-            rest = after;
-        }
-        let forms = rest.iter().take_while(|other| other.word.head == said.word.head);
-        let like = forms.map(|other| if other.word.stem == said.word.stem { SAME } else { FORM }).max();
-        give(at, said, like.unwrap_or(0));
-    }
 }

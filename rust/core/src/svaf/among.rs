@@ -1,0 +1,310 @@
+//! A newcomer's words among its candidates: exact, and yet most candidates are never compared word by word.
+//!
+//! What a held block can share at most follows from a few bits of it. It is compared only where that could make it the
+//! nearest block, or nearer in some category; of the others only those words are looked up that memory is not yet known
+//! to have as often as counts. What is left out could have changed nothing, so the outcome is that of comparing all.
+
+use covey_kernels::{Work, widest};
+
+use super::kinship::Kinship;
+use super::meeting::{CHANGED, Likes, Newcomer, SAME, TURNED, alike, share};
+use super::selective::ALIKE_AROUND;
+use super::words::{MARKS, Words};
+use crate::category::COUNT;
+use crate::encoder::words::Kind;
+
+type Marks = [u64; MARKS];
+
+/// One candidate, and what it can come to at most.
+struct Held<'a> {
+    words: &'a Words,
+    place: usize,
+    /// How much it counts, from 0 to 100.
+    strength: u32,
+    /// Of the newcomer's content, and of its common words.
+    content: u32,
+    common: u32,
+    /// How like the newcomer it is.
+    whole: f64,
+    compared: bool,
+}
+
+/// What memory knows of a newcomer.
+pub(super) struct Known {
+    pub(super) kinship: Kinship,
+    /// The likest block for each category, and its place.
+    pub(super) nearest: [Option<(f64, usize)>; COUNT],
+}
+
+/// Ask candidates, each with its place and how much it counts (0 to 100), in the order of their places.
+pub(super) fn known<'a>(
+    incoming: &Words,
+    counts: u8,
+    candidates: impl Iterator<Item = (&'a Words, usize, u32)>,
+) -> Known {
+    let newcomer = Newcomer::of(incoming, counts);
+    let limits = Limits::of(&newcomer);
+    let mut held = limits.of_all(candidates);
+    let mut search = Search::new(&newcomer, &limits, &held);
+    // The one that promises most comes first: it leaves the others little to be asked for.
+    if let Some(first) = most_promising(&held) {
+        search.compare(&mut held[first]);
+    }
+    for held in &mut held {
+        if !held.compared && search.matters(held) {
+            search.compare(held);
+        }
+    }
+    search.look_up(&mut held);
+    search.known
+}
+
+/// The same by comparing every candidate word by word: what it is.
+#[cfg(test)]
+pub(super) fn compared_all<'a>(
+    incoming: &Words,
+    counts: u8,
+    candidates: impl Iterator<Item = (&'a Words, usize, u32)>,
+) -> Known {
+    let newcomer = Newcomer::of(incoming, counts);
+    let limits = Limits::of(&newcomer);
+    let mut held = limits.of_all(candidates);
+    let mut search = Search::new(&newcomer, &limits, &held);
+    for held in &mut held {
+        search.compare(held);
+    }
+    search.known
+}
+
+fn most_promising(held: &[Held<'_>]) -> Option<usize> {
+    let mut best: Option<(f64, usize)> = None;
+    for (at, held) in held.iter().enumerate() {
+        if best.is_none_or(|(most, _)| held.whole > most) {
+            best = Some((held.whole, at));
+        }
+    }
+    best.map(|(_, at)| at)
+}
+
+/// Below this strength, in hundredths, what a word counts is rounded down to nothing.
+const FAINT: u32 = 2;
+
+/// What bits alone say of a newcomer and any held block.
+struct Limits<'a> {
+    newcomer: &'a Newcomer<'a>,
+    /// Of its words that count: the marks of content, and of common words; and how many words share a mark with another.
+    marks: [Marks; 2],
+    hidden: [u32; 2],
+    /// The marks of each category's words.
+    categories: [Marks; COUNT],
+    /// The marks of the figures that count; and a bit for each stem.
+    figures: Vec<usize>,
+    stems: Marks,
+}
+
+impl<'a> Limits<'a> {
+    fn of(newcomer: &'a Newcomer<'a>) -> Self {
+        let (marks, categories) = ([[0; MARKS]; 2], [[0; MARKS]; COUNT]);
+        let mut limits = Self { newcomer, marks, hidden: [0; 2], categories, figures: Vec::new(), stems: [0; MARKS] };
+        for word in &newcomer.words.said {
+            set(&mut limits.stems, word.stem() as usize % (64 * MARKS));
+            if word.weight() == 0 {
+                continue;
+            }
+            word.categories().for_each(|category| _ = set(&mut limits.categories[category], word.mark()));
+            if word.places & newcomer.counts != 0 {
+                let which = usize::from(word.is_common());
+                limits.hidden[which] += u32::from(!set(&mut limits.marks[which], word.mark()));
+                if word.is(Kind::Figure) {
+                    limits.figures.push(word.mark());
+                }
+            }
+        }
+        limits
+    }
+
+    fn of_all<'b>(&self, candidates: impl Iterator<Item = (&'b Words, usize, u32)>) -> Vec<Held<'b>> {
+        let mut held: Vec<Held<'b>> = candidates
+            .filter(|(words, ..)| !words.said.is_empty())
+            .map(|(words, place, strength)| Held {
+                words,
+                place,
+                strength,
+                content: 0,
+                common: 0,
+                whole: 0.0,
+                compared: false,
+            })
+            .collect();
+        widest(Counting { marks: &self.marks, held: &mut held });
+        for held in &mut held {
+            held.content = SAME * (held.content + self.hidden[0]);
+            held.common = SAME * (held.common + self.hidden[1]);
+            held.whole = self.whole(held);
+        }
+        held
+    }
+
+    /// How like the newcomer a block is at most.
+    fn whole(&self, held: &Held<'_>) -> f64 {
+        let newcomer = self.newcomer;
+        let most = share(2 * held.content + held.common, newcomer.mass).min(1.0);
+        let most = if newcomer.negates == held.words.negates { most } else { most.min(TURNED) };
+        let mine_missing = || self.figures.iter().any(|mark| !has(&held.words.marks, *mark));
+        let missing = |stem: &u32| !has(&self.stems, *stem as usize % (64 * MARKS));
+        let theirs_missing = || held.words.figures.stems().iter().any(missing);
+        if theirs_missing() && mine_missing() { most.min(CHANGED) } else { most }
+    }
+
+    /// Whether a block may have any word of a category.
+    fn touches(&self, held: &Held<'_>, category: usize) -> bool {
+        self.categories[category].iter().zip(&held.words.marks).any(|(mine, theirs)| mine & theirs != 0)
+    }
+}
+
+/// Set a bit; false where it was set before.
+fn set(marks: &mut Marks, mark: usize) -> bool {
+    let (number, bit) = (&mut marks[mark / 64], 1 << (mark % 64));
+    let new = *number & bit == 0;
+    *number |= bit;
+    new
+}
+
+const fn has(marks: &Marks, mark: usize) -> bool {
+    marks[mark / 64] >> (mark % 64) & 1 == 1
+}
+
+/// Count the marks that a newcomer shares with each candidate.
+struct Counting<'a, 'b> {
+    marks: &'a [Marks; 2],
+    held: &'a mut [Held<'b>],
+}
+
+impl Work for Counting<'_, '_> {
+    type Out = ();
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+    fn run(self) {
+        let count = |mine: &Marks, theirs: &Marks| -> u32 {
+            mine.iter().zip(theirs).map(|(mine, theirs)| (mine & theirs).count_ones()).sum()
+        };
+        for held in self.held {
+            held.content = count(&self.marks[0], &held.words.marks);
+            held.common = count(&self.marks[1], &held.words.marks);
+        }
+    }
+}
+
+/// The candidates that were compared so far, and what came of it.
+struct Search<'a> {
+    newcomer: &'a Newcomer<'a>,
+    limits: &'a Limits<'a>,
+    /// Whether a candidate counts so little that it may share words and still count for nothing.
+    faint: bool,
+    likes: Likes,
+    known: Known,
+}
+
+impl<'a> Search<'a> {
+    fn new(newcomer: &'a Newcomer<'a>, limits: &'a Limits<'a>, held: &[Held<'_>]) -> Self {
+        let faint = held.iter().any(|held| held.strength < FAINT);
+        let known = Known { kinship: Kinship::new(newcomer.words), nearest: [None; COUNT] };
+        Self { newcomer, limits, faint, likes: Likes::new(), known }
+    }
+
+    fn compare(&mut self, held: &mut Held<'_>) {
+        held.compared = true;
+        let (newcomer, words) = (self.newcomer, held.words);
+        let shared = newcomer.meet(words, &mut self.likes);
+        self.known.kinship.count(&shared, shared.met_share(words), &self.likes, held.strength);
+        let whole = newcomer.likeness(words, &shared);
+        for (category, nearest) in self.known.nearest.iter_mut().enumerate() {
+            if !newcomer.words.speaks(category) {
+                continue;
+            }
+            let by_the_way = newcomer.words.about >> category & 1 == 0;
+            let most = if by_the_way { 1.0 } else { 2.0 * newcomer.of_category(&shared, category) + ALIKE_AROUND };
+            if beats(whole.min(most), held.place, *nearest) {
+                *nearest = Some((whole.min(most), held.place));
+            }
+        }
+    }
+
+    /// Whether a candidate could be the nearest block, or the nearest for a category.
+    fn matters(&self, held: &Held<'_>) -> bool {
+        let kinship = &self.known.kinship;
+        let content = kinship.reaches(held.content, held.common, held.strength, self.faint);
+        content || (0..COUNT).any(|category| self.newcomer.words.speaks(category) && self.nearer(held, category))
+    }
+
+    fn nearer(&self, held: &Held<'_>, category: usize) -> bool {
+        let nearest = self.known.nearest[category];
+        let by_the_way = self.newcomer.words.about >> category & 1 == 0;
+        beats(held.whole, held.place, nearest)
+            && (by_the_way
+                || beats(held.whole.min(ALIKE_AROUND), held.place, nearest)
+                || self.limits.touches(held, category))
+    }
+
+    /// Look up in blocks that were not compared the words which memory does not yet have as often as counts, the block
+    /// that counts most first: then a word that was found needs no other.
+    fn look_up(&mut self, held: &mut [Held<'_>]) {
+        if !held.is_sorted_by(|left, right| left.strength >= right.strength) {
+            held.sort_by_key(|held| std::cmp::Reverse(held.strength));
+        }
+        let (mut open, mut level) = ([0; MARKS], u32::MAX);
+        for held in held.iter().filter(|held| !held.compared) {
+            if held.strength < level {
+                level = held.strength;
+                open = self.open(level);
+            }
+            let asked = open;
+            for (number, wanted) in asked.iter().enumerate() {
+                let mut hits = wanted & held.words.marks[number];
+                while hits != 0 {
+                    let mark = 64 * number + hits.trailing_zeros() as usize;
+                    hits &= hits - 1;
+                    if self.ask(mark, held) {
+                        open[number] &= !(1 << (mark % 64));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The marks of words that a block of that strength can say more of.
+    fn open(&self, strength: u32) -> Marks {
+        let mut open = [0; MARKS];
+        for (place, word) in self.newcomer.words.said.iter().enumerate() {
+            if self.known.kinship.is_open(*word, place, strength) {
+                set(&mut open, word.mark());
+            }
+        }
+        open
+    }
+
+    /// Look up the words of a mark in a block; true where no word of that mark needs another block.
+    fn ask(&mut self, mark: usize, held: &Held<'_>) -> bool {
+        let (mut done, newcomer) = (true, self.newcomer);
+        for first in newcomer.marked(mark) {
+            let wanted = newcomer.words.said[first].head();
+            let from = held.words.said.partition_point(|word| word.head() < wanted);
+            let theirs = || held.words.said[from..].iter().take_while(|word| word.head() == wanted);
+            for (place, mine) in newcomer.forms(first) {
+                if self.known.kinship.is_open(mine, place, held.strength) {
+                    let like = theirs().map(|theirs| alike(mine, *theirs)).max().unwrap_or(0);
+                    self.known.kinship.hear(place, like, held.strength);
+                    done &= !self.known.kinship.is_open(mine, place, held.strength);
+                }
+            }
+        }
+        done
+    }
+}
+
+/// Whether a likeness at a place is nearer than the nearest so far; of equals the first place is.
+#[expect(clippy::float_cmp, reason = "a bound and what it bounds are equal where they come from the same numbers")]
+fn beats(like: f64, place: usize, nearest: Option<(f64, usize)>) -> bool {
+    nearest.is_none_or(|(best, at)| like > best || (like == best && place < at))
+}
