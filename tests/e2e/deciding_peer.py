@@ -1,12 +1,14 @@
 """A program that bids and votes, for tests: tells what it is asked; accepts and says yes, or hangs.
 
 Started with home, room, name, load and what it does with an award or a question: accept or hang.
+DECIDING_PEER holds further options of its peer, as JSON.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 
 import covey
@@ -21,7 +23,8 @@ def say(event: str, **facts: object) -> None:
 
 
 async def main(home: str, room: str, name: str, load: str, does: str) -> None:
-    async with covey.Peer(name, room=room, home=home) as peer:
+    options = json.loads(os.environ.get("DECIDING_PEER", "{}"))
+    async with covey.Peer(name, room=room, home=home, **options) as peer:
 
         async def bid(lot: Lot) -> Terms:
             say("asked", task=lot.task)

@@ -84,8 +84,13 @@ class Inside(Program):
 
     def start(self, *words: str, **env: str) -> Running:
         """Start a command that stays, in the namespace."""
-        inside = [_ip(), "netns", "exec", self._namespace, sys.executable, "-m", "covey", *words]
-        return Running(inside, {**self.env, **env})  # type: ignore[arg-type]  # all words are text here
+        start = [_ip(), "netns", "exec", self._namespace, sys.executable, "-m", "covey", *words]
+        return Running(start, {**self.env, **env})  # type: ignore[arg-type]  # all words are text here
+
+
+def inside(name: str) -> list[str]:
+    """Return the words before a command that runs it in a namespace."""
+    return [_ip(), "netns", "exec", full(name)]
 
 
 def full(name: str) -> str:

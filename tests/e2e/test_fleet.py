@@ -2,66 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
+from tests.e2e.agents import Agent, begins
 from tests.e2e.program import Program
-from tests.e2e.test_node_killed import ROOT
 
 SECONDS = 40
 
 
-class Agent:
-    """One process of tests/e2e/fleet_peer."""
-
-    def __init__(self, covey: Program, room: str, name: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.fleet_peer", str(covey.home), room, name],
-            cwd=ROOT,
-            env={**covey.env, "PYTHONPATH": str(ROOT / "python")},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.node_id = str(self.event("ready")["node_id"])
-
-    def ask(self, **wish: Any) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(wish) + "\n")
-        self.process.stdin.flush()
-
-    def event(self, name: str, **facts: Any) -> dict[str, Any]:
-        """Read until an event of this name with these facts."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            found: dict[str, Any] = json.loads(line)
-            if found["event"] == name and all(found[key] == value for key, value in facts.items()):
-                return found
-        raise AssertionError(f"ended before {name}")
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-
 @pytest.fixture
 def begin(covey: Program) -> Iterator[Callable[[str], Agent]]:
-    """Start agents in a room of this test's own."""
-    room = f"fleet-{os.urandom(4).hex()}"
-    with ExitStack() as stack:
-
-        def start(name: str) -> Agent:
-            agent = Agent(covey, room, name)
-            stack.callback(agent.kill)
-            return agent
-
+    with begins("fleet_peer", covey) as start:
         yield start
 
 

@@ -2,81 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.e2e.agents import Agent, begins
 from tests.e2e.program import Program
-from tests.e2e.test_node_killed import ROOT
 
-Begin = Callable[..., "Agent"]
-
-
-class Agent:
-    """One process of tests/e2e/work_peer."""
-
-    def __init__(self, covey: Program, room: str, name: str, *capabilities: str) -> None:
-        self.name = name
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.work_peer", str(covey.home), room, name, *capabilities],
-            cwd=ROOT,
-            env={**covey.env, "PYTHONPATH": str(ROOT / "python")},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.node_id = str(self.event("ready")["node_id"])
-
-    def ask(self, **wish: Any) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(wish) + "\n")
-        self.process.stdin.flush()
-
-    def event(self, name: str, **facts: Any) -> dict[str, Any]:
-        """Read until an event of this name with these facts."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            found: dict[str, Any] = json.loads(line)
-            if found["event"] == name and all(found[key] == value for key, value in facts.items()):
-                return found
-        raise AssertionError(f"ended before {name}")
-
-    def submit(self, capability: str, payload: Any, **options: Any) -> str:
-        self.ask(submit=capability, payload=payload, **options)
-        return str(self.event("submitted")["task"])
-
-    def result(self, task: str) -> dict[str, Any]:
-        self.ask(result=task)
-        return self.event("ended")
-
-    def counters(self) -> dict[str, Any]:
-        self.ask(counters=True)
-        return self.event("counters")
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.communicate()
+Begin = Callable[..., Agent]
 
 
 @pytest.fixture
 def begin(covey: Program) -> Iterator[Begin]:
-    """Start agents in a room of this test's own."""
-    room = f"work-{os.urandom(4).hex()}"
-    with ExitStack() as stack:
-
-        def start(name: str, *capabilities: str) -> Agent:
-            agent = Agent(covey, room, name, *capabilities)
-            stack.callback(agent.kill)
-            return agent
-
+    with begins("work_peer", covey) as start:
         yield start
 
 
@@ -219,7 +161,7 @@ def test_s14_what_agent_toml_offers_is_done_by_its_function(covey: Program, tmp_
     (tmp_path / "voice.py").write_text("def shout_loud(job):\n    return job.payload.upper() + '!'\n")
     with covey.start("run", "--config", str(config), "--json") as wren, ExitStack() as stack:
         wren.event("ready")
-        lead = Agent(covey, room, "lead")
+        lead = Agent("work_peer", covey, room, "lead")
         stack.callback(lead.kill)
         ended = lead.result(lead.submit("shout.loud", "hello"))
         assert (ended["value"], ended["by"].split("@")[0]) == ("HELLO!", "wren")

@@ -3,13 +3,15 @@
 Started with home, room, name and the capabilities that it offers. A run says that it has begun and lasts
 until a line {"go": true} comes, unless the task's payload has "at once"; one with a "pipe" for this name
 holds up the whole process until somebody writes there. Reads JSON lines: {"submit": capability, "payload": …,
-…options}, {"result": task}, {"counters": true}; writes events as JSON lines.
+…options}, {"result": task}, {"counters": true}; writes events as JSON lines. WORK_PEER holds
+further options of its peer, as JSON.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -40,7 +42,8 @@ async def act(peer: covey.Peer, wish: dict[str, Any]) -> None:
 
 async def main(home: str, room: str, name: str, *capabilities: str) -> None:
     go = asyncio.Event()
-    async with covey.Peer(name, room=room, home=home) as peer:
+    options = json.loads(os.environ.get("WORK_PEER", "{}"))
+    async with covey.Peer(name, room=room, home=home, **options) as peer:
 
         async def work(job: Job) -> str:
             say("begun", task=job.id, by=name)
