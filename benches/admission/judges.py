@@ -11,12 +11,13 @@ from covey import _core, core
 
 Judge = Callable[[Case], Label]
 
-_LABELS: dict[str, Label] = {
+LABEL_OF: dict[str, Label] = {
     "aligned": "admit",
     "guarded": "admit",
     "redundant": "redundant",
     "rejected": "reject",
 }
+"""What a decision amounts to."""
 WEIGHTS = {
     "uniform": (1.0,) * 7,
     "coding": (2.0, 1.5, 1.5, 1.0, 1.2, 1.0, 0.8),
@@ -38,7 +39,7 @@ def baseline(case: Case) -> Label:
     """Judge as the reference does: `ngram-h32`, the five newest blocks, neutral compared with neutral."""
     anchors = [(held.texts, held.age_seconds) for held in case.held[:BASELINE_WINDOW]]
     said = core.evaluate(case.texts, anchors, case.profile, age_seconds=case.age_seconds)
-    return _LABELS[said.decision]
+    return LABEL_OF[said.decision]
 
 
 def selective(encoder: _core.Encoder) -> Judge:
@@ -53,7 +54,7 @@ def selective(encoder: _core.Encoder) -> Judge:
             age_seconds=case.age_seconds,
             answers=case.answers is not None,
         )
-        return _LABELS[said.decision]
+        return LABEL_OF[said.decision]
 
     return judge
 

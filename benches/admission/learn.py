@@ -1,22 +1,27 @@
-"""Learn how much each count says for a newcomer: `python -m benches.admission.learn`.
+"""Learn how much each count says for a newcomer: `python -m benches.admission.learn [--table FOLDER]`.
 
 Reads the tuning part only. A logistic regression (Newton's method, ridge 0.1, no randomness) over the counts
 that the native path makes of each block, on the slices that words decide: news against near-miss, foreign and
 poisoned. One table is for blocks as they are, one for those that say all in one category: the same blocks,
 with all they say in their focus. Prints what to write into rust/core/src/svaf/kinship.rs, and how well such
-weights do on a domain they were not learned on, each in turn.
+weights do on a domain they were not learned on, each in turn. With a table its own numbers are chosen
+instead (`learn_table`).
 """
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from benches.admission.judges import recalled
+from benches.admission.learn_table import report
 from benches.admission.scenarios import Case, cases
 from covey import _core
+from covey.system.table import load_table
 
 RECEIVERS: Final = 12
 """Receivers of each domain: twice as many as are reported on, of the same seeds."""
@@ -38,7 +43,14 @@ class Example:
 
 
 def main() -> None:
-    """Learn both tables, say how well, and print them."""
+    """Learn the weights of words-1, or the numbers of a static-embedding table; print them."""
+    parser = argparse.ArgumentParser(prog="python -m benches.admission.learn")
+    parser.add_argument("--table", type=Path, help="folder with a static-embedding table, for its numbers")
+    asked = parser.parse_args()
+    if asked.table is not None:
+        for line in report(load_table(asked.table), cases("tuning")):
+            print(line, flush=True)
+        return
     encoder = _core.Encoder("words-1")
     found = [each for each in cases("tuning", receivers=RECEIVERS) if each.slice in SLICES]
     for table, form in (("SEVERAL", as_it_is), ("ALONE", in_one)):
