@@ -12,7 +12,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use crate::error::{Fault, StoreError};
 use crate::lifecycle::Lifecycle;
-use crate::limits::{FIND_LINEAGE, FIND_LOOKED, PAGE_MAX, RECALL_CANDIDATES, RECALL_RANKING};
+use crate::limits::{FIND_LINEAGE, FIND_LOOKED, FIND_SLICE, PAGE_MAX, RECALL_CANDIDATES, RECALL_RANKING};
 use crate::recall::{RecallResult, best, lag, terms};
 use crate::records::stored_by_id;
 use crate::store::Store;
@@ -84,6 +84,8 @@ struct Search {
     values: Vec<Value>,
     /// What the candidates must satisfy beside.
     filter: String,
+    /// The filter asks for a set, which is made once for all candidates and not for each.
+    whole: bool,
     /// The words that rank, where words drive it.
     words: Vec<String>,
     category: Option<Category>,
@@ -109,6 +111,7 @@ impl Search {
             driver: String::new(),
             values: Vec::new(),
             filter: String::new(),
+            whole: false,
             words: Vec::new(),
             category: query.category,
         };
@@ -119,6 +122,7 @@ impl Search {
             if !words.is_empty() {
                 let matching = "r.id IN (SELECT rowid FROM recall WHERE recall MATCH ?)";
                 search.demand(matching, Value::Text(expression(&words, query.category)));
+                search.whole = true;
             }
         } else if !words.is_empty() {
             let driver = "SELECT rowid AS id FROM recall WHERE recall MATCH ? ORDER BY rowid DESC";
@@ -146,6 +150,7 @@ impl Search {
                 search.values.push(value.clone());
             }
             let _ = write!(search.filter, " AND r.id IN ({})", walk(true));
+            search.whole = true;
         }
         search
     }
@@ -160,12 +165,17 @@ impl Search {
         self.values.push(value);
     }
 
+    /// Whether the driver brings only what meets this.
+    fn drives(&self, condition: &str) -> bool {
+        self.driver.contains(condition)
+    }
+
     fn filter_by(&mut self, query: &Query) {
         if let Some(category) = query.category {
             let name = category.name();
             let _ = write!(self.filter, " AND r.{name} <> '' AND r.{name} <> 'neutral'");
         }
-        if let Some(author) = query.author {
+        if let Some(author) = query.author.filter(|_| !self.drives("author_node_id = ?")) {
             self.demand("r.author_node_id = ?", Value::Text(author.to_string()));
         }
         if let Some(label) = &query.label {
@@ -177,38 +187,60 @@ impl Search {
         if let Some(room) = &query.room {
             self.demand("r.room = ?", Value::Text(room.clone()));
         }
-        if let Some(from) = query.from_ms {
+        let times = !self.drives("stored_ms >= ?");
+        if let Some(from) = query.from_ms.filter(|_| times) {
             self.demand("r.stored_ms >= ?", Value::Integer(sql_ms(from)));
         }
-        if let Some(to) = query.to_ms {
+        if let Some(to) = query.to_ms.filter(|_| times) {
             self.demand("r.stored_ms < ?", Value::Integer(sql_ms(to)));
         }
-        if let Some(lifecycle) = query.lifecycle {
+        if let Some(lifecycle) = query.lifecycle.filter(|_| !self.drives("lifecycle = ?")) {
             self.demand("r.lifecycle = ?", Value::Text(lifecycle.as_str().to_owned()));
         }
     }
 
     /// Returns places in the order they are shown, and whether there was more to look at.
     fn run(&self, view: &Connection, limit: usize) -> Result<(Vec<i64>, bool), Fault> {
-        let Self { driver, filter, .. } = self;
-        let ranks = !self.words.is_empty();
-        let looked = format!("SELECT id FROM ({driver} LIMIT {})", FIND_LOOKED + 1);
-        let count: i64 = view
-            .prepare_cached(&format!("SELECT count(*) FROM ({looked})"))?
-            .query_row(params_from_iter(&self.values[..self.driver_values()]), |row| row.get(0))?;
-        let capped = count > FIND_LOOKED;
-        let query = format!(
-            "SELECT r.id FROM ({looked}) c JOIN records r ON r.id = c.id WHERE 1 {filter} ORDER BY r.id DESC LIMIT {}",
-            if ranks { RECALL_CANDIDATES + 1 } else { limit }
-        );
-        let mut statement = view.prepare_cached(&query)?;
-        let ids = statement.query_map(params_from_iter(&self.values), |row| row.get(0))?;
-        let mut ids: Vec<i64> = ids.collect::<Result<_, _>>()?;
-        if ranks && !capped && ids.len() <= RECALL_CANDIDATES {
+        let (driving, filtering) = self.values.split_at(self.driver_values());
+        let most = usize::try_from(FIND_LOOKED).unwrap_or(usize::MAX);
+        let mut looked: Vec<i64> = {
+            let mut statement = view.prepare_cached(&format!("SELECT id FROM ({} LIMIT {})", self.driver, most + 1))?;
+            let ids = statement.query_map(params_from_iter(driving), |row| row.get(0))?;
+            ids.collect::<Result<_, _>>()?
+        };
+        let capped = looked.len() > most;
+        looked.truncate(most);
+        looked.sort_unstable_by(|left, right| right.cmp(left));
+        let ranks = !self.words.is_empty() && !capped;
+        let wanted = if ranks { RECALL_CANDIDATES + 1 } else { limit };
+        let mut ids = if self.filter.is_empty() { looked } else { self.passing(view, &looked, filtering, wanted)? };
+        if ranks && ids.len() <= RECALL_CANDIDATES {
             ids = self.ranked(view, ids)?;
         }
         ids.truncate(limit);
         Ok((ids, capped))
+    }
+
+    /// The first of some candidates that satisfy the filter: a slice of rows is read after the other, until there are as
+    /// many as are wanted. What asks for a set is asked once.
+    fn passing(&self, view: &Connection, looked: &[i64], values: &[Value], wanted: usize) -> Result<Vec<i64>, Fault> {
+        let mut found: Vec<i64> = Vec::new();
+        for slice in looked.chunks(if self.whole { looked.len().max(1) } else { FIND_SLICE }) {
+            if found.len() >= wanted {
+                break;
+            }
+            let listed = slice.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+            let filter = &self.filter;
+            let query = format!("SELECT r.id FROM records r WHERE r.id IN ({listed}) {filter} ORDER BY r.id DESC");
+            // The list is of this search alone: its statement would only push others out of the cache.
+            let mut statement = view.prepare(&query)?;
+            let ids = statement.query_map(params_from_iter(values), |row| row.get(0))?;
+            for id in ids {
+                found.push(id?);
+            }
+        }
+        found.truncate(wanted);
+        Ok(found)
     }
 
     /// How many of the values belong to the driver, which comes first.

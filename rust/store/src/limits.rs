@@ -143,5 +143,7 @@ pub const MOVES_KEPT: i64 = 100_000;
 pub const FEEDBACK_LOOKED: i64 = 1_000;
 /// Rows a filtered recall looks at, newest first, before it says that it was capped: about 20 ms of random pages.
 pub const FIND_LOOKED: i64 = 2_000;
+/// Rows of them that a filter reads at once, before it asks whether enough were found.
+pub const FIND_SLICE: usize = 128;
 /// Blocks of one lineage that a recall follows.
 pub const FIND_LINEAGE: i64 = 1_000;
