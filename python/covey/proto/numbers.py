@@ -92,6 +92,9 @@ class Numbers:
             return
         stream.loaded, stream.name = True, event.stream
         stream.spans = Spans(event.cursor, event.beyond)
+        for hole in stream.spans.holes(stream.spans.last):  # told before, unless the disk failed or the process died
+            self._missing(peer, stream, hole, _LATE, turn, late=True)
+        stream.late_upto = stream.spans.last
         while stream.early:
             self._apply(peer, stream, stream.early.popleft(), turn)
         self._tell_cursor(peer, stream, turn)

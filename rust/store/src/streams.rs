@@ -103,7 +103,7 @@ impl Store {
         })
     }
 
-    /// Remembers numbers of one sender that were not delivered in their place. Its `after_seq` is found here.
+    /// Remembers numbers of one sender that were not delivered in their place, once. Its `after_seq` is found here.
     pub fn put_gap(&self, gap: &GapRow) -> Result<(), StoreError> {
         self.write(|transaction| {
             check_reason(Some(&gap.reason))?;
@@ -111,7 +111,8 @@ impl Store {
             transaction
                 .prepare_cached(
                     "INSERT INTO gaps (node_id, stream, first, last, late, reason, at_ms, after_seq)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE NOT EXISTS (SELECT 1 FROM gaps
+                     WHERE node_id = ?1 AND stream = ?2 AND first = ?3 AND last = ?4 AND late = ?5)",
                 )?
                 .execute(params![
                     gap.node_id.to_string(),
