@@ -26,6 +26,8 @@ class DeliveryMachine(RuleBasedStateMachine):
         super().__init__()
         self.mesh = Mesh()
         self.number = 0
+        self.told_before: dict[str, list[tuple[int, int]]] = {}
+        """Gaps that a process told before it was killed, by nodeId: the disk may never have had them."""
 
     @property
     def hosts(self) -> list[Host]:
@@ -53,6 +55,8 @@ class DeliveryMachine(RuleBasedStateMachine):
             for effect in host.asked:
                 if isinstance(effect, fx.Store):
                     host.db.commit([effect.batch], effect.now_ms, [effect.attention])
+        told = self.told_before.setdefault(host.identity.node_id, [])
+        told += [(news.first, news.last or 1 << 62) for news in host.told(nw.Gap)]
         again = self.mesh.restart(host)
         other = self.hosts[1 - who]
         again.feed(fx.PeerDiscovered(self.mesh.hint(other)))
@@ -141,6 +145,7 @@ class DeliveryMachine(RuleBasedStateMachine):
             gaps = [(gap.first, gap.last) for gap in host.db.mail.gaps(0, 1 << 40, 10_000)]
             # what the disk refused to keep was told all the same, and is kept with the next attempt
             gaps += [(news.first, news.last or 1 << 62) for news in host.told(nw.Gap)]
+            gaps += self.told_before.get(host.identity.node_id, [])
             for before, after in pairwise(rows):
                 assert before.number is not None
                 assert after.number is not None

@@ -92,7 +92,8 @@ class Numbers:
             return
         stream.loaded, stream.name = True, event.stream
         stream.spans = Spans(event.cursor, event.beyond)
-        for hole in stream.spans.holes(stream.spans.last):  # told before, unless the disk failed or the process died
+        # Told before, unless the disk failed or the process died too soon.
+        for hole in stream.spans.holes(stream.spans.last):
             self._missing(peer, stream, hole, _LATE, turn, late=True)
         stream.late_upto = stream.spans.last
         while stream.early:
