@@ -72,6 +72,20 @@ def test_who_has_no_way_to_a_member_says_nothing_of_it():
     assert sum(len(node.told(MemberSuspected)) for node in nodes) == 0
 
 
+def test_s16_where_sessions_are_few_most_looks_are_at_those_that_nobody_else_can_look_at():
+    room = Room(seed=2)
+    nodes = room.ring(150, 1)
+    room.run(30)
+    looked, begin = [], nodes[0].engine._probes.begin
+    nodes[0].engine._probes.begin = lambda target: looked.append(target) or begin(target)
+    room.run(30)
+    assert len(looked) >= 25
+    assert sum(each in nodes[0].links for each in looked) >= len(looked) * 0.6
+    nodes[0].alive = False
+    took = found(room, nodes[0], nodes[1:])
+    assert len(took) == 149 and statistics.median(took) < 12 and max(took) < 30
+
+
 def test_who_went_with_the_only_one_that_had_a_way_to_it_is_given_up_in_the_end():
     room = Room()
     a, b, c, d = (room.node(number) for number in range(1, 5))
