@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
+from covey import limits
 from tests.e2e.program import Program
 from tests.e2e.test_auction import bidder
 from tests.e2e.test_state import listening, met
@@ -60,6 +64,16 @@ def test_s11_a_vote_of_processes_ends_although_one_is_killed_and_is_verified_off
     assert found.code == 1 and "does not hold: outcome" in found.out
     path.write_text("[]")
     assert covey("vote", "verify", "bob", "--file", str(path)).code == 2
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("yes",), ("yes", "yes"), tuple(map(str, range(limits.VOTE_OPTIONS + 1)))]
+)
+def test_a_vote_that_nobody_could_cast_is_asked_wrongly(covey: Program, options: Iterable[str]) -> None:
+    named = [word for each in options for word in ("--option", each)]
+    ended = covey("vote", "call", "ann", "ship it?", *named)
+    assert ended.code == 2
+    assert "different options" in ended.err and "--option yes --option no" in ended.err
 
 
 def by_hand(covey: Program) -> None:

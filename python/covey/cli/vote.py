@@ -69,6 +69,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError(f"{operation}: missing {_WITH[operation]}")
     if operation == "verify" and (arguments.what is None) == (arguments.file is None):
         raise UsageError("verify: expected a vote's id, or --file")
+    options = len(set(arguments.option))
+    if operation == "call" and not 2 <= options <= limits.VOTE_OPTIONS:
+        raise UsageError(
+            f"call: expected 2 to {limits.VOTE_OPTIONS} different options, got {options}",
+            hint="name each: --option yes --option no",
+        )
     found = _answer(home, arguments, _request(arguments))
     console.result(found, "\n".join(_LINES[operation](found)))
     if operation == "call":
