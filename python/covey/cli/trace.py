@@ -77,7 +77,7 @@ def _drawn(arguments: argparse.Namespace, console: Console, found: Mapping[str, 
 def tree(console: Console, found: Mapping[str, Any]) -> Iterator[str]:
     """Yield a block and, indented beneath it, what it answers; what was shown once is only named again."""
     held = {each["block"]["key"]: each["block"] for each in found["chain"]}
-    told = {each["block"]["key"]: each.get("attested") for each in found["chain"]}
+    told = {each["block"]["key"]: each["attested"] for each in found["chain"] if _of_another(each)}
     following = _children(held) if found.get("down") else {key: held[key]["parents"] for key in held}
     missing = set(found["missing"])
     shown: set[str] = set()
@@ -96,6 +96,11 @@ def tree(console: Console, found: Mapping[str, Any]) -> Iterator[str]:
         yield console.style(f"({more} are not shown: --depth shows more)", "dim")
     if found.get("tether"):
         yield console.style(_tether(found["tether"]), "dim")
+
+
+def _of_another(each: Mapping[str, Any]) -> bool:
+    """Tell whether somebody else attests a block: the drift of its own a peer says once, under the tree."""
+    return bool(each.get("attested")) and each["attested"]["standing"] != "own"
 
 
 def _children(held: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
