@@ -201,7 +201,7 @@ def test_who_asks_later_hears_of_an_author_that_was_never_met_by_the_contributor
                 block = await ann.block(found["synthesis"]["key"])
                 assert key not in block.parents, "only what is proven is cited"
                 assert await ann.block(key) is None, "and only that is kept"
-                _lie_of(bob, key, said.result.block.node_id)
+                await _lie_of(bob, key, said.result.block.node_id)
                 found = (await ann.ask_mesh("what does the parser drop?", within_seconds=SECONDS)).as_dict()
                 assert [each["reason"] for each in found["dropped"]] == ["no-source"], (
                     "an altered text is none"
@@ -210,7 +210,7 @@ def test_who_asks_later_hears_of_an_author_that_was_never_met_by_the_contributor
     asyncio.run(main())
 
 
-def _lie_of(bob, key, author):
+async def _lie_of(bob, key, author):
     """Let a peer contribute somebody's block with another text under the same address."""
     lies = bob._running()
     body = json.loads(lies.store.record_json(key))
@@ -230,7 +230,7 @@ def _lie_of(bob, key, author):
         )
         TASKS.append(asyncio.get_running_loop().create_task(lies.node.emit(wish)))
 
-    lies.fleet.ask._answering.take = lie
+    (await lies.fleet.ask.soon())._answering.take = lie
 
 
 def forged(kind, record):
