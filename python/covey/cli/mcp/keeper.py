@@ -74,6 +74,8 @@ class Keeper:
         self._move: _Move | None = None
         self._stood = False
         self._peer: OpenPeer | None = None
+        self._opening = self._told_early = False
+        """Our own peer is being opened; it was told to end before it stood."""
         self.collision: CollisionError | None = None
         self._trouble: CoveyError | None = None
         self._listeners: list[Listener] = []
@@ -232,10 +234,16 @@ class Keeper:
                     raise not_running(home, name) from error
             try:
                 opened = open_peer(self._plan, on_stop=lambda _: self._stopped())
-                self._peer = await stack.enter_async_context(opened)
+                self._opening, self._told_early = True, False
+                try:
+                    self._peer = await stack.enter_async_context(opened)
+                finally:
+                    self._opening = False
                 stack.callback(setattr, self, "_peer", None)
                 if self._peer.collision is not None:
                     raise self._peer.collision
+                if self._told_early:
+                    self._on_stop()
                 self._own = True
             except CollisionError as error:
                 # Another window is just opening it: its socket comes in a moment. Any other is one.
@@ -245,6 +253,9 @@ class Keeper:
 
     def _stopped(self) -> None:
         """Take note that our own peer was told to end; a collision that is why is the command's end, too."""
+        if self._opening:
+            self._told_early = True  # why is known once it stands
+            return
         if self._peer is not None:
             self.collision = self._peer.collision
         self._on_stop()
