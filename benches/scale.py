@@ -60,7 +60,7 @@ def spoken(peers: int, blocks: int) -> tuple[float, float]:
     """Return CPU seconds for one block: of its speaker, and of one hearer."""
     count = max(40, blocks // peers)
     met = mesh.meet(count, hearers=peers)
-    return met.spoke_cpu_seconds / count, met.heard.cpu_seconds / met.heard.admitted
+    return met.spoke.cpu_seconds / count, met.heard.cpu_seconds / met.heard.admitted
 
 
 def judged(anchors: int, rounds: int) -> float:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from covey.bench import suite
+from covey.bench.stations import STATIONS
 from tests.e2e.program import Program
 
 
@@ -25,6 +26,12 @@ def test_all_of_it_runs_quickly_and_is_kept(covey, tmp_path):
     ]
     assert all(0.0 < row["low"] <= row["median"] <= row["high"] for row in measures)
     assert json.loads(kept.read_text())["measures"] == measures
+    latency = next(row for row in measures if row["name"] == "latency")["facts"]
+    ways = [latency[f"{name} p50"] for name in STATIONS]
+    assert ways == sorted(ways), "a block passes its stations in their order"
+    throughput = next(row for row in measures if row["name"] == "throughput")["facts"]
+    assert throughput["full-text lag"] >= 0
+    assert throughput["drained after ms"] >= 0
     page = shown.read_text()
     assert all(f"<h2>{row['name']}</h2>" in page for row in measures)
 

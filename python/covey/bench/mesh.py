@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
 from covey import limits
-from covey.bench import peers
-from covey.bench.stats import Measure, percentile
+from covey.bench import disk, peers, stations
+from covey.bench.stats import Measure
 from covey.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """One meeting: what the hearers say, and the CPU seconds of the speaker."""
+    """One meeting: what the hearers say, and what the speaker says."""
 
     heard: peers.Heard
-    spoke_cpu_seconds: float
+    spoke: peers.Spoke
 
     @property
     def rate(self) -> float:
@@ -35,26 +36,36 @@ def meet(
         hearing = peers.Hearing(folder / "hearers", hearers, count, ages, url)
         heard = stack.enter_context(peers.process(peers.hear, hearing))
         ports = peers.answer(heard)
-        speaking = peers.Speaking(folder / "speaker", count, ports, pace, url)
+        speaking = peers.Speaking(folder / "speaker", count, ports, pace, url, ages)
         spoke = stack.enter_context(peers.process(peers.speak, speaking))
-        cpu_seconds = peers.answer(spoke)
-        return Met(peers.answer(heard), cpu_seconds)
+        spoken = peers.answer(spoke)
+        return Met(peers.answer(heard), spoken)
 
 
 def throughput(blocks: int, rounds: int) -> Measure:
     """Blocks a second, sealed, signed, verified, judged and durable, between two processes on loopback."""
-    rates = [meet(blocks).rate for _ in range(rounds)]
+    met = [meet(blocks) for _ in range(rounds)]
     what = "two processes on loopback: sealed, signed, verified, judged, durable"
-    return Measure("throughput", what, "blocks/s", True, tuple(rates), {"blocks": blocks})
+    facts = {
+        "blocks": blocks,
+        "full-text lag": statistics.median(one.heard.index_lag for one in met),
+        "drained after ms": statistics.median(one.heard.drain_seconds for one in met) * 1e3,
+    }
+    return Measure("throughput", what, "blocks/s", True, tuple(one.rate for one in met), facts)
 
 
-def latency(pace: float, seconds: float) -> Measure:
-    """Age of a block when an application in another process is handed it, at a steady pace."""
+def latency(name: str, pace: float, seconds: float) -> Measure:
+    """Age of a block as an application in another process is handed it, and at each station before.
+
+    Beside it stands what one write to the disk took right afterwards: a block waits for two of them.
+    """
     count = int(pace * seconds)
-    micros = [age * 1e6 for age in meet(count, pace=pace, ages=True).heard.ages][-limits.BENCH_SAMPLES :]
-    facts = {"p50": percentile(micros, 0.5), "p90": percentile(micros, 0.9), "p99": percentile(micros, 0.99)}
+    met = meet(count, pace=pace, ages=True)
+    ages = stations.ages(met.spoke.stamps, met.heard.stamps)
+    micros = [age * 1e6 for age in ages[stations.LAST]][-limits.BENCH_SAMPLES :]
+    facts = {**stations.facts(ages), **disk.facts(), "blocks": count}
     what = f"from emit to the application of another process, durable, at {pace:,.0f} blocks a second"
-    return Measure("latency", what, "µs", False, tuple(micros), {**facts, "blocks": count})
+    return Measure(name, what, "µs", False, tuple(micros), facts)
 
 
 def fanout(blocks: int, hearers: int, rounds: int) -> Measure:

@@ -1,7 +1,7 @@
 """Peers in processes of their own: one that speaks, others that hear, a relay between them.
 
 Each block's first category ends with the speaker's monotonic clock; processes of one machine share it, so
-a hearer knows how old a block is when it gets it.
+a hearer knows how old a block is when it gets it (`stations`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Final
 
-from covey import core
+from covey import _core, core
 from covey.bench import blocks
+from covey.bench.stations import MARK, Stamped, StampedNode, StampedStore, StampedTransport, Stamps
 from covey.errors import CoveyError
 from covey.model import Minted, Proposal, SendState
 from covey.net.tcp import TcpTransport
 from covey.net.websocket import WebSocketClient
-from covey.proto.news import Delivered
 from covey.proto.options import AdmissionOptions, NodeOptions, RelayOptions
 from covey.runtime.node import Node
 from covey.store.node import NodeStore
@@ -37,12 +37,15 @@ ANSWER_SECONDS: Final = 120.0
 _LOOK_SECONDS: Final = 0.002
 _EVERYTHING: Final = AdmissionOptions(stable=2.0, guarded=2.0, redundancy=0.0)
 """A gate that admits all: each block is judged and each is a row."""
-_MARK: Final = " @"
+_DRAIN_LOOK_SECONDS: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """What a process of hearers does: how many peers, how many blocks each waits for, what it looks at."""
+    """What a process of hearers does: how many peers, how many blocks each awaits, what it looks at.
+
+    With `ages` each block is stamped at its stations.
+    """
 
     folder: Path
     hearers: int
@@ -60,17 +63,28 @@ class Speaking:
     ports: tuple[int, ...]
     pace: float | None = None
     relay: str | None = None
+    ages: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What hearers say: blocks admitted by all since the first one, in what wall and CPU time, and how old
-    each block was when an application got it (all in seconds)."""
+    """What hearers say: blocks admitted by all since the first one, in what wall and CPU time; how many of
+    them the index of full text lacked then, and how long it took to have them; stamps, where asked."""
 
     admitted: int
     seconds: float
     cpu_seconds: float
-    ages: tuple[float, ...]
+    index_lag: int
+    drain_seconds: float
+    stamps: dict[str, Stamps]
+
+
+@dataclass(frozen=True, slots=True)
+class Spoke:
+    """What the speaker says: CPU seconds for all of its blocks, and its stamps."""
+
+    cpu_seconds: float
+    stamps: dict[str, Stamps]
 
 
 class StuckError(CoveyError):
@@ -136,18 +150,28 @@ def _run(work: Callable[..., Coroutine[Any, Any, None]], plan: object, wire: Con
         wire.send(RuntimeError(f"{type(error).__name__}: {error}"))
 
 
-def _peer(identity: core.Identity, folder: Path, options: NodeOptions) -> Node:
+def _peer(
+    identity: core.Identity, folder: Path, options: NodeOptions, stamped: Stamped | None = None
+) -> tuple[Node, _core.Store]:
+    """Return a peer and its store; with `stamped`, one that stamps what passes."""
     folder.mkdir(parents=True)
     clock = SystemClock()
-    return Node(
+    file = open_store(folder / "store.db", identity.node_id)
+    store = (NodeStore if stamped is None else StampedStore)(file, identity, clock)
+    transport = TcpTransport() if stamped is None else StampedTransport()
+    node = (Node if stamped is None else StampedNode)(
         identity,
         options,
-        store=NodeStore(open_store(folder / "store.db", identity.node_id), identity, clock),
-        transport=TcpTransport(),
+        store=store,
+        transport=transport,
         clock=clock,
         entropy=SystemEntropy(),
         relays=[WebSocketClient() for _ in options.relays],
     )
+    for each in (store, transport, node):
+        if isinstance(each, StampedStore | StampedTransport | StampedNode) and stamped is not None:
+            each.stamped = stamped
+    return node, file
 
 
 def _relays(url: str | None) -> tuple[RelayOptions, ...]:
@@ -157,7 +181,7 @@ def _relays(url: str | None) -> tuple[RelayOptions, ...]:
 async def hear(plan: Hearing, wire: Connection) -> None:
     """Listen; send the ports; then a `Heard` once every hearer has admitted its blocks."""
     trusted = frozenset({blocks.SPEAKER})
-    nodes = []
+    nodes, files, stamped = [], [], Stamped()
     for number in range(plan.hearers):
         options = NodeOptions(
             room=blocks.ROOM,
@@ -166,12 +190,13 @@ async def hear(plan: Hearing, wire: Connection) -> None:
             relays=_relays(plan.relay),
             outbound_only=plan.relay is not None,
         )
-        nodes.append(_peer(blocks.hearer(number), plan.folder / str(number), options))
-    ages: list[float] = []
-    if plan.ages:
-        for node in nodes:
-            node.subscribe(lambda news: _aged(news, ages))
+        folder = plan.folder / str(number)
+        node, file = _peer(blocks.hearer(number), folder, options, stamped if plan.ages else None)
+        nodes.append(node)
+        files.append(file)
     for node in nodes:
+        if plan.ages:
+            node.subscribe(stamped.heard)
         await node.start()
     wire.send(tuple(node.port for node in nodes))
 
@@ -179,24 +204,30 @@ async def hear(plan: Hearing, wire: Connection) -> None:
         return [node.counters().get("records.admitted", 0) for node in nodes]
 
     first, began, busy = 0, 0.0, 0.0
-    expected = plan.hearers * plan.blocks if plan.ages else 0
-    while min(counts := admitted()) < plan.blocks or len(ages) < expected:
+    expected = plan.blocks if plan.ages else 0
+    while min(counts := admitted()) < plan.blocks or len(stamped.at["delivered"]) < expected:
         if not first and any(counts):
             first, began, busy = sum(counts), time.perf_counter(), time.process_time()
         await asyncio.sleep(_LOOK_SECONDS)
     seconds, cpu = time.perf_counter() - began, time.process_time() - busy
-    wire.send(Heard(plan.hearers * plan.blocks - first, seconds, cpu, tuple(ages)))
+    lag, drained = await _drained(files)
+    wire.send(Heard(plan.hearers * plan.blocks - first, seconds, cpu, lag, drained, stamped.at))
     await asyncio.Event().wait()  # the caller ends it
 
 
-def _aged(news: object, ages: list[float]) -> None:
-    if isinstance(news, Delivered):
-        focus = news.delivery.block.categories.get("focus", "")
-        ages.append((time.perf_counter_ns() - int(focus.rpartition(_MARK)[2])) / 1e9)
+async def _drained(files: list[_core.Store]) -> tuple[int, float]:
+    """Return how many blocks the indexes of full text lack, and how long until they have them."""
+    began, first = time.perf_counter(), None
+    while True:
+        lag = sum(file.stats()["recall_lag"] for file in files)
+        first = lag if first is None else first
+        if not lag:
+            return first, time.perf_counter() - began
+        await asyncio.sleep(_DRAIN_LOOK_SECONDS)
 
 
 async def speak(plan: Speaking, wire: Connection) -> None:
-    """Dial everybody and emit the blocks, many at once or each at its time; send the CPU seconds it took."""
+    """Dial everybody and emit the blocks, many at once or each at its time; send what it took."""
     addresses = tuple(("127.0.0.1", port) for port in plan.ports)
     options = NodeOptions(
         room=blocks.ROOM,
@@ -205,7 +236,9 @@ async def speak(plan: Speaking, wire: Connection) -> None:
         relays=_relays(plan.relay),
         outbound_only=plan.relay is not None,
     )
-    async with _peer(blocks.speaker(), plan.folder, options) as node:
+    stamped = Stamped()
+    node, _ = _peer(blocks.speaker(), plan.folder, options, stamped if plan.ages else None)
+    async with node:
         if not await node.wait_for_peers(len(plan.ports), ANSWER_SECONDS / 4):
             wire.send(RuntimeError("the peers did not meet"))
             return
@@ -213,7 +246,7 @@ async def speak(plan: Speaking, wire: Connection) -> None:
 
         async def say(number: int) -> None:
             texts = blocks.categories(number)
-            texts["focus"] += f"{_MARK}{time.perf_counter_ns()}"
+            texts["focus"] += f"{MARK}{time.perf_counter_ns()}"
             result = await node.emit(Proposal(texts))
             gate.release()
             if not isinstance(result, Minted):
@@ -230,7 +263,7 @@ async def speak(plan: Speaking, wire: Connection) -> None:
                     gate.acquire()
                 )  # here and not in the task: a semaphore looks through all that wait for it
                 group.create_task(say(number))
-        wire.send(time.process_time() - busy)
+        wire.send(Spoke(time.process_time() - busy, stamped.at))
         await asyncio.Event().wait()  # the hearers say when it is over
 
 

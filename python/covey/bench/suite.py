@@ -29,7 +29,16 @@ PIECES: Final = (
     Piece("merge", lambda: local.merge(10_000, 5), lambda: local.merge(100_000, 15)),
     Piece("recall", lambda: local.recall(2_000, 20), lambda: local.recall(100_000, 50)),
     Piece("throughput", lambda: mesh.throughput(1_000, 2), lambda: mesh.throughput(20_000, 5)),
-    Piece("latency", lambda: mesh.latency(200.0, 1.0), lambda: mesh.latency(1_000.0, 8.0)),
+    Piece(
+        "latency-200",
+        lambda: mesh.latency("latency-200", 200.0, 1.0),
+        lambda: mesh.latency("latency-200", 200.0, 8.0),
+    ),
+    Piece(
+        "latency",
+        lambda: mesh.latency("latency", 1_000.0, 0.5),
+        lambda: mesh.latency("latency", 1_000.0, 8.0),
+    ),
     Piece("fan-out", lambda: mesh.fanout(200, 4, 1), lambda: mesh.fanout(4_000, 8, 3)),
     Piece("relayed", lambda: mesh.relayed(200, 1), lambda: mesh.relayed(2_000, 3)),
 )

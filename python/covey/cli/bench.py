@@ -92,16 +92,26 @@ def _measured(arguments: argparse.Namespace, console: Console) -> Report:
         console.remark(f"measuring {piece.name} …")
         measure = piece.quick() if arguments.quick else piece.full()
         measures.append(measure)
-        console.say(_line(measure))
+        console.say("\n".join([_line(measure), *_stations(measure)]))
     return Report(suite.machine(), tuple(measures))
 
 
 def _line(measure: Measure) -> str:
     low, high = measure.interval
     said = f"{measure.name:15} {measure.median:>12,.0f} {measure.unit:10} ({low:,.0f} to {high:,.0f})"
-    shown = ("p99",)
+    shown = ("full-text lag", "drained after ms")
     facts = [f"{name} {measure.facts[name]:,.0f}" for name in shown if name in measure.facts]
     return "  ".join([said, *facts, measure.what])
+
+
+def _stations(measure: Measure) -> list[str]:
+    """Return a row for each of a measure's facts that have percentiles."""
+    named = [name.removesuffix(" p50") for name in measure.facts if name.endswith(" p50")]
+    shares = ("p50", "p90", "p99")
+    return [
+        f"  {name:20}" + "".join(f"  {share} {measure.facts[f'{name} {share}']:>8,.0f}" for share in shares)
+        for name in named
+    ]
 
 
 def _change_lines(changes: Sequence[Change]) -> list[str]:
