@@ -51,13 +51,20 @@ pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     if digits.len() != N * 2 {
         return None;
     }
-    let (mut out, mut wrong) = ([0_u8; N], 0);
-    for (slot, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
-        let (high, low) = (VALUES[usize::from(pair[0])], VALUES[usize::from(pair[1])]);
-        wrong |= high | low;
-        *slot = high << 4 | (low & 15);
+    let (mut out, mut wrong) = ([0_u8; N], false);
+    // Sixteen bytes from two runs of sixteen digits at a time where there are so many: no table, no branch.
+    for (slots, digits) in out.chunks_mut(16).zip(digits.chunks(32)) {
+        if let (Ok(slots), Ok(digits)) = (<&mut [u8; 16]>::try_from(&mut *slots), <&[u8; 32]>::try_from(digits)) {
+            wrong |= unhex_16(digits, slots);
+            continue;
+        }
+        for (slot, pair) in slots.iter_mut().zip(digits.chunks_exact(2)) {
+            let (high, low) = (value(pair[0]), value(pair[1]));
+            wrong |= high | low > 15;
+            *slot = high << 4 | (low & 15);
+        }
     }
-    (wrong < 16).then_some(out)
+    (!wrong).then_some(out)
 }
 
 /// Read a digest from 64 lower-case hexadecimal characters.
@@ -65,16 +72,23 @@ pub fn unhex32(text: &str) -> Option<Digest> {
     unhex::<32>(text)
 }
 
-/// What each character counts as a lower-case digit; 255 where it is none.
-const VALUES: [u8; 256] = {
-    let mut values = [255; 256];
-    let mut value: u8 = 0;
-    while value < 16 {
-        values[digit(value) as usize] = value;
-        value += 1;
+/// Read 32 digits into 16 bytes; say whether one of them is none.
+#[inline]
+fn unhex_16(digits: &[u8; 32], out: &mut [u8; 16]) -> bool {
+    let values = digits.map(value);
+    for (slot, pair) in out.iter_mut().zip(values.chunks_exact(2)) {
+        *slot = pair[0] << 4 | (pair[1] & 15);
     }
-    values
-};
+    values.iter().fold(0, |all, value| all | value) > 15
+}
+
+/// What a character counts as a lower-case digit; above 15 where it is none. Arithmetic, as for [`digit`].
+#[inline]
+const fn value(character: u8) -> u8 {
+    let (decimal, letter) = (character.wrapping_sub(b'0'), character.wrapping_sub(b'a'));
+    let letter = if letter < 6 { letter + 10 } else { 255 };
+    if decimal < 10 { decimal } else { letter }
+}
 
 #[cfg(test)]
 mod tests {
@@ -91,6 +105,18 @@ mod tests {
         assert_eq!(unhex::<2>("00FF"), None);
         assert_eq!(unhex::<2>("00f"), None);
         assert_eq!(unhex::<2>("00fg"), None);
+    }
+
+    #[test]
+    fn one_wrong_character_anywhere_is_refused() {
+        for at in 0..64 {
+            for other in 0..=127_u8 {
+                let mut digits = [b'7'; 64];
+                digits[at] = other;
+                let is_digit = matches!(other, b'0'..=b'9' | b'a'..=b'f');
+                assert_eq!(unhex32(std::str::from_utf8(&digits).unwrap()).is_some(), is_digit, "{at} {other}");
+            }
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@
 pub mod address;
 pub mod attest;
 pub mod authority;
+pub mod base64url;
 pub mod category;
 pub mod clock;
 pub mod compact;

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, Key, KeyInit, Nonce, Tag};
 use std::fmt;
 
+use crate::base64url;
 use crate::error::{Reason, Refusal};
 use crate::hash::digits;
 use crate::id::SessionId;
@@ -198,9 +199,8 @@ impl Opener {
     /// What is sealed is not canonical unpadded base64url, is shorter than a tag, or was not sealed with this key for
     /// exactly this session, direction, sequence and content. Nothing moved.
     pub fn open(&mut self, sequence: u128, content: Content<'_>, sealed: &str) -> Result<Opened, Refusal> {
-        let bytes = URL_SAFE_NO_PAD
-            .decode(sealed)
-            .map_err(|_| Refusal::new(Reason::MalformedFrame, "sealed: not canonical unpadded base64url"))?;
+        let bytes = base64url::decode(sealed.as_bytes())
+            .ok_or_else(|| Refusal::new(Reason::MalformedFrame, "sealed: not canonical unpadded base64url"))?;
         self.open_bytes(sequence, content, bytes)
     }
 

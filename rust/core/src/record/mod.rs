@@ -4,12 +4,16 @@
 //! [`Unverified`] is what a peer claimed; [`Verified`] passed every check of §8.8.5 or was signed here.
 
 mod application;
+mod canonical;
+#[cfg(test)]
+mod canonical_tests;
 mod draft;
 mod parse;
 mod wire;
 mod write;
 
 pub use application::Application;
+pub(crate) use canonical::Clear;
 pub use draft::Draft;
 
 use crate::category::{COUNT, Category};
@@ -117,6 +121,12 @@ impl Unverified {
     /// Read the two halves of a sealed envelope: its clear metadata and its opened plaintext.
     pub fn from_envelope(metadata: &[u8], plaintext: &[u8]) -> Result<Self, Refusal> {
         parse::envelope(metadata, plaintext).map(Self)
+    }
+
+    /// Read the two halves of an envelope as covey spells them; `None` where they are spelled in another way, which
+    /// [`Unverified::from_envelope`] reads or refuses.
+    pub(crate) fn from_canonical(clear: &Clear<'_>, plaintext: &[u8]) -> Option<Self> {
+        canonical::envelope(clear, plaintext).map(Self)
     }
 
     /// Take a record that was read from another form than JSON, in `bytes` bytes, by the rules of the two halves of an

@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
+use super::canonical;
 use super::wire::{Stated, WireApplication, WireCategories, WireMetadata, WirePlaintext, WireRecord};
 use super::{ADDRESS_SCHEME, Application, CategoryEntry, Metadata, Record, SIGNATURE_SUITE};
+use crate::base64url;
 use crate::category::{COUNT, Category};
 use crate::error::{Reason, Refusal};
 use crate::id::{AssertionId, CategoryKey, ContentKey, NodeId};
@@ -21,6 +20,14 @@ const AROUND_RECORD: usize = 4_096;
 
 /// Read a whole logical record.
 pub fn record(json: &[u8]) -> Result<Record, Refusal> {
+    match canonical::record(json) {
+        Some(record) => Ok(record),
+        None => strict_record(json),
+    }
+}
+
+/// Read a whole logical record, however it is spelled.
+pub fn strict_record(json: &[u8]) -> Result<Record, Refusal> {
     let wire: WireRecord<'_> = parse_object(json)?;
     let data = match &wire.metadata.0.application {
         Stated::There(Object(application)) => {
@@ -60,6 +67,16 @@ pub fn envelope(metadata: &[u8], plaintext: &[u8]) -> Result<Record, Refusal> {
 
 /// Check a record that stands in its projection: what reading one from JSON holds of its values. Lists are sorted.
 pub fn check(record: &Record, bytes: usize) -> Result<(), Refusal> {
+    check_values(record)?;
+    // A byte takes at most six characters of JSON, and what stands around all of them is bounded.
+    if bytes > (limits::MAX_RECORD_BYTES - AROUND_RECORD) / 6 {
+        check_size(record.to_json().len())?;
+    }
+    Ok(())
+}
+
+/// The rules on values alone.
+pub fn check_values(record: &Record) -> Result<(), Refusal> {
     let metadata = &record.metadata;
     let mut total = 0;
     for (category, entry) in Category::ALL.into_iter().zip(&record.categories) {
@@ -76,12 +93,7 @@ pub fn check(record: &Record, bytes: usize) -> Result<(), Refusal> {
     if !text::is_room(&metadata.room) {
         return Err(schema("metadata.room: expected an identifier of §5.8"));
     }
-    check_sorted(&metadata.parents)?;
-    // A byte takes at most six characters of JSON, and what stands around all of them is bounded.
-    if bytes > (limits::MAX_RECORD_BYTES - AROUND_RECORD) / 6 {
-        check_size(record.to_json().len())?;
-    }
-    Ok(())
+    check_sorted(&metadata.parents)
 }
 
 fn check_category_parents(parents: &[String], name: &str) -> Result<(), Refusal> {
@@ -173,8 +185,8 @@ fn read_application(wire: &WireApplication<'_>, data: &str) -> Result<Applicatio
     if data.len() > limits::MAX_APPLICATION_BYTES.div_ceil(3) * 4 {
         return Err(too_large("application data", data.len(), limits::MAX_APPLICATION_BYTES));
     }
-    let bytes =
-        URL_SAFE_NO_PAD.decode(data).map_err(|_| schema("application data: expected canonical unpadded base64url"))?;
+    let bytes = base64url::decode(data.as_bytes())
+        .ok_or_else(|| schema("application data: expected canonical unpadded base64url"))?;
     let application = Application::received(&wire.media_type, &wire.schema, bytes)?;
     if wire.byte_length != application.data().len() as u64 {
         return Err(Refusal::new(Reason::ApplicationMismatch, "application.byteLength: not the length of the data"));
@@ -238,9 +250,8 @@ fn check_unique<T: PartialEq>(sorted: &[T]) -> Result<(), Refusal> {
 }
 
 fn read_signature(text: &str) -> Result<[u8; 64], Refusal> {
-    let refuse = || schema("metadata.sig: expected 64 bytes as canonical unpadded base64url");
-    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refuse())?;
-    bytes.try_into().map_err(|_| refuse())
+    base64url::decode_signature(text.as_bytes())
+        .ok_or_else(|| schema("metadata.sig: expected 64 bytes as canonical unpadded base64url"))
 }
 
 /// The RFC 8785 length, which is that of any minified form.

@@ -8,7 +8,7 @@ use crate::category::Category;
 use crate::hash::push_hex;
 
 /// Categories in the order of their names, as RFC 8785 sorts members.
-const SORTED: [Category; 7] = [
+pub(super) const SORTED: [Category; 7] = [
     Category::Commitment,
     Category::Focus,
     Category::Intent,

@@ -3,20 +3,20 @@
 //! Rules: an envelope is a closed object. Of a record's clear metadata only what the seal binds is read here; whatever
 //! else is wrong with it is the record's business, after the seal has opened and the sequence has moved.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use memchr::memchr2;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 use super::control;
+use crate::base64url;
 use crate::error::{Reason, Refusal};
 use crate::handshake::VERSION;
 use crate::hash::digits;
 use crate::id::SessionId;
 use crate::json::{self, Object};
 use crate::limits::{MAX_FRAME_BYTES, MAX_SEALED_CHARS};
-use crate::record::{Metadata, Record};
+use crate::record::{Clear, Metadata, Record};
 use crate::seal::{self, Content, Direction, SUITE, Sealer, Subject};
 
 pub(crate) const RECORD: &str = "cmb-encrypted";
@@ -45,6 +45,8 @@ pub(crate) struct Envelope<'a> {
     pub(crate) sealed: Cow<'a, str>,
     /// The clear metadata of a record, as JSON; empty for control.
     pub(crate) metadata: &'a str,
+    /// The same, read, where it is spelled as covey does.
+    pub(crate) clear: Option<Clear<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -108,6 +110,9 @@ impl<'a> Bound<'a> {
 /// # Errors
 /// No JSON object with a type; an envelope outside its schema, or of another session or direction.
 pub(crate) fn read<'a>(frame: &'a [u8], session_id: &SessionId, direction: Direction) -> Result<Frame<'a>, Refusal> {
+    if let Some(envelope) = read_canonical(frame, session_id, direction) {
+        return Ok(Frame::Record(envelope));
+    }
     let Ok(Object(wire)) = json::read::<Object<Wire<'a>>>(frame) else {
         let kind = control::kind_of(frame)?;
         if kind == RECORD || kind == CONTROL {
@@ -136,9 +141,43 @@ pub(crate) fn read<'a>(frame: &'a [u8], session_id: &SessionId, direction: Direc
     if wire.sealed.len() < MIN_SEALED || (is_record && wire.sealed.len() > MAX_SEALED_CHARS) {
         return Err(malformed("sealed: outside its length"));
     }
-    let envelope = Envelope { sequence, sealed: wire.sealed, metadata: wire.metadata.map_or("", RawValue::get) };
+    let metadata = wire.metadata.map_or("", RawValue::get);
+    let envelope = Envelope { sequence, sealed: wire.sealed, metadata, clear: None };
     Ok(if is_record { Frame::Record(envelope) } else { Frame::Control(envelope) })
 }
+
+/// Read a record's envelope as covey spells it; `None` for every other frame, which the strict reader takes.
+fn read_canonical<'a>(frame: &'a [u8], session_id: &SessionId, direction: Direction) -> Option<Envelope<'a>> {
+    let text = std::str::from_utf8(frame).ok()?;
+    let (mut session, mut rest) = ([0; 64], text);
+    for (name, value) in head(RECORD, digits(session_id.as_bytes(), &mut session)) {
+        rest = rest.strip_prefix(name)?.strip_prefix(value)?;
+    }
+    let (sequence, rest) = rest.strip_prefix(SEQUENCE)?.split_once('"')?;
+    let metadata = rest.strip_prefix(DIRECTION)?.strip_prefix(direction.name())?.strip_prefix(METADATA)?;
+    let (clear, rest) = Clear::read(metadata)?;
+    let sealed = rest.strip_prefix(SEALED)?.strip_suffix("\"}")?;
+    let fits =
+        (MIN_SEALED..=MAX_SEALED_CHARS).contains(&sealed.len()) && memchr2(b'"', b'\\', sealed.as_bytes()).is_none();
+    let sequence = seal::parse_sequence(sequence).filter(|_| fits)?;
+    let metadata = metadata.get(..metadata.len() - rest.len())?;
+    Some(Envelope { sequence, sealed: Cow::Borrowed(sealed), metadata, clear: Some(clear) })
+}
+
+/// The names and values that stand before the sequence of an envelope.
+const fn head<'a>(kind: &'a str, session: &'a str) -> [(&'static str, &'a str); 4] {
+    [
+        ("{\"type\":\"", kind),
+        ("\",\"protocolVersion\":\"", VERSION),
+        ("\",\"suite\":\"", SUITE),
+        ("\",\"sessionId\":\"", session),
+    ]
+}
+
+const SEQUENCE: &str = "\",\"sequence\":\"";
+const DIRECTION: &str = ",\"direction\":\"";
+const METADATA: &str = "\",\"metadata\":";
+const SEALED: &str = ",\"sealed\":\"";
 
 /// Seal a record's protected part and append its envelope to `out`.
 pub(crate) fn write_record(
@@ -210,29 +249,21 @@ fn write(
     out.reserve(metadata.len() + characters + AROUND);
     let (mut session, sequence) = ([0; 64], sequence.to_string());
     let session = digits(session_id.as_bytes(), &mut session);
-    let head = [
-        ("{\"type\":\"", kind),
-        ("\",\"protocolVersion\":\"", VERSION),
-        ("\",\"suite\":\"", SUITE),
-        ("\",\"sessionId\":\"", session),
-        ("\",\"sequence\":\"", &sequence),
-        ("\",\"direction\":\"", direction.name()),
-    ];
-    for (name, value) in head {
+    for (name, value) in head(kind, session) {
         out.extend_from_slice(name.as_bytes());
         out.extend_from_slice(value.as_bytes());
     }
-    out.push(b'"');
-    if !metadata.is_empty() {
-        out.extend_from_slice(b",\"metadata\":");
+    for part in [SEQUENCE, &sequence, "\"", DIRECTION, direction.name()] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    if metadata.is_empty() {
+        out.push(b'"');
+    } else {
+        out.extend_from_slice(METADATA.as_bytes());
         out.extend_from_slice(metadata);
     }
-    out.extend_from_slice(b",\"sealed\":\"");
-    let start = out.len();
-    out.resize(start + characters, 0);
-    // There is room for every character, padding included, so the fallback cannot run; it keeps this total.
-    let written = URL_SAFE_NO_PAD.encode_slice(sealed, &mut out[start..]).unwrap_or_default();
-    out.truncate(start + written);
+    out.extend_from_slice(SEALED.as_bytes());
+    base64url::push(out, sealed);
     out.extend_from_slice(b"\"}");
 }
 

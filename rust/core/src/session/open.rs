@@ -66,6 +66,16 @@ impl Open {
     }
 
     fn open_record(&mut self, envelope: &Envelope<'_>) -> Result<Step, Refusal> {
+        if let Some(clear) = &envelope.clear {
+            let opened = self.opener.open(envelope.sequence, Content::Record(clear.subject()), &envelope.sealed)?;
+            return in_order(opened, envelope.sequence, |plaintext| {
+                let record = match Unverified::from_canonical(clear, &plaintext) {
+                    Some(record) => record,
+                    None => Unverified::from_envelope(envelope.metadata.as_bytes(), &plaintext)?,
+                };
+                Ok(Step::Record(Box::new(record)))
+            });
+        }
         let bound = Bound::read(envelope.metadata)?;
         let opened = self.opener.open(envelope.sequence, Content::Record(bound.subject()), &envelope.sealed)?;
         in_order(opened, envelope.sequence, |plaintext| {
