@@ -70,4 +70,13 @@ GOODBYE_SECONDS: Final = 1.0  # and this long for the last bytes to leave a sock
 # --- store (the tables' own bounds stand in the native store) ------------------------------------------
 STORE_GROUP_ROWS: Final = 1_024  # of one transaction: about 30 ms of work, four full batches
 STORE_QUEUE_ROWS: Final = 16_384  # that wait for the disk: twice what stops reading, so a burst fits
+INDEX_REST_SECONDS: Final = (
+    0.02  # without a commit before few rows are indexed: each costs half a commit alone
+)
+INDEX_BUSY_ROWS: Final = (
+    32  # indexed at once while commits come: about 1 ms, which is what one may wait for it
+)
+INDEX_IDLE_ROWS: Final = 128  # indexed at once while nothing came since the last: some 4 ms
+INDEX_SLICE_ROWS: Final = 512  # indexed at once at most, as the native store has it
+INDEX_LAG_ROWS: Final = 16_384  # behind; past it each group of commits waits until as many rows are indexed
 STORE_OUTBOX_PAGE: Final = 256  # records read back for one peer at once, each verified

@@ -2,13 +2,17 @@
 
 Rules: answers come in the order of the questions, on the caller's side of `deliver`, after the disk has them.
 An idle writer commits at once; what comes while it is busy shares the next transaction. Nothing waits for
-company: under load a transaction is about as long as the disk takes for the one before it.
+company: under load a transaction is about as long as the disk takes for the one before it. The recall index
+follows: at once where nothing else is written, else a few rows together, since a row after each commit would
+cost half of that again.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -116,6 +120,9 @@ class StoreWriter:
         self._undelivered = 0
         self._transactions = 0
         self._index_trouble: str | None = None
+        self._unindexed = 1  # what an earlier run left is looked for
+        self._alone = True  # nothing was written for a while before the last group
+        self._ended = -math.inf
         # A daemon: a process that ends without `close` loses nothing acknowledged, and must not hang.
         self._thread = threading.Thread(target=self._run, name="covey-store", daemon=True)
         self._thread.start()
@@ -196,26 +203,42 @@ class StoreWriter:
     # --- on the writer's thread -----------------------------------------------------------------
 
     def _run(self) -> None:
-        behind = True  # what an earlier run left unindexed
+        resting = False
         while True:
-            group = self._next_group(wait=not behind)
+            group = self._next_group(self._patience(resting=resting))
             if group is None:
                 return
             if group:
+                self._alone = time.monotonic() >= self._ended + limits.INDEX_REST_SECONDS
                 self._send(group, self._perform(group))
-                behind = True
+                self._ended = time.monotonic()
+                self._follow(sum(job.rows for job in group))
             else:
-                behind = self._index()
+                self._index(limits.INDEX_IDLE_ROWS if resting else limits.INDEX_BUSY_ROWS)
+            resting = not group
 
-    def _next_group(self, *, wait: bool) -> list[_Job] | None:
-        """Return the next jobs that share a transaction; none when idle and not waiting; None at the end."""
+    def _patience(self, *, resting: bool) -> float | None:
+        """Return for how many seconds a job is waited for before rows are indexed; None for ever."""
+        if not self._unindexed:
+            return None
+        enough = resting or self._alone or self._unindexed >= limits.INDEX_BUSY_ROWS
+        return 0.0 if enough else limits.INDEX_REST_SECONDS
+
+    def _follow(self, rows: int) -> None:
+        """Count what may have to be indexed; where that is too much already, index as much as came."""
+        self._unindexed += rows
+        while rows > 0 and self._unindexed > limits.INDEX_LAG_ROWS:
+            self._index(limits.INDEX_SLICE_ROWS)
+            rows -= limits.INDEX_SLICE_ROWS
+
+    def _next_group(self, patience: float | None) -> list[_Job] | None:
+        """Return the next jobs that share a transaction; none when none came in time; None at the end."""
         with self._changed:
             while not self._jobs:
                 if self._closing:
                     return None
-                if not wait:
+                if patience == 0.0 or not self._changed.wait(patience):
                     return []
-                self._changed.wait()
             group = [self._jobs.popleft()]
             rows = group[0].rows
             kind = type(group[0])
@@ -288,17 +311,15 @@ class StoreWriter:
             with self._changed:
                 self._undelivered += len(answers)
 
-    def _index(self) -> bool:
-        """Add one slice to the recall index; tell whether more waits. A store that cannot is left alone."""
+    def _index(self, most: int) -> None:
+        """Add some rows to the recall index. A store that cannot is left alone until more is stored."""
         try:
-            left = self._store.index()
+            self._unindexed = self._store.index(most)
+            trouble = None
         except _core.CoreError as error:
-            with self._changed:
-                self._index_trouble = str(error)
-            return False
+            self._unindexed, trouble = 0, str(error)
         with self._changed:
-            self._index_trouble = None
-        return left > 0
+            self._index_trouble = trouble
 
 
 def _failed(token: int, error: Exception) -> Failed:

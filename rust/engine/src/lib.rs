@@ -6,6 +6,7 @@
 //! there is no queue that could grow and no thread that an idle peer keeps.
 
 use std::num::NonZeroUsize;
+use std::sync::OnceLock;
 use std::thread;
 
 use covey_core::error::Refusal;
@@ -34,9 +35,11 @@ impl Engine {
         Self { workers: if most == 0 { 1 } else { most } }
     }
 
-    /// An engine with a worker for each core that this process may use.
+    /// An engine with a worker for each core that this process may use, as it was when first asked: to find out
+    /// takes the system half as long as a signature.
     pub fn of_machine() -> Self {
-        Self::new(thread::available_parallelism().map_or(1, NonZeroUsize::get))
+        static CORES: OnceLock<usize> = OnceLock::new();
+        Self::new(*CORES.get_or_init(|| thread::available_parallelism().map_or(1, NonZeroUsize::get)))
     }
 
     /// How many workers there are.

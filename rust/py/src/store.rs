@@ -195,9 +195,10 @@ impl Store {
         detached(py, || Ok(self.inner.recall(query, limit)?)).map(RecallResult::wrap)
     }
 
-    /// Add up to 512 records to the recall index; return how many still wait.
-    fn index(&self, py: Python<'_>) -> PyResult<u64> {
-        detached(py, || Ok(self.inner.index()?))
+    /// Add up to `most` records, 512 at most, to the recall index; return how many still wait.
+    #[pyo3(signature = (most=512))]
+    fn index(&self, py: Python<'_>, most: i64) -> PyResult<u64> {
+        detached(py, || Ok(self.inner.index_some(most)?))
     }
 
     /// Return what the record with this key descends from, at any level, sorted.

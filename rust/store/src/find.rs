@@ -69,6 +69,9 @@ impl Store {
         }
         let limit = limit.min(PAGE_MAX);
         let search = Search::of(query);
+        if !search.words.is_empty() {
+            self.catch_up()?;
+        }
         self.read(|view| {
             let (ids, capped) = search.run(view, limit)?;
             let hits = ids.into_iter().map(|id| stored_by_id(view, id)).collect::<Result<_, _>>()?;

@@ -28,9 +28,7 @@ impl Store {
     ///
     /// A query without a word lists the newest. The last word of the query's bound is the 32nd.
     pub fn recall(&self, query: &str, limit: usize) -> Result<RecallResult, StoreError> {
-        if let Some(mut writer) = self.idle_writer() {
-            self.write_unsynced(&mut writer, |transaction| index_slice(transaction, INDEX_ON_RECALL))?;
-        }
+        self.catch_up()?;
         let limit = limit.min(PAGE_MAX);
         let terms = terms(query);
         self.read(|view| {
@@ -42,11 +40,23 @@ impl Store {
         })
     }
 
+    /// Adds what is stored and not indexed, where it is little and nobody is writing: the index follows commits a moment
+    /// later, and who asks must not miss what was stored just before.
+    pub(crate) fn catch_up(&self) -> Result<(), StoreError> {
+        let Some(mut writer) = self.idle_writer() else { return Ok(()) };
+        self.write_unsynced(&mut writer, |transaction| index_slice(transaction, INDEX_ON_RECALL))
+    }
+
     /// Adds the next records to the recall index, at most one slice. Returns how many still wait.
     pub fn index(&self) -> Result<u64, StoreError> {
+        self.index_some(INDEX_SLICE)
+    }
+
+    /// As [`Store::index`], of so many records at most: a commit that comes meanwhile waits for less.
+    pub fn index_some(&self, most: i64) -> Result<u64, StoreError> {
         let mut writer = self.writer();
         self.write_unsynced(&mut writer, |transaction| {
-            index_slice(transaction, INDEX_SLICE)?;
+            index_slice(transaction, most.clamp(1, INDEX_SLICE))?;
             lag(transaction)
         })
     }

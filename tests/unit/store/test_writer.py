@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from covey import limits
 from covey.errors import StoreError
 from covey.store import Failed, StoreWriter, Written, open_store
 from tests.unit.store.storekit import ANN, ME, NOW, Answers, at_once, batch_of, intake, judged, says
@@ -180,14 +181,16 @@ class Watched:
         self._store = store
         self._fails = fails
         self.indexed = threading.Event()
+        self.asked = []
 
     def __getattr__(self, name):
         return getattr(self._store, name)
 
-    def index(self):
+    def index(self, most=512):
         if self._fails:
             return self._store.record("not a key")
-        left = self._store.index()
+        self.asked.append(most)
+        left = self._store.index(most)
         if not left and self._store.stats()["records"]:
             self.indexed.set()
         return left
@@ -208,7 +211,48 @@ def test_an_idle_writer_fills_the_recall_index(store):
     writer.close()
 
 
-def test_an_index_that_cannot_grow_does_not_stop_the_writer(store):
+def test_rows_of_commits_that_follow_one_another_are_indexed_together(store, monkeypatch):
+    monkeypatch.setattr(limits, "INDEX_REST_SECONDS", 60.0)
+    watched, answers = Watched(store), Answers()
+    writer = StoreWriter(watched, at_once)
+    judge = intake()
+    writer.submit(0, batch_of(1, "after a rest", judge), NOW, answers)
+    assert watched.indexed.wait(30), "a lone row is found at once"
+    watched.indexed.clear()
+    before, few = len(watched.asked), limits.INDEX_BUSY_ROWS - 1
+    for token in range(1, few + 1):
+        writer.submit(token, batch_of(1, f"one of many {token}", judge), NOW, answers)
+        answers.until(token + 1)
+    assert (store.stats()["recall_lag"], len(watched.asked)) == (few, before)
+    writer.submit(99, batch_of(1, "one more", judge), NOW, answers)
+    assert watched.indexed.wait(30), "so many are indexed between two commits"
+    writer.close()
+
+
+def test_rows_that_nothing_follows_are_indexed_after_a_moment(store):
+    watched, answers = Watched(store), Answers()
+    writer = StoreWriter(watched, at_once)
+    writer.submit(1, batch_of(1, "alone"), NOW, answers)
+    assert watched.indexed.wait(30)
+    writer.close()
+
+
+def test_an_index_far_behind_holds_up_the_commits(store, gate, monkeypatch):
+    monkeypatch.setattr(limits, "INDEX_LAG_ROWS", 50)
+    writer, answers = StoreWriter(store, at_once, group_rows=40), Answers()
+    busy(writer, gate, answers)
+    judge, lags = intake(), []
+    for token in range(1, 11):
+        note = lambda told: (lags.append(store.stats()["recall_lag"]), answers(told))  # noqa: E731 - one of each
+        writer.submit(token, batch_of(40, f"load {token}", judge), NOW, note)
+    gate.set()
+    answers.until(11)
+    assert max(lags) <= 50 + 2 * 40, "it stays behind by what is allowed, a group and the one being written"
+    writer.close()
+
+
+def test_an_index_that_cannot_grow_does_not_stop_the_writer(store, monkeypatch):
+    monkeypatch.setattr(limits, "INDEX_REST_SECONDS", 0.0)
     writer, answers = StoreWriter(Watched(store, fails=True), at_once), Answers()
     for token in (1, 2):
         writer.submit(token, batch_of(2, f"stored {token}"), NOW, answers)
