@@ -4,7 +4,8 @@ The tree (left) and who has to act (right):
 
     CoveyError                 root; everything that is raised on purpose
     ├── UsageError             the caller: wrong command line or wrong argument (exit 2)
-    │   └── InvalidNameError   the caller: a peer or room name that must not become a path
+    │   ├── InvalidNameError   the caller: a peer or room name that must not become a path
+    │   └── RefusedArgumentError  the caller, as a running peer found: an IpcError too (exit 2)
     ├── ConfigError            the operator: agent.toml says something we cannot use
     ├── StoreError             this machine: a database or state file cannot be used
     ├── IdentityError          this machine: a key or identity file cannot be used
@@ -12,6 +13,7 @@ The tree (left) and who has to act (right):
     ├── NetworkError           the environment: an address, port or peer that does not answer
     ├── IpcError               a running peer refused or broke the local conversation
     │   └── NotRunningError    there is no such peer on this machine
+    ├── DecisionError          a vote, auction or transcript that is not here, is over, or is another's
     └── ModelError             the model's vendor, or what we sent there
 
 Rules: an error says what, which, and the next step; it carries no traceback to a user and no secret.
@@ -166,6 +168,18 @@ class NotRunningError(IpcError):
     """No peer of that name is running on this machine."""
 
     default_code = "not_running"
+
+
+class RefusedArgumentError(IpcError, UsageError):
+    """A running peer did not take an argument, and did nothing: a command ends as one typed wrong."""
+
+    default_code = "invalid_argument"
+
+
+class DecisionError(CoveyError):
+    """A vote, auction or transcript is not here, or is over, or is another's: it cannot be done with it."""
+
+    default_code = "decision"
 
 
 class ModelErrorKind(StrEnum):

@@ -44,6 +44,8 @@ def test_s12_a_winner_that_is_killed_gives_way_and_the_record_is_verified_offlin
         assert covey("auction", "report", "ann", record["lot"]["id"][:12]).out == "done: the summary: cid\n"
         nobody = covey("auction", "hold", "ann", "x", "--need", "dance", "--seconds", "0.3")
         assert (nobody.code, nobody.out.splitlines()[0]) == (1, "x: no-bids")
+        assert covey("auction", "hold", "ann", "x", "--bidder", "nobody").code == 2
+        assert covey("auction", "report", "ann", "0123abcd").code == 1, "it is not there"
     shown = covey("auction", "show", "cid", record["lot"]["id"][:12])
     assert shown.code == 0 and "the summary: confirmed: cid" in shown.out
     assert "bob: load 10%" in shown.out and ": gone" in shown.out and "holds: " in shown.out

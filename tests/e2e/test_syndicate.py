@@ -48,10 +48,10 @@ def test_a24_an_agents_policy_is_its_own_and_what_left_is_written_down(covey: Pr
         assert {(line["class"], line["node_id"]) for line in lines} == {("session", eve)}
         assert all(line["verified"] and line["bytes"] > 0 for line in lines)
         assert covey("syndicate", "audit", "bob").out == "nothing has left\n"
-        assert covey("syndicate", "allow", "ann", "secrets", "--to", "*").code == 1
+        assert covey("syndicate", "allow", "ann", "secrets", "--to", "*").code == 2
         assert covey("syndicate", "allow", "ann", "session").code == 2
         nobody = covey("syndicate", "allow", "ann", "session", "--to", "boob")
-        assert (nobody.code, "connected: bob, eve" in nobody.err) == (1, True), nobody.err
-        assert covey("syndicate", "keep", "ann", "diary", "x", "1").code == 1
+        assert (nobody.code, "connected: bob, eve" in nobody.err) == (2, True), nobody.err
+        assert covey("syndicate", "keep", "ann", "diary", "x", "1").code == 2
         assert "session task" in covey("syndicate", "entries", "ann").out
         assert covey("syndicate", "forget", "ann", "session", "task").code == 0

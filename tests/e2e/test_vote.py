@@ -46,6 +46,7 @@ def test_s11_a_vote_of_processes_ends_although_one_is_killed_and_is_verified_off
         assert record["outcome"]["counts"] == {"yes": 1, "no": 0}
         assert len(record["outcome"]["missing"]) == 3 and record["outcome"]["confidence"] == 0.25
         by_hand(covey)
+        asked_wrongly(covey)
         for _ in range(60):
             if covey("vote", "list", "cid").out.count("by ann") == 2:
                 break
@@ -86,3 +87,14 @@ def by_hand(covey: Program) -> None:
         assert covey("vote", "cast", "ann", asked).out == "voted: abstained: again?\n"
         ended = calling.end()
     assert ended.code == 0 and ended.json["record"]["outcome"]["confidence"] == 0.5
+
+
+def asked_wrongly(covey: Program) -> None:
+    """Say what a running peer cannot take, and ask for what is not there."""
+    call = ("vote", "call", "ann", "whose?", "--option", "a", "--option", "b")
+    nobody = covey(*call, "--voter", "nobody", "--json")
+    assert (nobody.code, nobody.json["error"]["code"]) == (2, "usage")
+    assert 'no peer named "nobody" is known here' in covey(*call, "--voter", "nobody").err
+    assert covey(*call, "--majority", "1").code == 2
+    assert covey("vote", "show", "ann", "0123abcd").code == 1
+    assert covey("vote", "cast", "cid", "0123abcd", "a").code == 1

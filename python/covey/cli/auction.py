@@ -104,18 +104,20 @@ def _answer(home: Home, arguments: argparse.Namespace, request: Mapping[str, Any
 def _offline(home: Home, name: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
     """Answer from the disk of a peer that does not run."""
     from covey.cli.decided import kept
-    from covey.fleet.auction_record import check
+    from covey.fleet.auction_record import check, read_record
     from covey.runtime.decide.auction_desk import row, shown
-    from covey.runtime.decide.auctions import record_of
-    from covey.runtime.decide.book import meant
+    from covey.runtime.decide.book import given, meant
 
     found = kept(home, name)
     if request["op"] == "list":
         newest = found.book.ids("auctions")[: limits.DECIDE_LISTED]
-        rows = [row(record_of(meant(found.book, "auctions", each))) for each in newest]
+        rows = [row(meant(found.book, "auctions", each, read_record)) for each in newest]
         return {"kept": rows, "names": found.names}
     shows = request["op"] != "verify"
-    record = record_of(meant(found.book, "auctions", request["lot"]) if shows else request["record"])
+    if shows:
+        record = meant(found.book, "auctions", request["lot"], read_record)
+    else:
+        record = given(request["record"], read_record)
     return {**shown(record, check(record, found.keys.get)), "names": found.names}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from covey import limits
-from covey.errors import IpcError
+from covey.errors import IpcError, RefusedArgumentError
 from covey.proto.peers import fingerprint, spelled
 from covey.runtime.inviting import Guest, InvitePlugin, Offer, compose, given_of
 from covey.settings import grammar
@@ -157,4 +157,4 @@ def _with_fixed(addresses: Sequence[str], options: NodeOptions) -> tuple[str, ..
 
 
 def _wrong(message: str) -> IpcError:
-    return IpcError(message, code="invalid_argument")
+    return RefusedArgumentError(message)

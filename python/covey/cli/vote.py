@@ -114,18 +114,20 @@ def _answer(home: Home, arguments: argparse.Namespace, request: Mapping[str, Any
 def _offline(home: Home, name: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
     """Answer from the disk of a peer that does not run."""
     from covey.cli.decided import kept
-    from covey.fleet.vote_record import check
-    from covey.runtime.decide.book import meant
+    from covey.fleet.vote_record import check, read_record
+    from covey.runtime.decide.book import given, meant
     from covey.runtime.decide.vote_desk import row, shown
-    from covey.runtime.decide.votes import record_of
 
     found = kept(home, name)
     if request["op"] == "list":
         newest = found.book.ids("votes")[: limits.DECIDE_LISTED]
-        rows = [row(record_of(meant(found.book, "votes", each))) for each in newest]
+        rows = [row(meant(found.book, "votes", each, read_record)) for each in newest]
         return {"open": [], "kept": rows, "names": found.names}
     shows = request["op"] != "verify"
-    record = record_of(meant(found.book, "votes", request["vote"]) if shows else request["record"])
+    if shows:
+        record = meant(found.book, "votes", request["vote"], read_record)
+    else:
+        record = given(request["record"], read_record)
     return {**shown(record, check(record, found.keys.get)), "names": found.names}
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from covey import limits
-from covey.errors import IpcError
+from covey.errors import IpcError, RefusedArgumentError
 from covey.hindsight import Search
 from covey.memory.lineage import ancestors
 from covey.model import CAT7, LIFECYCLES, Block, Duplicate, EmissionRefused, Minted, said
@@ -124,11 +124,11 @@ def search_of(arguments: Mapping[str, Any]) -> Search:
         if value is None:
             continue
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise IpcError(f"{name}: expected {kind.__name__}", code="invalid_argument")
+            raise RefusedArgumentError(f"{name}: expected {kind.__name__}")
         asked[name] = value
     for name, known in (("category", CAT7), ("lifecycle", LIFECYCLES)):
         if asked.get(name, known[0]) not in known:
-            raise IpcError(f"{name}: expected one of {', '.join(known)}", code="invalid_argument")
+            raise RefusedArgumentError(f"{name}: expected one of {', '.join(known)}")
     return Search(**asked)
 
 

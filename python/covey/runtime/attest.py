@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from covey import _core, limits
-from covey.errors import IpcError, StoreError
+from covey.errors import RefusedArgumentError, StoreError
 from covey.proto.attest import words
 from covey.proto.attest.engine import AttestExtension
 from covey.runtime.attest_book import KINDS, Book, Entry, entries, keys_of, page
@@ -105,9 +105,7 @@ def asked(store: _core.Store, who: tuple[str, bytes], arguments: Mapping[str, An
     if action == "verify":
         return Book(store, keys).verified()
     if action != "rows" or kind not in KINDS or type(after) is not int or after < 0:
-        raise IpcError(
-            "expected the action list, verify, or rows with kind and after", code="invalid_argument"
-        )
+        raise RefusedArgumentError("expected the action list, verify, or rows with kind and after")
     return page(store, keys, kind, after)
 
 

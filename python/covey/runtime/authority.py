@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from covey import _core, limits
-from covey.errors import IpcError, StoreError
+from covey.errors import IpcError, RefusedArgumentError, StoreError
 from covey.model import LifecycleMove, Reach, Ruling
 from covey.proto.authority import rights, signing, words
 from covey.proto.authority.engine import AuthorityExtension
@@ -105,7 +105,7 @@ class AuthorityPlugin:
         elif action == "take":
             request = words.TakeRequest(token, json.dumps(arguments.get("statement")).encode())
         else:
-            raise IpcError("action: expected list, sign, take or export", code="invalid_argument")
+            raise RefusedArgumentError("action: expected list, sign, take or export")
         self._answers[token] = asyncio.get_running_loop().create_future()
         self._tell(request)
         answer = await self._answers[token]
@@ -167,7 +167,7 @@ def exported(authority: _core.Authority, arguments: Mapping[str, Any]) -> dict[s
     """
     after = arguments.get("after", 0)
     if type(after) is not int or after < 0:
-        raise IpcError("after: expected a position", code="invalid_argument")
+        raise RefusedArgumentError("after: expected a position")
     ordered = list(_by_order(authority))
     page = ordered[after : after + limits.AUTHORITY_EXPORTED]
     end = after + len(page)
@@ -189,15 +189,15 @@ def wish_of(arguments: Mapping[str, Any]) -> signing.Wish:
     kind, targets = arguments.get("kind"), arguments.get("targets", [])
     texts = {name: arguments.get(name) for name in ("node_id", "key", "role", "scope")}
     if kind not in ("grant", "revoke", "endorse"):
-        raise IpcError("kind: expected grant, revoke or endorse", code="invalid_argument")
+        raise RefusedArgumentError("kind: expected grant, revoke or endorse")
     if any(text is not None and not isinstance(text, str) for text in texts.values()):
-        raise IpcError("node_id, key, role, scope: expected texts", code="invalid_argument")
+        raise RefusedArgumentError("node_id, key, role, scope: expected texts")
     if not isinstance(targets, list) or not all(isinstance(each, str) for each in targets):
-        raise IpcError("targets: expected a list of ids", code="invalid_argument")
+        raise RefusedArgumentError("targets: expected a list of ids")
     try:
         key = base64.urlsafe_b64decode((texts["key"] or "") + "=") if texts["key"] else b""
     except ValueError as error:
-        raise IpcError("key: expected a public key as base64url", code="invalid_argument") from error
+        raise RefusedArgumentError("key: expected a public key as base64url") from error
     return signing.Wish(
         kind,
         node_id=texts["node_id"] or "",

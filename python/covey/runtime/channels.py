@@ -243,7 +243,8 @@ class Channels:
         """Return the channel that a name, or the beginning of an id, means.
 
         Raises:
-            UsageError: None or several are called so.
+            ChannelError: None is called so.
+            UsageError: Several are.
         """
         known = self.listed()
         named = [each for each in known if each.last.name == word or each.at.id == word]
@@ -252,7 +253,9 @@ class Channels:
             return found[0]
         if found:
             raise UsageError(f"channel: {len(found)} are called {word[:64]}: name the id")
-        raise UsageError(f"no such channel: {word[:64]}", hint="covey channel list shows them")
+        raise ChannelError(
+            f"no such channel: {word[:64]}", code="channel_unknown", hint="covey channel list shows them"
+        )
 
     def read(self, channel: str, limit: int = limits.CHANNEL_LISTED) -> list[Message]:
         """Return the newest messages of a channel, oldest first."""

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any, Protocol, cast, get_args
 
 from covey import __version__, limits
-from covey.errors import CoveyError, IpcError
+from covey.errors import CoveyError, IpcError, RefusedArgumentError
 from covey.model import CAT7, Fresh, Proposal
 from covey.ports import Archive, Carried, Judgements, Memory, Outbox
 from covey.runtime import answers
@@ -299,4 +299,4 @@ def _parents(arguments: Arguments) -> tuple[str, ...]:
 
 
 def _wrong(message: str) -> CoveyError:
-    return IpcError(message, code="invalid_argument")
+    return RefusedArgumentError(message)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from covey import _core, limits
-from covey.errors import IpcError
+from covey.errors import IpcError, RefusedArgumentError
 from covey.hindsight import Feedback
 from covey.memory.judging import NoStep, Step, step_of
 from covey.proto.remembering import Look, Moved, RememberingExtension
@@ -190,19 +190,19 @@ def checked(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     }
     action = arguments.get("action")
     if not isinstance(action, str) or action not in allowed:
-        raise IpcError(f"action: expected one of {', '.join(allowed)}", code="invalid_argument")
+        raise RefusedArgumentError(f"action: expected one of {', '.join(allowed)}")
     for name in arguments:
         if name != "action" and name not in allowed[action]:
-            raise IpcError(f"unknown argument: {name[:64]}", code="invalid_argument")
+            raise RefusedArgumentError(f"unknown argument: {name[:64]}")
     days = arguments.get("days")
     number = isinstance(days, int | float) and not isinstance(days, bool)
     if days is not None and (not number or not 0 <= float(cast("float", days)) <= limits.MEMORY_DAYS):
-        raise IpcError(f"days: expected a number from 0 to {limits.MEMORY_DAYS:g}", code="invalid_argument")
+        raise RefusedArgumentError(f"days: expected a number from 0 to {limits.MEMORY_DAYS:g}")
     if not isinstance(arguments.get("dry_run", False), bool):
-        raise IpcError("dry_run: expected true or false", code="invalid_argument")
+        raise RefusedArgumentError("dry_run: expected true or false")
     after = arguments.get("after", 0)
     if isinstance(after, bool) or not isinstance(after, int) or not 0 <= after < 2**53:
-        raise IpcError("after: expected a position", code="invalid_argument")
+        raise RefusedArgumentError("after: expected a position")
     return arguments
 
 

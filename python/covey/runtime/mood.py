@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from covey.errors import CoveyError, IpcError, UsageError
+from covey.errors import CoveyError, RefusedArgumentError, UsageError
 from covey.proto.mood import Moods, Said, Say, problem
 
 if TYPE_CHECKING:
@@ -74,6 +74,6 @@ class MoodPlugin:
         mood, context = arguments.get("mood"), arguments.get("context")
         known = set(arguments) <= {"mood", "context"}
         if not known or not isinstance(mood, str) or not (context is None or isinstance(context, str)):
-            raise IpcError("expected mood, a text, and perhaps context, another", code="invalid_argument")
+            raise RefusedArgumentError("expected mood, a text, and perhaps context, another")
         said = await self.say(mood, context)
         return {"mood": mood, "at_ms": said.at_ms, "told": [asdict(each) for each in said.told]}

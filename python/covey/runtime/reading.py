@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from covey import limits
-from covey.errors import IpcError, StoreError
+from covey.errors import IpcError, RefusedArgumentError, StoreError
 from covey.runtime.answers import Result, block_as_dict
 
 if TYPE_CHECKING:
@@ -125,13 +125,13 @@ def _decision(row: DecisionRow) -> Result:
 def _arguments(arguments: Mapping[str, Any], *, needs_key: bool = True) -> tuple[str, int]:
     for name in arguments:
         if name not in ("key", "limit"):
-            raise IpcError(f"unknown argument: {name[:64]}", code="invalid_argument")
+            raise RefusedArgumentError(f"unknown argument: {name[:64]}")
     key, limit = arguments.get("key", ""), arguments.get("limit", limits.IPC_RECALL_BLOCKS)
     if not isinstance(key, str) or (needs_key and not key):
-        raise IpcError("key: expected text", code="invalid_argument")
+        raise RefusedArgumentError("key: expected text")
     most = limits.IPC_RECALL_BLOCKS
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= most:
-        raise IpcError(f"limit: expected a whole number from 1 to {most}", code="invalid_argument")
+        raise RefusedArgumentError(f"limit: expected a whole number from 1 to {most}")
     return key, limit
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 from covey import limits
-from covey.errors import IpcError
+from covey.errors import IpcError, RefusedArgumentError
 from covey.model import Decided
 from covey.ports import Carried, Judgements, Memory
 from covey.runtime.answers import attested_of, block_as_dict
@@ -58,9 +58,8 @@ def _the_key(memory: DecidedMemory, word: str) -> str:
     if len(digits) == 64 and _HEX.issuperset(digits):
         return "cmb-" + digits
     if not 6 <= len(digits) < 64 or not _HEX.issuperset(digits):
-        raise IpcError(
+        raise RefusedArgumentError(
             f"not a block's key: {word[:80]}",
-            code="invalid_argument",
             hint="a key is cmb- and 64 digits; its first 6 digits are enough",
         )
     found = memory.keys_from(digits)

@@ -30,7 +30,7 @@ Watcher = Callable[[Mapping[str, Any]], None]
 
 
 class StateError(CoveyError):
-    """A write of shared state came to nothing; `code` is the reason."""
+    """A write of shared state came to nothing, or what was asked for is not here; `code` is the reason."""
 
     default_code = "state"
 
@@ -112,11 +112,11 @@ class SharedState:
         """Return the replica itself, to read from.
 
         Raises:
-            UsageError: There is no such scope here.
+            StateError: There is no such scope here.
         """
         held = self.sync.held(scope or self.room)
         if held is None:
-            raise UsageError(f"no shared state of this name here: {scope or self.room}", code="state_scope")
+            raise StateError(f"no shared state of this name here: {scope or self.room}", code="state_scope")
         return held.map
 
     def serve(self, whose: str, scopes: frozenset[str]) -> None:

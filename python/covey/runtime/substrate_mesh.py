@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from covey import limits
-from covey.errors import CoveyError, IpcError, NetworkError
+from covey.errors import CoveyError, NetworkError, RefusedArgumentError
 from covey.proto.substrate import (
     BundleOffer,
     HeardOffers,
@@ -135,7 +135,7 @@ class SubstratePlugin:
     async def _offer(self, request: Mapping[str, Any]) -> Result:
         raw, to = verb.decoded(request.get("bundle")), request.get("to")
         if not isinstance(to, list) or not to or not all(isinstance(each, str) for each in to):
-            raise IpcError("to: expected fingerprints, keys, nodeIds or names", code="invalid_argument")
+            raise RefusedArgumentError("to: expected fingerprints, keys, nodeIds or names")
         return await asyncio.to_thread(self._offer_now, raw, sorted(set(to)))
 
     def _offer_now(self, raw: bytes, words: list[str]) -> Result:
@@ -154,7 +154,7 @@ class SubstratePlugin:
     async def _withdraw(self, request: Mapping[str, Any]) -> Result:
         digest = request.get("digest")
         if not isinstance(digest, str) or len(digest) < 8:
-            raise IpcError("digest: expected its first 8 digits or more", code="invalid_argument")
+            raise RefusedArgumentError("digest: expected its first 8 digits or more")
         return await asyncio.to_thread(self._withdraw_now, digest)
 
     def _withdraw_now(self, digest: str) -> Result:
@@ -185,7 +185,7 @@ class SubstratePlugin:
     async def _pull(self, request: Mapping[str, Any]) -> Result:
         node_id, digits = request.get("node_id"), request.get("digest")
         if not isinstance(node_id, str) or not isinstance(digits, str):
-            raise IpcError("node_id and digest: expected texts", code="invalid_argument")
+            raise RefusedArgumentError("node_id and digest: expected texts")
         heard = self._heard.get(node_id)
         offers = () if heard is None else heard.offers
         found = [each.digest for each in offers if each.digest.startswith(digits)]

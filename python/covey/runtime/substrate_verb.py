@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from covey import _core, limits
-from covey.errors import IpcError, StoreError
+from covey.errors import IpcError, RefusedArgumentError, StoreError
 from covey.runtime.substrate import Wish, explained
 from covey.substrate.values import BundleError
 
@@ -130,4 +130,4 @@ _KINDS: Final[Mapping[str, type]] = {
 
 
 def _wrong(message: str) -> IpcError:
-    return IpcError(message, code="invalid_argument")
+    return RefusedArgumentError(message)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from covey import limits
-from covey.errors import IpcError
+from covey.errors import IpcError, RefusedArgumentError
 from covey.memory.judging import VERBS, grounding, tier_of, words_about
 from covey.model import CAT7, NEUTRAL, Duplicate, Fresh, LifecycleMove, Minted, Proposal
 from covey.ports import Archive
@@ -87,7 +87,7 @@ class Words:
         _only(arguments, "key", "held", "outcome", "wait_seconds")
         held, outcome = arguments.get("held"), _text(arguments, "outcome")
         if not isinstance(held, bool):
-            raise IpcError("held: expected true or false", code="invalid_argument")
+            raise RefusedArgumentError("held: expected true or false")
         block = await self._block(_text(arguments, "key"))
         said = outcome_of(block, outcome, held=held)
         return await self._say(said, (block.key,), "outcome", arguments)
@@ -101,7 +101,7 @@ class Words:
         _only(arguments, "key", "move", "why", "learn", "wait_seconds")
         move = arguments.get("move")
         if not isinstance(move, str) or move not in _MOVES:
-            raise IpcError(f"move: expected one of {', '.join(_MOVES)}", code="invalid_argument")
+            raise RefusedArgumentError(f"move: expected one of {', '.join(_MOVES)}")
         kind, needed = _MOVES[move]
         ruling = self._authority.may(needed, self._node.node_id)
         if not ruling.allowed:
@@ -157,7 +157,7 @@ class Words:
                 case "show":
                     _only(arguments, "action")
                     return {"session": await self._trail()}
-        raise IpcError("action: expected start, decide, finish or show", code="invalid_argument")
+        raise RefusedArgumentError("action: expected start, decide, finish or show")
 
     # --- the trail ------------------------------------------------------------------------------
 
@@ -187,7 +187,7 @@ class Words:
         _only(arguments, "action", "artifact", "outcome", "held", "wait_seconds")
         held = arguments.get("held")
         if not isinstance(held, bool):
-            raise IpcError("held: expected true or false", code="invalid_argument")
+            raise RefusedArgumentError("held: expected true or false")
         trail, outcome = await self._open_trail(), _text(arguments, "outcome")
         artifact = _text(arguments, "artifact")
         said = {"focus": artifact, "intent": "artifact", "commitment": f"artifact: {artifact}"}
@@ -232,7 +232,7 @@ class Words:
     ) -> Result:
         wait = arguments.get("wait_seconds", 0)
         if isinstance(wait, bool) or not isinstance(wait, int | float) or not 0 <= wait <= 600:
-            raise IpcError("wait_seconds: expected a number from 0 to 600", code="invalid_argument")
+            raise RefusedArgumentError("wait_seconds: expected a number from 0 to 600")
         from covey import _core
 
         key = _core.content_key({name: said.get(name, NEUTRAL) for name in CAT7})
@@ -321,12 +321,12 @@ def _word(word: Feedback) -> Result:
 def _only(arguments: Mapping[str, Any], *known: str) -> None:
     for name in arguments:
         if name not in known:
-            raise IpcError(f"unknown argument: {name[:64]}", code="invalid_argument")
+            raise RefusedArgumentError(f"unknown argument: {name[:64]}")
 
 
 def _text(arguments: Mapping[str, Any], name: str) -> str:
     value = arguments.get(name)
     if not isinstance(value, str) or not value.strip() or len(value) > limits.WORDS_CHARS:
         most = limits.WORDS_CHARS
-        raise IpcError(f"{name}: expected text of at most {most} characters", code="invalid_argument")
+        raise RefusedArgumentError(f"{name}: expected text of at most {most} characters")
     return value

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from covey import limits
-from covey.errors import IpcError, NotRunningError, UsageError
+from covey.errors import IpcError, NotRunningError, RefusedArgumentError, UsageError
 from covey.net.ipc.client import IpcClient
 from covey.net.ipc.codec import Request
 from covey.net.ipc.server import IpcServer
@@ -49,6 +49,8 @@ class Peer:
             raise RuntimeError("the secret detail")
         if request.cmd == "big":
             return {"text": "x" * 3_000_000}
+        if request.cmd == "narrow":
+            raise UsageError("width: expected a number", hint="--width 7")
         raise IpcError(f"unknown verb: {request.cmd}", code="unknown_cmd", hint="one of: echo")
 
     def do(self, work: Callable[[], Any]) -> Any:
@@ -103,7 +105,12 @@ def test_a_request_is_answered_with_its_id(peer: Peer) -> None:
     assert by_id["b"] == {
         "id": "b",
         "ok": False,
-        "error": {"code": "unknown_cmd", "message": "unknown verb: nope", "hint": "one of: echo"},
+        "error": {
+            "code": "unknown_cmd",
+            "message": "unknown verb: nope",
+            "hint": "one of: echo",
+            "kind": "failed",
+        },
     }
 
 
@@ -147,6 +154,17 @@ def test_a_bug_in_a_handler_costs_one_reply_and_says_nothing_secret(peer: Peer) 
         assert client.request("echo") == {"said": {}}
     assert caught.value.code == "internal"
     assert [cmd for cmd, _ in peer.complaints] == ["bug"]
+
+
+def test_a_wrong_argument_is_told_from_what_could_not_be_done(peer: Peer) -> None:
+    with IpcClient(peer.path) as client:
+        with pytest.raises(RefusedArgumentError) as wrong:
+            client.request("narrow")
+        with pytest.raises(IpcError) as other:
+            client.request("nope")
+    assert (wrong.value.code, wrong.value.hint, wrong.value.exit_code) == ("usage", "--width 7", 2)
+    assert isinstance(wrong.value, IpcError), "who asks a peer expects those"
+    assert not isinstance(other.value, UsageError) and other.value.exit_code == 1
 
 
 def test_a_slow_request_does_not_hold_up_the_next_and_only_so_many_are_at_work(peer: Peer) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from covey.errors import UsageError
+from covey.errors import DecisionError, UsageError
 from covey.fleet import auction_record as ar
 from covey.fleet.auction_record import AuctionError
 from covey.fleet.message import MessageType
@@ -124,7 +124,7 @@ async def test_s12_a_winner_that_says_nothing_gives_way_at_its_time_and_that_is_
         assert second.winner == agents[2].node_id, "its past counts for more than its load"
         again = auctions(agents[0])
         assert await again._past.known() == await seller._past.known()
-        with pytest.raises(UsageError, match="no winner to report"):
+        with pytest.raises(DecisionError, match="no winner to report"):
             await good.report(first.lot.id, done=False)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from covey.errors import UsageError
+from covey.errors import DecisionError, UsageError
 from covey.fleet import vote_record as vr
 from covey.fleet.message import MessageType
 from covey.fleet.signed_word import canonical
@@ -63,7 +63,7 @@ async def test_s11_a_ballot_after_the_deadline_is_refused_where_it_is_made():
         await until(other.asked)
         asked = other.asked()[0]
         asked.until = other._post.world.clock.monotonic() - 1.0
-        with pytest.raises(UsageError, match="its deadline has passed"):
+        with pytest.raises(DecisionError, match="its deadline has passed"):
             await other.cast(asked.question.id, "yes")
         assert other._book.ids("ballots") == [], "it is not even written"
         called.cancel()
@@ -95,11 +95,11 @@ async def test_s11_a_second_ballot_is_refused_where_it_is_made():
         await until(lambda: caller.asked() and other.asked())
         asked = await other.cast(other.asked()[0].question.id[:6], "yes")
         await other.cast(asked.question.id, "yes")
-        with pytest.raises(UsageError, match="has voted: yes"):
+        with pytest.raises(DecisionError, match="has voted: yes"):
             await other.cast(asked.question.id, "no")
         with pytest.raises(UsageError, match="expected one of"):
             await other.cast(asked.question.id, "maybe")
-        with pytest.raises(UsageError, match="not open here"):
+        with pytest.raises(DecisionError, match="not open here"):
             await other.cast("ffff", "yes")
         await until(lambda: asked.state == "counted")
         await caller.cast(asked.question.id, "no")
@@ -198,7 +198,7 @@ async def test_what_a_vote_cannot_be_is_refused_where_it_is_called():
             await votes.call("?", ["yes", "no"], voters=["zoe"])
         with pytest.raises(UsageError, match="seconds"):
             await votes.call("?", ["yes", "no"], seconds=0)
-        with pytest.raises(UsageError, match="not kept here"):
+        with pytest.raises(DecisionError, match="not kept here"):
             votes.record("abc")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from covey.errors import IpcError, NotRunningError
+from covey.errors import IpcError, NotRunningError, RefusedArgumentError
 from covey.limits import IPC_ANSWER_SECONDS
 from covey.net.ipc import codec
 
@@ -175,14 +175,16 @@ def result_of(message: Mapping[str, Any]) -> dict[str, Any]:
     """Return the result of a reply.
 
     Raises:
-        IpcError: The peer refused, with its code and hint; or the reply is neither.
+        RefusedArgumentError: The peer did not take an argument, with its code and hint.
+        IpcError: The peer refused otherwise, with its code and hint; or the reply is neither.
     """
     result, error = message.get("result"), message.get("error")
     if message.get("ok") is True and isinstance(result, dict):
         return result
     if isinstance(error, dict):
         hint = error.get("hint")
-        raise IpcError(
+        kind = RefusedArgumentError if error.get("kind") == "usage" else IpcError
+        raise kind(
             str(error.get("message")),
             code=str(error.get("code")),
             hint=None if hint is None else str(hint),

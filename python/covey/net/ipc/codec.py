@@ -2,7 +2,7 @@
 
 A request is one line of JSON: `{"id": 1, "cmd": "status", …arguments}`. Its reply is one line that
 carries the same id: `{"id": 1, "ok": true, "result": {…}}` or
-`{"id": 1, "ok": false, "error": {"code", "message", "hint"}}`. After `subscribe`, events arrive as
+`{"id": 1, "ok": false, "error": {"code", "message", "hint", "kind"}}`. After `subscribe`, events arrive as
 `{"event": name, "seq": n, …}`, as lines or, when the subscriber asked for msgpack, as frames (a four-byte
 big-endian length, then one msgpack map), later replies included.
 
@@ -15,8 +15,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+from covey.errors import CoveyError, UsageError
 from covey.limits import IPC_LINE_BYTES
 from covey.values import dataclass
 
@@ -25,6 +26,8 @@ _ID_BITS: Final = 53
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 RequestId = int | str | None
+Kind = Literal["usage", "failed"]
+"""Of a refusal: asked wrongly (a command ends with 2), or not done (1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +150,18 @@ def reply(request_id: RequestId, result: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": request_id, "ok": True, "result": result}
 
 
-def refusal(request_id: RequestId, code: str, message: str, hint: str | None = None) -> dict[str, Any]:
-    """Build the reply to a request that was not done."""
-    return {"id": request_id, "ok": False, "error": {"code": code, "message": message, "hint": hint}}
+def refusal(
+    request_id: RequestId, code: str, message: str, hint: str | None = None, kind: Kind = "failed"
+) -> dict[str, Any]:
+    """Build the reply to a request that was not done; its kind says whether asking otherwise could help."""
+    error = {"code": code, "message": message, "hint": hint, "kind": kind}
+    return {"id": request_id, "ok": False, "error": error}
+
+
+def refused(request_id: RequestId, error: CoveyError) -> dict[str, Any]:
+    """Build the reply to a request that ended in an error."""
+    kind: Kind = "usage" if isinstance(error, UsageError) else "failed"
+    return refusal(request_id, error.code, error.message, error.hint, kind)
 
 
 def encode_line(message: Mapping[str, Any]) -> bytes:

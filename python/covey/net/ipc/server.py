@@ -243,7 +243,7 @@ class _Connection:
             message = codec.reply(request.id, await self._handler(request))
             encoded = self._encode(message)
         except CoveyError as error:
-            encoded = self._encode(codec.refusal(request.id, error.code, error.message, error.hint))
+            encoded = self._encode(codec.refused(request.id, error))
         except Exception as error:  # a bug must cost one reply, not the peer; it is logged with its traceback
             if self._complain is not None:
                 self._complain(request.cmd, error)
@@ -265,7 +265,7 @@ class _Connection:
         try:
             self._lets = self._narrow(request.arguments)
         except CoveyError as error:
-            return await self._send(codec.refusal(request.id, error.code, error.message, error.hint))
+            return await self._send(codec.refused(request.id, error))
         # From here on nothing may be published between the reply and the first event.
         self._wanted = frozenset(wanted)
         ready = codec.encode_line(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from covey import _core, limits
 from covey.cognition.ask.values import Draft
-from covey.errors import IpcError, UsageError
+from covey.errors import IpcError, RefusedArgumentError, UsageError
 from covey.model import CAT7
 from covey.proto.ask import words
 from covey.proto.ask.engine import AskEngine
@@ -138,7 +138,7 @@ class AskPlugin:
                 key, drafts, model, note = _drafted(arguments)
                 found, composed = self.desk.drafted(key, drafts, model, note)
                 return (await self.desk.close(found, composed)).as_dict()
-        raise IpcError("action: expected answer, gather or close", code="invalid_argument")
+        raise RefusedArgumentError("action: expected answer, gather or close")
 
 
 def _asked(arguments: Mapping[str, Any]) -> tuple[str, float]:
@@ -182,4 +182,4 @@ def _only(arguments: Mapping[str, Any], *known: str) -> None:
 
 
 def _wrong(message: str) -> IpcError:
-    return IpcError(message, code="invalid_argument")
+    return RefusedArgumentError(message)

@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from covey import limits
-from covey.errors import IpcError
+from covey.errors import RefusedArgumentError
+from covey.fleet import auction_record as ar
 from covey.fleet.auction_record import AuctionRecord
 from covey.fleet.vote_record import Finding
 from covey.runtime.decide.asked import number, text, texts
-from covey.runtime.decide.auctions import Auctions, record_of
+from covey.runtime.decide.auctions import Auctions
+from covey.runtime.decide.book import given
 
 Names = Callable[[], Awaitable[Mapping[str, str]]]
 
@@ -43,7 +45,7 @@ class AuctionDesk:
         }
         operation = operations.get(str(arguments.get("op")))
         if operation is None:
-            raise IpcError(f"op: expected one of {', '.join(operations)}", code="invalid_argument")
+            raise RefusedArgumentError(f"op: expected one of {', '.join(operations)}")
         return {**await operation(arguments), "names": await self._names()}
 
     async def _hold(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,13 +70,13 @@ class AuctionDesk:
         return shown(record, await self._auctions.check(record))
 
     async def _verify(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        record = record_of(arguments.get("record"))
+        record = given(arguments.get("record"), ar.read_record)
         return shown(record, await self._auctions.check(record))
 
     async def _report(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         done = arguments.get("done")
         if not isinstance(done, bool):
-            raise IpcError("done: expected true or false", code="invalid_argument")
+            raise RefusedArgumentError("done: expected true or false")
         return {"kept": [row(await self._auctions.report(text(arguments, "lot"), done=done))], "done": done}
 
 

@@ -14,7 +14,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from covey import limits
-from covey.errors import UsageError
+from covey.errors import DecisionError
 from covey.fleet import arguments as args
 from covey.fleet import auction_record as ar
 from covey.fleet.auction import (
@@ -168,11 +168,11 @@ class Auctions:
         """Say how the winner of an own auction did its work; later scores know it.
 
         Raises:
-            UsageError: No such auction is kept here, it is another's, or it ended without a winner.
+            DecisionError: No such auction is kept here, it is another's, or it ended without a winner.
         """
         record = await asyncio.to_thread(self.record, lot_id)
         if record.auctioneer != self._post.node_id or record.winner is None:
-            raise UsageError(f"auction {lot_id[:64]}: it has no winner to report on here")
+            raise DecisionError(f"auction {lot_id[:64]}: it has no winner to report on here")
         await self._past.remember(record.lot.id, [(record.winner, done)])
         return record
 
@@ -212,9 +212,11 @@ class Auctions:
         """Return a kept record, by its id or how that begins. Blocks.
 
         Raises:
-            UsageError: It is not kept here, or what is kept is no record.
+            DecisionError: It is not kept here.
+            UsageError: Several begin so.
+            StoreError: What is kept is no such record.
         """
-        return record_of(meant(self._book, "auctions", lot_id))
+        return meant(self._book, "auctions", lot_id, ar.read_record)
 
     async def check(self, record: AuctionRecord) -> Finding:
         """Check a record by the keys that are known here."""
@@ -472,11 +474,3 @@ class Auctions:
 
 def _seconds(name: str, value: object, usual: float) -> float:
     return args.seconds("auction", name, value, limits.DECIDE_SECONDS_MOST, usual=usual)
-
-
-def record_of(value: object) -> AuctionRecord:
-    """Read a record; raises UsageError where it is none."""
-    try:
-        return ar.read_record(value)
-    except AuctionError as error:
-        raise UsageError(str(error)) from error

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from collections.abc import Callable
+from typing import Any, Literal, Protocol, TypeVar
 
 from covey import limits, typed
-from covey.errors import StoreError, UsageError
+from covey.errors import DecisionError, StoreError, UsageError
 
 Kind = Literal["votes", "ballots", "auctions", "past", "solves"]
+R = TypeVar("R")
 _ID = re.compile(r"[0-9a-f]{12,64}\Z")
 
 
@@ -63,35 +64,49 @@ def is_id(text: object) -> bool:
     return isinstance(text, str) and _ID.match(text) is not None
 
 
-def meant(book: Book, kind: Kind, word: str) -> Mapping[str, Any]:
+def given(value: object, read: Callable[[object], R]) -> R:
+    """Return the record that somebody hands over to be checked.
+
+    Raises:
+        UsageError: It is none.
+    """
+    try:
+        return read(value)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def meant(book: Book, kind: Kind, word: str, read: Callable[[object], R]) -> R:
     """Return the one record whose id begins with a word.
 
     Raises:
-        UsageError: None does, or several.
-        StoreError: What is kept is damaged.
+        UsageError: Several do.
+        DecisionError: None does.
+        StoreError: What is kept is damaged, or no such record.
     """
     found = [each for each in book.ids(kind) if each.startswith(word)] if word else []
-    if len(found) != 1:
-        several = f"{len(found)} begin so" if found else "it is not kept here"
-        raise UsageError(
-            f"{kind[:-1]} {word[:64]}: {several}", hint=f"covey {kind[:-1]} list <peer> shows them"
-        )
-    content = book.load(kind, found[0])
+    what = f"{kind[:-1]} {word[:64]}"
+    if len(found) > 1:
+        raise UsageError(f"{what}: {len(found)} begin so", hint="give more of its letters")
+    content = book.load(kind, found[0]) if found else None
     if content is None:
-        raise UsageError(f"{kind[:-1]} {word[:64]}: it is not kept here any more")
-    return kept_object(kind, found[0], content)
+        raise DecisionError(f"{what}: it is not kept here", hint=f"covey {kind[:-1]} list <peer> shows them")
+    return kept_as(kind, found[0], content, read)
 
 
-def kept_object(kind: Kind, record_id: str, content: bytes) -> Mapping[str, Any]:
-    """Return what was kept under an id.
+def kept_as(kind: Kind, record_id: str, content: bytes, read: Callable[[Any], R]) -> R:
+    """Return what was kept under an id, as its reader understands a JSON object.
 
     Raises:
-        StoreError: It is no JSON object: nothing is decided in its place until somebody looks.
+        StoreError: It is no such thing: nothing is decided in its place until somebody looks.
     """
-    read = _kept(kind, record_id, content)
-    if not isinstance(read, dict):
+    found = _kept(kind, record_id, content)
+    if not isinstance(found, dict):
         raise _damaged(kind, record_id, "expected an object")
-    return read
+    try:
+        return read(found)
+    except ValueError as error:
+        raise _damaged(kind, record_id, str(error)) from error
 
 
 def kept_pairs(kind: Kind, record_id: str, content: bytes) -> list[tuple[str, bool]]:

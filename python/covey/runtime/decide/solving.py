@@ -178,9 +178,11 @@ class Solving:
         """Return a kept transcript, by its id or how that begins. Blocks.
 
         Raises:
-            UsageError: It is not kept here, or what is kept is none.
+            DecisionError: It is not kept here.
+            UsageError: Several begin so.
+            StoreError: What is kept is no such record.
         """
-        return record_of(meant(self._book, "solves", solve_id))
+        return meant(self._book, "solves", solve_id, sr.read_record)
 
     async def check(self, record: SolveRecord) -> Finding:
         """Check a transcript by the keys that are known here."""
@@ -383,14 +385,6 @@ class Solving:
                 "warn", "solve-contested", solve=record.problem.id, by=word.by, detail=finding.problems[0]
             )
         await asyncio.to_thread(self._book.keep, "solves", record.problem.id, canonical(record.to_dict()))
-
-
-def record_of(value: object) -> SolveRecord:
-    """Read a transcript; raises UsageError where it is none."""
-    try:
-        return sr.read_record(value)
-    except SolveError as error:
-        raise UsageError(str(error)) from error
 
 
 def _sorted(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:

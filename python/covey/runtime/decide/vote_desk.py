@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast, get_args
 
 from covey import limits
-from covey.errors import IpcError
+from covey.errors import RefusedArgumentError
 from covey.fleet import vote_record as vr
 from covey.fleet.vote import ABSTAIN, TiePolicy
 from covey.fleet.vote_record import Finding, VoteRecord
 from covey.runtime.decide.asked import number, text, texts
-from covey.runtime.decide.votes import Asked, Votes, record_of
+from covey.runtime.decide.book import given
+from covey.runtime.decide.votes import Asked, Votes
 
 Names = Callable[[], Awaitable[Mapping[str, str]]]
 """Gives the names that are known, by nodeId."""
@@ -45,7 +46,7 @@ class VoteDesk:
         }
         operation = operations.get(str(arguments.get("op")))
         if operation is None:
-            raise IpcError(f"op: expected one of {', '.join(operations)}", code="invalid_argument")
+            raise RefusedArgumentError(f"op: expected one of {', '.join(operations)}")
         return {**await operation(arguments), "names": await self._names()}
 
     async def _call(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,7 +81,7 @@ class VoteDesk:
         return shown(record, await self._votes.check(record))
 
     async def _verify(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        record = record_of(arguments.get("record"))
+        record = given(arguments.get("record"), vr.read_record)
         return shown(record, await self._votes.check(record))
 
 
@@ -118,5 +119,5 @@ def _asked(asked: Asked) -> dict[str, Any]:
 
 def _tie(value: object) -> TiePolicy:
     if value not in get_args(TiePolicy):
-        raise IpcError(f"tie: expected one of {', '.join(get_args(TiePolicy))}", code="invalid_argument")
+        raise RefusedArgumentError(f"tie: expected one of {', '.join(get_args(TiePolicy))}")
     return cast("TiePolicy", value)

@@ -14,14 +14,14 @@ from dataclasses import field
 from typing import Any, TypeVar, get_args
 
 from covey import limits
-from covey.errors import UsageError
+from covey.errors import DecisionError, UsageError
 from covey.fleet import arguments as args
 from covey.fleet import vote_record as vr
 from covey.fleet.message import Message, MessageType
 from covey.fleet.signed_word import Word, WordError, canonical, signature, signed, written
 from covey.fleet.vote import ABSTAIN, STATEMENT, Ballot, Question, TiePolicy, Vote, VoteError
 from covey.fleet.vote_record import Finding, VoteRecord
-from covey.runtime.decide.book import Book, is_id, kept_object, meant
+from covey.runtime.decide.book import Book, is_id, kept_as, meant
 from covey.runtime.decide.post import Post
 from covey.values import dataclass
 
@@ -164,23 +164,25 @@ class Votes:
             option: One of its options, or `ABSTAIN`.
 
         Raises:
-            UsageError: There is no such question open, no such option, or this agent voted otherwise before.
+            UsageError: The question has no such option, or several begin so.
+            DecisionError: No such question is open, or this agent voted otherwise before.
         """
         found = [each for each in self.asked() if vote_id and each.question.id.startswith(vote_id)]
-        if len(found) != 1:
-            raise UsageError(
-                f"vote {vote_id[:64]}: {'several begin so' if found else 'it is not open here'}",
-                hint="covey vote list <peer> shows what is open",
+        if len(found) > 1:
+            raise UsageError(f"vote {vote_id[:64]}: several begin so", hint="give more of its letters")
+        if not found:
+            raise DecisionError(
+                f"vote {vote_id[:64]}: it is not open here", hint="covey vote list <peer> shows what is open"
             )
         asked = found[0]
         if asked.until < self._post.world.clock.monotonic():
-            raise UsageError(f"vote {asked.question.id[:12]}: its deadline has passed")
+            raise DecisionError(f"vote {asked.question.id[:12]}: its deadline has passed")
         if option != ABSTAIN and option not in asked.question.options:
             raise UsageError(f"option: expected one of {', '.join(asked.question.options)}")
         ballot = await self._own(asked, option)
         if ballot.option != option:
             said = ballot.option or "abstained"
-            raise UsageError(
+            raise DecisionError(
                 f"vote {asked.question.id[:12]}: this agent has voted: {said}",
                 hint="a second, other ballot would void both",
             )
@@ -197,9 +199,11 @@ class Votes:
         """Return a kept record, by its id or how that begins. Blocks.
 
         Raises:
-            UsageError: It is not kept here, or what is kept is no record.
+            DecisionError: It is not kept here.
+            UsageError: Several begin so.
+            StoreError: What is kept is no record.
         """
-        return record_of(meant(self._book, "votes", vote_id))
+        return meant(self._book, "votes", vote_id, vr.read_record)
 
     async def check(self, record: VoteRecord) -> Finding:
         """Count a record again, by the keys that are known here."""
@@ -318,7 +322,7 @@ class Votes:
             return
         before = await asyncio.to_thread(self._book.load, "ballots", digest)
         if before is not None:
-            self._send(asked, _read_ballot(kept_object("ballots", digest, before)))
+            self._send(asked, kept_as("ballots", digest, before, _read_ballot))
         elif asked.state == "open":
             self._post.start(self._chosen(asked))
 
@@ -348,7 +352,7 @@ class Votes:
     async def _made(self, digest: str, option: str) -> Ballot:
         before = await asyncio.to_thread(self._book.load, "ballots", digest)
         if before is not None:
-            return _read_ballot(kept_object("ballots", digest, before))
+            return kept_as("ballots", digest, before, _read_ballot)
         unsigned = Ballot(digest, self._post.node_id, option)
         ballot = Ballot(
             digest, unsigned.voter, option, self._post.signer.sign_statement(STATEMENT, unsigned.body())
@@ -396,14 +400,6 @@ class Votes:
         now = self._post.world.clock.monotonic() - limits.DECIDE_AFTER_SECONDS
         for digest in [digest for digest, asked in self._asked.items() if asked.until < now]:
             del self._asked[digest]
-
-
-def record_of(value: object) -> VoteRecord:
-    """Read a record; raises UsageError where it is none."""
-    try:
-        return vr.read_record(value)
-    except VoteError as error:
-        raise UsageError(str(error)) from error
 
 
 def _ballot_dict(ballot: Ballot) -> dict[str, Any]:

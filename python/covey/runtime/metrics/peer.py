@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
-from covey.errors import IpcError
+from covey.errors import RefusedArgumentError
 from covey.runtime.metrics.meter import Meter
 from covey.runtime.metrics.page import Page, Words
 
@@ -76,7 +76,7 @@ class PeerMetrics:
             IpcError: It was given an argument; it takes none.
         """
         if arguments:
-            raise IpcError(f"unknown argument: {next(iter(arguments))[:64]}", code="invalid_argument")
+            raise RefusedArgumentError(f"unknown argument: {next(iter(arguments))[:64]}")
         return {"text": await self.text()}
 
 
