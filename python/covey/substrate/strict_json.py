@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from covey import limits
+from covey import limits, typed
 from covey.substrate.values import BundleError
 
 
@@ -23,25 +23,14 @@ def loaded(raw: bytes, what: str) -> dict[str, Any]:
         BundleError: It is none, is nested too deeply, says a name twice, or has a number that is none.
     """
     try:
-        value = json.loads(raw.decode(), object_pairs_hook=_once, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{what}: {str(error)[:120]}", code="malformed") from error
+        value = typed.loaded(raw)
+    except typed.WrongTypeError as error:
+        raise BundleError(f"{what}: {error}", code="malformed") from error
     if not isinstance(value, dict):
         raise BundleError(f"{what}: expected an object", code="malformed")
     if _deeper(value, limits.BUNDLE_JSON_DEPTH):
         raise BundleError(f"{what}: nested too deeply", code="malformed")
     return value
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError("a name stands there twice")
-    return made
-
-
-def _no_number(word: str) -> float:
-    raise ValueError(f"{word} is no number")
 
 
 def _deeper(value: object, depth: int) -> bool:
