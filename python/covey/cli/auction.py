@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from covey import limits
+from covey.cli import decided
 from covey.cli.console import Console, printable
-from covey.cli.parser import Parser, capability, path, seconds
-from covey.cli.reach import client
-from covey.errors import EXIT_FAILED, EXIT_OK, NotRunningError, UsageError
+from covey.cli.decided import who
+from covey.cli.parser import Parser, capability, seconds
+from covey.errors import EXIT_FAILED, EXIT_OK
 from covey.system.home import Home
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 EXAMPLE: Final = 'covey auction hold writer "translate the summary" --need translate'
 _WITH: Final = {"hold": "what is to be done", "show": "which auction", "report": "which auction"}
-_OFFLINE: Final = ("list", "show", "verify")
 
 
 def configure(parser: Parser) -> None:
@@ -29,7 +29,7 @@ def configure(parser: Parser) -> None:
         help="hold one and wait for its end, list and show what is kept, verify: check one again from its "
         "signed bids and awards, report: say how the winner did its work",
     )
-    parser.add_argument("peer", help="name of the peer; list, show and verify also where it does not run")
+    decided.configure(parser)
     parser.add_argument("what", nargs="?", help="of hold: the task; else an auction's id, or how it begins")
     parser.add_argument(
         "--need", type=capability, action="append", default=[], metavar="WORD", help="of hold: a capability"
@@ -53,17 +53,16 @@ def configure(parser: Parser) -> None:
         help=f"of hold: how long a winner has to confirm (default {limits.AUCTION_CONFIRM_SECONDS:g})",
     )
     parser.add_argument("--failed", action="store_true", help="of report: it was not done, or not well")
-    parser.add_argument("--file", type=path, metavar="PATH", help="of verify: a record from `show --json`")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Ask the peer, or read what it kept; 1 where nobody won, or a record does not hold."""
     operation, home = arguments.operation, Home.resolve(console.env)
-    if operation in _WITH and arguments.what is None:
-        raise UsageError(f"{operation}: missing {_WITH[operation]}")
-    if operation == "verify" and (arguments.what is None) == (arguments.file is None):
-        raise UsageError("verify: expected an auction's id, or --file")
-    found = _answer(home, arguments, _request(arguments))
+    decided.check(arguments, _WITH, "an auction's id")
+    others = 0.0
+    if operation == "hold":  # every bidder may take all of its time
+        others = arguments.seconds + arguments.confirm_seconds * limits.AUCTION_AWARDS_WAITED
+    found = decided.answer(home, arguments, "auction", _request(arguments), others)
     console.result(found, "\n".join(_LINES[operation](found)))
     if operation == "hold":
         return EXIT_OK if found["record"]["stage"] == "confirmed" else EXIT_FAILED
@@ -79,59 +78,20 @@ def _request(arguments: argparse.Namespace) -> dict[str, Any]:
             return {**request, "confirm_seconds": arguments.confirm_seconds}
         case "report":
             return {"op": "report", "lot": what, "done": not arguments.failed}
-        case "verify" if arguments.file is not None:
-            from covey.cli.decided import record_in
-
-            return {"op": "verify", "record": record_in(arguments.file)}
-        case "list":
-            return {"op": "list"}
-    return {"op": "show", "lot": what}
-
-
-def _answer(home: Home, arguments: argparse.Namespace, request: Mapping[str, Any]) -> Mapping[str, Any]:
-    wait = limits.STATE_ANSWER_SECONDS
-    if arguments.operation == "hold":  # every bidder may take all of its time
-        wait += arguments.seconds + arguments.confirm_seconds * limits.AUCTION_AWARDS_WAITED
-    try:
-        with client(home, arguments.peer) as peer:
-            return peer.request("auction", request, timeout_seconds=wait)
-    except NotRunningError:
-        if arguments.operation not in _OFFLINE:
-            raise
-    return _offline(home, arguments.peer, request)
-
-
-def _offline(home: Home, name: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Answer from the disk of a peer that does not run."""
-    from covey.cli.decided import kept
-    from covey.fleet.auction_record import check, read_record
-    from covey.runtime.decide.auction_desk import row, shown
-    from covey.runtime.decide.book import given, meant
-
-    found = kept(home, name)
-    if request["op"] == "list":
-        newest = found.book.ids("auctions")[: limits.DECIDE_LISTED]
-        rows = [row(meant(found.book, "auctions", each, read_record)) for each in newest]
-        return {"kept": rows, "names": found.names}
-    shows = request["op"] != "verify"
-    if shows:
-        record = meant(found.book, "auctions", request["lot"], read_record)
-    else:
-        record = given(request["record"], read_record)
-    return {**shown(record, check(record, found.keys.get)), "names": found.names}
+    return decided.looking(arguments, "lot")
 
 
 def _list(found: Mapping[str, Any]) -> Iterator[str]:
     if not found["kept"]:
         yield "no auctions"
     for each in found["kept"]:
-        who = _who(found, each["auctioneer"])
-        yield printable(f"{each['id'][:12]}  {_ended(found, each)}  {each['task']}  by {who}")
+        by = who(found, each["auctioneer"])
+        yield printable(f"{each['id'][:12]}  {_ended(found, each)}  {each['task']}  by {by}")
 
 
 def _report(found: Mapping[str, Any]) -> Iterator[str]:
     (each,) = found["kept"]
-    yield printable(f"{'done' if found['done'] else 'failed'}: {each['task']}: {_who(found, each['winner'])}")
+    yield printable(f"{'done' if found['done'] else 'failed'}: {each['task']}: {who(found, each['winner'])}")
 
 
 def _show(found: Mapping[str, Any]) -> Iterator[str]:
@@ -147,21 +107,16 @@ def _show(found: Mapping[str, Any]) -> Iterator[str]:
         said = f"load {bid['load']:.0%}, price {bid['price']:g}, {bid['eta_seconds']:g} s"
         points = "" if score is None else f", score {score:.2f}"
         why = f": {passed[word['by']]}" if word["by"] in passed else ""
-        yield printable(f"  {_who(found, word['by'])}: {said}{points}{why}")
-    auctioneer = _who(found, record["auctioneer"])
+        yield printable(f"  {who(found, word['by'])}: {said}{points}{why}")
+    auctioneer = who(found, record["auctioneer"])
     yield printable(f"  auction {record['lot']['id']} of {auctioneer}, trace {record['trace'] or 'none'}")
-    if found["holds"]:
-        yield f"holds: {len(record['words'])} bids, awards and answers are signed, and went by the scores"
-    for problem in found["problems"]:
-        yield printable(f"does not hold: {problem}")
+    yield from decided.verdict(
+        found, f"{len(record['words'])} bids, awards and answers are signed, and went by the scores"
+    )
 
 
 def _ended(found: Mapping[str, Any], each: Mapping[str, Any]) -> str:
-    return str(each["stage"]) if each["winner"] is None else f"confirmed: {_who(found, each['winner'])}"
-
-
-def _who(found: Mapping[str, Any], node_id: str) -> str:
-    return str(found["names"].get(node_id, node_id))
+    return str(each["stage"]) if each["winner"] is None else f"confirmed: {who(found, each['winner'])}"
 
 
 _LINES: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]]] = {

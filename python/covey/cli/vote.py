@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from covey import limits
+from covey.cli import decided
 from covey.cli.console import Console, printable
-from covey.cli.parser import Parser, path, seconds
-from covey.cli.reach import client
-from covey.errors import EXIT_FAILED, EXIT_OK, NotRunningError, UsageError
+from covey.cli.decided import who
+from covey.cli.parser import Parser, seconds
+from covey.errors import EXIT_FAILED, EXIT_OK, UsageError
 from covey.system.home import Home
 from covey.system.log import timestamp
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 EXAMPLE: Final = 'covey vote call writer "ship it?" --option yes --option no --seconds 60'
 _WITH: Final = {"call": "what to decide", "cast": "which vote", "show": "which vote"}
-_OFFLINE: Final = ("list", "show", "verify")
 
 
 def configure(parser: Parser) -> None:
@@ -30,7 +30,7 @@ def configure(parser: Parser) -> None:
         help="call one and wait for its end, cast a ballot, list what is open and what is kept, show one "
         "record, verify: count one again from its ballots",
     )
-    parser.add_argument("peer", help="name of the peer; list, show and verify also where it does not run")
+    decided.configure(parser)
     parser.add_argument("what", nargs="?", help="of call: the question; else a vote's id, or how it begins")
     parser.add_argument("choice", nargs="?", help="of cast: the option; without one the peer abstains")
     parser.add_argument(
@@ -59,23 +59,20 @@ def configure(parser: Parser) -> None:
         default="undecided",
         help="of call: what happens where two options have the most",
     )
-    parser.add_argument("--file", type=path, metavar="PATH", help="of verify: a record from `show --json`")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Ask the peer, or read what it kept; 1 where nothing was decided, or a record does not hold."""
     operation, home = arguments.operation, Home.resolve(console.env)
-    if operation in _WITH and arguments.what is None:
-        raise UsageError(f"{operation}: missing {_WITH[operation]}")
-    if operation == "verify" and (arguments.what is None) == (arguments.file is None):
-        raise UsageError("verify: expected a vote's id, or --file")
+    decided.check(arguments, _WITH, "a vote's id")
     options = len(set(arguments.option))
     if operation == "call" and not 2 <= options <= limits.VOTE_OPTIONS:
         raise UsageError(
             f"call: expected 2 to {limits.VOTE_OPTIONS} different options, got {options}",
             hint="name each: --option yes --option no",
         )
-    found = _answer(home, arguments, _request(arguments))
+    others = arguments.seconds if operation == "call" else 0.0
+    found = decided.answer(home, arguments, "vote", _request(arguments), others)
     console.result(found, "\n".join(_LINES[operation](found)))
     if operation == "call":
         return EXIT_OK if found["record"]["outcome"]["kind"] == "decided" else EXIT_FAILED
@@ -91,44 +88,7 @@ def _request(arguments: argparse.Namespace) -> dict[str, Any]:
             return {**request, "quorum": arguments.quorum, "majority": arguments.majority}
         case "cast":
             return {"op": "cast", "vote": what, "option": arguments.choice}
-        case "verify" if arguments.file is not None:
-            from covey.cli.decided import record_in
-
-            return {"op": "verify", "record": record_in(arguments.file)}
-        case "list":
-            return {"op": "list"}
-    return {"op": "show", "vote": what}
-
-
-def _answer(home: Home, arguments: argparse.Namespace, request: Mapping[str, Any]) -> Mapping[str, Any]:
-    wait = limits.STATE_ANSWER_SECONDS + (arguments.seconds if arguments.operation == "call" else 0.0)
-    try:
-        with client(home, arguments.peer) as peer:
-            return peer.request("vote", request, timeout_seconds=wait)
-    except NotRunningError:
-        if arguments.operation not in _OFFLINE:
-            raise
-    return _offline(home, arguments.peer, request)
-
-
-def _offline(home: Home, name: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Answer from the disk of a peer that does not run."""
-    from covey.cli.decided import kept
-    from covey.fleet.vote_record import check, read_record
-    from covey.runtime.decide.book import given, meant
-    from covey.runtime.decide.vote_desk import row, shown
-
-    found = kept(home, name)
-    if request["op"] == "list":
-        newest = found.book.ids("votes")[: limits.DECIDE_LISTED]
-        rows = [row(meant(found.book, "votes", each, read_record)) for each in newest]
-        return {"open": [], "kept": rows, "names": found.names}
-    shows = request["op"] != "verify"
-    if shows:
-        record = meant(found.book, "votes", request["vote"], read_record)
-    else:
-        record = given(request["record"], read_record)
-    return {**shown(record, check(record, found.keys.get)), "names": found.names}
+    return decided.looking(arguments, "vote")
 
 
 def _list(found: Mapping[str, Any]) -> Iterator[str]:
@@ -140,11 +100,9 @@ def _list(found: Mapping[str, Any]) -> Iterator[str]:
         why = f" ({each['why']})" if each["why"] else ""
         until = timestamp(each["deadline_ms"])
         yield printable(f"{each['id'][:12]}  {state}{chosen}{why}  {each['text']}  until {until}")
-        yield printable(f"  {', '.join(each['options'])}; called by {_who(found, each['caller'])}")
+        yield printable(f"  {', '.join(each['options'])}; called by {who(found, each['caller'])}")
     for each in found["kept"]:
-        yield printable(
-            f"{each['id'][:12]}  {_ended(each)}  {each['text']}  by {_who(found, each['caller'])}"
-        )
+        yield printable(f"{each['id'][:12]}  {_ended(each)}  {each['text']}  by {who(found, each['caller'])}")
 
 
 def _cast(found: Mapping[str, Any]) -> Iterator[str]:
@@ -160,26 +118,21 @@ def _show(found: Mapping[str, Any]) -> Iterator[str]:
     yield printable("  " + ", ".join(f"{option}: {n}" for option, n in outcome["counts"].items()))
     for what, label in (("abstained", "abstained"), ("missing", "silent"), ("twice", "void, voted twice")):
         if outcome[what]:
-            yield printable(f"  {label}: {', '.join(_who(found, each) for each in outcome[what])}")
+            yield printable(f"  {label}: {', '.join(who(found, each) for each in outcome[what])}")
     for voter, option, _ in record["ballots"]:
-        yield printable(f"  {_who(found, voter)}: {option or 'abstained'}")
+        yield printable(f"  {who(found, voter)}: {option or 'abstained'}")
     rule = (
         f"quorum {question['quorum']:.0%}, majority above {question['majority']:.0%}, tie {question['tie']}"
     )
-    yield printable(f"  {rule}; counted by {_who(found, record['caller'])}")
+    yield printable(f"  {rule}; counted by {who(found, record['caller'])}")
     yield printable(f"  vote {question['id']}, trace {record['trace'] or 'none'}")
-    if found["holds"]:
-        yield f"holds: {len(record['ballots'])} ballots are signed by their voters, and count so"
-    for problem in found["problems"]:
-        yield printable(f"does not hold: {problem}")
+    yield from decided.verdict(
+        found, f"{len(record['ballots'])} ballots are signed by their voters, and count so"
+    )
 
 
 def _ended(each: Mapping[str, Any]) -> str:
     return f"{each['kind']}: {each['winner']}" if each["winner"] is not None else str(each["kind"])
-
-
-def _who(found: Mapping[str, Any], node_id: str) -> str:
-    return str(found["names"].get(node_id, node_id))
 
 
 _LINES: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]]] = {

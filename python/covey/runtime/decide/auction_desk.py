@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from covey import limits
 from covey.errors import RefusedArgumentError
 from covey.fleet import auction_record as ar
 from covey.fleet.auction_record import AuctionRecord
-from covey.fleet.vote_record import Finding
 from covey.runtime.decide.asked import number, text, texts
 from covey.runtime.decide.auctions import Auctions
-from covey.runtime.decide.book import given
-
-Names = Callable[[], Awaitable[Mapping[str, str]]]
+from covey.runtime.decide.desk import Names, RecordDesk, View
 
 
-class AuctionDesk:
+class AuctionDesk(RecordDesk[AuctionRecord]):
     """Answers about one agent's auctions.
 
     Args:
@@ -27,26 +23,8 @@ class AuctionDesk:
     """
 
     def __init__(self, auctions: Auctions, names: Names) -> None:
+        super().__init__(auctions, VIEW, names, {"hold": self._hold, "report": self._report})
         self._auctions = auctions
-        self._names = names
-
-    async def answer(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer one request.
-
-        Raises:
-            CoveyError: An argument is wrong, or it cannot be done.
-        """
-        operations = {
-            "hold": self._hold,
-            "list": self._list,
-            "show": self._show,
-            "verify": self._verify,
-            "report": self._report,
-        }
-        operation = operations.get(str(arguments.get("op")))
-        if operation is None:
-            raise RefusedArgumentError(f"op: expected one of {', '.join(operations)}")
-        return {**await operation(arguments), "names": await self._names()}
 
     async def _hold(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         bidders = arguments.get("bidders")
@@ -57,36 +35,16 @@ class AuctionDesk:
             seconds=number(arguments, "seconds", limits.AUCTION_SECONDS),
             confirm_seconds=number(arguments, "confirm_seconds", limits.AUCTION_CONFIRM_SECONDS),
         )
-        return shown(record, await self._auctions.check(record))
-
-    async def _list(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        return {"kept": await asyncio.to_thread(self._kept)}
-
-    def _kept(self) -> list[dict[str, Any]]:
-        return [row(self._auctions.record(each)) for each in self._auctions.kept()[: limits.DECIDE_LISTED]]
-
-    async def _show(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        record = await asyncio.to_thread(self._auctions.record, text(arguments, "lot"))
-        return shown(record, await self._auctions.check(record))
-
-    async def _verify(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        record = given(arguments.get("record"), ar.read_record)
-        return shown(record, await self._auctions.check(record))
+        return await self.checked(record)
 
     async def _report(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         done = arguments.get("done")
         if not isinstance(done, bool):
             raise RefusedArgumentError("done: expected true or false")
-        return {"kept": [row(await self._auctions.report(text(arguments, "lot"), done=done))], "done": done}
+        return {"kept": [_row(await self._auctions.report(text(arguments, "lot"), done=done))], "done": done}
 
 
-def shown(record: AuctionRecord, finding: Finding) -> dict[str, Any]:
-    """Return a record with what a check of it found."""
-    return {"record": record.to_dict(), "holds": finding.holds, "problems": list(finding.problems)}
-
-
-def row(record: AuctionRecord) -> dict[str, Any]:
-    """Return what a list says of a record."""
+def _row(record: AuctionRecord) -> dict[str, Any]:
     return {
         "id": record.lot.id,
         "task": record.lot.task,
@@ -96,3 +54,6 @@ def row(record: AuctionRecord) -> dict[str, Any]:
         "winner": record.winner,
         "bids": len(record.of("bid")),
     }
+
+
+VIEW: Final = View[AuctionRecord]("auctions", "lot", ar.read_record, _row, ar.check)

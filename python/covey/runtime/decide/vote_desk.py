@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, cast, get_args
+from collections.abc import Mapping
+from typing import Any, Final, cast, get_args
 
 from covey import limits
 from covey.errors import RefusedArgumentError
 from covey.fleet import vote_record as vr
 from covey.fleet.vote import ABSTAIN, TiePolicy
-from covey.fleet.vote_record import Finding, VoteRecord
+from covey.fleet.vote_record import VoteRecord
 from covey.runtime.decide.asked import number, text, texts
-from covey.runtime.decide.book import given
+from covey.runtime.decide.desk import Names, RecordDesk, View
 from covey.runtime.decide.votes import Asked, Votes
 
-Names = Callable[[], Awaitable[Mapping[str, str]]]
-"""Gives the names that are known, by nodeId."""
 
-
-class VoteDesk:
+class VoteDesk(RecordDesk[VoteRecord]):
     """Answers about one agent's votes.
 
     Args:
@@ -28,26 +24,12 @@ class VoteDesk:
     """
 
     def __init__(self, votes: Votes, names: Names) -> None:
+        super().__init__(votes, VIEW, names, {"call": self._call, "cast": self._cast})
         self._votes = votes
-        self._names = names
 
-    async def answer(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer one request.
-
-        Raises:
-            CoveyError: An argument is wrong, or it cannot be done.
-        """
-        operations = {
-            "call": self._call,
-            "cast": self._cast,
-            "list": self._list,
-            "show": self._show,
-            "verify": self._verify,
-        }
-        operation = operations.get(str(arguments.get("op")))
-        if operation is None:
-            raise RefusedArgumentError(f"op: expected one of {', '.join(operations)}")
-        return {**await operation(arguments), "names": await self._names()}
+    def open(self) -> list[dict[str, Any]]:
+        """Return the questions put to this agent that are not over."""
+        return [_asked(each) for each in self._votes.asked()]
 
     async def _call(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         voters = arguments.get("voters")
@@ -60,7 +42,7 @@ class VoteDesk:
             majority=number(arguments, "majority", 0.5),
             tie=_tie(arguments.get("tie", "undecided")),
         )
-        return shown(record, await self._votes.check(record))
+        return await self.checked(record)
 
     async def _cast(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         option = arguments.get("option")
@@ -69,29 +51,8 @@ class VoteDesk:
         )
         return {"asked": _asked(asked)}
 
-    async def _list(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        kept = await asyncio.to_thread(self._kept)
-        return {"open": [_asked(each) for each in self._votes.asked()], "kept": kept}
 
-    def _kept(self) -> list[dict[str, Any]]:
-        return [row(self._votes.record(each)) for each in self._votes.kept()[: limits.DECIDE_LISTED]]
-
-    async def _show(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        record = await asyncio.to_thread(self._votes.record, text(arguments, "vote"))
-        return shown(record, await self._votes.check(record))
-
-    async def _verify(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        record = given(arguments.get("record"), vr.read_record)
-        return shown(record, await self._votes.check(record))
-
-
-def shown(record: VoteRecord, finding: Finding) -> dict[str, Any]:
-    """Return a record with what a check of it found."""
-    return {"record": record.to_dict(), "holds": finding.holds, "problems": list(finding.problems)}
-
-
-def row(record: VoteRecord) -> dict[str, Any]:
-    """Return what a list says of a record."""
+def _row(record: VoteRecord) -> dict[str, Any]:
     summary = vr.summary(record.outcome)
     return {
         "id": record.question.id,
@@ -102,6 +63,9 @@ def row(record: VoteRecord) -> dict[str, Any]:
         "winner": summary["winner"],
         "counts": summary["counts"],
     }
+
+
+VIEW: Final = View[VoteRecord]("votes", "vote", vr.read_record, _row, vr.check)
 
 
 def _asked(asked: Asked) -> dict[str, Any]:
