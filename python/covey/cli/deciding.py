@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from covey.errors import UsageError
 from covey.runtime.decide.address import address_of
-from covey.runtime.first_use import FirstUse
+from covey.runtime.first_use import FirstUse, Verb
 from covey.values import dataclass
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from covey import _core
+    from covey.cli.parts import Ground
     from covey.fleet.message import Message
-    from covey.ports import Clock, Entropy
     from covey.runtime.bus.mesh import MeshBus
     from covey.runtime.decide.auction_desk import AuctionDesk
     from covey.runtime.decide.auctions import Auctions
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from covey.runtime.decide.vote_desk import VoteDesk
     from covey.runtime.decide.votes import Votes
     from covey.runtime.node import Node
-    from covey.system.log import Log
 
 _MODULES: Final = (
     "covey.runtime.decide.auction_desk",
@@ -34,7 +31,6 @@ _MODULES: Final = (
     "covey.runtime.decide.vote_desk",
     "covey.system.decisions",
 )
-Verb = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class StoredKeys:
@@ -111,32 +107,14 @@ class Deciding:
     """How one peer decides with others; it listens while it runs, and loads the rest at the first word.
 
     Args:
-        identity: Who signs.
-        store: Knows others' keys.
+        ground: What the peer stands on.
         bus: Carries the words.
-        clock: Deadlines.
-        entropy: Ids.
-        log: The peer's log.
-        folder: Where records are kept.
     """
 
-    def __init__(
-        self,
-        identity: _core.Identity,
-        store: _core.Store,
-        bus: MeshBus,
-        clock: Clock,
-        entropy: Entropy,
-        log: Log,
-        folder: Path,
-    ) -> None:
-        self._identity = identity
+    def __init__(self, ground: Ground, bus: MeshBus) -> None:
+        self._ground = ground
         self._bus = bus
-        self._clock = clock
-        self._entropy = entropy
-        self._log = log
-        self._folder = folder
-        self._keys = StoredKeys(store, identity)
+        self._keys = StoredKeys(ground.store, ground.identity)
         self._open = False
         self._parts = FirstUse(_MODULES, self._made)
         self.verbs: Mapping[str, Verb] = {"vote": self._vote, "auction": self._auction}
@@ -148,7 +126,7 @@ class Deciding:
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
         """Listen, and answer, for as long as the context lasts."""
-        end = self._bus.subscribe(address_of(self._identity.node_id), self._heard, nickname="decide")
+        end = self._bus.subscribe(address_of(self._ground.identity.node_id), self._heard, nickname="decide")
         self._open = True
         try:
             yield
@@ -187,12 +165,10 @@ class Deciding:
         from covey.runtime.decide.votes import Votes
         from covey.system.decisions import DecisionFiles
 
-        world, book, names = (
-            World(self._clock, self._entropy, self._log.write),
-            DecisionFiles(self._folder),
-            self._keys.names,
-        )
-        post = Post(self._bus, self._identity, self._keys, world, listens=False)
+        ground, names = self._ground, self._keys.names
+        world = World(ground.clock, ground.entropy, ground.log.write)
+        book = DecisionFiles(ground.plan.home.decisions_path(ground.plan.name))
+        post = Post(self._bus, ground.identity, self._keys, world, listens=False)
         votes, auctions = Votes(post, book), Auctions(post, book)
         solving = Solving(post, votes, book)
         return _Parts(post, votes, auctions, solving, VoteDesk(votes, names), AuctionDesk(auctions, names))

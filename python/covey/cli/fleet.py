@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -12,18 +12,16 @@ from covey.proto import deferred
 from covey.runtime.bus.mesh import MeshBus
 from covey.runtime.converge import Converge
 from covey.runtime.deferred import DeferredPlugin
-from covey.runtime.first_use import FirstUse
+from covey.runtime.first_use import FirstUse, Verb
 from covey.runtime.members import Members
 from covey.runtime.registry import Registry
 from covey.runtime.work.at_rest import StoreKeeper, desk_of
 from covey.store.messages import StoreMessages
 
 if TYPE_CHECKING:
-    from covey import _core
-    from covey.cli.peer import PeerPlan
+    from covey.cli.parts import Ground
     from covey.fleet.message import Message
     from covey.model import PeerView
-    from covey.ports import Clock, Entropy
     from covey.runtime.ask.plugin import AskPlugin
     from covey.runtime.bus.port import Cancel
     from covey.runtime.node import Node
@@ -31,62 +29,41 @@ if TYPE_CHECKING:
     from covey.runtime.share.mesh import DoorPlugin, Outgoing
     from covey.runtime.state import SharedState
     from covey.runtime.work.desk import Desk
-    from covey.store import NodeStore
-    from covey.system.log import Log
 
 _ASK: Final = ("covey.runtime.ask.plugin", "covey.store.shelf")
 _DOOR: Final = ("covey.runtime.share.mesh",)
 _WORK: Final = ("covey.runtime.work.answer", "covey.runtime.work.desk", "covey.runtime.work.rooms")
-Verb = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class Fleet:
     """A peer's part in its fleet. The peer of one short command watches members, and carries no messages.
 
     Args:
-        identity: Who it is.
-        writer: Its store's writer; `store` is the same store.
-        store: See `writer`.
-        clock: Times.
-        entropy: Ids.
-        log: Its log.
+        ground: What it stands on.
         state: What it shares.
-        plan: Where it keeps what was decided.
-        stays: False for the peer of one short command.
     """
 
-    def __init__(
-        self,
-        identity: _core.Identity,
-        writer: NodeStore,
-        store: _core.Store,
-        clock: Clock,
-        entropy: Entropy,
-        log: Log,
-        state: SharedState,
-        plan: PeerPlan,
-        *,
-        stays: bool,
-    ) -> None:
+    def __init__(self, ground: Ground, state: SharedState) -> None:
+        identity, store, clock, entropy = ground.identity, ground.store, ground.clock, ground.entropy
+        log = ground.log
         self.members = Members(identity)
         self.bus = MeshBus(clock=clock, entropy=entropy, log=log.write)
         self.ask = DeferredPlugin(deferred.ASK, FirstUse(_ASK, self._asker), log.write)
         self.door = DeferredPlugin(deferred.DOOR, FirstUse(_DOOR, self._caller), log.write)
         self._node: Node | None = None
-        self.plugins: tuple[Plugin, ...] = (self.bus, self.ask, self.door) if stays else (self.ask,)
+        self.plugins: tuple[Plugin, ...] = (self.bus, self.ask, self.door) if ground.stays else (self.ask,)
         self._unread = StoreMessages(store)
         self.registry = Registry(identity, self.members, clock)
         self.converge = Converge(state, clock, log.write)
         self._identity, self._clock, self._entropy, self._log = identity, clock, entropy, log
-        self._keeper = StoreKeeper(writer)
+        self._keeper = StoreKeeper(ground.writer)
         self._kept: list[bytes] | None = None
         """Tasks that survived, once they are read."""
         self._store = store
         self._tasks = FirstUse(_WORK, self._desk)
         self._peers: Callable[[], Sequence[PeerView]] = tuple
         self._end: Cancel | None = None
-        decisions = plan.home.decisions_path(plan.name)
-        self.deciding = Deciding(identity, store, self.bus, clock, entropy, log, decisions)
+        self.deciding = Deciding(ground, self.bus)
         self.verbs: Mapping[str, Verb] = {
             "capabilities": self.registry.answer,
             "converge": self.converge.answer,

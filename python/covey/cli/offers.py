@@ -7,26 +7,42 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from covey import limits
-from covey.errors import IpcError, RefusedArgumentError
+from covey.errors import IpcError, RefusedArgumentError, UsageError
 from covey.proto.peers import fingerprint, spelled
+from covey.runtime.first_use import Verb
 from covey.runtime.inviting import Guest, InvitePlugin, Offer, compose, given_of
 from covey.settings import grammar
 from covey.settings.grammar import leads_away
+from covey.system.invites import InviteFile
 from covey.system.log import timestamp
 
 if TYPE_CHECKING:
     from covey import _core
+    from covey.cli.parts import Ground
     from covey.cli.peer import PeerPlan
     from covey.proto.options import NodeOptions
     from covey.runtime.node import Node
+    from covey.runtime.plugin import Plugin
 
 
 class Offers:
-    """The verb `invite` of a running peer."""
+    """Invites of a running peer: the verb, and what lets in whom was invited.
 
-    def __init__(self, node: Node, plugin: InvitePlugin) -> None:
+    Args:
+        ground: What it stands on.
+    """
+
+    def __init__(self, ground: Ground) -> None:
+        home, name = ground.plan.home, ground.plan.name
+        keeper = InviteFile(home.invites_path(name), home.trust_path(name))
+        self._plugin = InvitePlugin(keeper, clock=ground.clock, entropy=ground.entropy, log=ground.log.write)
+        self._node: Node | None = None
+        self.plugins: tuple[Plugin, ...] = (self._plugin,)
+        self.verbs: Mapping[str, Verb] = {"invite": self.handle}
+
+    def attach(self, node: Node) -> None:
+        """Take the node whose place invites name; called before it starts."""
         self._node = node
-        self._plugin = plugin
 
     async def make(self, offer: Offer) -> dict[str, Any]:
         """Make an invite to where the peer sits now; return it with its facts.
@@ -35,11 +51,13 @@ class Offers:
             UsageError: It cannot be made.
             StoreError: It cannot be kept.
         """
-        options = self._node.options
-        port = self._node.port
-        found = [spelled(host, port) for host in self._node.hosts if port and "%" not in host]
+        node = self._node
+        if node is None:
+            raise UsageError("invite: this peer does not run")
+        options, port = node.options, node.port
+        found = [spelled(host, port) for host in node.hosts if port and "%" not in host]
         whole = Offer(offer.hours, offer.once, offer.guest, (*offer.addresses, *found))
-        return facts(await self._plugin.offer(self._node.identity, options, whole), options)
+        return facts(await self._plugin.offer(node.identity, options, whole), options)
 
     async def handle(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Answer the verb on the control socket.
@@ -126,7 +144,6 @@ def offer_offline(plan: PeerPlan, offer: Offer) -> dict[str, Any]:
     from covey.system import identity as ids
     from covey.system.clock import SystemClock
     from covey.system.entropy import SystemEntropy
-    from covey.system.invites import InviteFile
     from covey.system.lock import PeerLock
 
     home, name, options = plan.home, plan.name, plan.options

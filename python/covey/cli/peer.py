@@ -15,12 +15,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from covey.cli.fleet import Fleet
 from covey.cli.metering import Metering
-from covey.cli.offers import Offers
+from covey.cli.parts import Ground, Parts, assembled
 from covey.cli.passphrase import needed
-from covey.cli.rooms import Rooms, gatekeeper_of, rooms_of
-from covey.cli.sharing import Sharing
 from covey.cli.tracing import Tracing
 from covey.cognition.hearing import narrowed
 from covey.errors import CollisionError, IdentityError, StoreError
@@ -31,11 +28,9 @@ from covey.net.registry import RegistryDiscovery
 from covey.net.stock import StockRegistry
 from covey.net.tcp import TcpTransport
 from covey.proto.news import News, as_dict
-from covey.runtime.inviting import InvitePlugin
 from covey.runtime.ipc import AgentView, Control
 from covey.runtime.memory_book import Keeping
 from covey.runtime.node import Node
-from covey.runtime.paths import told_paths
 from covey.runtime.words import Words
 from covey.store import NodeStore, StoreMemory, StoreWakes, open_store
 from covey.system import identity as ids
@@ -45,7 +40,6 @@ from covey.system.claims import ClaimKeeper
 from covey.system.clock import SystemClock
 from covey.system.entropy import SystemEntropy
 from covey.system.home import Home
-from covey.system.invites import InviteFile
 from covey.system.lock import PeerLock
 from covey.system.log import Log, LogFile, Rotation, Scrubber, tee
 from covey.values import dataclass
@@ -140,30 +134,23 @@ class OpenPeer:
         log: Log,
         *,
         key: str,
-        offers: Offers,
-        sharing: Sharing,
-        rooms: Rooms,
-        fleet: Fleet,
+        parts: Parts,
     ) -> None:
         self.plan = plan
         self.node = node
         self.store = store
         self.memory = StoreMemory(store, node.node_id)
         self.log = log
-        self.sharing = sharing
-        sharing.keeper.attach(fleet.members.state_of, self.publish)
-        self._key = key
+        self._parts, self._key = parts, key
+        self.offers, self.sharing = parts.offers, parts.sharing
+        self.rooms, self.fleet = parts.rooms, parts.fleet
+        parts.attach(node, self.publish)
         self.agent: AgentView | None = None
         self.collision: CollisionError | None = None
-        self.offers = offers
-        self.rooms = rooms
         self.metering, self.tracing = Metering(node), Tracing()
-        self.fleet = fleet
-        fleet.attach(node)
-        rooms.attach(node)
         self.server: IpcServer | None = None
         self._unwatch: tuple[Callable[[], None], ...] = ()
-        self.words = Words(node, self.memory, StoreWakes(store), rooms.authority)
+        self.words = Words(node, self.memory, StoreWakes(store), parts.rooms.authority)
 
     async def serve(self, on_stop: Callable[[float | None], None]) -> IpcServer:
         """Open the control socket, and return it.
@@ -178,14 +165,7 @@ class OpenPeer:
             on_stop,
             agent=lambda: self.agent,
             facts=self._facts,
-            more={
-                "invite": self.offers.handle,
-                **self.sharing.verbs,
-                **self.rooms.verbs,
-                **self.metering.verbs,
-                **self.fleet.verbs,
-                **self.words.verbs,
-            },
+            more={**self._parts.verbs, **self.metering.verbs, **self.words.verbs},
         )
         self.metering.asks(lambda: control.handle("status", {}))
 
@@ -298,36 +278,33 @@ async def open_peer(
         writer = NodeStore(store, signer, clock, lambda reason, detail: _trouble(log, reason, detail))
         stack.callback(writer.close)
         options = _trusting(plan.options, book)
-        rooms, stays = rooms_of(plan, signer, writer, store, log), on_stop is not None
-        sharing = Sharing(options, signer, writer, store, clock, entropy, keys, plan, stays=stays)
-        fleet = Fleet(signer, writer, store, clock, entropy, log, sharing.state, plan, stays=stays)
-        invites, (told, sources) = _invites(plan, log), told_paths(signer.node_id, plan.options.room)
+        stays = on_stop is not None
+        ground = Ground(plan, options, signer, writer, store, keys, clock, entropy, log, stays)
+        parts = assembled(ground)
         node = Node(
             signer,
             options,
             store=writer,
             transport=TcpTransport(),
-            discovery=(*_discovery(plan, clock), *sources),
+            discovery=(*_discovery(plan, clock), *parts.sources),
             relays=tuple(map(_dialler, plan.options.relays)),
-            plugins=(invites, *sharing.plugins, *told, *rooms.plugins, *fleet.plugins),
+            plugins=parts.plugins,
             networks=Interfaces(),
             claims=_claims(plan, log, stack),
-            members=fleet.members,
+            members=parts.fleet.members,
             clock=clock,
             entropy=entropy,
             log=log.write,
             collided=lambda how: peer.collide(how, on_stop),
-            gatekeeper=gatekeeper_of(signer, options, store, rooms, log),
+            gatekeeper=parts.gatekeeper,
         )
-        seal, offers = "clear" if identity is kept else "sealed", Offers(node, invites)
-        peer = OpenPeer(
-            plan, node, store, log, key=seal, offers=offers, sharing=sharing, rooms=rooms, fleet=fleet
-        )
+        seal = "clear" if identity is kept else "sealed"
+        peer = OpenPeer(plan, node, store, log, key=seal, parts=parts)
         if join is not None:
             join(peer)
         stack.push_async_callback(node.stop)
         await node.start()
-        await stack.enter_async_context(sharing)
+        await stack.enter_async_context(parts.sharing)
         if on_stop is not None:
             await stack.enter_async_context(peer.serving(on_stop))
         yield peer
@@ -395,11 +372,6 @@ def _discovery(plan: PeerPlan, clock: SystemClock) -> tuple[Discovery, ...]:
     if room is not None and plan.stock_folder is not None:
         sources.append(StockRegistry(plan.stock_folder, room, clock))
     return tuple(sources)
-
-
-def _invites(plan: PeerPlan, log: Log) -> InvitePlugin:
-    keeper = InviteFile(plan.home.invites_path(plan.name), plan.home.trust_path(plan.name))
-    return InvitePlugin(keeper, clock=SystemClock(), entropy=SystemEntropy(), log=log.write)
 
 
 def _claims(plan: PeerPlan, log: Log, stack: AsyncExitStack) -> ClaimKeeper | None:

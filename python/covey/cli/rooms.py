@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from covey.proto import deferred
 from covey.runtime.deferred import DeferredPlugin
 from covey.runtime.encoding import Encoding
-from covey.runtime.first_use import FirstUse
+from covey.runtime.first_use import FirstUse, Verb
 from covey.runtime.forward import ForwardPlugin
-from covey.runtime.gatekeeper import Gatekeeper
 from covey.runtime.memory import MemoryPlugin
 from covey.runtime.mood import MoodPlugin
 from covey.runtime.reading import Reader
 from covey.runtime.unanchored import Unanchored
 from covey.store.memory import StoreMemory, feedback_as
 from covey.system import anchor as anchors
-from covey.system.clock import SystemClock
 from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey import _core
+    from covey.cli.parts import Ground
     from covey.cli.peer import PeerPlan
     from covey.ports import LifecycleAuthority
-    from covey.proto.options import NodeOptions
     from covey.runtime.node import Node
     from covey.runtime.plugin import Plugin
     from covey.runtime.substrate_mesh import SubstratePlugin
-    from covey.store import NodeStore
     from covey.system.log import Log
 
 _SUBSTRATE: Final = ("covey.cli.substrate_room", "covey.runtime.substrate_mesh")
-Verb = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +53,15 @@ class Rooms:
         self.substrate.attach(node)
 
 
-def rooms_of(
-    plan: PeerPlan, identity: _core.Identity, store: NodeStore, native: _core.Store, log: Log
-) -> Rooms:
+def rooms_of(ground: Ground) -> Rooms:
     """Put them together.
-
-    Args:
-        plan: What the peer is made of.
-        identity: Who it is.
-        store: Its writer; `native` is the same store, for reading.
-        native: See `store`.
-        log: Its log.
 
     Raises:
         IdentityError: agent.toml names another anchor than the pinned one, or a key that is none.
         StoreError: The pinned anchor cannot be read.
     """
+    plan, identity, log = ground.plan, ground.identity, ground.log
+    store, native, clock = ground.writer, ground.store, ground.clock
     mood = MoodPlugin()
     plugins: list[Plugin] = [mood]
     verbs: dict[str, Verb] = {**Reader(native).verbs, "mood": mood.handle}
@@ -95,21 +84,21 @@ def rooms_of(
     hands_on = plan.options.forward
     plugins.append(ForwardPlugin(identity.node_id, store, held, hands_on=hands_on, log=log.write))
     may: LifecycleAuthority = authority or Unanchored()
-    encoding = Encoding(native, clock=SystemClock(), log=log.write)
+    encoding = Encoding(native, clock=clock, log=log.write)
     memory = MemoryPlugin(
         identity,
         store,
         native,
         may,
         plan.keeping,
-        clock=SystemClock(),
+        clock=clock,
         log=log.write,
         as_feedback=feedback_as,
         encoding=encoding,
     )
     plugins.append(memory)
     verbs.update(memory.verbs)
-    substrate = _Substrate(plan, identity, native, log)
+    substrate = _Substrate(ground)
     plugins.append(substrate.plugin)
     verbs["substrate"] = substrate.plugin.verb(lambda plugin: plugin.handle)
     if pin is None or authority is None:
@@ -121,12 +110,12 @@ def rooms_of(
 class _Substrate:
     """Bundles, loaded where there are any on the shelf, or a peer or the operator speaks of them."""
 
-    def __init__(self, plan: PeerPlan, identity: _core.Identity, store: _core.Store, log: Log) -> None:
-        self._plan, self._identity, self._store, self._log = plan, identity, store, log
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
         self._node: Node | None = None
-        shelf = plan.home.substrate_folder(plan.name)
+        shelf = ground.plan.home.substrate_folder(ground.plan.name)
         self.plugin = DeferredPlugin(
-            deferred.SUBSTRATE, FirstUse(_SUBSTRATE, self._made), log.write, wanted=shelf.exists
+            deferred.SUBSTRATE, FirstUse(_SUBSTRATE, self._made), ground.log.write, wanted=shelf.exists
         )
 
     def attach(self, node: Node) -> None:
@@ -137,20 +126,12 @@ class _Substrate:
         from covey.cli.substrate_room import desk_of
         from covey.runtime.substrate_mesh import SubstratePlugin
 
-        plan, who = self._plan, self._identity
+        plan, who = self._ground.plan, self._ground.identity
         own = (who.node_id, plan.name, who.public_key)
-        desk = desk_of(plan.home, own, self._store, sign=who.sign_statement, options=plan.options)
+        desk = desk_of(plan.home, own, self._ground.store, sign=who.sign_statement, options=plan.options)
         if self._node is not None:
             desk.attach(self._node.prime)
-        return SubstratePlugin(desk, self._log.write, SystemClock().now_ms)
-
-
-def gatekeeper_of(
-    signer: _core.Identity, options: NodeOptions, store: _core.Store, rooms: Rooms, log: Log
-) -> Gatekeeper:
-    """Return what judges what this peer is about to say of others' blocks."""
-    memory = StoreMemory(store, signer.node_id)
-    return Gatekeeper(signer, options, memory, clock=SystemClock(), log=log.write, spoke=rooms.look)
+        return SubstratePlugin(desk, self._ground.log.write, self._ground.clock.now_ms)
 
 
 def _pin(plan: PeerPlan, log: Log) -> _core.AnchorPin | None:

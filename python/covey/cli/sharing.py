@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -13,62 +13,40 @@ from covey import __version__, limits
 from covey.proto.state.replicas import StateOptions
 from covey.runtime.channels import Channels
 from covey.runtime.continuity import Keeper
-from covey.runtime.first_use import FirstUse
+from covey.runtime.first_use import FirstUse, Verb
 from covey.runtime.packs import Packs
 from covey.runtime.state import SharedState
 from covey.runtime.syndication import Syndicator
 
 if TYPE_CHECKING:
-    from covey import _core
-    from covey.cli.peer import PeerPlan
-    from covey.ports import ChannelKeys, Clock, Entropy
-    from covey.proto.options import NodeOptions
+    from covey.cli.parts import Ground
     from covey.runtime.channel_desk import ChannelDesk
     from covey.runtime.continuity_desk import ContinuityDesk
     from covey.runtime.diary import DiaryDesk
     from covey.runtime.ledger import Ledger
     from covey.runtime.plugin import Plugin
-    from covey.store import NodeStore
 
 
 class Sharing:
     """What a peer shares. A peer that only lives for one command keeps out of it: it would fetch everything.
 
     Args:
-        options: The peer's options, what its operator said of trust among them.
-        identity: Who it is.
-        writer: Its store's writer; `store` is the same store.
-        store: See `writer`.
-        clock: Wall time.
-        entropy: Randomness for identifiers.
-        keys: What its agent seals and opens channels with.
-        plan: What its agent says it can do, and the home that needs space for agents that are taken in.
-        stays: False for the peer of one short command.
+        ground: What it stands on.
     """
 
-    def __init__(
-        self,
-        options: NodeOptions,
-        identity: _core.Identity,
-        writer: NodeStore,
-        store: _core.Store,
-        clock: Clock,
-        entropy: Entropy,
-        keys: ChannelKeys,
-        plan: PeerPlan,
-        *,
-        stays: bool,
-    ) -> None:
+    def __init__(self, ground: Ground) -> None:
+        options, identity, plan = ground.options, ground.identity, ground.plan
+        store, clock = ground.store, ground.clock
         believed = StateOptions(
             options.room,
             strict=options.trust == "strict",
             trusted=options.trusted | frozenset(options.pins.values()),
         )
-        self.state = SharedState(identity, believed, writer)
+        self.state = SharedState(identity, believed, ground.writer)
         self.syndicator = Syndicator(identity, self.state, store, clock)
         self._identity, self._store, self._clock = identity, store, clock
         self._ledger = FirstUse(("covey.runtime.ledger",), self._accounts)
-        self.channels = Channels(identity, keys, self.state, clock, entropy)
+        self.channels = Channels(identity, ground.keys, self.state, clock, ground.entropy)
         self.packs = Packs(identity, self.state, plan.packs)
         self.keeper = Keeper(
             identity,
@@ -82,8 +60,8 @@ class Sharing:
         self._continuity = FirstUse(("covey.runtime.continuity_desk",), self._moves)
         channels = FirstUse(("covey.runtime.channel_desk",), self._channel_desk)
         diary = FirstUse(("covey.runtime.diary",), self._diary)
-        self.plugins: tuple[Plugin, ...] = (self.state, self.keeper) if stays else ()
-        self.verbs: Mapping[str, Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]] = {
+        self.plugins: tuple[Plugin, ...] = (self.state, self.keeper) if ground.stays else ()
+        self.verbs: Mapping[str, Verb] = {
             "state": self.state.answer,
             "syndicate": self.syndicator.answer,
             "ledger": self._ledger.verb(lambda accounts: accounts.answer),
