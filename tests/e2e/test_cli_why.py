@@ -24,6 +24,7 @@ def test_why_and_why_not_of_a_running_peer_and_of_its_store(covey: Program) -> N
         assert "the parser drops the last frame" in why.out and "compared with" in why.out
         assert "is not held" in why_not.out and "redundant" in why_not.out
         assert held[:16] in why_not.out, "the nearest block is named"
+        assert "redundant  redundant" not in why_not.out, "said once"
     assert (wrong.code, taken.code) == (1, 1)
     assert "covey why-not listener" in wrong.err and "covey why listener" in taken.err
     unknown = covey("why", "listener", "cmb-" + "0" * 64, "--json")
@@ -31,7 +32,7 @@ def test_why_and_why_not_of_a_running_peer_and_of_its_store(covey: Program) -> N
     kept = covey("why-not", "listener")
     for listed in (lately, kept):
         assert listed.code == 0 and again[:16] in listed.out and held[:16] not in listed.out.splitlines()[0]
-        assert "redundant" in listed.out and "repeats" in listed.out, "each with its reason"
+        assert listed.out.count("redundant") == 1 and "repeats" in listed.out, "each with its reason"
     found = covey("why-not", "listener", "--json").json
     assert [each["key"] for each in found["turned_away"]] == [again] and found["looked_at"] == 2
     assert covey("why-not", "nobody").code == 1

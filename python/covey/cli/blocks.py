@@ -37,6 +37,11 @@ def word(console: Console, state: str) -> str:
     return console.style(state, _COLOURS.get(state, "bold"))
 
 
+def because(outcome: str, detail: str) -> str:
+    """Return why something came out so, without the outcome that stands before it already."""
+    return detail.removeprefix(f"{outcome}: ")
+
+
 def short_key(key: str) -> str:
     """Return a content key as people compare it: its prefix and 12 digits."""
     return key[:16]
@@ -173,7 +178,7 @@ def _turned_down(event: Mapping[str, Any]) -> bool:
 
 def _turned_away(console: Console, event: Mapping[str, Any], now_ms: int) -> str:
     who = printable(event["author"] or event["from_name"])
-    detail = event["detail"].removeprefix(f"{event['outcome']}: ")
+    detail = because(event["outcome"], event["detail"])
     why = printable(": ".join(part for part in (event["reason"], detail) if part))
     key = console.style(short_key(event["key"] or ""), "dim")
     line = f"{clock(now_ms)}  {word(console, event['outcome'])}  {console.style(who, 'bold')}"

@@ -121,7 +121,8 @@ def flat(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, obje
 
 def encoding(facts: Mapping[str, Any]) -> str:
     """Return how far the kernel in use has read what memory holds, as `status` and `memory stats` show it."""
-    far = f"{facts['kernel']}, has read {facts['read']:,} of {facts['of']:,} blocks"
+    read = f"has read {facts['read']:,} of {facts['of']:,} blocks" if facts["of"] else "no block to read yet"
+    far = f"{facts['kernel']}, {read}"
     return f"{far}: {facts['trouble']}" if facts["trouble"] else far
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from covey.cli.blocks import attestation, clock, short_key, word
+from covey.cli.blocks import attestation, because, clock, short_key, word
 from covey.cli.console import Console, printable
 from covey.model import CAT7
 
@@ -39,7 +39,7 @@ def _decision(console: Console, decided: Mapping[str, Any], near: Mapping[str, A
         yield f"{head}  {decided['reason']}: {printable(decided['detail'])}"
         yield console.style(f"  {by} (as it claimed: it was refused before it was judged)", "dim")
         return
-    yield f"{head}  {printable(decided['detail'])}"
+    yield f"{head}  {printable(because(decided['outcome'], decided['detail']))}"
     yield console.style(f"  {by}", "dim")
     if basis is not None:
         yield f"  path {basis['path']}, encoder {basis['kernel']}, compared with {_blocks(basis['anchors'])}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from covey import limits
-from covey.cli.blocks import clock, word
+from covey.cli.blocks import because, clock, word
 from covey.cli.console import Console, printable
 from covey.cli.parser import Parser
 from covey.cli.why import reasons, show
@@ -62,7 +62,7 @@ def _lately(name: str, console: Console) -> int:
 
 def _line(console: Console, decided: Mapping[str, Any]) -> str:
     judged = decided["evaluation"]
-    why = decided["reason"] if judged is None else judged["explanation"]
+    why = decided["reason"] if judged is None else because(decided["kind"], judged["explanation"])
     said = ": ".join(part for part in (str(why), decided["detail"] or "") if part)
     at = f"{clock(decided['at_ms'])}  {decided['key'][:_DIGITS]}"
     return f"{at}  {word(console, decided['kind'])}  of {decided['node_id']}: {printable(said)}"
