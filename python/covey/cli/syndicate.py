@@ -122,6 +122,9 @@ def _audit(found: Mapping[str, Any]) -> Iterator[str]:
     if not found["lines"]:
         yield "nothing has left"
     for line in found["lines"]:
+        if line["damaged"] is not None:
+            yield f"{line['number']}  {timestamp(line['at_ms'])}  NOT VERIFIED, unreadable: {line['damaged']}"
+            continue
         mark = "" if line["verified"] else "  NOT VERIFIED"
         to = "the room" if line["audience"] == "*" else line["audience"]
         yield printable(

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any, Final
 
+from covey import typed
 from covey.errors import UsageError
-from covey.limits import SUBSCRIBER_WEIGHT
+from covey.limits import JSON_INTEGER, SUBSCRIBER_WEIGHT
 from covey.model import CAT7, CategoryVerdict, Decision, Judgement
 from covey.values import dataclass
 
@@ -20,6 +22,9 @@ _SILENT: Final = "no-text"
 """Why a category is not evaluable: the block says nothing in it; that memory has nothing is another cause."""
 _FORM: Final = "focus=2,mood=0.8"
 _SAME: Final = 1e-9
+_WORD: Final = 64
+_JUDGEMENT: Final = tuple(each.name for each in fields(Judgement))
+_CATEGORY: Final = tuple(each.name for each in fields(CategoryVerdict))
 _HINT: Final = 'for instance {"focus": 2.0, "issue": 2.0, "mood": 0.8}'
 
 
@@ -135,18 +140,55 @@ def judgement_in(event: Mapping[str, Any]) -> tuple[Judgement | None, bool] | No
 
     Returns:
         None for an event that is about no block that was heard, and so concerns everybody.
+
+    Raises:
+        WrongTypeError: It says of itself that it is about one, and is none such.
     """
     about = event
     if event.get("event") == "delivered":
         about = event["delivery"]
     elif event.get("event") != "judged":
         return None
-    told = about["judgement"]
-    if told is None:
-        return None, bool(about["directed"])
-    rows = tuple(CategoryVerdict(**each) for each in told["categories"])
-    facts = {**told, "decision": Decision(told["decision"]), "categories": rows}
-    return Judgement(**facts), bool(about["directed"])
+    directed = typed.flag(about["directed"], "directed")
+    if about["judgement"] is None:
+        return None, directed
+    told = typed.members(about["judgement"], "judgement", _JUDGEMENT)
+    rows = typed.exactly(list(told["categories"]), "categories", len(CAT7))
+    judgement = Judgement(
+        _decision(told["decision"]),
+        _number(told["total_drift"], "total_drift"),
+        _number(told["field_drift"], "field_drift"),
+        _number(told["temporal_drift"], "temporal_drift"),
+        tuple(map(_verdict, rows)),
+        {name: _number(value, name) for name, value in told["thresholds"].items()},
+    )
+    return judgement, directed
+
+
+def _decision(value: object) -> Decision:
+    if value not in set(Decision):
+        raise typed.WrongTypeError(f"decision: expected one of {', '.join(Decision)}")
+    return Decision(str(value))
+
+
+def _verdict(row: object) -> CategoryVerdict:
+    told = typed.members(row, "category", _CATEGORY)
+    cause = told["cause"]
+    drift, nearest = (
+        None if told[name] is None else _number(told[name], name) for name in ("drift", "nearest")
+    )
+    return CategoryVerdict(
+        typed.text(told["name"], "name", _WORD),
+        typed.text(told["verdict"], "verdict", _WORD),
+        drift,
+        nearest,
+        _number(told["weight"], "weight"),
+        None if cause is None else typed.text(cause, "cause", _WORD),
+    )
+
+
+def _number(value: object, name: str) -> float:
+    return typed.amount(value, name, least=-JSON_INTEGER)
 
 
 def _unsure(judgement: Judgement) -> bool:

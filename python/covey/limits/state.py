@@ -42,6 +42,7 @@ SYNDICATION_RULES: Final = 64  # of one agent: a few classes for a few peers, wh
 SYNDICATION_WITHOUT: Final = 32  # members one rule leaves out
 SYNDICATION_FLUSH_ENTRIES: Final = 1_000  # a quarter of what the core signs at once
 SYNDICATION_FLUSH_BYTES: Final = 300_000  # with the largest entry, less than what the core signs at once
+SYNDICATION_AUDIT_CHARS: Final = 512  # of one member of a line: a class, an author, a nodeId, a digest
 SYNDICATION_AUDIT_LINES: Final = 1_000  # in one answer; more are asked for by number
 DIARY_ENTRY_BYTES: Final = 65_536  # one entry's text: a long evening's
 DIARY_PAGE: Final = 32  # sealed entries in one answer of the control socket: under 3 MB at the longest

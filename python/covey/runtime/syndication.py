@@ -229,8 +229,8 @@ class Syndicator:
         rows = await asyncio.to_thread(self._store.audit_page, after, limits.SYNDICATION_AUDIT_LINES)
         lines, before = [], None
         for number, at_ms, entry, signature in rows:
-            line = json.loads(entry)
-            whole = _holds(self._identity.public_key, entry, signature)
+            line = _audit_line(entry)
+            whole = line["damaged"] is None and _holds(self._identity.public_key, entry, signature)
             linked = before is None or line["previous"] == before
             lines.append({"number": number, "at_ms": at_ms, **line, "verified": whole and linked})
             before = hashlib.sha256(entry).hexdigest()
@@ -359,7 +359,22 @@ def _listed(rows: Sequence[tuple[str, str, bytes, int]]) -> dict[str, Any]:
 
 
 def _entry(row: tuple[str, str, bytes, int]) -> dict[str, Any]:
-    return {"class": row[0], "name": row[1], "value": json.loads(row[2]), "at_ms": row[3]}
+    try:
+        value = typed.loaded(row[2])
+    except typed.WrongTypeError as error:
+        raise StoreError(f"{row[0]}: {row[1]}: what is kept is damaged: {error}") from error
+    return {"class": row[0], "name": row[1], "value": value, "at_ms": row[3]}
+
+
+def _audit_line(entry: bytes) -> dict[str, Any]:
+    """Return what a line of the audit says; of one that cannot be read, why, and that it says nothing."""
+    texts, numbers = ("previous", "class", "audience", "node_id"), ("frames", "bytes")
+    try:
+        found = typed.members(typed.loaded(entry), "line", (*texts, *numbers))
+        said = {name: typed.text(found[name], name, limits.SYNDICATION_AUDIT_CHARS) for name in texts}
+        return {**said, **{name: typed.whole(found[name], name) for name in numbers}, "damaged": None}
+    except typed.WrongTypeError as error:
+        return {**dict.fromkeys(texts, ""), **dict.fromkeys(numbers, 0), "damaged": str(error)}
 
 
 def _holds(key: bytes, entry: bytes, signature: bytes) -> bool:

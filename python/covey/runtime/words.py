@@ -11,8 +11,8 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from covey import limits
-from covey.errors import IpcError, RefusedArgumentError
+from covey import limits, typed
+from covey.errors import IpcError, RefusedArgumentError, StoreError
 from covey.memory.judging import VERBS, grounding, tier_of, words_about
 from covey.model import CAT7, NEUTRAL, Duplicate, Fresh, LifecycleMove, Minted, Proposal
 from covey.ports import Archive
@@ -32,6 +32,7 @@ _MOVES: Final[dict[str, tuple[FeedbackKind, LifecycleMove]]] = {
     "archive": ("archive", "dismiss"),
     "canonise": ("canonise", "canonise"),
 }
+_KEY_CHARS: Final = len("cmb-") + 64
 _SESSION: Final = "session"
 """Names the small value in the store that says where a session's trail stands."""
 
@@ -207,8 +208,7 @@ class Words:
 
     async def _trail(self) -> Result | None:
         kept = await asyncio.to_thread(self._notes.state_get, _SESSION)
-        found: Result | None = None if kept is None else json.loads(kept)
-        return found
+        return None if kept is None else _trail_of(kept)
 
     async def _open_trail(self) -> Result:
         trail = await self._trail()
@@ -293,6 +293,29 @@ def judgement_of(block: Block, kind: FeedbackKind, why: str, learn: str, name: s
     if learn:
         said["intent"] = learn
     return said
+
+
+def _trail_of(kept: bytes) -> Result | None:
+    """Return where the open session stands, or None where none is open.
+
+    Raises:
+        StoreError: What is kept is no trail: nothing is said in its place until somebody looks.
+    """
+    try:
+        found = typed.loaded(kept)
+        if found is None:
+            return None
+        trail = typed.members(found, "session", ("intent", "entries", "charter", "head"))
+        return {
+            "intent": typed.text(trail["intent"], "intent", limits.WORDS_CHARS),
+            "entries": typed.whole(trail["entries"], "entries", least=1),
+            "charter": typed.text(trail["charter"], "charter", _KEY_CHARS),
+            "head": typed.text(trail["head"], "head", _KEY_CHARS),
+        }
+    except typed.WrongTypeError as error:
+        raise StoreError(
+            f"the work session that is kept is damaged: {error}", hint="restore the store: docs/operations.md"
+        ) from error
 
 
 def _headline(block: Block) -> str:

@@ -13,6 +13,7 @@ from covey.cognition.hearing import Listening, judgement_in, listening, narrowed
 from covey.errors import UsageError
 from covey.model import CAT7, CategoryVerdict, Decision, Judgement
 from covey.proto.news import Delivered, Judged, as_dict
+from covey.typed import WrongTypeError
 from tests.unit.proto.virtual import Mesh
 
 GUARDED = 0.35
@@ -136,6 +137,11 @@ def test_events_of_a_control_socket_are_narrowed_as_the_values_are():
         judgement = news.delivery.judgement if isinstance(news, Delivered) else news.judgement
         assert judgement_in(event) == (judgement, False)
         assert lets(event) == listening({"focus": 1.0}, 0.2).hears(judgement)
+    told = event["judgement"] if "judgement" in event else event["delivery"]["judgement"]
+    for name, value in (("decision", "maybe"), ("total_drift", "0.1"), ("categories", [{}]), ("more", 1)):
+        wrong = {"event": "judged", "directed": False, "judgement": {**told, name: value}}
+        with pytest.raises(WrongTypeError):
+            judgement_in(wrong)
     assert lets({"event": "peer-left", "node_id": "n"}), "what is about no block concerns everybody"
     assert narrowed({"events": []}) is None
     with pytest.raises(UsageError):
