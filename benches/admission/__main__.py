@@ -1,4 +1,4 @@
-"""Report how well admission decides: `python -m benches.admission [--table FOLDER] [--tuning]`.
+"""Report how well admission decides: `python -m benches.admission [--table FOLDER] [--tuning] [--authors N]`.
 
 For each path and kernel: three-class accuracy, the confusion matrix, and how many of each slice came out
 right, over the held-back part. The tuning part is what numbers are chosen on; its figures say nothing
@@ -24,6 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benches.admission")
     parser.add_argument("--table", type=Path, help="folder with a static-embedding table, judged too")
     parser.add_argument("--tuning", action="store_true", help="report the tuning part instead")
+    parser.add_argument("--authors", type=int, help="so many authors wrote a memory, not one for each block")
     asked = parser.parse_args()
     part: Part = "tuning" if asked.tuning else "held back"
     judged = cases(part)
@@ -31,7 +32,7 @@ def main() -> None:
     encoders = [_core.Encoder(kernel) for kernel in ("ngram-h64", "lexis-h1024", "words-1")]
     if asked.table is not None:
         encoders.append(load_table(asked.table))
-    paths += [(f"selective, {encoder.kernel}", selective(encoder)) for encoder in encoders]
+    paths += [(f"selective, {encoder.kernel}", selective(encoder, asked.authors)) for encoder in encoders]
     print(f"{part} part: {len(judged)} blocks, {len({case.domain for case in judged})} domains")
     for name, judge in paths:
         print("\n" + "\n".join(report(name, judged, judge)))

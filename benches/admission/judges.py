@@ -42,8 +42,13 @@ def baseline(case: Case) -> Label:
     return LABEL_OF[said.decision]
 
 
-def selective(encoder: _core.Encoder) -> Judge:
-    """Return covey's own path with an encoder and its numbers."""
+def selective(encoder: _core.Encoder, authors: int | None = None) -> Judge:
+    """Return covey's own path with an encoder and its numbers; each block held has an author of its own.
+
+    Args:
+        encoder: What reads the blocks.
+        authors: How many authors wrote memory instead, in turn.
+    """
 
     def judge(case: Case) -> Label:
         incoming, memory = recalled(encoder, case)
@@ -53,6 +58,7 @@ def selective(encoder: _core.Encoder) -> Judge:
             {"weights": WEIGHTS[case.profile], "freshness_seconds": FRESHNESS_SECONDS[case.profile]},
             age_seconds=case.age_seconds,
             answers=case.answers is not None,
+            authors=[place % (authors or len(memory)) for place in range(len(memory))],
         )
         return LABEL_OF[said.decision]
 

@@ -732,10 +732,13 @@ class Encoder:
         answers: bool = False,
         prior: tuple[Prior, Mapping[str, str]] | None = None,
         scale: Mapping[str, float] | None = None,
+        authors: Sequence[int] | None = None,
     ) -> Evaluation: ...
     @staticmethod
     def evidence(
-        incoming: Traces, memory: Sequence[tuple[Traces, float]]
+        incoming: Traces,
+        memory: Sequence[tuple[Traces, float]],
+        authors: Sequence[int] | None = None,
     ) -> tuple[bool, list[tuple[str, float]]]: ...
 
 @final

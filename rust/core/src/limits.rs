@@ -45,6 +45,9 @@ pub const SCANNED_EXACTLY: usize = 512;
 pub const CANDIDATES: usize = 128;
 /// Among them always the newest: what was said just now is what a thread is about.
 pub const CANDIDATES_NEWEST: usize = 16;
+/// Of them at most so many by one author, where others have as many: half, so that whoever writes most cannot choose alone
+/// what a block is compared with, and two peers that talk lose nothing.
+pub const CANDIDATES_OF_ONE: usize = CANDIDATES / 2;
 /// Most anchors a receiver may ask for: the packed matrix of them takes 30 MB.
 pub const MAX_ANCHOR_WINDOW: usize = 16_384;
 /// Blocks remembered as judged, unless stated: two hours of one session at 8 new blocks a second; about 10 MB full.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use covey_core::category::COUNT;
 use covey_core::encoder::{self, Table};
 use covey_core::error::{Reason, Refusal};
+use covey_core::id::NodeId;
 use covey_core::svaf::{self, Candidate, Circumstances, Gate, Scale, Thresholds};
 use covey_core::text;
 use pyo3::prelude::*;
@@ -81,11 +82,13 @@ impl Encoder {
     ///     age_seconds: The block's own age.
     ///     answers: It names a parent that memory holds.
     ///     prior: What others learned, with the block's texts by category.
+    ///     authors: A number for the author of each block of memory; without them each block has one of its own.
     ///     scale: Numbers in place of the encoder's own: foreign, home, context, context_nearest, first, second, answering.
     ///
     /// Raises:
     ///     CoreError: invalid_argument, naming what was expected.
-    #[pyo3(signature = (incoming, memory, profile=None, *, age_seconds=0.0, answers=false, prior=None, scale=None))]
+    #[pyo3(signature = (incoming, memory, profile=None, *, age_seconds=0.0, answers=false, prior=None, scale=None,
+                        authors=None))]
     #[allow(clippy::too_many_arguments)] // a judgement's circumstances, each by keyword
     fn judge(
         &self,
@@ -97,6 +100,7 @@ impl Encoder {
         answers: bool,
         prior: Option<(PyRef<'_, Prior>, Bound<'_, PyMapping>)>,
         scale: Option<&Bound<'_, PyMapping>>,
+        authors: Option<Vec<u32>>,
     ) -> PyResult<Evaluation> {
         let own = Thresholds::selective(&self.inner);
         let gate = match profile {
@@ -114,8 +118,7 @@ impl Encoder {
             let detail = "traces of this encoder, strengths from 0 to 1 and a finite age are expected";
             return mapped(py, Err(Refusal::new(Reason::InvalidArgument, detail)));
         }
-        let candidates: Vec<_> =
-            memory.iter().map(|(held, strength)| Candidate { traces: &held.inner, strength: *strength }).collect();
+        let candidates = mapped(py, candidates(&memory, authors))?;
         let about = Circumstances { age_seconds, answers, grounding: false };
         let (mut evaluation, _): (_, [Option<usize>; COUNT]) =
             gate.select(&numbers, &incoming.inner, &candidates, about);
@@ -135,13 +138,14 @@ impl Encoder {
     ///     CoreError: invalid_argument where an encoder of vectors read the block.
     #[expect(clippy::needless_pass_by_value, reason = "pyo3 gives lists by value")]
     #[staticmethod]
+    #[pyo3(signature = (incoming, memory, authors=None))]
     fn evidence(
         py: Python<'_>,
         incoming: &Traces,
         memory: Vec<(PyRef<'_, Traces>, f64)>,
+        authors: Option<Vec<u32>>,
     ) -> PyResult<(bool, Vec<(&'static str, f64)>)> {
-        let candidates: Vec<_> =
-            memory.iter().map(|(held, strength)| Candidate { traces: &held.inner, strength: *strength }).collect();
+        let candidates = mapped(py, candidates(&memory, authors))?;
         let found = svaf::evidence(&incoming.inner, &candidates);
         let found = found.ok_or_else(|| Refusal::new(Reason::InvalidArgument, "evidence: words-1 is expected"));
         mapped(py, found).map(|found| (found.several, svaf::EVIDENCE_NAMES.into_iter().zip(found.counts).collect()))
@@ -171,6 +175,24 @@ impl Traces {
     fn likeness(&self, other: &Self) -> f64 {
         if self.kernel == other.kernel { self.inner.likeness(&other.inner) } else { 0.0 }
     }
+}
+
+/// Blocks of memory with whose they are.
+fn candidates<'a>(
+    memory: &'a [(PyRef<'_, Traces>, f64)],
+    authors: Option<Vec<u32>>,
+) -> Result<Vec<Candidate<'a>>, Refusal> {
+    let authors = authors.unwrap_or_else(|| (0..).take(memory.len()).collect());
+    if authors.len() != memory.len() {
+        let detail = format!("authors: expected {}, got {}", memory.len(), authors.len());
+        return Err(Refusal::new(Reason::InvalidArgument, detail));
+    }
+    let each = memory.iter().zip(authors).map(|((held, strength), author)| Candidate {
+        traces: &held.inner,
+        strength: *strength,
+        author: NodeId::from_bytes(u128::from(author).to_be_bytes()),
+    });
+    Ok(each.collect())
 }
 
 fn changed(py: Python<'_>, parts: &Bound<'_, PyMapping>, scale: &mut Scale) -> PyResult<()> {

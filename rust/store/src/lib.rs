@@ -62,4 +62,4 @@ pub use shared::SharedRow;
 pub use stats::Stats;
 pub use store::Store;
 pub use streams::{Ending, GapRow, MessageRow, StreamIn};
-pub use vectors::{Encoded, Progress, ReadBlock};
+pub use vectors::{Encoded, Progress};

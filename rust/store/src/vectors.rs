@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use covey_core::encoder::Encoder;
-use covey_core::id::ContentKey;
+use covey_core::id::{ContentKey, NodeId};
+use covey_core::intake::ReadBlock;
 use covey_core::svaf::Traces;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -20,9 +21,6 @@ use crate::restore::weight;
 use crate::store::Store;
 use crate::times::read_ms;
 use crate::{evidence, limits};
-
-/// A record as its kernel read it: its key, its traces, when it was stored, and what its lifecycle makes of it.
-pub type ReadBlock = (ContentKey, Traces, u64, f64);
 
 /// What one call read.
 #[derive(Debug)]
@@ -44,10 +42,15 @@ pub struct Progress {
 
 struct Row {
     id: i64,
-    key: ContentKey,
-    traces: Traces,
-    stored_ms: u64,
-    weight: f64,
+    block: ReadBlock,
+}
+
+/// Who signed a record of `r`, in a query; nothing where nobody did.
+const SIGNER: &str = "CASE r.proof WHEN 'signature' THEN r.author_node_id END";
+
+fn signer(row: &rusqlite::Row<'_>, at: usize) -> Result<Option<NodeId>, Fault> {
+    let spelled: Option<String> = row.get(at)?;
+    spelled.map(|spelled| NodeId::parse(&spelled).map_err(|_| Fault::malformed("author", spelled))).transpose()
 }
 
 impl Store {
@@ -66,14 +69,15 @@ impl Store {
                  SELECT id, ?3, ?4 FROM records WHERE id = ?1 AND key = ?2",
             )?;
             for row in &rows {
-                put.execute(params![row.id, row.key.as_bytes().as_slice(), encoder.id(), row.traces.to_bytes()])?;
+                let (key, traces) = (row.block.key, row.block.traces.to_bytes());
+                put.execute(params![row.id, key.as_bytes().as_slice(), encoder.id(), traces])?;
             }
             Ok(())
         })?;
         drop(writer);
         let (read, loaded) = (rows.len(), self.loaded.load(Ordering::Relaxed));
         let early = rows.into_iter().filter(|row| row.id <= loaded);
-        Ok(Encoded { read, blocks: early.map(|row| (row.key, row.traces, row.stored_ms, row.weight)).collect() })
+        Ok(Encoded { read, blocks: early.map(|row| row.block).collect() })
     }
 
     /// Returns how many of the newest `window` records `encoder` has read.
@@ -112,7 +116,7 @@ fn floor(view: &Connection, window: usize) -> Result<i64, Fault> {
 /// The newest records from a place on that a kernel has not read, read by it.
 fn missing(view: &Connection, encoder: &Encoder, floor: i64, most: usize) -> Result<Vec<Row>, Fault> {
     let mut statement = view.prepare_cached(&format!(
-        "SELECT {COLUMNS}, r.stored_ms, r.lifecycle FROM records r LEFT JOIN vectors v ON v.record = r.id
+        "SELECT {COLUMNS}, r.stored_ms, r.lifecycle, {SIGNER} FROM records r LEFT JOIN vectors v ON v.record = r.id
          WHERE r.id >= ?1 AND v.kernel IS NOT ?2 ORDER BY r.id DESC LIMIT ?3"
     ))?;
     let mut rows = statement.query(params![floor, encoder.id(), sql_count(most)])?;
@@ -120,13 +124,14 @@ fn missing(view: &Connection, encoder: &Encoder, floor: i64, most: usize) -> Res
     while let Some(row) = rows.next()? {
         let record = evidence::read(row, 0)?;
         let lifecycle: String = row.get(COLUMN_COUNT + 1)?;
-        found.push(Row {
-            id: row.get(0)?,
+        let block = ReadBlock {
             key: record.metadata.key,
+            author: signer(row, COLUMN_COUNT + 2)?,
             traces: Traces::of_texts(encoder, record.texts()),
             stored_ms: read_ms(row, COLUMN_COUNT)?,
             weight: weight(&lifecycle),
-        });
+        };
+        found.push(Row { id: row.get(0)?, block });
     }
     Ok(found)
 }
@@ -152,10 +157,10 @@ pub(crate) fn mend(transaction: &Transaction<'_>, broken: &[i64]) -> Result<(), 
 /// Reads back what `encoder` read before, and by it the newest few that it did not.
 pub(crate) fn start(view: &Connection, encoder: &Encoder, window: usize) -> Result<Start, Fault> {
     let floor = floor(view, window)?;
-    let mut statement = view.prepare_cached(
-        "SELECT r.id, r.key, r.stored_ms, r.lifecycle, v.traces FROM records r
-         LEFT JOIN vectors v ON v.record = r.id AND v.kernel = ?2 WHERE r.id >= ?1 ORDER BY r.id",
-    )?;
+    let mut statement = view.prepare_cached(&format!(
+        "SELECT r.id, r.key, r.stored_ms, r.lifecycle, v.traces, {SIGNER} FROM records r
+         LEFT JOIN vectors v ON v.record = r.id AND v.kernel = ?2 WHERE r.id >= ?1 ORDER BY r.id"
+    ))?;
     let mut rows = statement.query(params![floor, encoder.id()])?;
     let mut start = Start { upto: 0, keys: Vec::new(), blocks: Vec::new(), broken: Vec::new() };
     while let Some(row) = rows.next()? {
@@ -164,13 +169,19 @@ pub(crate) fn start(view: &Connection, encoder: &Encoder, window: usize) -> Resu
         start.upto = row.get(0)?;
         start.keys.push(key);
         match bytes.map(|bytes| Traces::of_bytes(encoder, &bytes)) {
-            Some(Some(traces)) => start.blocks.push((key, traces, read_ms(row, 2)?, weight(&lifecycle))),
+            Some(Some(traces)) => start.blocks.push(ReadBlock {
+                key,
+                author: signer(row, 5)?,
+                traces,
+                stored_ms: read_ms(row, 2)?,
+                weight: weight(&lifecycle),
+            }),
             Some(None) => start.broken.push(start.upto),
             None => {}
         }
     }
     let unread = missing(view, encoder, floor, limits::READ_AT_START)?;
-    start.blocks.extend(unread.into_iter().map(|row| (row.key, row.traces, row.stored_ms, row.weight)));
-    start.blocks.sort_by_key(|(_, _, stored_ms, _)| *stored_ms);
+    start.blocks.extend(unread.into_iter().map(|row| row.block));
+    start.blocks.sort_by_key(|block| block.stored_ms);
     Ok(start)
 }

@@ -11,14 +11,19 @@ use super::recent::{Call, Recent};
 use super::shelf::{Block, Shelf};
 use crate::category::COUNT;
 use crate::encoder::{DIMENSIONS, Kernel};
-use crate::id::ContentKey;
+use crate::id::{ContentKey, NodeId};
 use crate::limits::ROLLBACK_SPAN;
 use crate::svaf::{Anchor, Candidate, Circumstances, Evaluation, Features, Gate, Traces};
+
+/// Whose a block is that nobody signed: whoever may have written it, together they are one author.
+pub(super) const UNSIGNED: NodeId = NodeId::from_bytes([0; 16]);
 
 /// One block.
 #[derive(Debug)]
 pub(super) struct Held<T> {
     pub key: ContentKey,
+    /// Who signed it; [`UNSIGNED`] where nobody did.
+    pub author: NodeId,
     pub read: T,
     pub stored_ms: u64,
     /// What its lifecycle makes of it: 1 for an observation.
@@ -67,13 +72,14 @@ impl Memory {
     }
 
     /// Take a block in, as the newest. What another path read is not taken: it could not be compared.
-    pub(super) fn push(&mut self, call: Call, key: ContentKey, read: Reading, stored_ms: u64, weight: f64) {
+    pub(super) fn push(&mut self, call: Call, block: Held<Reading>) {
+        let Held { key, author, read, stored_ms, weight } = block;
         match (self, read) {
             (Self::Baseline(_, held), Reading::Baseline(read)) => {
-                held.push(call, Held { key, read, stored_ms, weight }, drop);
+                held.push(call, Held { key, author, read, stored_ms, weight }, drop);
             }
             (Self::Selective(_, held), Reading::Selective(read)) => {
-                held.push(call, Held { key, read, stored_ms, weight });
+                held.push(call, Held { key, author, read, stored_ms, weight });
             }
             _ => {}
         }
@@ -151,8 +157,10 @@ impl Memory {
             (Self::Selective(selection, held), Reading::Selective(incoming)) => {
                 let strength = Strength { gate, age_of, last: Cell::new((u64::MAX, 1.0)) };
                 let chosen = held.chosen(incoming, |held| strength.of(held));
-                let candidates: Vec<_> =
-                    chosen.iter().map(|held| Candidate { traces: &held.read, strength: strength.of(held) }).collect();
+                let each = chosen.iter();
+                let candidates: Vec<_> = each
+                    .map(|held| Candidate { traces: &held.read, strength: strength.of(held), author: held.author })
+                    .collect();
                 let (evaluation, nearest) = gate.select(&selection.scale, incoming, &candidates, about);
                 Some((evaluation, chosen.len(), nearest.map(|place| place.map(|place| chosen[place].key))))
             }

@@ -24,6 +24,7 @@ mod tests;
 pub use checked::Checked;
 pub use outcome::{Claim, Heard, Kind, Outcome, OutcomeBatch};
 pub use receipt::frame as receipt_frame;
+pub use restoring::ReadBlock;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,7 +37,7 @@ use crate::record::{Batch, Hearsay, Record, Unverified, Verified};
 use crate::signature::{self, Familiar};
 use crate::svaf::{Basis, Circumstances, Decision, Evaluation, Gate, Path, Prior, Scale};
 use crate::{limits, text};
-use memory::{Memory, Reading};
+use memory::{Held, Memory, Reading, UNSIGNED};
 use recent::{Call, RecentMap, SETTLED};
 use reports::Reports;
 
@@ -275,26 +276,6 @@ impl Intake {
         self.reports.withdraw(outcomes.call);
     }
 
-    /// Put an anchor back after a restart, oldest first. It also counts as judged and held.
-    pub fn restore_anchor(&mut self, record: &Record, stored_ms: u64) {
-        self.restore_weighed(record, stored_ms, 1.0);
-    }
-
-    /// As [`Intake::restore_anchor`], with what its lifecycle makes of it.
-    pub fn restore_weighed(&mut self, record: &Record, stored_ms: u64, weight: f64) {
-        self.restore_seen([SeenId::Memory(record.metadata.key)], true);
-        self.anchor(record, stored_ms, weight);
-    }
-
-    /// Put judged ids back after a restart, oldest first. `held` says whether memory holds them.
-    pub fn restore_seen(&mut self, ids: impl IntoIterator<Item = SeenId>, held: bool) {
-        for id in ids {
-            if self.seen.get(&id).is_none() {
-                self.seen.insert(Call { number: SETTLED, now_ms: 0 }, id, held);
-            }
-        }
-    }
-
     /// The content keys of the anchors, newest first.
     pub fn anchors(&self) -> impl Iterator<Item = ContentKey> {
         self.memory.keys().into_iter()
@@ -403,7 +384,9 @@ impl Intake {
             self.seen.insert(call, assertion, admitted);
         }
         if admitted {
-            self.memory.push(call, metadata.key, read, call.now_ms, 1.0);
+            let author = if signed { metadata.author } else { UNSIGNED };
+            let (key, stored_ms) = (metadata.key, call.now_ms);
+            self.memory.push(call, Held { key, author, read, stored_ms, weight: 1.0 });
             if reports {
                 self.count_report(call, record);
             }
@@ -459,7 +442,8 @@ impl Intake {
 
     fn anchor(&mut self, record: &Record, stored_ms: u64, weight: f64) {
         let read = self.memory.read(record.texts());
-        self.memory.push(Call { number: SETTLED, now_ms: stored_ms }, record.metadata.key, read, stored_ms, weight);
+        let (key, author) = (record.metadata.key, record.metadata.author);
+        self.memory.push(Call { number: SETTLED, now_ms: stored_ms }, Held { key, author, read, stored_ms, weight });
     }
 }
 

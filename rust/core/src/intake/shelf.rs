@@ -1,10 +1,10 @@
 //! The blocks of covey's own path, and which of them a newcomer is compared with: all of a small memory; of a large one
-//! those whose sketches are most like it, and the newest.
+//! those whose sketches are most like it, and the newest, of which no author has more than half where others have as many.
 
 use super::memory::Held;
 use super::recent::{Call, Recent};
-use super::sketches::Sketches;
-use crate::limits::{CANDIDATES, CANDIDATES_NEWEST, ROLLBACK_SPAN, SCANNED_EXACTLY};
+use super::sketches::{Sketches, crowding};
+use crate::limits::{CANDIDATES, CANDIDATES_NEWEST, CANDIDATES_OF_ONE, ROLLBACK_SPAN, SCANNED_EXACTLY};
 use crate::svaf::Traces;
 
 /// One block, as covey's own path reads it.
@@ -37,7 +37,7 @@ impl Shelf {
     pub(super) fn push(&mut self, call: Call, block: Block) {
         if let Some(sketches) = &mut self.sketches {
             let oldest = self.blocks.of_age(self.blocks.capacity() - 1);
-            sketches.push(block.read.sketch(), oldest.and_then(|oldest| oldest.read.sketch()));
+            sketches.push(block.author, block.read.sketch(), oldest.and_then(|oldest| oldest.read.sketch()));
         }
         self.blocks.push(call, block, drop);
         if self.sketches.is_none() {
@@ -68,7 +68,9 @@ impl Shelf {
         }
         let mut sketches = Sketches::new(self.blocks.capacity());
         for age in (0..self.blocks.held()).rev() {
-            sketches.push(self.blocks.of_age(age).and_then(|block| block.read.sketch()), None);
+            if let Some(block) = self.blocks.of_age(age) {
+                sketches.push(block.author, block.read.sketch(), None);
+            }
         }
         self.sketches = Some(Box::new(sketches));
     }
@@ -89,25 +91,31 @@ impl Shelf {
 
 /// Those most like a newcomer, each looked at.
 fn ranked<'a>(held: &[&'a Block], incoming: &Traces, strength: impl Fn(&Block) -> f64) -> Vec<&'a Block> {
-    let mut ranked: Vec<(f64, usize)> = held
-        .iter()
-        .enumerate()
-        .map(|(place, held)| {
-            let newest = if place < CANDIDATES_NEWEST { 1e6 } else { 0.0 };
-            (newest + held.read.nearness(incoming) * strength(held), place)
-        })
-        .collect();
-    ranked.select_nth_unstable_by(CANDIDATES, |left, right| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1)));
-    let mut places: Vec<usize> = ranked[..CANDIDATES].iter().map(|(_, place)| *place).collect();
+    let ranks: Vec<f64> = held.iter().map(|held| held.read.nearness(incoming) * strength(held)).collect();
+    let mut places = highest(&ranks, &(0..held.len()).collect::<Vec<_>>(), CANDIDATES);
+    if let Some(author) = crowding(places.iter().map(|place| held[*place].author)) {
+        let (theirs, rest): (Vec<_>, Vec<_>) = (0..held.len()).partition(|place| held[*place].author == author);
+        let others = rest.len().min(CANDIDATES - CANDIDATES_OF_ONE);
+        places = highest(&ranks, &rest, others);
+        places.extend(highest(&ranks, &theirs, CANDIDATES - others));
+    }
     places.sort_unstable();
     places.into_iter().map(|place| held[place]).collect()
+}
+
+/// So many of these places, newest first: the newest, of each eight one, and of the others those that rank highest.
+fn highest(ranks: &[f64], among: &[usize], most: usize) -> Vec<usize> {
+    let (newest, rest) = among.split_at(among.len().min(most.div_ceil(CANDIDATES / CANDIDATES_NEWEST)));
+    let mut rest = rest.to_vec();
+    rest.sort_by(|left, right| ranks[*right].total_cmp(&ranks[*left]).then(left.cmp(right)));
+    newest.iter().copied().chain(rest).take(most).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::encoder::Encoder;
-    use crate::id::ContentKey;
+    use crate::id::{ContentKey, NodeId};
     use proptest::prelude::*;
 
     fn read(words: &[u16]) -> Traces {
@@ -117,7 +125,28 @@ mod tests {
 
     fn block(words: &[u16], stored_ms: u64) -> Block {
         let read = Box::new(read(words));
-        Held { key: ContentKey::from_bytes([0; 32]), read, stored_ms, weight: 1.0 }
+        let author = NodeId::from_bytes([u8::try_from(stored_ms % 7).unwrap_or(0); 16]);
+        Held { key: ContentKey::from_bytes([0; 32]), author, read, stored_ms, weight: 1.0 }
+    }
+
+    /// One author wrote ten of each eleven blocks, each of them more like the newcomer than any of the others'.
+    #[test]
+    fn an_author_who_floods_leaves_half_of_the_choice_to_others() {
+        for encoder in [Encoder::Words, Encoder::Lexis] {
+            let say = |text: &str| Traces::of_texts(&encoder, [text, "", "", "", "", "", ""]);
+            let (mut shelf, others) = (Shelf::new(4_096), NodeId::from_bytes([2; 16]));
+            for at in 0..1_100_u64 {
+                let floods = at % 11 != 0;
+                let text = if floods { format!("parser frames burst {at}") } else { format!("parser chat {at}") };
+                let author = if floods { NodeId::from_bytes([1; 16]) } else { others };
+                let (key, read) = (ContentKey::from_bytes([0; 32]), Box::new(say(&text)));
+                shelf.push(Call { number: 1, now_ms: at }, Held { key, author, read, stored_ms: at, weight: 1.0 });
+            }
+            let chosen = shelf.chosen(&say("the parser drops frames of a burst"), |_| 1.0);
+            assert_eq!(chosen.len(), CANDIDATES);
+            assert_eq!(chosen.iter().filter(|held| held.author == others).count(), CANDIDATES_OF_ONE);
+            assert!(chosen.is_sorted_by(|left, right| left.stored_ms > right.stored_ms), "newest first");
+        }
     }
 
     fn words() -> impl Strategy<Value = Vec<u16>> {

@@ -1,11 +1,13 @@
 //! The sketches of held blocks, turned round: for each bit of a sketch, which blocks have it. So what a newcomer has in
 //! common with thousands is counted sixty-four blocks at a time, and only those that may be chosen are looked at.
 //!
-//! The choice is that of ranking all of them: by the common bits times how much a block counts, the newer first of equals.
+//! The choice is that of ranking all of them: by the common bits times how much a block counts, the newer first of equals. Where one
+//! author has more than half of it, half is chosen among that author's blocks and half among those of all others.
 
 use covey_kernels::{Work, widest};
 
-use crate::limits::{CANDIDATES, CANDIDATES_NEWEST};
+use crate::id::NodeId;
+use crate::limits::{CANDIDATES, CANDIDATES_NEWEST, CANDIDATES_OF_ONE};
 use crate::svaf::SKETCH;
 
 /// Bits of a sketch.
@@ -14,8 +16,6 @@ const BITS: usize = 64 * SKETCH;
 const LANES: usize = 8;
 /// Binary digits of a count: a block has at most 256 words.
 const DIGITS: usize = 9;
-/// Blocks chosen by rank, beside the newest.
-const RANKED: usize = CANDIDATES - CANDIDATES_NEWEST;
 
 /// The sketch of a block; nothing of one that says nothing.
 pub(super) type Sketch<'a> = Option<&'a [u64; SKETCH]>;
@@ -26,6 +26,8 @@ type Lanes = [u64; LANES];
 pub(super) struct Sketches {
     /// One bit for each block: for each bit of a sketch in turn, and behind them whether it says anything.
     rows: Vec<Lanes>,
+    /// Whose the block in each place is.
+    authors: Vec<NodeId>,
     /// How many lanes a row has.
     stride: usize,
     capacity: usize,
@@ -38,13 +40,15 @@ impl Sketches {
     /// Room for that many blocks.
     pub(super) fn new(capacity: usize) -> Self {
         let stride = capacity.div_ceil(64 * LANES);
-        Self { rows: vec![[0; LANES]; (BITS + 1) * stride], stride, capacity, next: 0, saying: 0 }
+        let authors = vec![NodeId::from_bytes([0; 16]); capacity];
+        Self { rows: vec![[0; LANES]; (BITS + 1) * stride], authors, stride, capacity, next: 0, saying: 0 }
     }
 
-    /// Take a block in, as the newest. In a full ring it takes the place of the oldest, whose sketch is given.
-    pub(super) fn push(&mut self, newest: Sketch<'_>, oldest: Sketch<'_>) {
+    /// Take a block of an author in, as the newest. In a full ring it takes the place of the oldest, whose sketch is given.
+    pub(super) fn push(&mut self, author: NodeId, newest: Sketch<'_>, oldest: Sketch<'_>) {
         self.put(oldest, false);
         self.put(newest, true);
+        self.authors[self.next] = author;
         self.next = (self.next + 1) % self.capacity;
     }
 
@@ -71,30 +75,64 @@ impl Sketches {
     /// age counts, from 0 to 1. There are more blocks that say something than are chosen.
     pub(super) fn choose(&self, incoming: &[u64; SKETCH], strength: impl Fn(usize) -> f64) -> Vec<usize> {
         let counts = self.count(incoming);
-        let mut others = self.row(BITS).to_vec();
-        let mut chosen = self.newest(&others, CANDIDATES_NEWEST);
+        let every = self.row(BITS);
+        let mut chosen = self.pick(&counts, every, CANDIDATES, &strength);
+        let owners = chosen.iter().map(|age| self.authors[self.slot(*age)]);
+        if let Some(author) = crowding(owners) {
+            let theirs = self.by(author, every);
+            let rest: Vec<Lanes> = every
+                .iter()
+                .zip(&theirs)
+                .map(|(all, theirs)| std::array::from_fn(|lane| all[lane] & !theirs[lane]))
+                .collect();
+            let others = number(&rest).min(CANDIDATES - CANDIDATES_OF_ONE);
+            chosen = self.pick(&counts, &rest, others, &strength);
+            chosen.extend(self.pick(&counts, &theirs, CANDIDATES - others, &strength));
+        }
+        chosen.sort_unstable();
+        chosen
+    }
+
+    /// Of marked blocks those of an author.
+    fn by(&self, author: NodeId, marked: &[Lanes]) -> Vec<Lanes> {
+        let mut theirs = marked.to_vec();
+        for (number, owners) in theirs.as_flattened_mut().iter_mut().zip(self.authors.chunks(64)) {
+            let owned = owners.iter().rev().fold(0, |bits, owner| bits << 1 | u64::from(*owner == author));
+            *number &= owned;
+        }
+        theirs
+    }
+
+    /// Choose so many of the marked blocks, by their age: the newest, of each eight one, and the others by rank; all where
+    /// there are no more.
+    fn pick(&self, counts: &Counts, marked: &[Lanes], most: usize, strength: impl Fn(usize) -> f64) -> Vec<usize> {
+        if number(marked) <= most {
+            return self.newest(marked, most);
+        }
+        let mut others = marked.to_vec();
+        let mut chosen = self.newest(&others, most.div_ceil(CANDIDATES / CANDIDATES_NEWEST));
+        let ranking = most - chosen.len();
         for age in &chosen {
             let slot = self.slot(*age);
             others[slot / (64 * LANES)][slot / 64 % LANES] &= !(1 << (slot % 64));
         }
         let rank = |age: usize| f64::from(counts.of(self.slot(age))) * strength(age);
-        let level = counts.level(&others, RANKED);
+        let level = counts.level(&others, ranking);
         // As many as are chosen have the level; what ranks below the last of them is not chosen.
-        let sure = self.newest(&counts.at_least(&others, level), RANKED);
+        let sure = self.newest(&counts.at_least(&others, level), ranking);
         let least = sure.iter().map(|age| rank(*age)).fold(f64::INFINITY, f64::min);
-        let mut ranked: Vec<(f64, usize)> = Vec::with_capacity(2 * RANKED);
+        let mut ranked: Vec<(f64, usize)> = Vec::with_capacity(2 * ranking);
         // What has nothing in common ranks by age alone, so that of those the newest are enough.
-        let nothing = if level == 0 || least <= 0.0 { self.newest(&counts.none(&others), RANKED) } else { Vec::new() };
+        let nothing = if level == 0 || least <= 0.0 { self.newest(&counts.none(&others), ranking) } else { Vec::new() };
         let some = self.newest(&counts.at_least(&others, below(least).max(1)), usize::MAX);
         ranked.extend(some.into_iter().chain(nothing).map(|age| (rank(age), age)));
-        if ranked.len() > RANKED {
+        if ranked.len() > ranking {
             let before =
                 |left: &(f64, usize), right: &(f64, usize)| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1));
-            ranked.select_nth_unstable_by(RANKED - 1, before);
-            ranked.truncate(RANKED);
+            ranked.select_nth_unstable_by(ranking - 1, before);
+            ranked.truncate(ranking);
         }
         chosen.extend(ranked.into_iter().map(|(_, age)| age));
-        chosen.sort_unstable();
         chosen
     }
 
@@ -131,6 +169,17 @@ impl Sketches {
         let depth = (usize::BITS - rows.len().leading_zeros()) as usize;
         widest(Counting { rows: &rows, stride: self.stride, depth: depth.min(DIGITS) })
     }
+}
+
+/// The author of more than [`CANDIDATES_OF_ONE`] of the chosen blocks, if one is; no more than one can be.
+pub(super) fn crowding(owners: impl Iterator<Item = NodeId>) -> Option<NodeId> {
+    let mut owners: Vec<NodeId> = owners.collect();
+    owners.sort_unstable();
+    owners.chunk_by(|left, right| left == right).find(|same| same.len() > CANDIDATES_OF_ONE).map(|same| same[0])
+}
+
+fn number(marked: &[Lanes]) -> usize {
+    marked.as_flattened().iter().map(|number| number.count_ones() as usize).sum()
 }
 
 /// The largest whole number that is no more than a rank: less in common ranks below it, whatever a block counts.
@@ -261,20 +310,31 @@ mod tests {
     const CAPACITY: usize = 700;
 
     /// The choice by its definition: rank all, newest first.
-    fn plain(blocks: &[Option<[u64; SKETCH]>], incoming: &[u64; SKETCH], strengths: &[f64]) -> Vec<usize> {
+    fn plain(blocks: &[(Option<[u64; SKETCH]>, u8)], incoming: &[u64; SKETCH], strengths: &[f64]) -> Vec<usize> {
         let newest_first = blocks.iter().rev().take(CAPACITY).enumerate();
-        let saying: Vec<_> = newest_first.filter_map(|(age, sketch)| sketch.map(|sketch| (age, sketch))).collect();
-        let mut ranked: Vec<(f64, usize)> = saying
-            .iter()
-            .enumerate()
-            .map(|(place, (age, sketch))| {
-                let common: u32 = sketch.iter().zip(incoming).map(|(left, right)| (left & right).count_ones()).sum();
-                let newest = if place < CANDIDATES_NEWEST { 1e6 } else { 0.0 };
-                (newest + f64::from(common) * strengths[*age], *age)
-            })
-            .collect();
-        ranked.sort_by(|left, right| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1)));
-        let mut ages: Vec<usize> = ranked[..CANDIDATES].iter().map(|(_, age)| *age).collect();
+        let saying: Vec<_> =
+            newest_first.filter_map(|(age, (sketch, author))| sketch.map(|sketch| (age, sketch, *author))).collect();
+        let rank = |wanted: &dyn Fn(u8) -> bool, most: usize| {
+            let wanted = saying.iter().filter(|(_, _, author)| wanted(*author)).enumerate();
+            let mut ranked: Vec<(f64, usize)> = wanted
+                .map(|(place, (age, sketch, _))| {
+                    let common: u32 =
+                        sketch.iter().zip(incoming).map(|(left, right)| (left & right).count_ones()).sum();
+                    let newest = if place < most.div_ceil(8) { 1e6 } else { 0.0 };
+                    (newest + f64::from(common) * strengths[*age], *age)
+                })
+                .collect();
+            ranked.sort_by(|left, right| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1)));
+            ranked.into_iter().take(most).map(|(_, age)| age).collect::<Vec<_>>()
+        };
+        let mut ages = rank(&|_| true, CANDIDATES);
+        let author_of = |age: &usize| blocks[blocks.len() - 1 - age].1;
+        let crowds = |author: &u8| ages.iter().filter(|age| author_of(age) == *author).count() > CANDIDATES / 2;
+        if let Some(author) = (0..=u8::MAX).find(crowds) {
+            let others = rank(&|other| other != author, CANDIDATES / 2);
+            ages = rank(&|other| other == author, CANDIDATES - others.len());
+            ages.extend(others);
+        }
         ages.sort_unstable();
         ages
     }
@@ -300,13 +360,18 @@ mod tests {
             incoming in (0..3_usize).prop_flat_map(|size| sketches([1, 40, 256][size])),
             levels in prop::collection::vec(prop::sample::select(vec![0.4, 0.8, 0.83, 0.994, 1.0, 0.0]), 1..5),
             floor: bool,
+            authors in prop::sample::select(vec![1_u8, 2, 3, 40]),
+            loud in prop::sample::select(vec![1_usize, 2, 5]),
         ) {
             let mut held = Sketches::new(CAPACITY);
-            for (at, block) in blocks.iter().enumerate() {
-                let oldest = at.checked_sub(CAPACITY).and_then(|oldest| blocks[oldest].as_ref());
-                held.push(block.as_ref(), oldest);
+            // One author is the louder, the more seldom another has its turn.
+            let whose = |at: usize| if at.is_multiple_of(loud) { u8::try_from(at * at % 251).unwrap() % authors } else { 0 };
+            let blocks: Vec<_> = blocks.into_iter().enumerate().map(|(at, block)| (block, whose(at))).collect();
+            for (at, (block, author)) in blocks.iter().enumerate() {
+                let oldest = at.checked_sub(CAPACITY).and_then(|oldest| blocks[oldest].0.as_ref());
+                held.push(NodeId::from_bytes([*author; 16]), block.as_ref(), oldest);
             }
-            let says = blocks.iter().rev().take(CAPACITY).flatten().count();
+            let says = blocks.iter().rev().take(CAPACITY).filter(|(block, _)| block.is_some()).count();
             prop_assert_eq!(held.saying(), says);
             let incoming = incoming.unwrap_or_default();
             let strengths: Vec<f64> = (0..CAPACITY)

@@ -9,9 +9,10 @@ use covey_kernels::{Work, widest};
 use super::kinship::Kinship;
 use super::meeting::{CHANGED, Likes, Newcomer, SAME, TURNED, alike, share};
 use super::selective::ALIKE_AROUND;
-use super::words::{MARKS, Words};
+use super::words::{MARKS, Said, Words};
 use crate::category::COUNT;
 use crate::encoder::words::Kind;
+use crate::id::NodeId;
 
 type Marks = [u64; MARKS];
 
@@ -21,6 +22,7 @@ struct Held<'a> {
     place: usize,
     /// How much it counts, from 0 to 100.
     strength: u32,
+    author: NodeId,
     /// Of the newcomer's content, and of its common words.
     content: u32,
     common: u32,
@@ -36,12 +38,11 @@ pub(super) struct Known {
     pub(super) nearest: [Option<(f64, usize)>; COUNT],
 }
 
-/// Ask candidates, each with its place and how much it counts (0 to 100), in the order of their places.
-pub(super) fn known<'a>(
-    incoming: &Words,
-    counts: u8,
-    candidates: impl Iterator<Item = (&'a Words, usize, u32)>,
-) -> Known {
+/// A candidate: its words, its place, how much it counts (0 to 100), and whose it is.
+pub(super) type Asked<'a> = (&'a Words, usize, u32, NodeId);
+
+/// Ask candidates, in the order of their places.
+pub(super) fn known<'a>(incoming: &Words, counts: u8, candidates: impl Iterator<Item = Asked<'a>>) -> Known {
     let newcomer = Newcomer::of(incoming, counts);
     let limits = Limits::of(&newcomer);
     let mut held = limits.of_all(candidates);
@@ -61,11 +62,7 @@ pub(super) fn known<'a>(
 
 /// The same by comparing every candidate word by word: what it is.
 #[cfg(test)]
-pub(super) fn compared_all<'a>(
-    incoming: &Words,
-    counts: u8,
-    candidates: impl Iterator<Item = (&'a Words, usize, u32)>,
-) -> Known {
+pub(super) fn compared_all<'a>(incoming: &Words, counts: u8, candidates: impl Iterator<Item = Asked<'a>>) -> Known {
     let newcomer = Newcomer::of(incoming, counts);
     let limits = Limits::of(&newcomer);
     let mut held = limits.of_all(candidates);
@@ -123,13 +120,14 @@ impl<'a> Limits<'a> {
         limits
     }
 
-    fn of_all<'b>(&self, candidates: impl Iterator<Item = (&'b Words, usize, u32)>) -> Vec<Held<'b>> {
+    fn of_all<'b>(&self, candidates: impl Iterator<Item = Asked<'b>>) -> Vec<Held<'b>> {
         let mut held: Vec<Held<'b>> = candidates
             .filter(|(words, ..)| !words.said.is_empty())
-            .map(|(words, place, strength)| Held {
+            .map(|(words, place, strength, author)| Held {
                 words,
                 place,
                 strength,
+                author,
                 content: 0,
                 common: 0,
                 whole: 0.0,
@@ -217,7 +215,7 @@ impl<'a> Search<'a> {
         held.compared = true;
         let (newcomer, words) = (self.newcomer, held.words);
         let shared = newcomer.meet(words, &mut self.likes);
-        self.known.kinship.count(&shared, shared.met_share(words), &self.likes, held.strength);
+        self.known.kinship.count(&shared, shared.met_share(words), &self.likes, held.strength, held.author);
         let whole = newcomer.likeness(words, &shared);
         for (category, nearest) in self.known.nearest.iter_mut().enumerate() {
             if !newcomer.words.speaks(category) {
@@ -288,19 +286,22 @@ impl<'a> Search<'a> {
     fn ask(&mut self, mark: usize, held: &Held<'_>) -> bool {
         let (mut done, newcomer) = (true, self.newcomer);
         for first in newcomer.marked(mark) {
-            let wanted = newcomer.words.said[first].head();
-            let from = held.words.said.partition_point(|word| word.head() < wanted);
-            let theirs = || held.words.said[from..].iter().take_while(|word| word.head() == wanted);
             for (place, mine) in newcomer.forms(first) {
-                if self.known.kinship.is_open(mine, place, held.strength) {
-                    let like = theirs().map(|theirs| alike(mine, *theirs)).max().unwrap_or(0);
-                    self.known.kinship.hear(place, like, held.strength);
-                    done &= !self.known.kinship.is_open(mine, place, held.strength);
+                if self.known.kinship.is_open_to(mine, place, held.strength, held.author) {
+                    self.known.kinship.hear(place, likest(mine, held.words), held.strength, held.author);
                 }
+                done &= !self.known.kinship.is_open(mine, place, held.strength);
             }
         }
         done
     }
+}
+
+/// How like the likest of a block's words is to a word.
+fn likest(mine: Said, held: &Words) -> u32 {
+    let from = held.said.partition_point(|word| word.head() < mine.head());
+    let theirs = held.said[from..].iter().take_while(|word| word.head() == mine.head());
+    theirs.map(|theirs| alike(mine, *theirs)).max().unwrap_or(0)
 }
 
 /// Whether a likeness at a place is nearer than the nearest so far; of equals the first place is.

@@ -5,6 +5,7 @@ use super::meeting::{CHANGED, Likes, Newcomer, SAME, TURNED, share};
 use super::words::{Said, Words};
 use crate::category::COUNT;
 use crate::encoder::words::Kind;
+use crate::id::NodeId;
 use proptest::prelude::*;
 
 const SPOKEN: [&str; 44] = [
@@ -54,6 +55,8 @@ const SPOKEN: [&str; 44] = [
     "données",
 ];
 
+const STRENGTHS: [u32; 10] = [0, 1, 2, 50, 80, 80, 93, 97, 100, 100];
+
 fn text() -> impl Strategy<Value = String> {
     let word = prop::sample::select(SPOKEN.to_vec()).prop_map(str::to_owned);
     let other = (0..400_u32).prop_map(|number| format!("w{}q", number * number));
@@ -88,20 +91,25 @@ proptest! {
     #[test]
     fn leaving_candidates_out_changes_nothing(
         incoming in block(),
-        held in prop::collection::vec((block(), prop::sample::select(vec![0_u32, 1, 2, 50, 80, 80, 93, 97, 100, 100])), 0..40),
+        held in prop::collection::vec((block(), prop::sample::select(STRENGTHS.to_vec()), 0..4_u8), 0..40),
+        alone: bool,
         repeat: bool, even: bool, counted: u8,
     ) {
         let mut held = held;
         if repeat {
-            held.push((incoming.clone(), 80));
+            held.push((incoming.clone(), 80, 1));
         }
         if even {
-            for (_, strength) in &mut held {
+            for (_, strength, _) in &mut held {
                 *strength = 99;
             }
         }
         let counts = incoming.about & counted;
-        let candidates = || held.iter().enumerate().map(|(place, (words, strength))| (words, place, *strength));
+        let author = |number: u8| NodeId::from_bytes([if alone { 0 } else { number }; 16]);
+        let candidates = || {
+            let places = held.iter().enumerate();
+            places.map(|(place, (words, strength, number))| (words, place, *strength, author(*number)))
+        };
         let (found, all) = (among(&incoming, counts, candidates()), compared_all(&incoming, counts, candidates()));
         prop_assert_eq!(found.nearest, all.nearest);
         prop_assert_eq!(found.kinship.evidence(&incoming, counts), all.kinship.evidence(&incoming, counts));

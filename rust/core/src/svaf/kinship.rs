@@ -1,13 +1,14 @@
 //! Whether a newcomer belongs to what memory is about, from its words alone: a dozen counts, weighed by a fixed table.
 //!
 //! The weights are learned on the tuning part of the scenario set by `python -m benches.admission.learn`, which prints
-//! this table. The counts saturate: a second block that has a word confirms it, a third adds nothing, so that many blocks
-//! of one author cannot make a matter of memory out of nothing.
+//! this table. The counts saturate, and only another author confirms a word: many blocks of one author cannot make a
+//! matter of memory out of nothing.
 
 use super::meeting::{Likes, SAME, Shared, share};
 use super::words::{BLOCK_WORDS, Said, Words};
 use crate::category::{COUNT, Category};
 use crate::encoder::words::Kind;
+use crate::id::NodeId;
 
 /// Counts that decide, and the constant before them.
 pub const EVIDENCE: usize = 14;
@@ -88,13 +89,62 @@ impl Evidence {
 
 /// What memory as a whole knows of a newcomer's words.
 pub(super) struct Kinship {
-    /// For each word the likest that memory has, by strength; and the sum over all blocks.
+    /// For each word the likest that memory has, by strength; and the sum over authors of the likest that each has, of
+    /// which [`CONFIRMED`] and more is the same.
     best: Vec<u32>,
     sums: Vec<u32>,
+    voices: Voices,
     /// The nearest block: what it has of the newcomer's content, of its common words, and what the newcomer has of it.
     top: (u32, u32, u32),
     /// How like the nearest block's words are.
     beside: [u8; BLOCK_WORDS],
+}
+
+/// The sum over authors from which on a word is confirmed: what two have whole.
+const CONFIRMED: u32 = 2 * SAME;
+
+/// The likest that each author has of each word: for each word a chain in one list.
+struct Voices {
+    /// Where the chain of a word begins, counted from 1.
+    first: Vec<usize>,
+    each: Vec<Voice>,
+}
+
+struct Voice {
+    author: NodeId,
+    like: u32,
+    next: usize,
+}
+
+impl Voices {
+    fn of(&self, place: usize, author: NodeId) -> Option<usize> {
+        let mut next = self.first[place];
+        while let Some(at) = next.checked_sub(1) {
+            if self.each[at].author == author {
+                return Some(at);
+            }
+            next = self.each[at].next;
+        }
+        None
+    }
+
+    /// How like the likest is that an author has of a word.
+    fn like(&self, place: usize, author: NodeId) -> u32 {
+        self.of(place, author).map_or(0, |at| self.each[at].like)
+    }
+
+    /// Say how like one of an author is; returns by how much that is more than was said before.
+    fn raise(&mut self, place: usize, author: NodeId, like: u32) -> u32 {
+        let Some(at) = self.of(place, author) else {
+            self.each.push(Voice { author, like, next: self.first[place] });
+            self.first[place] = self.each.len();
+            return like;
+        };
+        let voice = &mut self.each[at];
+        let more = like.saturating_sub(voice.like);
+        voice.like += more;
+        more
+    }
 }
 
 /// What of a word of strength, or of words, counts.
@@ -105,14 +155,15 @@ const fn part(like: u32, strength: u32) -> u32 {
 impl Kinship {
     pub(super) fn new(incoming: &Words) -> Self {
         let nothing = vec![0; incoming.said.len()];
-        Self { best: nothing.clone(), sums: nothing, top: (0, 0, 0), beside: [0; BLOCK_WORDS] }
+        let voices = Voices { first: vec![0; incoming.said.len()], each: Vec::new() };
+        Self { best: nothing.clone(), sums: nothing, voices, top: (0, 0, 0), beside: [0; BLOCK_WORDS] }
     }
 
-    /// Count one held block: what it shares, how much of it that is, how like its words are, and how much they count
-    /// (0 to 100).
-    pub(super) fn count(&mut self, shared: &Shared, met_share: u32, likes: &Likes, strength: u32) {
+    /// Count one held block: what it shares, how much of it that is, how like its words are, how much they count (0 to
+    /// 100), and whose it is.
+    pub(super) fn count(&mut self, shared: &Shared, met_share: u32, likes: &Likes, strength: u32, author: NodeId) {
         for (place, like) in likes.touched() {
-            self.hear(place, like, strength);
+            self.hear(place, like, strength, author);
         }
         let near = (part(shared.content, strength), part(shared.common, strength), met_share);
         // Of blocks that are as near, the words decide, so that the order of memory does not.
@@ -122,17 +173,29 @@ impl Kinship {
         }
     }
 
-    /// Count one word of a held block.
-    pub(super) fn hear(&mut self, place: usize, like: u32, strength: u32) {
+    /// Count one word of a held block of an author.
+    pub(super) fn hear(&mut self, place: usize, like: u32, strength: u32, author: NodeId) {
         let counted = part(like, strength);
         self.best[place] = self.best[place].max(counted);
-        self.sums[place] = self.sums[place].saturating_add(counted);
+        if counted > 0 && self.sums[place] < CONFIRMED {
+            self.sums[place] += self.voices.raise(place, author, counted);
+        }
     }
 
-    /// Whether a block of that strength could say more of a word: have it more like, or confirm it.
+    /// Whether a block of that strength could say more of a word, whoever wrote it: have it more like, or confirm it.
     pub(super) fn is_open(&self, word: Said, place: usize, strength: u32) -> bool {
-        let unconfirmed = || word.is(Kind::Content) && self.sums[place] < 2 * SAME;
-        word.weight() > 0 && (self.best[place] < part(SAME, strength) || unconfirmed())
+        word.weight() > 0 && (self.best[place] < part(SAME, strength) || self.is_unconfirmed(word, place))
+    }
+
+    /// Whether a block of that strength by that author could.
+    pub(super) fn is_open_to(&self, word: Said, place: usize, strength: u32, author: NodeId) -> bool {
+        let most = part(SAME, strength);
+        let confirms = || self.is_unconfirmed(word, place) && self.voices.like(place, author) < most;
+        word.weight() > 0 && (self.best[place] < most || confirms())
+    }
+
+    fn is_unconfirmed(&self, word: Said, place: usize) -> bool {
+        word.is(Kind::Content) && self.sums[place] < CONFIRMED
     }
 
     /// Whether a block with so much of the newcomer's content and common words could be the nearest. `faint` says that a

@@ -3,6 +3,7 @@ use super::selective::{Candidate, Circumstances, Scale};
 use super::{Decision, Evaluation, Gate, Thresholds, Traces};
 use crate::category::{COUNT, Weights};
 use crate::encoder::Encoder;
+use crate::id::NodeId;
 use proptest::prelude::*;
 
 const LEXIS: Encoder = Encoder::Lexis;
@@ -32,7 +33,9 @@ fn prior(said: &[(&str, f64)], mass: f64) -> Prior {
 }
 
 fn judged(incoming: &str, held: &[Traces], prior: Option<&Prior>, about: Circumstances) -> (Evaluation, Option<f64>) {
-    let candidates: Vec<_> = held.iter().map(|traces| Candidate { traces, strength: 1.0 }).collect();
+    let by = |number: u128| NodeId::from_bytes(number.to_be_bytes());
+    let each = (0..).zip(held).map(|(number, traces)| Candidate { traces, strength: 1.0, author: by(number) });
+    let candidates: Vec<_> = each.collect();
     let (mut evaluation, _) = gate().select(&Scale::of(&WORDS), &traces(incoming), &candidates, about);
     let moved = prior
         .and_then(|prior| gate().informed(&mut evaluation, prior, texts(incoming), candidates.len(), about.answers));

@@ -17,6 +17,7 @@ use super::vectors::Vectors;
 use super::verdict::{CategoryVerdict, Decision, Evaluation, Silence, Verdict};
 use super::words::Words;
 use crate::category::{COUNT, Category};
+use crate::id::NodeId;
 
 /// How many blocks support a category.
 const SUPPORTERS: usize = 3;
@@ -59,6 +60,8 @@ pub struct Candidate<'a> {
     pub traces: &'a Traces,
     /// How much of it counts for support: its lifecycle and its age, in [0, 1].
     pub strength: f64,
+    /// Whose it is: what one author said, only another confirms.
+    pub author: NodeId,
 }
 
 /// What is known of the newcomer beside its words.
@@ -175,7 +178,7 @@ impl<'a> Told<'a> {
     fn of(incoming: &'a Words, candidates: &[Candidate<'_>], counted: u8) -> Self {
         let counts = incoming.about & counted;
         let among = candidates.iter().enumerate().filter_map(|(place, candidate)| match candidate.traces {
-            Traces::Words(held) => Some((&**held, place, hundredths(candidate.strength))),
+            Traces::Words(held) => Some((&**held, place, hundredths(candidate.strength), candidate.author)),
             Traces::Vectors(_) => None,
         });
         let known = among::known(incoming, counts, among);

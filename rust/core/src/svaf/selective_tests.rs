@@ -1,6 +1,7 @@
 use super::{Candidate, Circumstances, Decision, Evaluation, Gate, Scale, Silence, Thresholds, Traces, Verdict};
 use crate::category::{COUNT, Weights};
 use crate::encoder::Encoder;
+use crate::id::NodeId;
 use proptest::prelude::*;
 
 const ENCODERS: [Encoder; 3] = [Encoder::Words, Encoder::Lexis, Encoder::Ngram];
@@ -10,7 +11,9 @@ fn gate(encoder: &Encoder) -> Gate {
 }
 
 fn judged(encoder: &Encoder, incoming: &Traces, held: &[Traces], about: Circumstances) -> Evaluation {
-    let candidates: Vec<_> = held.iter().map(|traces| Candidate { traces, strength: 1.0 }).collect();
+    let by = |number: u128| NodeId::from_bytes(number.to_be_bytes());
+    let each = (0..).zip(held).map(|(number, traces)| Candidate { traces, strength: 1.0, author: by(number) });
+    let candidates: Vec<_> = each.collect();
     gate(encoder).select(&Scale::of(encoder), incoming, &candidates, about).0
 }
 
@@ -235,6 +238,23 @@ fn many_blocks_that_share_a_word_confirm_it_no_more_than_two_do() {
     };
     assert!(drift(2) < drift(1));
     assert!((drift(400) - drift(2)).abs() < 1e-12);
+}
+
+#[test]
+fn only_another_author_confirms_a_word() {
+    let encoder = Encoder::Words;
+    let incoming = read(&encoder, focus("the parser loses frames of a long burst on arm since the compiler update"));
+    let held: Vec<_> = (0..60).map(|at| read(&encoder, focus(["parser talk", "parser chat"][at % 2]))).collect();
+    let drift = |blocks: usize, authors: u8| {
+        let by = (0..=u8::MAX).map(|number| NodeId::from_bytes([number % authors; 16]));
+        let each = held[..blocks].iter().zip(by).map(|(traces, author)| Candidate { traces, strength: 1.0, author });
+        let candidates: Vec<_> = each.collect();
+        let scale = Scale::of(&encoder);
+        gate(&encoder).select(&scale, &incoming, &candidates, Circumstances::default()).0.field_drift
+    };
+    assert!((drift(60, 1) - drift(1, 1)).abs() < 1e-12, "a flood of one author confirms nothing");
+    assert!(drift(2, 2) < drift(60, 1));
+    assert!((drift(60, 2) - drift(2, 2)).abs() < 1e-12, "and two confirm what they confirm at once");
 }
 
 #[test]
