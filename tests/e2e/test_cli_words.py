@@ -117,3 +117,28 @@ def test_wrong_uses_are_named(covey: Program) -> None:
     ):
         assert covey(*words).code == 2, words
     assert covey("ground", "ann", "cmb-1", "--verified", "x", "--wait", "0").code == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ground", "writer", "cmb-5e41", "--verified", " "),
+        ("ground", "writer", "cmb-5e41", "--failed", ""),
+        ("session", "start", "writer", " "),
+        ("session", "decide", "writer", ""),
+        ("session", "decide", "writer", "so", "--why", "\t"),
+        ("session", "finish", "writer", "it", "--verified", " "),
+        ("feedback", "dismiss", "writer", "cmb-5e41", "--why", " "),
+        ("ask", " "),
+    ],
+)
+def test_an_empty_text_is_a_wrong_command_and_reaches_no_peer(covey: Program, words: tuple[str, ...]) -> None:
+    said = covey(*words)
+    assert said.code == 2
+    assert "empty" in said.err.splitlines()[0]
+
+
+def test_a_text_beyond_the_bound_is_a_wrong_command(covey: Program) -> None:
+    said = covey("ground", "writer", "cmb-5e41", "--failed", "x" * 4_001)
+    assert said.code == 2
+    assert "--failed: expected a text of at most 4,000 characters, got 4,001" in said.err

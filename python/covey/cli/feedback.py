@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from covey.cli.blocks import clock, short_key
 from covey.cli.console import Console, printable
-from covey.cli.parser import Parser
+from covey.cli.parser import Parser, said
 from covey.cli.speaking import add_flags, spoken, told
 from covey.errors import UsageError
 
@@ -22,8 +22,8 @@ def configure(parser: Parser) -> None:
     parser.add_argument("verb", choices=moves, help="what to do with the block")
     parser.add_argument("peer", help="who says it, and holds the block")
     parser.add_argument("key", help="the block's content key (cmb-…)")
-    parser.add_argument("--why", metavar="TEXT", help="the reason; what the mesh learns from")
-    parser.add_argument("--learn", metavar="TEXT", help="what its author should do otherwise")
+    parser.add_argument("--why", type=said, metavar="TEXT", help="the reason; what the mesh learns from")
+    parser.add_argument("--learn", type=said, metavar="TEXT", help="what its author should do otherwise")
     add_flags(parser)
 
 

@@ -6,7 +6,7 @@ import argparse
 from typing import Final
 
 from covey.cli.console import Console
-from covey.cli.parser import Parser
+from covey.cli.parser import Parser, said
 from covey.cli.speaking import add_flags, spoken, told
 
 EXAMPLE: Final = 'covey ground writer cmb-5e41… --failed "two tests broke"'
@@ -17,8 +17,8 @@ def configure(parser: Parser) -> None:
     parser.add_argument("peer", help="who reports it, and holds the block")
     parser.add_argument("key", help="the block's content key (cmb-…)")
     how = parser.add_mutually_exclusive_group(required=True)
-    how.add_argument("--verified", metavar="TEXT", help="it held: what was seen")
-    how.add_argument("--failed", metavar="TEXT", help="it did not hold: what was seen")
+    how.add_argument("--verified", type=said, metavar="TEXT", help="it held: what was seen")
+    how.add_argument("--failed", type=said, metavar="TEXT", help="it did not hold: what was seen")
     add_flags(parser)
 
 

@@ -194,6 +194,19 @@ def amount(least: float, most: float) -> Callable[[str], float]:
     return read
 
 
+def said(text: str) -> str:
+    """Read what is said about a block or of a work session: something, and no more than is taken."""
+    from covey.limits import WORDS_CHARS
+
+    if not text.strip():
+        raise argparse.ArgumentTypeError("expected a text, got an empty one")
+    if len(text) > WORDS_CHARS:
+        raise argparse.ArgumentTypeError(
+            f"expected a text of at most {WORDS_CHARS:,} characters, got {len(text):,}"
+        )
+    return text
+
+
 def capability(text: str) -> str:
     """Read a capability: one word, as an agent can offer it."""
     from covey.fleet.arguments import WORD_EXPECTED, is_capability

@@ -7,7 +7,7 @@ from typing import Final
 
 from covey.cli.blocks import short_key
 from covey.cli.console import Console, printable
-from covey.cli.parser import Parser
+from covey.cli.parser import Parser, said
 from covey.cli.speaking import add_flags, spoken, told
 from covey.errors import UsageError
 
@@ -23,12 +23,13 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "text",
         nargs="?",
+        type=said,
         help="of start: what the work is for; of decide: what was decided; of finish: what was made",
     )
-    parser.add_argument("--why", metavar="TEXT", help="of decide: the reason")
+    parser.add_argument("--why", type=said, metavar="TEXT", help="of decide: the reason")
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--verified", metavar="TEXT", help="of finish: it held: what was seen")
-    how.add_argument("--failed", metavar="TEXT", help="of finish: it did not hold: what was seen")
+    how.add_argument("--verified", type=said, metavar="TEXT", help="of finish: it held: what was seen")
+    how.add_argument("--failed", type=said, metavar="TEXT", help="of finish: it did not hold: what was seen")
     add_flags(parser)
 
 

@@ -349,7 +349,11 @@ def _only(arguments: Mapping[str, Any], *known: str) -> None:
 
 def _text(arguments: Mapping[str, Any], name: str) -> str:
     value = arguments.get(name)
-    if not isinstance(value, str) or not value.strip() or len(value) > limits.WORDS_CHARS:
-        most = limits.WORDS_CHARS
-        raise RefusedArgumentError(f"{name}: expected text of at most {most} characters")
+    if not isinstance(value, str):
+        raise RefusedArgumentError(f"{name}: expected a text")
+    if not value.strip():
+        raise RefusedArgumentError(f"{name}: expected a text, got an empty one")
+    if len(value) > limits.WORDS_CHARS:
+        most = f"{limits.WORDS_CHARS:,}"
+        raise RefusedArgumentError(f"{name}: expected a text of at most {most} characters")
     return value
