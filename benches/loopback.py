@@ -1,9 +1,13 @@
 """Two peers on loopback, two processes: how many blocks a second does one admit from the other?
 
-`python -m benches.loopback [--blocks N] [--heard] [--standard]`. The speaker mints, signs, stores,
-seals and sends; the hearer opens, verifies, judges against five anchors and stores, each block durable
-before it counts. The clock runs at the hearer, from its first durable record to its last. With `--heard` an
-application there is also handed each block; with `--standard` blocks travel as with any other peer.
+`python -m benches.loopback [--blocks N] [--heard] [--standard] [--many | --signed] [--baseline]`. The
+speaker mints, signs, stores, seals and sends; the hearer opens, verifies, judges against five anchors and
+stores, each block durable before it counts. The clock runs at the hearer, from its first durable record to
+its last. With `--heard` an application there is also handed each block; with `--standard` blocks travel as
+with any other peer. With `--many` the speaker's program says lines in batches; with `--signed` their blocks
+were signed before the clock runs, and are stored, sealed and sent in it. `--baseline` judges by the
+reference's path. Printed beside: the processor time of each for a block, how many blocks the full-text
+index lacks at the last one, and how long until it has them.
 
 A block that the speaker's queue refuses, because the hearer stalled, is counted, and after a pause another
 one is said in its place: a refused broadcast is never sent again. It always ends: with a figure or a reason.
@@ -12,12 +16,14 @@ one is said in its place: a refused broadcast is never sent again. It always end
 import argparse
 import asyncio
 import itertools
+import json
 import multiprocessing
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -26,6 +32,7 @@ from benches import samples
 from covey import _core
 from covey.model import Minted, Proposal, SendState
 from covey.net.tcp import TcpTransport
+from covey.proto.many import EmittedMany, ManyResult
 from covey.proto.options import AdmissionOptions, NodeOptions
 from covey.runtime.node import Node
 from covey.store.node import NodeStore
@@ -45,6 +52,9 @@ REFUSED_SECONDS = 0.1
 """A speaker whose queue is full says nothing for this long …"""
 REFUSED_LAST_SECONDS = 1.0
 """… doubling up to here."""
+BATCH = 256
+"""Lines of one batch, and so what waits for one commit of the speaker."""
+BATCHES_IN_FLIGHT = 4
 EVERYTHING = AdmissionOptions(stable=2.0, guarded=2.0, redundancy=0.0)
 """A gate that admits all: each block is judged and each is a row."""
 
@@ -65,62 +75,134 @@ def peer(identity: _core.Identity, folder: Path, options: NodeOptions) -> Node:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """How many blocks the hearer admitted since its first look, in how long; how many sends were refused."""
+    """How many blocks the hearer admitted since its first look, in how long; how many its index of full text
+    lacked then, and how long it took to have them; how many sends were refused; processor seconds of both."""
 
     blocks: int
     seconds: float
+    lag: int
+    drain_seconds: float
     refused: int
+    hearer_cpu_seconds: float
+    speaker_cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many blocks, and in which way."""
+
+    blocks: int
+    heard: bool = False
+    standard: bool = False
+    how: str = "each"
+    """`each`, `many` or `signed`."""
+    path: str = "selective"
 
 
 class StuckError(Exception):
     """The measurement has no figure; the message says why."""
 
 
-async def hear(wire: Connection, folder: Path, blocks: int, heard: bool, standard: bool) -> None:
-    """Listen; send the port, and at the end (blocks, seconds)."""
-    trusted = frozenset({samples.NODE_ID})
-    options = NodeOptions(room=samples.ROOM, admission=EVERYTHING, trusted=trusted, compact=not standard)
+async def hear(wire: Connection, folder: Path, plan: Plan) -> None:
+    """Listen; send the port, and at the end how many, in what time, and how far the index was behind."""
+    trusted, judging = frozenset({samples.NODE_ID}), replace(EVERYTHING, path=plan.path)
+    options = NodeOptions(room=samples.ROOM, admission=judging, trusted=trusted, compact=not plan.standard)
     async with peer(samples.OTHER, folder, options) as node:
-        if heard:
+        if plan.heard:
             node.subscribe(lambda _: None)
         wire.send(node.port)
-        first, began, admitted, moved_at = 0, 0.0, 0, time.perf_counter()
-        while admitted < blocks:
+        first, began, admitted, moved_at, busy = 0, 0.0, 0, time.perf_counter(), time.process_time()
+        while admitted < plan.blocks:
             before, admitted = admitted, node.counters().get("records.admitted", 0)
             if admitted > before:
                 moved_at = time.perf_counter()
             if admitted and not first:
                 first, began = admitted, time.perf_counter()
             if time.perf_counter() > moved_at + QUIET_SECONDS:
-                raise StuckError(f"the hearer admitted {admitted:,} of {blocks:,}, then nothing came")
+                raise StuckError(f"the hearer admitted {admitted:,} of {plan.blocks:,}, then nothing came")
             await asyncio.sleep(LOOK_SECONDS)
-        wire.send((blocks - first, time.perf_counter() - began))
+        seconds = time.perf_counter() - began
+        file = node._store._store  # type: ignore[attr-defined]  # the bench looks at the node's own store
+        began, lag = time.perf_counter(), file.stats()["recall_lag"]
+        while file.stats()["recall_lag"]:  # noqa: ASYNC110 - an index says nothing when it has caught up
+            await asyncio.sleep(LOOK_SECONDS)
+        drained = time.perf_counter() - began
+        wire.send((plan.blocks - first, seconds, lag, drained, time.process_time() - busy))
         await asyncio.Event().wait()  # whoever measures ends both
 
 
-async def speak(wire: Connection, folder: Path, blocks: int, port: int) -> None:
+async def speak(wire: Connection, folder: Path, plan: Plan, port: int) -> None:
     """Dial, and emit the blocks, many at once; when asked, send how many sends were refused."""
     options = NodeOptions(room=samples.ROOM, admission=EVERYTHING, addresses=(("127.0.0.1", port),))
     async with peer(samples.IDENTITY, folder, options) as node:
+        lines = batches(0, plan.blocks) if plan.how != "each" else []
+        signed = [node.many.sign(batch) for batch in lines] if plan.how == "signed" else []
         if not await node.wait_for_peers(1, MEET_SECONDS):
             raise StuckError(f"the peers did not meet in {MEET_SECONDS:.0f} s")
-        numbers, others, refused = iter(range(blocks)), itertools.count(blocks), 0
+        said, busy = Said(plan.blocks), time.process_time()
 
-        async def say() -> None:
-            """Say one block after the other, as others do beside: a task or a waiter for each costs more."""
-            nonlocal refused
-            for number in numbers:
-                pause = REFUSED_SECONDS
-                while await _is_refused(node, number):
-                    refused, number = refused + 1, next(others)
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, REFUSED_LAST_SECONDS)
+        def answer() -> None:
+            wire.recv()
+            wire.send((said.refused, time.process_time() - busy))
 
+        asyncio.get_running_loop().add_reader(wire.fileno(), answer)
         async with asyncio.TaskGroup() as group:
-            asyncio.get_running_loop().add_reader(wire.fileno(), lambda: wire.recv() and wire.send(refused))
-            for _ in range(IN_FLIGHT):
-                group.create_task(say())
+            if plan.how == "each":
+                numbers = iter(range(plan.blocks))
+                for _ in range(IN_FLIGHT):
+                    group.create_task(said.each(node, numbers))
+            else:
+                calls = (
+                    partial(node.many.publish, batch) if signed else partial(node.many.emit, batch)
+                    for batch in signed or lines
+                )
+                for _ in range(BATCHES_IN_FLIGHT):
+                    group.create_task(said.many(node, calls))
         await asyncio.Event().wait()  # whoever measures ends both
+
+
+def batches(first: int, count: int) -> list[bytes]:
+    """Return the lines of blocks with these numbers."""
+    numbers = range(first, first + count)
+    line = [json.dumps(samples.categories(number)).encode() + b"\n" for number in numbers]
+    return [b"".join(line[at : at + BATCH]) for at in range(0, count, BATCH)]
+
+
+class Said:
+    """What a speaker has said, and how much of it was refused: as many others are said in its place."""
+
+    def __init__(self, blocks: int) -> None:
+        self.refused = 0
+        self._others = itertools.count(blocks)
+
+    async def each(self, node: Node, numbers: Iterator[int]) -> None:
+        """Say one block after the other, as others do beside: a task or a waiter for each costs more."""
+        for number in numbers:
+            pause = REFUSED_SECONDS
+            while await _is_refused(node, number):
+                self.refused, number = self.refused + 1, next(self._others)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, REFUSED_LAST_SECONDS)
+
+    async def many(self, node: Node, calls: Iterator[Callable[[], Awaitable[ManyResult]]]) -> None:
+        """Say one batch after the other."""
+        for call in calls:
+            pause = REFUSED_SECONDS
+            while short := _short(await call()):
+                self.refused += short
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, REFUSED_LAST_SECONDS)
+                again = batches(next(self._others), short)[0]
+                for _ in range(short - 1):
+                    next(self._others)
+                call = partial(node.many.emit, again)
+
+
+def _short(result: ManyResult) -> int:
+    """Return how many blocks of a batch the one peer there is will not get, for its queue was full."""
+    if not isinstance(result, EmittedMany) or result.refused or result.duplicates:
+        raise StuckError(f"a batch was not minted: {result}")
+    return sum(took.refused for took in result.sends)
 
 
 async def _is_refused(node: Node, number: int) -> bool:
@@ -175,7 +257,7 @@ def said(expected: Connection, *others: Connection) -> Any:
     raise StuckError(f"a peer said nothing for {2 * QUIET_SECONDS:.0f} s")
 
 
-def measured(blocks: int, *, heard: bool, standard: bool = False) -> Measured:
+def measured(plan: Plan) -> Measured:
     """Run both peers to their end.
 
     Raises:
@@ -184,17 +266,21 @@ def measured(blocks: int, *, heard: bool, standard: bool = False) -> Measured:
     processes = []
     with tempfile.TemporaryDirectory() as name:
         try:
-            hearer, hears = started(hear, Path(name) / "hearer", blocks, heard, standard)
+            hearer, hears = started(hear, Path(name) / "hearer", plan)
             processes.append(hearer)
-            speaker, speaks = started(speak, Path(name) / "speaker", blocks, said(hears))
+            speaker, speaks = started(speak, Path(name) / "speaker", plan, said(hears))
             processes.append(speaker)
-            counted, seconds = said(hears, speaks)
+            counted, seconds, lag, drained, heard_for = said(hears, speaks)
             speaks.send("how many were refused?")
-            return Measured(counted, seconds, said(speaks, hears))
+            refused, spoke_for = said(speaks, hears)
+            return Measured(counted, seconds, lag, drained, refused, heard_for, spoke_for)
         finally:
             for process in processes:
                 process.kill()
                 process.join()
+
+
+HOW = {"each": "", "many": ", said in batches", "signed": ", signed beforehand"}
 
 
 def main() -> int:
@@ -203,17 +289,32 @@ def main() -> int:
     parser.add_argument("--blocks", type=int, default=20_000)
     parser.add_argument("--heard", action="store_true")
     parser.add_argument("--standard", action="store_true", help="JSON envelopes, as with any other peer")
+    parser.add_argument("--baseline", action="store_true", help="judge by the reference's path")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--many", dest="how", action="store_const", const="many", default="each")
+    how.add_argument("--signed", dest="how", action="store_const", const="signed")
     arguments = parser.parse_args()
+    path = "baseline" if arguments.baseline else "selective"
+    plan = Plan(arguments.blocks, arguments.heard, arguments.standard, arguments.how, path)
     try:
-        got = measured(arguments.blocks, heard=arguments.heard, standard=arguments.standard)
+        got = measured(plan)
     except StuckError as error:
         print(f"two peers on loopback: no figure: {error}", file=sys.stderr)
         return 1
-    how = ", each handed to an application" if arguments.heard else ""
-    how += ", JSON envelopes" if arguments.standard else ", compact batches"
-    how += f", {got.refused:,} more refused as the hearer stalled" if got.refused else ""
+    way = ", each handed to an application" if plan.heard else ""
+    way += ", JSON envelopes" if plan.standard else ", compact batches"
+    way += HOW[plan.how]
+    way += ", judged by the baseline" if arguments.baseline else ""
+    way += f", {got.refused:,} more refused as the hearer stalled" if got.refused else ""
     rate = f"{got.blocks / got.seconds:,.0f} blocks a second"
-    print(f"two peers on loopback: {rate} ({got.blocks:,} in {got.seconds:.2f} s{how})")
+    print(f"two peers on loopback: {rate} ({got.blocks:,} in {got.seconds:.2f} s{way})")
+    spoke, heard = (each / plan.blocks * 1e6 for each in (got.speaker_cpu_seconds, got.hearer_cpu_seconds))
+    print(
+        f"processor: {spoke:.0f} µs of the speaker and {heard:.0f} of the hearer a block, the index included"
+    )
+    print(
+        f"full text: {got.lag:,} blocks behind at the last one, all of them after {got.drain_seconds:.2f} s"
+    )
     return 0
 
 

@@ -52,11 +52,13 @@ def test_the_table_shows_medians_per_record_and_ratios():
     ]
 
 
-def test_two_peers_on_loopback_are_measured():
-    command = [sys.executable, "-m", "benches.loopback", "--blocks", "600", "--heard"]
+@pytest.mark.parametrize("how", ["--heard", "--many", "--signed"])
+def test_two_peers_on_loopback_are_measured(how):
+    command = [sys.executable, "-m", "benches.loopback", "--blocks", "600", how]
     answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
     assert answer.returncode == 0, answer.stderr
     assert "blocks a second" in answer.stdout
+    assert "full text: " in answer.stdout
 
 
 @FORKS

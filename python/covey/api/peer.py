@@ -26,6 +26,7 @@ from covey.model import Block, Delivery, PeerView, SendState
 
 if TYPE_CHECKING:
     from covey.cli.peer import OpenPeer
+    from covey.proto.many import ManyResult
     from covey.proto.mood import Told
     from covey.proto.news import News
     from covey.runtime.agent import AgentRuntime
@@ -244,6 +245,17 @@ class Peer(Rooms):
             "mood": mood,
         }
         return await self._emit(proposal(categories or {}, parents, None, keywords), wait_seconds)
+
+    async def emit_many(self, lines: bytes | str) -> ManyResult:
+        """Say many things to the room at once, each by itself, with no Python value for any of them.
+
+        Args:
+            lines: One JSON object of category texts on each line; at most 1,024 lines and 4 MiB.
+
+        Returns:
+            How many are durable and on their way, and what became of every other line; or why none is.
+        """
+        return await self._running().node.many.emit(lines.encode() if isinstance(lines, str) else lines)
 
     async def send(
         self,

@@ -28,7 +28,7 @@ from covey.model import (
 )
 
 if TYPE_CHECKING:
-    from covey._core import Attention, Intake, OutcomeBatch, Record, Store
+    from covey._core import Attention, Intake, OutcomeBatch, OwnBatch, Record, Store
     from covey.proto import mail
     from covey.proto.effects import Advert, Done, Hint
     from covey.proto.inviting import Restored
@@ -393,6 +393,9 @@ class BlockStore(Protocol):
         deadline_ms: int | None = None,
     ) -> None:
         """Make an own record durable, with the peers it must still reach, and until when (a day)."""
+
+    def put_batch(self, token: int, batch: OwnBatch, now_ms: int) -> None:
+        """Make own blocks for everybody durable, all or none; the answer's `held` are those held already."""
 
     def bind(self, node_id: str, public_key: bytes, name: str, now_ms: int) -> None:
         """Remember the key a nodeId proved first."""

@@ -16,6 +16,7 @@ from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey import _core
+    from covey.proto.many import EmittedMany
     from covey.proto.relay.told import ForNode
 
 
@@ -206,6 +207,14 @@ class EmitMany:
 
 
 @dataclass(frozen=True, slots=True)
+class EmitBatch:
+    """The application wants signed blocks of its own on the mesh; the answer comes as `Reply(token, …)`."""
+
+    token: int
+    batch: _core.OwnBatch
+
+
+@dataclass(frozen=True, slots=True)
 class Dialled:
     """A person or the config names an address (`host`, `port`) that is always dialled."""
 
@@ -266,6 +275,7 @@ Event = (
     | RecordLoaded
     | Emit
     | EmitMany
+    | EmitBatch
     | Dialled
     | Watch
     | Relayed
@@ -351,6 +361,15 @@ class StoreOwn:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreBatch:
+    """Make own blocks durable, all or none; answer as for Store: `held` are those whose content was held."""
+
+    token: int
+    batch: _core.OwnBatch
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lookup:
     """Say which of these keys are not held; answer with Looked."""
 
@@ -402,10 +421,10 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The typed end of an Emit."""
+    """The typed end of an Emit, or of an EmitBatch."""
 
     token: int
-    result: EmissionResult
+    result: EmissionResult | EmittedMany
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,6 +464,7 @@ Effect = (
     | Reading
     | Store
     | StoreOwn
+    | StoreBatch
     | Lookup
     | LoadRecord
     | mail.Effect

@@ -21,6 +21,7 @@ from covey.proto.gate import Gate
 from covey.proto.inbox import Trust, block_of
 from covey.proto.link import Lane
 from covey.proto.mailroom import MailRoom
+from covey.proto.many import Many
 from covey.proto.mood import Heard
 from covey.proto.news import Emitted
 from covey.proto.peers import Roster, fingerprint
@@ -103,6 +104,7 @@ class NodeEngine:
         )
         self._emission = Emission(identity, options)
         self._own_recent: deque[_core.Record] = deque(maxlen=limits.ANCHOR_REPLAY_RECORDS)
+        self._many = Many(self.intake, self._sessions, self._own_recent)
         self._closed_logs = Lane(limits.CLOSED_LOGS_PER_SECOND, limits.CLOSED_LOGS_BURST)
         self._tokens = 0
         self._stopping = False
@@ -303,15 +305,16 @@ class NodeEngine:
     # --- the store's answers ----------------------------------------------------------------------
 
     def _on_stored(self, event: fx.Stored, turn: Turn) -> None:
-        own = self._reception.stored(event.done, turn)
+        others = self._reception.stored(event.done, turn)
+        own = [done for done in others if not self._many.stored(done, turn)]
         settled = (
             self._emission.stored(done.token, fresh=done.fresh, number=done.number, turn=turn) for done in own
         )
         self._send([pending for pending in settled if pending is not None], turn)
 
     def _on_store_failed(self, event: fx.StoreFailed, turn: Turn) -> None:
-        if not self._reception.failed(event.token, event.reason, turn):
-            self._emission.failed(event.token, event.reason, turn)
+        rooms = (self._reception, self._many, self._emission)
+        any(room.failed(event.token, event.reason, turn) for room in rooms)
 
     # --- emission -------------------------------------------------------------------------------
 
@@ -411,7 +414,7 @@ class NodeEngine:
         late = self._timers.wanted(("drain", "")) is None
         owed = any(peer.active and len(peer.outlet) for peer in self._sessions.peers.values())
         owed = owed or len(self._mail.post) > 0
-        if not late and (len(self._reception) or len(self._emission) or owed):
+        if not late and (len(self._reception) or len(self._emission) or len(self._many) or owed):
             return
         self._stopped = True
         for peer in self._sessions.peers.values():
@@ -442,6 +445,7 @@ class NodeEngine:
             fx.RecordLoaded: self._fetching.loaded,
             fx.Emit: lambda event, turn: self._on_emit((event,), turn),
             fx.EmitMany: lambda event, turn: self._on_emit(event.wanted, turn),
+            fx.EmitBatch: lambda e, turn: self._many.begin(e, self._token(), turn, stopping=self._stopping),
             fx.Dialled: self._on_dialled,
             fx.Watch: self._on_watch,
             fx.Relayed: self._on_relayed,

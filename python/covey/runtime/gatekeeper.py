@@ -119,6 +119,10 @@ class Gatekeeper:
             return Cleared(proposal, proposal, roots)
         return self._tethered(proposal, roots)
 
+    def observed(self) -> None:
+        """Count what a batch said, which names no parents, as one observation of this peer."""
+        self._novelty.judge(Proposal({}), (), ())
+
     def ended(self, cleared: Cleared, result: EmissionResult) -> EmissionResult:
         """Take note of what became of a cleared proposal; return it with what it was cut off from."""
         if isinstance(result, Minted):

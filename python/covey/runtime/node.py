@@ -23,6 +23,7 @@ from covey.proto import mail
 from covey.proto.node import NodeEngine
 from covey.proto.options import NodeOptions
 from covey.proto.receipts import clean
+from covey.runtime.many import ManyBlocks
 from covey.runtime.members import Members
 from covey.runtime.paths import GossipPlugin
 from covey.runtime.plugin import Plugin
@@ -117,8 +118,9 @@ class Node:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
         self._together = Together(self._feed)
-        self._replies: dict[int, asyncio.Future[EmissionResult]] = {}
-        self._tokens = 0
+        observed = (lambda: None) if gatekeeper is None else gatekeeper.observed
+        ready = self._room_to_send
+        self.many = ManyBlocks(identity, options.room, clock, self._together, ready, observed)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped = asyncio.Event()
         self._relief = asyncio.Event()
@@ -217,15 +219,8 @@ class Node:
         return self._gatekeeper.ended(cleared, await self._mint(cleared.proposal))
 
     async def _mint(self, proposal: Proposal) -> EmissionResult:
-        loop = self._loop
-        if loop is None:
-            raise RuntimeError("the node is not running: call start() first")
         await self._room_to_send()
-        self._tokens += 1
-        future: asyncio.Future[EmissionResult] = loop.create_future()
-        self._replies[self._tokens] = future
-        self._together.add(fx.Emit(self._tokens, proposal), future)
-        return await future
+        return await self._together.emit(proposal)
 
     def ended(self, assertion_id: str, how: str, why: str | None = None) -> None:
         """Say that the application has finished with a block addressed to this peer; its sender hears it.
@@ -383,6 +378,8 @@ class Node:
         self._arm()
 
     async def _room_to_send(self) -> None:
+        if self._loop is None:
+            raise RuntimeError("the node is not running: call start() first")
         while self._engine.pressed(self._clock.monotonic()):
             self._relief.clear()
             with contextlib.suppress(TimeoutError):
@@ -413,6 +410,7 @@ class Node:
             fx.Reading: lambda e: transport.reading(e.link, e.on),
             fx.Store: lambda e: store.commit(e.token, e.batch, e.now_ms, e.attention),
             fx.StoreOwn: lambda e: store.put_own(e.token, e.record, e.now_ms, e.recipients, e.deadline_ms),
+            fx.StoreBatch: lambda e: store.put_batch(e.token, e.batch, e.now_ms),
             **dict.fromkeys(mail.EFFECTS, lambda e: store.mail(e, self._feed)),
             fx.Lookup: self._look_up,
             fx.LoadRecord: self._load_record,
@@ -420,7 +418,7 @@ class Node:
             fx.Claimed: self._claimed,
             fx.Want: lambda e: self._plugins[e.name].perform(e.what),
             fx.Notify: lambda e: self._tell(e.news),
-            fx.Reply: self._reply,
+            fx.Reply: self._together.reply,
             fx.Count: self._count,
             fx.Log: lambda e: self._say(e.level, e.event, e.facts),
             fx.Collided: lambda e: self._collided(e.how),
@@ -461,11 +459,6 @@ class Node:
     def _load_record(self, effect: fx.LoadRecord) -> None:
         node_id, request, key = effect.node_id, effect.request, effect.key
         self._store.record(key, lambda held: self._feed(fx.RecordLoaded(node_id, request, key, held)))
-
-    def _reply(self, effect: fx.Reply) -> None:
-        future = self._replies.pop(effect.token, None)
-        if future is not None and not future.done():
-            future.set_result(effect.result)
 
     def _count(self, effect: fx.Count) -> None:
         self._counters[effect.name] += effect.by

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from covey import limits
-from covey.model import EmissionResult
+from covey.model import EmissionResult, Proposal
 from covey.proto import effects as fx
+
+if TYPE_CHECKING:
+    from covey import _core
+    from covey.proto.many import ManyResult
 
 
 class Together:
-    """Emissions that wait for the end of this turn of the loop.
+    """Emissions that wait for the end of this turn of the loop, and everybody who waits for an answer.
 
     Args:
         feed: Gives the engine an event.
@@ -19,13 +24,36 @@ class Together:
 
     def __init__(self, feed: Callable[[fx.Event], None]) -> None:
         self._feed = feed
-        self._wanted: list[tuple[fx.Emit, asyncio.Future[EmissionResult]]] = []
+        self._tokens = 0
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._wanted: list[tuple[fx.Emit, asyncio.Future[Any]]] = []
 
-    def add(self, wanted: fx.Emit, future: asyncio.Future[EmissionResult]) -> None:
-        """Take one more; `future` hears of a fault of ours here; answers come as replies."""
-        self._wanted.append((wanted, future))
+    async def emit(self, proposal: Proposal) -> EmissionResult:
+        """Take one more; a fault of ours is raised here."""
+        token, future = self._wait()
+        self._wanted.append((fx.Emit(token, proposal), future))
         if len(self._wanted) == 1:
             future.get_loop().call_soon(self._emit)
+        result: EmissionResult = await future
+        return result
+
+    async def publish(self, batch: _core.OwnBatch) -> ManyResult:
+        """Take many that are signed already: an event of their own."""
+        token, future = self._wait()
+        self._feed(fx.EmitBatch(token, batch))
+        result: ManyResult = await future
+        return result
+
+    def reply(self, effect: fx.Reply) -> None:
+        """Hand an answer to who waits for it."""
+        future = self._waiting.pop(effect.token, None)
+        if future is not None and not future.done():
+            future.set_result(effect.result)
+
+    def _wait(self) -> tuple[int, asyncio.Future[Any]]:
+        self._tokens += 1
+        future = self._waiting[self._tokens] = asyncio.get_running_loop().create_future()
+        return self._tokens, future
 
     def _emit(self) -> None:
         wanted, self._wanted = self._wanted, []

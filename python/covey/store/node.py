@@ -98,6 +98,10 @@ class NodeStore:
         to, answers = tuple(recipients), self._on_answers
         self._hand_in(token, lambda writer: writer.put(token, record, to, now_ms, answers, deadline_ms))
 
+    def put_batch(self, token: int, batch: _core.OwnBatch, now_ms: int) -> None:
+        """Make own blocks for everybody durable, all or none; `held` are those whose content was held."""
+        self._hand_in(token, lambda writer: writer.put_batch(token, batch, now_ms, self._on_answers))
+
     def bind(self, node_id: str, public_key: bytes, name: str, now_ms: int) -> None:
         """Remember the key a nodeId proved first. Another key for it is trouble, and changes nothing."""
 

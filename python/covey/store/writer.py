@@ -78,6 +78,18 @@ class _Put:
 
 
 @dataclass(frozen=True, slots=True)
+class _PutBatch:
+    token: int
+    callback: Callback
+    batch: _core.OwnBatch
+    now_ms: int
+
+    @property
+    def rows(self) -> int:
+        return len(self.batch)
+
+
+@dataclass(frozen=True, slots=True)
 class _Call:
     token: int
     callback: Callback
@@ -88,7 +100,7 @@ class _Call:
         return 1
 
 
-_Job = _Commit | _Put | _Call
+_Job = _Commit | _Put | _PutBatch | _Call
 
 
 class StoreWriter:
@@ -159,6 +171,14 @@ class StoreWriter:
             StoreError: As for `submit`.
         """
         self._take(_Put(token, callback, record, recipients, now_ms, deadline_ms))
+
+    def put_batch(self, token: int, batch: _core.OwnBatch, now_ms: int, callback: Callback) -> None:
+        """Make own records durable; the answer's `held` are those whose content was held.
+
+        Raises:
+            StoreError: As for `submit`.
+        """
+        self._take(_PutBatch(token, callback, batch, now_ms))
 
     def call(self, token: int, operation: Callable[[_core.Store], object], callback: Callback) -> None:
         """Run any other operation on the store, in order with the commits; `callback` gets its value.
@@ -263,6 +283,9 @@ class StoreWriter:
 
     def _write(self, group: list[_Job]) -> list[Answer]:
         """Write jobs of one kind in one transaction: all of them or none."""
+        batches = [job for job in group if isinstance(job, _PutBatch)]
+        if batches:
+            return self._put_batches(batches)
         puts = [job for job in group if isinstance(job, _Put)]
         return self._put(puts) if puts else self._commit([job for job in group if isinstance(job, _Commit)])
 
@@ -273,6 +296,13 @@ class StoreWriter:
         except Exception as error:  # whatever went wrong, the caller must hear that nothing was stored
             return [_failed(job.token, error) for job in jobs]
         return [Written(job.token, value=value) for job, value in zip(jobs, stored, strict=True)]
+
+    def _put_batches(self, jobs: list[_PutBatch]) -> list[Answer]:
+        try:
+            held = _core.put_batches(self._store, [job.batch for job in jobs], jobs[-1].now_ms)
+        except Exception as error:  # as for own records
+            return [_failed(job.token, error) for job in jobs]
+        return [Written(job.token, frozenset(places)) for job, places in zip(jobs, held, strict=True)]
 
     def _commit(self, jobs: list[_Commit]) -> list[Answer]:
         try:

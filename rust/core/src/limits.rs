@@ -8,6 +8,10 @@ pub const MAX_CATEGORY_TEXT_BYTES: usize = 262_144;
 pub const MAX_RECORD_TEXT_BYTES: usize = 524_288;
 /// Largest record by RFC 8785 length (§8.8.6, update 1), so that its sealed form fits one frame.
 pub const MAX_RECORD_BYTES: usize = 737_280;
+/// Lines of blocks that one call drafts and signs: some 30 ms on one core, and one transaction of the store.
+pub const MAX_LINES: usize = 1_024;
+/// Bytes of them: 4 KiB each, and several of the largest blocks there are.
+pub const MAX_LINES_BYTES: usize = 4_194_304;
 /// Largest sealed payload in characters: `ceil(4 * (737_280 + 16) / 3)` (update 1).
 pub const MAX_SEALED_CHARS: usize = 983_062;
 /// Largest decoded application payload (§8.8.3).

@@ -14,6 +14,7 @@ mod invite;
 mod keys;
 mod legacy;
 mod outlet;
+mod own;
 mod prior;
 mod record;
 mod routing;
@@ -100,5 +101,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     tether::register(module)?;
     session::register(module)?;
     legacy::register(module)?;
+    own::register(module)?;
     Ok(())
 }

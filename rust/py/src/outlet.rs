@@ -46,7 +46,8 @@ fn size(records: &[Arc<covey_core::record::Verified>]) -> usize {
 }
 
 impl Outlet {
-    fn lock(&self) -> MutexGuard<'_, outlet::Outlet> {
+    /// Use the native outlet; never while holding the GIL for long, never touching Python.
+    pub fn lock(&self) -> MutexGuard<'_, outlet::Outlet> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,6 +8,7 @@ mod canonical;
 #[cfg(test)]
 mod canonical_tests;
 mod draft;
+pub mod lines;
 mod parse;
 mod wire;
 mod write;
