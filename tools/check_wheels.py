@@ -1,12 +1,14 @@
 """`python -m tools.check_wheels dist`: hold every wheel of a folder to what is promised of wheels.
 
 Each is small, is typed, carries its licence and a list of what is linked into it (SBOM), and names the oldest
-platform it runs on. The one for this machine is installed with `--no-index` and started.
+platform it runs on. Those for this machine's interpreters (this one, and a free-threaded one where there is
+one) are installed with `--no-index` and started.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,8 @@ BYTES = 6_000_000
 """A wheel's most: it must reach small machines over slow lines."""
 PLATFORMS = ("manylinux_2_17_", "manylinux2014_", "musllinux_1_2_", "macosx_")
 TYPED = ("covey/py.typed", "covey/_core.pyi")
+FREE_THREADED = "python3.14t"
+"""It takes no abi3 wheel, so it is asked for its own."""
 
 
 def problems(wheel: Path) -> list[str]:
@@ -37,23 +41,29 @@ def problems(wheel: Path) -> list[str]:
     return found
 
 
-def runs_here(wheel: Path) -> bool:
-    """Say whether this interpreter would install it."""
+def interpreters() -> list[str]:
+    """Return the interpreters that wheels are tried with."""
+    free = shutil.which(FREE_THREADED)
+    return [sys.executable, *([free] if free else [])]
+
+
+def runs_here(wheel: Path, interpreter: str) -> bool:
+    """Say whether an interpreter would install it."""
     tags = subprocess.run(
-        [sys.executable, "-m", "pip", "debug", "--verbose"], capture_output=True, text=True, check=True
+        [interpreter, "-m", "pip", "debug", "--verbose"], capture_output=True, text=True, check=True
     ).stdout.split()
     python, abi, platforms = wheel.stem.split("-")[-3:]
     return any(f"{python}-{abi}-{platform}" in tags for platform in platforms.split("."))
 
 
-def tried(wheel: Path) -> str:
+def tried(wheel: Path, interpreter: str) -> str:
     """Install a wheel with no index, from a folder of all it needs, and start it; return its version."""
     with tempfile.TemporaryDirectory(prefix="covey-wheel-") as name:
         house, env = Path(name) / "house", Path(name) / "env"
-        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        pip = [interpreter, "-m", "pip", "--quiet", "--disable-pip-version-check"]
         locked = "requirements/run.txt"
         subprocess.run([*pip, "download", "--require-hashes", "-r", locked, "-d", str(house)], check=True)
-        subprocess.run([sys.executable, "-m", "venv", str(env)], check=True)
+        subprocess.run([interpreter, "-m", "venv", str(env)], check=True)
         inside = [str(env / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*inside, "install", "--no-index", "--find-links", str(house), str(wheel)], check=True)
         said = subprocess.run(
@@ -70,8 +80,10 @@ def main(arguments: list[str]) -> int:
         found = problems(wheel)
         failed = failed or bool(found)
         said = "; ".join(found) or f"{wheel.stat().st_size / 1e6:.1f} MB"
-        if not found and runs_here(wheel):
-            said += f"; installed without an index: {tried(wheel)}"
+        for interpreter in interpreters():
+            if not found and runs_here(wheel, interpreter):
+                where = Path(interpreter).name
+                said += f"; installed without an index by {where}: {tried(wheel, interpreter)}"
         print(f"{wheel.name}: {said}")
     if not wheels:
         print("no wheel was built")

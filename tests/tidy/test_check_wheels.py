@@ -1,9 +1,12 @@
 """What is promised of a wheel is looked for in it; each promise has a wheel that breaks it."""
 
 import json
+import sys
 import zipfile
+from pathlib import Path
 
 import pytest
+from packaging.tags import platform_tags as platforms
 
 from tools import check_wheels
 
@@ -41,6 +44,17 @@ def test_a_heavy_wheel_an_empty_list_and_a_name_without_an_age_are_problems(tmp_
     assert "linked" in check_wheels.problems(made(tmp_path, empty))[0]
     plain = made(tmp_path, GOOD, name="covey-0-cp311-abi3-linux_x86_64.whl")
     assert "platform" in check_wheels.problems(plain)[0]
+
+
+def test_a_wheel_is_tried_by_the_interpreters_that_take_it(monkeypatch):
+    here = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    made_for = Path(f"covey-0-cp311-abi3-{next(platforms())}.whl")
+    assert check_wheels.runs_here(made_for, sys.executable)
+    assert not check_wheels.runs_here(Path(f"covey-0-{here}-{here}t-{next(platforms())}.whl"), sys.executable)
+    monkeypatch.setattr(check_wheels.shutil, "which", lambda name: f"/opt/{name}")
+    assert check_wheels.interpreters() == [sys.executable, "/opt/python3.14t"]
+    monkeypatch.setattr(check_wheels.shutil, "which", lambda name: None)
+    assert check_wheels.interpreters() == [sys.executable]
 
 
 def test_a_folder_without_wheels_fails(tmp_path, capsys):
