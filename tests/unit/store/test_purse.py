@@ -135,6 +135,8 @@ def test_x13_the_reserve_of_a_peer_that_never_came_back_is_spent_in_the_end(tmp_
     assert 2_800 < refused.retry_in_s < 3_100, "an hour after it was set aside"
     clock.passes(refused.retry_in_s)
     assert other.reserve(1, 0.2) is None
+    other.close()
+    dead.close()
 
 
 def test_x13_the_lowest_cap_counts_and_a_peer_that_left_has_none(tmp_path: Path) -> None:
@@ -144,6 +146,7 @@ def test_x13_the_lowest_cap_counts_and_a_peer_that_left_has_none(tmp_path: Path)
     poor.close()
     clock.passes(86_401)
     assert rich.reserve(2, 0.6) is None
+    rich.close()
 
 
 def test_x13_the_books_name_each_peer(tmp_path: Path) -> None:
@@ -162,6 +165,7 @@ def test_x13_the_books_name_each_peer(tmp_path: Path) -> None:
     first, second = shown["peers"]
     assert (first["peer"], first["calls"], first["input_tokens"], first["emitted"]) == ("ann", 1, 100, 1)
     assert (first["cost_usd"], second["cost_usd"], second["emitted"]) == (0.1, 0.0, 1)
+    ann.close()
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
