@@ -4,7 +4,7 @@
 its own; the others are sealed sessions of this one, each with its own identity, that answer what they are
 asked. Every one says a block when all are there, and the listener has to judge each: connections that hold
 nothing prove nothing. With `--blocks` one peer then speaks that many, and the resident set is read after each
-tenth of them.
+tenth of them. `--soak N` is the longer look, with retention at work (`benches.soak`).
 """
 
 import argparse
@@ -167,17 +167,25 @@ async def measure(home: Path, count: int, blocks: int) -> None:
         listener.end()
 
 
-def main() -> None:
+def main() -> int:
     """Read the command line and measure."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--peers", type=int, default=1000)
     parser.add_argument("--blocks", type=int, default=0)
+    parser.add_argument("--soak", type=int, metavar="BLOCKS", help="does a peer grow over so many blocks?")
     arguments = parser.parse_args()
+    if arguments.soak is not None:
+        if arguments.soak < 10:
+            parser.error("--soak: at least 10 blocks, a tenth is looked at after each")
+        from benches.soak import soak
+
+        return soak(arguments.soak)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with tempfile.TemporaryDirectory(prefix="covey-footprint-") as name:
         asyncio.run(measure(Path(name), arguments.peers, arguments.blocks))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -21,7 +21,7 @@ import multiprocessing
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection, wait
@@ -59,10 +59,12 @@ EVERYTHING = AdmissionOptions(stable=2.0, guarded=2.0, redundancy=0.0)
 """A gate that admits all: each block is judged and each is a row."""
 
 
-def peer(identity: _core.Identity, folder: Path, options: NodeOptions) -> Node:
-    """Build a peer on a store in `folder`."""
+def peer(
+    identity: _core.Identity, folder: Path, options: NodeOptions, clock: SystemClock | None = None
+) -> Node:
+    """Build a peer on a store in `folder`, by the system's clock unless another is given."""
     folder.mkdir()
-    clock = SystemClock()
+    clock = clock or SystemClock()
     return Node(
         identity,
         options,
@@ -97,6 +99,8 @@ class Plan:
     how: str = "each"
     """`each`, `many` or `signed`."""
     path: str = "selective"
+    ready: bool = True
+    """Lines are there before the clock runs; else they are made as they are said, for any number of them."""
 
 
 class StuckError(Exception):
@@ -135,7 +139,8 @@ async def speak(wire: Connection, folder: Path, plan: Plan, port: int) -> None:
     """Dial, and emit the blocks, many at once; when asked, send how many sends were refused."""
     options = NodeOptions(room=samples.ROOM, admission=EVERYTHING, addresses=(("127.0.0.1", port),))
     async with peer(samples.IDENTITY, folder, options) as node:
-        lines = batches(0, plan.blocks) if plan.how != "each" else []
+        lines: Iterable[bytes] = lazily(plan.blocks) if plan.how != "each" else ()
+        lines = list(lines) if plan.ready else lines
         signed = [node.many.sign(batch) for batch in lines] if plan.how == "signed" else []
         if not await node.wait_for_peers(1, MEET_SECONDS):
             raise StuckError(f"the peers did not meet in {MEET_SECONDS:.0f} s")
@@ -166,6 +171,12 @@ def batches(first: int, count: int) -> list[bytes]:
     numbers = range(first, first + count)
     line = [json.dumps(samples.categories(number)).encode() + b"\n" for number in numbers]
     return [b"".join(line[at : at + BATCH]) for at in range(0, count, BATCH)]
+
+
+def lazily(count: int) -> Iterator[bytes]:
+    """Give the lines of so many blocks, batch by batch."""
+    for at in range(0, count, BATCH):
+        yield from batches(at, min(BATCH, count - at))
 
 
 class Said:

@@ -1,0 +1,155 @@
+"""Does a peer grow over many blocks? `python -m benches.footprint --soak 1000000`.
+
+One peer says that many in batches, another, in a process of its own, admits them all, keeps them durable,
+archives and forgets them: its clock goes by what it has admitted, ten thousand blocks to a day, so that
+as many are held in every run. After each tenth its resident set is printed. The first three tenths fill
+what has a bound (the seen-set, SQLite's caches, what admission looks at); from the others a line is
+fitted, and its slope printed with a 95 % interval. It ends with 1 where that lies wholly above a byte a
+block. Fewer than half a million blocks fill those bounds only later, and decide nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from benches import samples
+from benches.loopback import (
+    EVERYTHING,
+    LOOK_SECONDS,
+    QUIET_SECONDS,
+    Plan,
+    StuckError,
+    peer,
+    said,
+    speak,
+    started,
+)
+from benches.relay import resident_bytes
+from covey.proto.options import NodeOptions
+from covey.runtime.memory_book import DAY_MS, Keeping, keep
+from covey.system.clock import SystemClock
+
+BLOCKS_A_DAY = 10_000
+KEEPING = Keeping(retention_days=5.0, archive_after_days=2.0)
+WARM_TENTHS = 3
+MOST_BYTES_A_BLOCK = 1.0
+LEAST_BLOCKS = 500_000
+STUDENT_95 = {5: 2.571}
+"""Student's t for 95 % of both sides, by degrees of freedom: seven tenths and a line leave five."""
+
+
+class CountingClock(SystemClock):
+    """Wall time that goes by what was admitted; monotonic time is the machine's."""
+
+    __slots__ = ("_began_ms", "admitted")
+
+    def __init__(self) -> None:
+        self.admitted = 0
+        self._began_ms = super().now_ms()
+
+    def now_ms(self) -> int:
+        """Return milliseconds: a day has passed with every ten thousand blocks."""
+        return self._began_ms + self.admitted * DAY_MS // BLOCKS_A_DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """Bytes that a block leaves, and the 95 % interval of that."""
+
+    each: float
+    low: float
+    high: float
+
+    @property
+    def grows(self) -> bool:
+        """Tell whether it surely leaves more than nothing to speak of."""
+        return self.low > MOST_BYTES_A_BLOCK
+
+
+def slope(blocks: Sequence[int], resident: Sequence[int]) -> Slope:
+    """Fit a line by least squares; seven points of it.
+
+    Raises:
+        ValueError: Another number of points.
+    """
+    free = len(blocks) - 2
+    if free not in STUDENT_95 or len(resident) != len(blocks):
+        raise ValueError(f"a slope needs seven points of each, got {len(blocks)} and {len(resident)}")
+    fitted = statistics.linear_regression(blocks, resident)
+    missed = [y - fitted.slope * x - fitted.intercept for x, y in zip(blocks, resident, strict=True)]
+    mean = statistics.fmean(blocks)
+    spread = sum((x - mean) ** 2 for x in blocks)
+    error = math.sqrt(sum(each * each for each in missed) / free / spread)
+    wide = STUDENT_95[free] * error
+    return Slope(fitted.slope, fitted.slope - wide, fitted.slope + wide)
+
+
+async def take(wire: Connection, folder: Path, blocks: int) -> None:
+    """Listen; send the port, then after each tenth (blocks, resident bytes, records held, seconds)."""
+    clock = CountingClock()
+    trusted = frozenset({samples.NODE_ID})
+    options = NodeOptions(room=samples.ROOM, admission=EVERYTHING, trusted=trusted)
+    async with peer(samples.OTHER, folder, options, clock) as node:
+        file = node._store._store  # type: ignore[attr-defined]  # the bench keeps the node's own store
+        wire.send(node.port)
+        kept, tenth, began, moved_at = 0, 1, time.perf_counter(), time.perf_counter()
+        while tenth <= 10:
+            admitted = node.counters().get("records.admitted", 0)
+            if admitted > clock.admitted:
+                clock.admitted, moved_at = admitted, time.perf_counter()
+            elif time.perf_counter() > moved_at + QUIET_SECONDS:
+                raise StuckError(f"{admitted:,} of {blocks:,} were admitted, then nothing came")
+            if admitted >= min(kept + BLOCKS_A_DAY, tenth * blocks // 10):
+                kept = admitted
+                file.inbox_ack(file.stats()["inbox_last"])
+                await asyncio.to_thread(keep, file, KEEPING, clock.now_ms())
+            if admitted >= tenth * blocks // 10:
+                held = file.stats()["records"]
+                wire.send((admitted, resident_bytes(os.getpid()), held, time.perf_counter() - began))
+                tenth += 1
+            await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.Event().wait()  # whoever measures ends both
+
+
+def soak(blocks: int) -> int:
+    """Run both peers to their end, and print; return what the program ends with."""
+    processes, points = [], list[tuple[int, int]]()
+    with tempfile.TemporaryDirectory(prefix="covey-soak-") as name:
+        try:
+            taker, takes = started(take, Path(name) / "taker", blocks)
+            processes.append(taker)
+            plan = Plan(blocks, how="many", ready=False)
+            speaker, speaks = started(speak, Path(name) / "speaker", plan, said(takes))
+            processes.append(speaker)
+            for _ in range(10):
+                admitted, resident, held, seconds = said(takes, speaks)
+                points.append((admitted, resident))
+                rate = f"{admitted / seconds:,.0f} a second so far"
+                print(
+                    f"  after {admitted:>10,} blocks {resident / 1e6:.1f} MB, {held:,} held ({rate})",
+                    flush=True,
+                )
+        except StuckError as error:
+            print(f"soak: no figure: {error}", file=sys.stderr)
+            return 1
+        finally:
+            for process in processes:
+                process.kill()
+                process.join()
+    fitted = slope(*zip(*points[WARM_TENTHS:], strict=True))
+    wide = f"95 % {fitted.low:.2f} to {fitted.high:.2f}"
+    print(f"soak: a block leaves {fitted.each:.2f} bytes ({wide}), from the last {10 - WARM_TENTHS} tenths")
+    if blocks < LEAST_BLOCKS:
+        print(f"soak: too few blocks to say: {LEAST_BLOCKS:,} at least")
+        return 0
+    return int(fitted.grows)
