@@ -54,7 +54,7 @@ class Fleet:
         self.plugins: tuple[Plugin, ...] = (self.bus, self.ask, self.door) if ground.stays else (self.ask,)
         self._unread = StoreMessages(store)
         self.registry = Registry(identity, self.members, clock)
-        self.converge = Converge(state, clock, log.write)
+        self.converge = Converge(state, clock, log.write, self.members.state_of)
         self._identity, self._clock, self._entropy, self._log = identity, clock, entropy, log
         self._keeper = StoreKeeper(ground.writer)
         self._kept: list[bytes] | None = None

@@ -61,6 +61,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         *((f"relay {each['relay']}", _relay(each)) for each in node["relays"]),
         ("uptime", duration(node["uptime_seconds"])),
         ("peers", node["peers"]),
+        *missing(found["peer"], node["members"]),
         ("anchors", node["anchors"]),
         ("store", node["store"]),
         ("strangers", "may wake the agent" if node["strangers_wake"] else "wake nobody"),
@@ -89,6 +90,17 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield "latest decisions:"
         for each in agent["latest"]:
             yield f"  {_clock(each['at_ms'])} {each['event']}: {printable(', '.join(_words(each)))}"
+
+
+def missing(name: str, members: Mapping[str, int]) -> Iterator[tuple[str, object]]:
+    """Yield how the room is split, as this peer sees it, where somebody does not answer."""
+    words = [
+        f"{members[state]} {said}"
+        for state, said in (("suspect", "suspect"), ("dead", "failed"))
+        if members.get(state)
+    ]
+    if words:
+        yield "members", f"{members.get('alive', 0)} alive, {', '.join(words)}: covey peers {name} says who"
 
 
 def _words(decision: Mapping[str, Any]) -> list[str]:

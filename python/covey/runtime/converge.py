@@ -29,6 +29,8 @@ class Converge:
         state: What is looked at.
         clock: Wall time.
         log: Takes alarms.
+        state_of: What membership holds of a nodeId. The session of a dead member stays open for up to two
+            minutes, and is nobody who could converge.
         after_seconds: How long a peer that is here may differ.
     """
 
@@ -37,11 +39,13 @@ class Converge:
         state: SharedState,
         clock: Clock,
         log: Logger,
+        state_of: Callable[[str], str | None] = lambda _: None,
         after_seconds: float = limits.CONVERGE_ALARM_SECONDS,
     ) -> None:
         self._state = state
         self._clock = clock
         self._log = log
+        self._state_of = state_of
         self._publish: Publish = lambda _: None
         self._follows = Convergence(int(after_seconds * 1000))
 
@@ -58,7 +62,7 @@ class Converge:
 
     def look(self) -> list[Lag]:
         """Return how every peer stands now; new alarms are said."""
-        found, fresh = self._follows.look(self._state.status()["scopes"], self._clock.now_ms())
+        found, fresh = self._follows.look(self._scopes(), self._clock.now_ms())
         for lag in fresh:
             facts = asdict(lag)
             self._log("warn", "state-not-converging", facts)
@@ -83,6 +87,13 @@ class Converge:
                 for name, digest in scopes.items()
             ],
         }
+
+    def _scopes(self) -> list[dict[str, Any]]:
+        def told(peer: Mapping[str, Any]) -> dict[str, Any]:
+            return {**peer, "here": peer["here"] and self._state_of(str(peer["node_id"])) != "dead"}
+
+        scopes = self._state.status()["scopes"]
+        return [{**scope, "peers": [told(each) for each in scope["peers"]]} for scope in scopes]
 
     async def _watch(self) -> None:
         while True:

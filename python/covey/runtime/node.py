@@ -327,6 +327,7 @@ class Node:
             "relays": [] if self._relays is None else self._relays.status(),
             "uptime_seconds": round(uptime, 3),
             "peers": len(self.peers()),
+            "members": Counter(each.state for each in self.members()),
             "slow_peers": sum(view.state == "slow" for view in self.peers()),
             "anchors": len(self._engine.intake.anchors()),
             "store": self._store_trouble or "ok",

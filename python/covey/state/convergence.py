@@ -44,6 +44,8 @@ class Convergence:
     def __init__(self, after_ms: int) -> None:
         self.after_ms = after_ms
         self._since: dict[tuple[str, str], int] = {}
+        self._together: dict[tuple[str, str], int] = {}
+        """Since when who differs is here too: a partition's time counts for no alarm."""
         self._told: set[tuple[str, str]] = set()
 
     def look(self, scopes: Sequence[Mapping[str, Any]], now_ms: int) -> tuple[list[Lag], list[Lag]]:
@@ -59,6 +61,7 @@ class Convergence:
         found = [self._lag(str(scope["scope"]), peer, now_ms) for scope in scopes for peer in scope["peers"]]
         seen = {(each.scope, each.node_id) for each in found}
         self._since = {place: at for place, at in self._since.items() if place in seen}
+        self._together = {place: at for place, at in self._together.items() if place in seen}
         alarmed = {(each.scope, each.node_id) for each in found if each.alarm}
         fresh = [each for each in found if each.alarm and (each.scope, each.node_id) not in self._told]
         self._told = alarmed
@@ -72,7 +75,11 @@ class Convergence:
         elif peer["here"] or place in self._since:
             self._since.setdefault(place, now_ms)
         since = self._since.get(place)
-        late = since is not None and now_ms - since > self.after_ms
+        if equal or not peer["here"]:
+            self._together.pop(place, None)
+            late = False
+        else:
+            late = now_ms - self._together.setdefault(place, now_ms) > self.after_ms
         return Lag(
             scope=scope,
             node_id=place[1],
@@ -84,5 +91,5 @@ class Convergence:
             ahead=int(peer["ahead"]),
             synced_ms=peer["said_ms"],
             since_ms=since,
-            alarm=late and bool(peer["here"]),
+            alarm=late,
         )

@@ -1,10 +1,10 @@
-"""How far an encoder has read, as `covey status` says it."""
+"""How far an encoder has read and how the room is split, as `covey status` says it."""
 
 from __future__ import annotations
 
 import pytest
 
-from covey.cli.status import encoding
+from covey.cli.status import encoding, missing
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,9 @@ from covey.cli.status import encoding
 )
 def test_a_fresh_peer_has_nothing_to_read_yet(read: int, of: int, trouble: str | None, said: str) -> None:
     assert encoding({"kernel": "lexis-h1024", "read": read, "of": of, "trouble": trouble}) == said
+
+
+def test_s21_status_shows_a_partition_as_this_side_sees_it() -> None:
+    assert list(missing("ann", {"alive": 4})) == []
+    (row,) = missing("ann", {"alive": 1, "suspect": 1, "dead": 2, "left": 7})
+    assert row == ("members", "1 alive, 1 suspect, 2 failed: covey peers ann says who")
