@@ -95,7 +95,10 @@ def slope(blocks: Sequence[int], resident: Sequence[int]) -> Slope:
 
 
 async def take(wire: Connection, folder: Path, blocks: int) -> None:
-    """Listen; send the port, then after each tenth (blocks, resident bytes, records held, seconds)."""
+    """Listen; send the port, and after each tenth (blocks, resident bytes, records held, seconds).
+
+    Between them it sends None, lest it be taken for stuck.
+    """
     clock = CountingClock()
     trusted = frozenset({samples.NODE_ID})
     options = NodeOptions(room=samples.ROOM, admission=EVERYTHING, trusted=trusted)
@@ -113,6 +116,9 @@ async def take(wire: Connection, folder: Path, blocks: int) -> None:
                 kept = admitted
                 file.inbox_ack(file.stats()["inbox_last"])
                 await asyncio.to_thread(keep, file, KEEPING, clock.now_ms())
+                wire.send(
+                    None
+                )  # it goes on: a tenth of many blocks takes longer than a stuck peer is waited for
             if admitted >= tenth * blocks // 10:
                 held = file.stats()["records"]
                 wire.send((admitted, resident_bytes(os.getpid()), held, time.perf_counter() - began))
@@ -132,7 +138,9 @@ def soak(blocks: int) -> int:
             speaker, speaks = started(speak, Path(name) / "speaker", plan, said(takes))
             processes.append(speaker)
             for _ in range(10):
-                admitted, resident, held, seconds = said(takes, speaks)
+                while (point := said(takes, speaks)) is None:
+                    continue
+                admitted, resident, held, seconds = point
                 points.append((admitted, resident))
                 rate = f"{admitted / seconds:,.0f} a second so far"
                 print(
@@ -146,10 +154,10 @@ def soak(blocks: int) -> int:
             for process in processes:
                 process.kill()
                 process.join()
-    fitted = slope(*zip(*points[WARM_TENTHS:], strict=True))
-    wide = f"95 % {fitted.low:.2f} to {fitted.high:.2f}"
-    print(f"soak: a block leaves {fitted.each:.2f} bytes ({wide}), from the last {10 - WARM_TENTHS} tenths")
     if blocks < LEAST_BLOCKS:
         print(f"soak: too few blocks to say: {LEAST_BLOCKS:,} at least")
         return 0
+    fitted = slope(*zip(*points[WARM_TENTHS:], strict=True))
+    wide = f"95 % {fitted.low:.2f} to {fitted.high:.2f}"
+    print(f"soak: a block leaves {fitted.each:.2f} bytes ({wide}), from the last {10 - WARM_TENTHS} tenths")
     return int(fitted.grows)

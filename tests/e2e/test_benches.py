@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from benches import ask, compression, curation, loopback, scale, table
+from benches import ask, compression, curation, loopback, scale, soak, table
 from covey import limits
 from tests.tidy import tree
 
@@ -59,6 +59,14 @@ def test_two_peers_on_loopback_are_measured(how):
     assert answer.returncode == 0, answer.stderr
     assert "blocks a second" in answer.stdout
     assert "full text: " in answer.stdout
+
+
+@FORKS
+def test_a_soak_runs_to_its_end_and_says_when_it_is_too_short(capsys: pytest.CaptureFixture[str]):
+    assert soak.soak(300) == 0
+    out = capsys.readouterr().out
+    assert len(re.findall(r"after +300 blocks [\d.]+ MB, 300 held", out)) >= 1
+    assert "soak: too few blocks to say: 500,000 at least" in out
 
 
 @FORKS
