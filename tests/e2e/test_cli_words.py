@@ -76,6 +76,8 @@ def test_a_word_of_authority_moves_a_block_at_another_peer_and_evidence_only_gro
         assert stands("member") == "validated", "an outcome moves nothing"
         shown = covey("feedback", "show", "member", key).out
         assert "did not hold" in shown and "the anchor or an admin" in shown
+        heeded = [line for line in covey("logs", "member").out.splitlines() if "validators-heeded" in line]
+        assert heeded and owner in heeded[-1], "and its directives count more (§11.3)"
         covey("stop", "owner")
         covey("stop", "member")
         assert (member.end().code, boss.end().code) == (0, 0)

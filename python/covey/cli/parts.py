@@ -94,6 +94,6 @@ def assembled(ground: Ground) -> Parts:
         memory,
         clock=ground.clock,
         log=ground.log.write,
-        spoke=rooms.look,
+        spoke=rooms.memory.look,
     )
     return Parts(offers, sharing, rooms, fleet, plugins, sources, gatekeeper)

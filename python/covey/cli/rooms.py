@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
@@ -37,8 +37,7 @@ class Rooms:
     """Plugins for the node, verbs for the control socket, and who may move blocks."""
 
     mood: MoodPlugin
-    look: Callable[[], None]
-    """Has memory act on words about blocks that were stored."""
+    memory: MemoryPlugin
     substrate: _Substrate
     encoding: Encoding
     plugins: tuple[Plugin, ...] = ()
@@ -50,6 +49,7 @@ class Rooms:
     def attach(self, node: Node) -> None:
         """Name the node whose judge they serve; called before it starts."""
         self.encoding.attach(node.intake)
+        self.memory.attach(node.intake)
         self.substrate.attach(node)
 
 
@@ -96,15 +96,17 @@ def rooms_of(ground: Ground) -> Rooms:
         as_feedback=feedback_as,
         encoding=encoding,
     )
+    if authority is not None:
+        authority.changed = memory.look
     plugins.append(memory)
     verbs.update(memory.verbs)
     substrate = _Substrate(ground)
     plugins.append(substrate.plugin)
     verbs["substrate"] = substrate.plugin.verb(lambda plugin: plugin.handle)
     if pin is None or authority is None:
-        return Rooms(mood, memory.look, substrate, encoding, tuple(plugins), verbs)
+        return Rooms(mood, memory, substrate, encoding, tuple(plugins), verbs)
     signers = f"{len(pin.members)} keys, {pin.threshold} sign"
-    return Rooms(mood, memory.look, substrate, encoding, tuple(plugins), verbs, authority, signers)
+    return Rooms(mood, memory, substrate, encoding, tuple(plugins), verbs, authority, signers)
 
 
 class _Substrate:

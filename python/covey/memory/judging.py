@@ -24,6 +24,15 @@ _STEPS: Final[dict[FeedbackKind, tuple[LifecycleMove, Lifecycle]]] = {
     "archive": ("dismiss", "archived"),
     "canonise": ("canonise", "canonical"),
 }
+COUNTS: Final[dict[Lifecycle, float]] = {
+    "observed": 1.0,
+    "remixed": 1.5,
+    "validated": 2.0,
+    "canonical": 3.0,
+    "dismissed": 0.5,
+    "archived": 0.5,
+}
+"""How much a block counts among those that newcomers are compared with, by where it stands (§6.4)."""
 VERBS: Final[dict[FeedbackKind, str]] = {
     "validate": "Validated",
     "dismiss": "Dismissed",

@@ -5,7 +5,7 @@ Rules: typing.Protocol only. An adapter on floor 4 implements a port; floor 6 ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from covey.hindsight import Feedback, Found, Search
@@ -328,6 +328,9 @@ class LifecycleAuthority(Protocol):
             move: What is to be done with a block.
             node_id: Who wants it done; judged under the key it is bound to here.
         """
+
+    def validators(self) -> Collection[str]:
+        """Return the nodes that may validate now, in a fixed order."""
 
 
 class StoreTasks(Protocol):

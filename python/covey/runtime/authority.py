@@ -38,6 +38,8 @@ class AuthorityPlugin:
         self.extension: Extension = self._engine
         self._store = store
         self._answers: dict[int, asyncio.Future[words.Answer]] = {}
+        self.changed: Callable[[], None] = lambda: None
+        """Called when other statements are in force than before."""
         self._tokens = itertools.count(1)
 
     async def start(self, tell: Tell) -> None:
@@ -69,6 +71,8 @@ class AuthorityPlugin:
             waiting = self._answers.pop(what.token, None)
             if waiting is not None and not waiting.done():
                 waiting.set_result(what)
+        elif isinstance(what, words.Changed):
+            self.changed()
 
     async def stop(self) -> None:
         """Let go of whoever still waits."""
@@ -80,6 +84,12 @@ class AuthorityPlugin:
     def may(self, move: LifecycleMove, node_id: str) -> Ruling:
         """Say whether a node may make a move, by what is in force now."""
         return rights.ruling(move, cast("Reach", self._engine.reach(node_id)), anchored=True)
+
+    def validators(self) -> tuple[str, ...]:
+        """Return the nodes that may validate now: of the anchor, and those with a grant in force."""
+        anchor = (node_id for _, node_id in self._engine.pin.members if node_id is not None)
+        named = sorted({*anchor, *(node_id for node_id, _, _ in self._engine.authority.holders())})
+        return tuple(node_id for node_id in named if self.may("validate", node_id).allowed)
 
     def role(self) -> str:
         """Return the highest role this peer itself holds everywhere."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from covey import _core, limits
 from covey.errors import IpcError, RefusedArgumentError
 from covey.hindsight import Feedback
-from covey.memory.judging import NoStep, Step, step_of
+from covey.memory.judging import COUNTS, NoStep, Step, step_of
 from covey.proto.remembering import Look, Moved, RememberingExtension
 from covey.runtime import memory_book as book
 
@@ -63,6 +63,8 @@ class MemoryPlugin:
         self._as_feedback = as_feedback
         self._encoding = encoding
         self._looking = self._again = False
+        self._intake: _core.Intake | None = None
+        self._heeded: tuple[str, ...] = ()
         self._sweeper: asyncio.Task[None] | None = None
 
     # --- the plugin -----------------------------------------------------------------------------
@@ -86,15 +88,28 @@ class MemoryPlugin:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
 
+    def attach(self, intake: _core.Intake) -> None:
+        """Take the judge that is told what blocks count for."""
+        self._intake = intake
+
     # --- acting on words ------------------------------------------------------------------------
 
     def look(self) -> None:
-        """Act on the words about blocks that were stored since the last look."""
+        """Act on the words about blocks that were stored since the last look, by what is in force now."""
+        self._heed()
         if self._looking:
             self._again = True
             return
         self._looking, self._again = True, False
         self._store.run(self._unread, self._judge)
+
+    def _heed(self) -> None:
+        """Name to the judge whose blocks are directives (§11.3), also those said before."""
+        validators = tuple(self._authority.validators())
+        if self._intake is not None and validators != self._heeded:
+            self._intake.heed(validators)
+            self._heeded = validators
+            self._log("info", "validators-heeded", {"node_ids": list(validators[: limits.AUTHORITY_LISTED])})
 
     def _unread(self, store: _core.Store) -> Sequence[Feedback]:
         shelf = store.memory
@@ -137,6 +152,8 @@ class MemoryPlugin:
             else:
                 level = "info" if outcome in ("moved", "already") else "warn"
                 self._log(level, "block-moved", {**facts, "to": wish.to, "because": wish.because})
+                if outcome == "moved" and self._intake is not None:
+                    self._intake.weigh(wish.key, COUNTS[wish.to])
         self.look()  # until nothing is left
 
     # --- keeping house --------------------------------------------------------------------------

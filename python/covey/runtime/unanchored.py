@@ -12,3 +12,7 @@ class Unanchored:
     def may(self, move: LifecycleMove, node_id: str) -> Ruling:
         """Say no, and why."""
         return rights.ruling(move, "none", anchored=False)
+
+    def validators(self) -> tuple[str, ...]:
+        """Return nobody."""
+        return ()

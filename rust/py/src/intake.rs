@@ -183,6 +183,15 @@ impl Intake {
         mapped(py, weighed)
     }
 
+    /// Say which nodes have validator authority now: what these said to everybody, naming no parent, counts as a directive (§11.3).
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 gives lists by value")]
+    fn heed(&self, py: Python<'_>, node_ids: Vec<String>) -> PyResult<()> {
+        let heeded: Result<Vec<NodeId>, Refusal> = node_ids.iter().map(|node_id| NodeId::parse(node_id)).collect();
+        let heeded = mapped(py, heeded)?;
+        py.detach(|| self.lock().heed(heeded));
+        Ok(())
+    }
+
     /// Judge from now on with what others learned; None: without. False where the prior is of another encoder.
     #[pyo3(signature = (prior))]
     fn prime(&self, py: Python<'_>, prior: Option<&Prior>) -> bool {

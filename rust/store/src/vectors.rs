@@ -130,6 +130,7 @@ fn missing(view: &Connection, encoder: &Encoder, floor: i64, most: usize) -> Res
             traces: Traces::of_texts(encoder, record.texts()),
             stored_ms: read_ms(row, COLUMN_COUNT)?,
             weight: weight(&lifecycle),
+            root: record.metadata.parents.is_empty() && record.metadata.to.is_none(),
         };
         found.push(Row { id: row.get(0)?, block });
     }
@@ -158,7 +159,8 @@ pub(crate) fn mend(transaction: &Transaction<'_>, broken: &[i64]) -> Result<(), 
 pub(crate) fn start(view: &Connection, encoder: &Encoder, window: usize) -> Result<Start, Fault> {
     let floor = floor(view, window)?;
     let mut statement = view.prepare_cached(&format!(
-        "SELECT r.id, r.key, r.stored_ms, r.lifecycle, v.traces, {SIGNER} FROM records r
+        "SELECT r.id, r.key, r.stored_ms, r.lifecycle, v.traces, {SIGNER},
+           length(r.parents) = 0 AND r.to_node_id IS NULL FROM records r
          LEFT JOIN vectors v ON v.record = r.id AND v.kernel = ?2 WHERE r.id >= ?1 ORDER BY r.id"
     ))?;
     let mut rows = statement.query(params![floor, encoder.id()])?;
@@ -175,6 +177,7 @@ pub(crate) fn start(view: &Connection, encoder: &Encoder, window: usize) -> Resu
                 traces,
                 stored_ms: read_ms(row, 2)?,
                 weight: weight(&lifecycle),
+                root: row.get(6)?,
             }),
             Some(None) => start.broken.push(start.upto),
             None => {}

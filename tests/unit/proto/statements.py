@@ -53,6 +53,8 @@ class Ruled:
         if isinstance(what, words.Answer):
             self.answers[what.token] = what
             return
+        if isinstance(what, words.Changed):
+            return
         problem = "store_disk_full: no room" if self.full else ""
         if not problem:
             self.disk.update(what.statements)

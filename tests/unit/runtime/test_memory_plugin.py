@@ -46,6 +46,22 @@ class Ann:
     def may(self, move, node_id):
         return Ruling(node_id == ANN.node_id, "only ann may")
 
+    def validators(self):
+        return (ANN.node_id,)
+
+
+class Judge:
+    """What is told to the one who judges newcomers."""
+
+    def __init__(self):
+        self.heeded, self.weighed = [], []
+
+    def heed(self, node_ids):
+        self.heeded.append(node_ids)
+
+    def weigh(self, key, weight):
+        self.weighed.append((key, weight))
+
 
 @pytest.fixture
 def store(tmp_path):
@@ -97,6 +113,20 @@ def test_a_judgement_moves_its_block_once_and_only_for_who_may(store, shell):
     assert store.record(block.key).lifecycle == "validated"
     assert said == [Moved("unauthorised"), Moved("moved")]
     assert [step[3:5] for step in store.memory.steps(10)] == [("validated", ANN.node_id)]
+
+
+def test_the_judge_of_newcomers_hears_who_teaches_and_where_a_block_stands(store, shell):
+    plugin, judge = shell[0], Judge()
+    plugin.attach(judge)
+    block, other = says(BOB, "the claim"), says(BOB, "another")
+    store.commit([judged(intake(), block, other, word(BOB, "Validated", other.key))], NOW)
+    plugin.perform(Look())
+    assert (judge.heeded, judge.weighed) == ([(ANN.node_id,)], [])
+    store.commit([judged(intake(), word(ANN, "Validated", block.key))], NOW)
+    store.commit([judged(intake(), word(ANN, "Dismissed", other.key))], NOW)
+    plugin.perform(Look())
+    assert judge.heeded == [(ANN.node_id,)], "said once, until it changes"
+    assert judge.weighed == [(block.key, 2.0), (other.key, 0.5)]
 
 
 def test_what_could_not_be_read_is_looked_at_again(store, shell):

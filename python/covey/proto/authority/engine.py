@@ -231,6 +231,7 @@ class AuthorityExtension:
         if self._root != before:
             turn.count("authority.changed")
             turn.log("info", "authority-changed", root=self._root, in_force=self._count)
+            self._host.want(words.Changed(), turn)
         for node_id, exchange in self._exchanges.items():
             if self._root != before:
                 exchange.repull_seconds = limits.AUTHORITY_REPULL_FIRST_SECONDS

@@ -32,6 +32,11 @@ class Answer:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Other statements are in force than before."""
+
+
 # --- what the engine is told --------------------------------------------------------------------
 
 

@@ -28,7 +28,22 @@ pub(super) struct Held<T> {
     pub stored_ms: u64,
     /// What its lifecycle makes of it: 1 for an observation.
     pub weight: f64,
+    /// It answers nothing and is addressed to nobody.
+    pub root: bool,
+    /// It is such a block of an author with authority: a directive.
+    pub directive: bool,
 }
+
+impl<T> Held<T> {
+    /// How much it counts: a directive as much as what was validated (§11.3), until authority puts it away.
+    const fn counts(&self) -> f64 {
+        if self.directive && self.weight >= OBSERVED { self.weight.max(DIRECTIVE) } else { self.weight }
+    }
+}
+
+/// What a block counts of which nothing is known, and a directive (§6.4, §11.3).
+const OBSERVED: f64 = 1.0;
+const DIRECTIVE: f64 = 2.0;
 
 /// What a block says, as the path in use reads it.
 #[derive(Debug)]
@@ -73,13 +88,13 @@ impl Memory {
 
     /// Take a block in, as the newest. What another path read is not taken: it could not be compared.
     pub(super) fn push(&mut self, call: Call, block: Held<Reading>) {
-        let Held { key, author, read, stored_ms, weight } = block;
+        let Held { key, author, read, stored_ms, weight, root, directive } = block;
         match (self, read) {
             (Self::Baseline(_, held), Reading::Baseline(read)) => {
-                held.push(call, Held { key, author, read, stored_ms, weight }, drop);
+                held.push(call, Held { key, author, read, stored_ms, weight, root, directive }, drop);
             }
             (Self::Selective(_, held), Reading::Selective(read)) => {
-                held.push(call, Held { key, author, read, stored_ms, weight });
+                held.push(call, Held { key, author, read, stored_ms, weight, root, directive });
             }
             _ => {}
         }
@@ -113,6 +128,14 @@ impl Memory {
         match self {
             Self::Baseline(_, held) => reweighed(held.find(|held| held.key == key), weight),
             Self::Selective(_, held) => reweighed(held.find(|held| held.key == key), weight),
+        }
+    }
+
+    /// Say which blocks are directives: those that begin a lineage, of authors of whom this holds.
+    pub(super) fn heed(&mut self, heeded: impl Fn(&NodeId) -> bool) {
+        // The baseline counts every block alike.
+        if let Self::Selective(_, shelf) = self {
+            shelf.each(|held| held.directive = held.root && heeded(&held.author));
         }
     }
 
@@ -184,7 +207,7 @@ impl<F: Fn(u64) -> f64> Strength<'_, F> {
             decay = self.gate.decay((self.age_of)(held.stored_ms));
             self.last.set((held.stored_ms, decay));
         }
-        (decay * held.weight).min(1.0)
+        (decay * held.counts()).min(1.0)
     }
 }
 

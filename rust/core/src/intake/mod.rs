@@ -26,7 +26,7 @@ pub use outcome::{Claim, Heard, Kind, Outcome, OutcomeBatch};
 pub use receipt::frame as receipt_frame;
 pub use restoring::ReadBlock;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::encoder::Encoder;
@@ -37,7 +37,7 @@ use crate::record::{Batch, Hearsay, Record, Unverified, Verified};
 use crate::signature::{self, Familiar};
 use crate::svaf::{Basis, Circumstances, Decision, Evaluation, Gate, Path, Prior, Scale};
 use crate::{limits, text};
-use memory::{Held, Memory, Reading, UNSIGNED};
+use memory::{Memory, Reading};
 use recent::{Call, RecentMap, SETTLED};
 use reports::Reports;
 
@@ -152,6 +152,8 @@ pub struct Intake {
     seen: RecentMap<SeenId, bool>,
     memory: Memory,
     reports: Reports,
+    /// Who has authority, so that what they teach counts more.
+    heeded: BTreeSet<NodeId>,
     /// What others learned, where something was merged.
     prior: Option<Prior>,
     calls: u64,
@@ -170,6 +172,7 @@ impl Intake {
             seen: RecentMap::new(policy.seen_capacity, 2 * limits::ROLLBACK_SPAN),
             memory: Memory::new(policy.select.as_ref(), policy.window),
             reports: Reports::new(),
+            heeded: BTreeSet::new(),
             prior: None,
             calls: SETTLED,
             policy,
@@ -384,9 +387,7 @@ impl Intake {
             self.seen.insert(call, assertion, admitted);
         }
         if admitted {
-            let author = if signed { metadata.author } else { UNSIGNED };
-            let (key, stored_ms) = (metadata.key, call.now_ms);
-            self.memory.push(call, Held { key, author, read, stored_ms, weight: 1.0 });
+            self.memory.push(call, self.held(record, read, call.now_ms, 1.0, signed));
             if reports {
                 self.count_report(call, record);
             }
@@ -442,8 +443,8 @@ impl Intake {
 
     fn anchor(&mut self, record: &Record, stored_ms: u64, weight: f64) {
         let read = self.memory.read(record.texts());
-        let (key, author) = (record.metadata.key, record.metadata.author);
-        self.memory.push(Call { number: SETTLED, now_ms: stored_ms }, Held { key, author, read, stored_ms, weight });
+        let held = self.held(record, read, stored_ms, weight, true);
+        self.memory.push(Call { number: SETTLED, now_ms: stored_ms }, held);
     }
 }
 

@@ -99,6 +99,11 @@ impl<T> Recent<T> {
         self.entries.iter_mut().rev().map(|(_, item)| item).find(|item| holds(item))
     }
 
+    /// Change every item, dormant ones included.
+    pub(super) fn each(&mut self, change: impl Fn(&mut T)) {
+        self.entries.iter_mut().for_each(|(_, item)| change(item));
+    }
+
     /// The oldest live item.
     fn oldest_live(&self) -> Option<&T> {
         let dormant = self.entries.len().saturating_sub(self.capacity);

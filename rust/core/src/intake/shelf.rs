@@ -33,6 +33,11 @@ impl Shelf {
         self.blocks.find(holds)
     }
 
+    /// Change every block, dormant ones included.
+    pub(super) fn each(&mut self, change: impl Fn(&mut Block)) {
+        self.blocks.each(change);
+    }
+
     /// Take a block in, as the newest.
     pub(super) fn push(&mut self, call: Call, block: Block) {
         if let Some(sketches) = &mut self.sketches {
@@ -126,7 +131,15 @@ mod tests {
     fn block(words: &[u16], stored_ms: u64) -> Block {
         let read = Box::new(read(words));
         let author = NodeId::from_bytes([u8::try_from(stored_ms % 7).unwrap_or(0); 16]);
-        Held { key: ContentKey::from_bytes([0; 32]), author, read, stored_ms, weight: 1.0 }
+        Held {
+            key: ContentKey::from_bytes([0; 32]),
+            author,
+            read,
+            stored_ms,
+            weight: 1.0,
+            root: true,
+            directive: false,
+        }
     }
 
     /// One author wrote ten of each eleven blocks, each of them more like the newcomer than any of the others'.
@@ -140,7 +153,10 @@ mod tests {
                 let text = if floods { format!("parser frames burst {at}") } else { format!("parser chat {at}") };
                 let author = if floods { NodeId::from_bytes([1; 16]) } else { others };
                 let (key, read) = (ContentKey::from_bytes([0; 32]), Box::new(say(&text)));
-                shelf.push(Call { number: 1, now_ms: at }, Held { key, author, read, stored_ms: at, weight: 1.0 });
+                shelf.push(
+                    Call { number: 1, now_ms: at },
+                    Held { key, author, read, stored_ms: at, weight: 1.0, root: true, directive: false },
+                );
             }
             let chosen = shelf.chosen(&say("the parser drops frames of a burst"), |_| 1.0);
             assert_eq!(chosen.len(), CANDIDATES);

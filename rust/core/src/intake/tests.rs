@@ -538,3 +538,36 @@ fn a_call_taken_back_never_was_on_covey_s_own_path_either() {
     let again = hear(&mut intake, Said::by(1, "the parser drops the last frame").heard());
     assert_eq!(again.kind, Kind::Admitted);
 }
+
+#[test]
+fn what_authority_teaches_counts_as_much_as_what_was_validated_while_it_has_authority() {
+    let mut intake = selecting();
+    let old = NOW - 40 * 86_400_000;
+    intake.restore_anchor(Said::by(1, "the parser drops the last frame").signed().record(), old);
+    let drift = |intake: &mut Intake, load: &str| {
+        let near = Said::by(2, &format!("a parser that drops frames, {load}")).heard();
+        hear(intake, near).evaluation.unwrap().field_drift
+    };
+    let plain = drift(&mut intake, "under load");
+    let heeding = |author: u8| {
+        let mut intake = selecting();
+        intake.heed([node(author)]);
+        intake.restore_anchor(Said::by(1, "the parser drops the last frame").signed().record(), old);
+        intake
+    };
+    let mut taught = heeding(1);
+    assert!(drift(&mut taught, "under load") < plain, "a directive counts more than its age leaves");
+    assert!((drift(&mut heeding(3), "under load") - plain).abs() < 1e-12, "nobody else's does");
+    // Authority that ends takes with it what it gave; and one that comes late gives it to what is held.
+    let mut revoked = heeding(1);
+    revoked.heed([]);
+    assert!((drift(&mut revoked, "under load") - plain).abs() < 1e-12);
+    let mut late = heeding(3);
+    late.heed([node(1)]);
+    assert!(drift(&mut late, "under load") < plain);
+    // What authority put away is no directive any more.
+    let said = Said::by(1, "the parser drops the last frame").signed();
+    let mut dismissed = heeding(1);
+    assert!(dismissed.weigh(said.record().metadata.key, 0.5));
+    assert!(drift(&mut dismissed, "under load") > plain);
+}
