@@ -109,10 +109,14 @@ def test_an_author_whose_key_is_not_known_is_not_asked_for() -> None:
     world = World(2, [(1, 2)])
     world.hosts[9] = world.mesh.host(9)
     world.link(2, 9)
-    key = world.say(9, "alpha alpha")
+    key, later = world.say(9, "alpha alpha"), world.say(9, "beta beta")
     world.mesh.advance(10)
-    assert world.holders(key) == {2, 9}
-    assert world.hosts[2].counts["forward.not.author_unknown"] == 1
+    assert world.holders(key) == world.holders(later) == {2, 9}
+    assert world.hosts[2].counts["forward.not.author_unknown"] == 2
+    said = [each for each in world.hosts[1].logs if each.event == "forward-author-unknown"]
+    assert len(said) == 1, "once of an author"
+    assert dict(said[0].facts)["author"] == world.hosts[9].identity.node_id
+    assert "meet it once" in dict(said[0].facts)["hint"]
 
 
 def test_what_admission_turned_down_stays() -> None:

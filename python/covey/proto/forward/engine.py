@@ -58,6 +58,8 @@ class Forwarding:
         self._coming: OrderedDict[str, Coming] = OrderedDict()
         self._judged: OrderedDict[str, None] = OrderedDict()
         """Keys that came because we asked, and were judged."""
+        self._unknown: OrderedDict[str, None] = OrderedDict()
+        """Authors without a key here, whose blocks were declined and of whom that was said."""
         self._asked: dict[int, tuple[str, tuple[wire.Offer, ...]]] = {}
         """Offers that wait for a look in the store, and whose they are."""
         self._tokens = 0
@@ -232,6 +234,8 @@ class Forwarding:
             why = self._declined(offer, what.keys)
             if why is not None:
                 declined[offer.key] = why
+                if why == rules.AUTHOR_UNKNOWN:
+                    self._say_unknown(offer, node_id, turn)
                 continue
             want.append(offer.key)
             until = turn.now.monotonic + limits.FORWARD_COMING_SECONDS
@@ -252,6 +256,20 @@ class Forwarding:
         if self._host.key_of(offer.author) is None:
             return rules.AUTHOR_UNKNOWN
         return rules.BUSY if len(self._coming) >= limits.FORWARD_COMING else None
+
+    def _say_unknown(self, offer: wire.Offer, node_id: str, turn: Turn) -> None:
+        """Say once of an author that what others hand on of it cannot be verified here, and what helps."""
+        if offer.author not in self._unknown:
+            hint = "meet it once: a session with it proves its key, and what is offered then is taken"
+            turn.log(
+                "warn",
+                "forward-author-unknown",
+                author=offer.author,
+                from_node_id=node_id,
+                key=offer.key,
+                hint=hint,
+            )
+        remember(self._unknown, offer.author, None, limits.FORWARD_ASKED)
 
     def _answer(self, node_id: str, want: Iterable[str], declined: dict[str, str], turn: Turn) -> None:
         answer = wire.Answer(tuple(want), declined)
