@@ -96,10 +96,20 @@ def test_a_session_leaves_one_trail_that_lineage_walks_and_its_outcome_grounds(c
     second = session("decide", "keep a table of states")["key"]
     again = session("decide", "keep a table of states")
     assert (again["result"], again["key"]) == ("duplicate", second)
+    reasoned = session("decide", "measure again", "--why", "a table may be slow")["key"]
+    again = session("decide", "measure again")
+    assert (again["result"], again["key"]) == ("duplicate", reasoned), "a reason left out is no new decision"
     done = session("finish", "parser 2.0", "--failed", "it is only 1.4 times as fast")
     artifact = done["artifact"]["key"]
     trail = covey("trace", "work", str(done["key"]), "--json").json["chain"]
-    assert [each["block"]["key"] for each in trail] == [done["key"], artifact, second, first, charter]
+    assert [each["block"]["key"] for each in trail] == [
+        done["key"],
+        artifact,
+        reasoned,
+        second,
+        first,
+        charter,
+    ]
     about = covey("feedback", "show", "work", str(artifact), "--wait", "0", "--room", ROOM, "--json").json
     assert about["grounding"]["held"] is False and "1.4 times" in about["grounding"]["words"]
     assert covey("session", "decide", "work", "too late", "--wait", "0", "--room", ROOM).code == 1

@@ -125,6 +125,22 @@ class Taken:
     first_problem: str = ""
 
 
+def _problem(error: Exception) -> str:
+    """Return what is wrong with a line, for people."""
+    match error:
+        case _core.CoreError():
+            return error.detail
+        case json.JSONDecodeError():
+            return f"not JSON: {error.msg}, at character {error.pos + 1}"
+        case UnicodeDecodeError():
+            return "not UTF-8"
+        case KeyError():
+            return f"{error.args[0]}: missing"
+        case RecursionError():
+            return "nested too deep"
+    return str(error)
+
+
 class Importer:
     """Takes records of a file into a store, each verified under its author's key as it is known here.
 
@@ -152,8 +168,7 @@ class Importer:
             self._line(text)
         except (ValueError, TypeError, KeyError, RecursionError, _core.CoreError) as error:
             self.taken.refused += 1
-            why = error.detail if isinstance(error, _core.CoreError) else f"{type(error).__name__}: {error}"
-            self.taken.first_problem = self.taken.first_problem or f"line {number}: {why}"[:300]
+            self.taken.first_problem = self.taken.first_problem or f"line {number}: {_problem(error)}"[:300]
 
     def finish(self) -> Taken:
         """Store what waits; return what became of everything.

@@ -182,6 +182,10 @@ class Words:
         said = {"focus": _text(arguments, "decision"), "intent": "decision"}
         if "why" in arguments:
             said["motivation"] = _text(arguments, "why")
+        head = (await self._block(trail["head"])).said()
+        if {name: head.get(name) for name in said} == said:
+            # Said again, at most without its reason: what stands is that decision (§14.12).
+            return {"result": "duplicate", "key": trail["head"], "session": trail}
         return await self._keep(await self._say(said, (trail["head"],), "outcome", arguments), trail)
 
     async def _finish(self, arguments: Mapping[str, Any]) -> Result:

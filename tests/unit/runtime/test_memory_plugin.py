@@ -206,3 +206,20 @@ def test_memory_comes_back_as_it_was_signed_and_from_nobody_unknown(store, tmp_p
         assert [page(other, 0)["blocks"][at]["record"] for at in range(3)].count(blocks[0]["record"]) == 1
     finally:
         other.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b'{"record": {"meta', "line 3: not JSON: Unterminated string"),
+        (b'{"record": "\xff"}', "line 3: not UTF-8"),
+        (b"[" * 100_000, "line 3: nested too deep"),
+        (b"[]", "line 3: expected an object"),
+        (b'{"key": "00"}', "line 3: node_id: missing"),
+    ],
+)
+def test_a_line_that_is_not_taken_is_named_in_words(store, line, said):
+    importer = Importer(store, (ME.node_id, ME.public_key), NOW)
+    importer.line(3, line)
+    assert importer.taken.refused == 1
+    assert importer.taken.first_problem.startswith(said)
