@@ -14,6 +14,23 @@ def test_s13_a_hundred_peers_converge_in_logarithmic_rounds_at_twenty_percent_lo
     assert most < 1_000_000, "bytes that one peer sends in a round, at the worst"
 
 
+def test_s13_who_comes_back_is_sent_what_it_lacks_and_nothing_that_it_holds():
+    world = World(2, 5)
+    world.link(0, 1)
+    for number in range(60):
+        world.write(0, ("put", f"held-{number}", b"x" * 1_000))
+    assert world.run(30.0, world.equal)
+    world.run(60.0)
+    assert world.members[0].sent_bytes > 60_000, "all of it went once"
+    world.cut(0, 1)
+    world.write(0, ("put", "new", b"y" * 1_000))
+    before = sum(member.sent_bytes for member in world.members)
+    world.link(0, 1)
+    assert world.run(30.0, world.equal)
+    world.run(60.0)
+    assert sum(member.sent_bytes for member in world.members) - before < 12_000, "digests, and the new one"
+
+
 def lags(world, number, follows):
     """Return how one member sees everybody else."""
     now_ms = EPOCH_MS + int(world.now * 1000)
