@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
 from covey import limits
@@ -32,7 +33,7 @@ class Asker:
 
 
 Policy = Callable[[Asker], bool]
-Read = Callable[[str], Awaitable[object]]
+Read = Callable[[str], Awaitable[object]] | Callable[[str], object]
 """Gives what a region keeps under an id, as a JSON value; None where it keeps nothing."""
 
 
@@ -160,7 +161,9 @@ class Names:
         read, policy = self._regions.get(umr.region, (None, nobody))
         if umr.nickname != self._profile.nickname or read is None or not policy(asker):
             return {"refused": "refused"}
-        value = await read(umr.ref_id)
+        value = read(umr.ref_id)
+        if isawaitable(value):
+            value = await value
         if value is None:
             return {"refused": "unknown"}
         try:

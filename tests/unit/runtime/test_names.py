@@ -49,6 +49,8 @@ async def test_m14_a_reference_resolves_over_the_mesh_where_the_owners_policy_al
 async def test_m14_what_the_policy_does_not_give_is_a_typed_refusal_and_says_nothing_else():
     async with writer_and_reader() as (_, writer, reader):
         writer.offer("paper", kept)
+        writer.offer("plain", KEPT.get, anybody)
+        assert await reader.resolve("writer.plain.methods", timeout_seconds=SECONDS) == KEPT["methods"]
         writer.offer("notes", kept, only("somebody else"))
         for name in ("writer.paper.methods", "writer.notes.methods", "writer.notes.none", "writer.none.x"):
             with pytest.raises(NameRefusedError, match=r"\(refused\)"):
