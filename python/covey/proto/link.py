@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from covey.proto.delivery import Outlet
     from covey.proto.legacy import Line
 
-COMPACT_TOKEN: Final = "x-covey-compact-v1"
-"""Both sides offer it, and the native session carries records in batches: nothing else here changes."""
+COMPACT_TOKENS: Final = ("x-covey-compact-v1", "x-covey-compact-v2")
+"""The native session carries records in batches of the newest that both offer: nothing else here changes."""
 
 LinkState = Literal["dialling", "handshake", "open", "closing"]
 

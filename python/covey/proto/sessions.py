@@ -19,7 +19,7 @@ from covey.proto.extension import Extensions
 from covey.proto.flow import Flow
 from covey.proto.inbox import Trust
 from covey.proto.legacy import Line, StockPeers, first_wire
-from covey.proto.link import COMPACT_TOKEN, Lane, Link, Peer
+from covey.proto.link import COMPACT_TOKENS, Lane, Link, Peer
 from covey.proto.news import PeerJoined, PeerLeft
 from covey.proto.peers import Roster, fingerprint, standing
 from covey.proto.receipts import TOKEN
@@ -134,7 +134,7 @@ class Sessions:
     def _offers(self, link: Link) -> tuple[str, ...]:
         """Return the tokens of a hello; a relay carries JSON only, so no batches go over one."""
         batches = self._compact and link.relay is None
-        return (*self._offered, COMPACT_TOKEN) if batches else self._offered
+        return (*self._offered, *COMPACT_TOKENS) if batches else self._offered
 
     def read(self, link: Link, data: bytes, turn: Turn) -> Sequence[object]:
         """Let a link's session read; return what happened, in order."""

@@ -11,6 +11,7 @@ use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, Key, KeyInit, Nonce, Tag};
 use std::fmt;
 
 use crate::base64url;
+use crate::compact;
 use crate::error::{Reason, Refusal};
 use crate::hash::digits;
 use crate::id::SessionId;
@@ -28,6 +29,7 @@ pub const TAG_BYTES: usize = 16;
 
 const RECORD_DOMAIN: &str = "mmp-aead-aad-v2\n";
 const COMPACT_DOMAIN: &str = "x-covey-compact-v1\n";
+const COMPACT_2_DOMAIN: &str = "x-covey-compact-v2\n";
 const CONTROL_DOMAIN: &str = "mmp-aead-control-v2\n";
 const VERSION: &str = "2.0";
 
@@ -81,8 +83,8 @@ pub enum Content<'a> {
     Record(Subject<'a>),
     /// One control frame (`control-encrypted`).
     Control,
-    /// Several records of covey's compact profile.
-    Compact,
+    /// Several records of covey's compact profile, in one of its versions.
+    Compact(compact::Version),
 }
 
 /// An envelope that proved authentic.
@@ -235,7 +237,8 @@ pub fn associated_data(session_id: &SessionId, direction: Direction, sequence: u
     let domain = match content {
         Content::Record(_) => RECORD_DOMAIN,
         Content::Control => CONTROL_DOMAIN,
-        Content::Compact => COMPACT_DOMAIN,
+        Content::Compact(compact::Version::One) => COMPACT_DOMAIN,
+        Content::Compact(compact::Version::Two) => COMPACT_2_DOMAIN,
     };
     let mut writer = Writer::new(domain);
     writer.lp_str(VERSION);

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from covey.model import SendState
-from covey.proto.link import COMPACT_TOKEN
+from covey.proto.link import COMPACT_TOKENS
 from tests.unit.proto.virtual import End, Mesh
 from tests.unit.proto.virtual_relay import RelayedMesh
 
@@ -34,7 +34,8 @@ def test_blocks_arrive_alike_whoever_offers_it(ones: bool, twos: bool):
     assert sorted(two.heard()) == ["block 0", "block 1", "block 2"]
     assert one.heard() == ["back"]
     assert two.states_of("back")[-1] in {SendState.DELIVERED, SendState.EXECUTED}
-    assert (0xC1 in mesh.firsts) == (ones and twos)
+    assert (0xC0 in mesh.firsts) == (ones and twos)
+    assert 0xC1 not in mesh.firsts
 
 
 def test_a_relay_carries_json_only():
@@ -44,4 +45,4 @@ def test_a_relay_carries_json_only():
     mesh.settle()
     assert two.heard() == ["over the relay"]
     (peer,) = one.engine._sessions.peers.values()
-    assert COMPACT_TOKEN not in peer.extensions
+    assert not peer.extensions & set(COMPACT_TOKENS)

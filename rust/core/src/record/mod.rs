@@ -110,45 +110,68 @@ impl Record {
 }
 
 /// A record as some peer claims it: well-formed, and nothing more is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unverified(Record);
+#[derive(Clone, Debug)]
+pub struct Unverified {
+    record: Record,
+    /// The signed payload, where every digest of the record was computed here and none was claimed.
+    derived: Option<Vec<u8>>,
+}
+
+impl PartialEq for Unverified {
+    /// The same claim, however it came.
+    fn eq(&self, other: &Self) -> bool {
+        self.record == other.record
+    }
+}
+
+impl Eq for Unverified {}
 
 impl Unverified {
     /// Read a whole logical record from JSON (§8.8.5 steps 1 and 2).
     pub fn parse(json: &[u8]) -> Result<Self, Refusal> {
-        parse::record(json).map(Self)
+        parse::record(json).map(Self::distrust)
     }
 
     /// Read the two halves of a sealed envelope: its clear metadata and its opened plaintext.
     pub fn from_envelope(metadata: &[u8], plaintext: &[u8]) -> Result<Self, Refusal> {
-        parse::envelope(metadata, plaintext).map(Self)
+        parse::envelope(metadata, plaintext).map(Self::distrust)
     }
 
     /// Read the two halves of an envelope as covey spells them; `None` where they are spelled in another way, which
     /// [`Unverified::from_envelope`] reads or refuses.
     pub(crate) fn from_canonical(clear: &Clear<'_>, plaintext: &[u8]) -> Option<Self> {
-        canonical::envelope(clear, plaintext).map(Self)
+        canonical::envelope(clear, plaintext).map(Self::distrust)
     }
 
     /// Take a record that was read from another form than JSON, in `bytes` bytes, by the rules of the two halves of an
     /// envelope.
     pub(crate) fn from_parts(record: Record, bytes: usize) -> Result<Self, Refusal> {
         parse::check(&record, bytes)?;
-        Ok(Self(record))
+        Ok(Self::distrust(record))
+    }
+
+    /// Take a record whose digests and signed payload were computed from what it says.
+    pub(crate) const fn with_payload(record: Record, payload: Vec<u8>) -> Self {
+        Self { record, derived: Some(payload) }
+    }
+
+    /// The signed payload, where nothing is left to compare it and the addresses with.
+    pub(crate) fn derived_payload(&self) -> Option<&[u8]> {
+        self.derived.as_deref()
     }
 
     /// Read what is claimed. A caller that acts on it acts on hearsay.
     pub fn claimed(&self) -> &Record {
-        &self.0
+        &self.record
     }
 
     pub(crate) fn into_record(self) -> Record {
-        self.0
+        self.record
     }
 
     /// Distrust a record, so that it is verified again.
-    pub fn distrust(record: Record) -> Self {
-        Self(record)
+    pub const fn distrust(record: Record) -> Self {
+        Self { record, derived: None }
     }
 }
 

@@ -35,8 +35,12 @@ fn pair(alices: &[&str], bobs: &[&str]) -> (Session, Session) {
 
 /// Alice's keys in the hands of a test that seals what no session of ours would.
 fn mallory() -> (Established, Session) {
-    let (client, hello) = Client::start(config(1, &[compact::TOKEN]), &Entropy::new([1; 64]), None).unwrap();
-    let mut bob = Session::server(config(2, &[compact::TOKEN]), &Entropy::new([2; 64])).unwrap();
+    mallory_of(&[compact::TOKEN])
+}
+
+fn mallory_of(tokens: &[&str]) -> (Established, Session) {
+    let (client, hello) = Client::start(config(1, tokens), &Entropy::new([1; 64]), None).unwrap();
+    let mut bob = Session::server(config(2, tokens), &Entropy::new([2; 64])).unwrap();
     let framed = |body: &[u8]| {
         let mut out = Vec::new();
         frame::encode(body, &mut out).unwrap();
@@ -51,7 +55,8 @@ fn mallory() -> (Established, Session) {
 fn sealed(established: &mut Established, batch: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let sealer = &mut established.sealer;
-    frame::encode_with(&mut out, |out| envelope::write_compact(sealer, batch.to_vec(), out)).unwrap();
+    frame::encode_with(&mut out, |out| envelope::write_compact(sealer, compact::Version::One, batch.to_vec(), out))
+        .unwrap();
     out
 }
 
@@ -107,6 +112,31 @@ fn a_peer_that_did_not_offer_it_gets_json_and_takes_only_json() {
         let events = bob.receive(&unasked);
         assert!(matches!(&events[..], [Event::Refused(_)]), "{events:?}");
     }
+}
+
+#[test]
+fn version_2_is_spoken_where_both_offer_it_and_version_1_is_heard_all_the_same() {
+    let both = [compact::TOKEN, compact::TOKEN_2];
+    let sent = records(300);
+    for (alices, bobs, mark) in
+        [(&both[..], &both[..], 0xc0), (&both[..1], &both[..], 0xc1), (&both[..], &both[..1], 0xc1)]
+    {
+        let (mut alice, mut bob) = pair(alices, bobs);
+        alice.send_records(&sent).unwrap();
+        let stream = alice.take_output();
+        assert_eq!(stream[4], mark);
+        assert_eq!(heard(bob.receive(&stream)), sent);
+        let mut unasked = Vec::new();
+        frame::encode(&[0xc0; 60], &mut unasked).unwrap();
+        let events = bob.receive(&unasked);
+        assert!(matches!(&events[..], [Event::Refused(_)]), "{events:?}");
+    }
+    let (_, mut bob) = pair(&both, &both);
+    let (mut established, _) = mallory_of(&both);
+    let mut writer = compact::Writer::default();
+    writer.add(sent[0].record());
+    drop(established.sealer.seal_bytes(Content::Control, Vec::new()).unwrap());
+    assert_eq!(heard(bob.receive(&sealed(&mut established, &writer.take()))), sent[..1]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 
 use super::control;
 use crate::base64url;
+use crate::compact::Version;
 use crate::error::{Reason, Refusal};
 use crate::handshake::VERSION;
 use crate::hash::digits;
@@ -203,21 +204,37 @@ pub(crate) fn write_record(
     Ok(())
 }
 
-/// The first byte of a compact frame: no JSON and no UTF-8 text begins with it.
+/// The first byte of a compact frame of version 1: no JSON and no UTF-8 text begins with it.
 const COMPACT_MARK: u8 = 0xc1;
+/// The same of version 2.
+const COMPACT_2_MARK: u8 = 0xc0;
 /// Bytes of a sequence in a compact frame.
 const SEQUENCE_BYTES: usize = 12;
 
-/// Read the head of a compact frame: its sequence, and what is sealed. `None` where it is none.
-pub(crate) fn read_compact(frame: &[u8]) -> Option<(u128, &[u8])> {
-    let (sequence, sealed) = frame.strip_prefix(&[COMPACT_MARK])?.split_first_chunk::<SEQUENCE_BYTES>()?;
-    Some((sequence.iter().fold(0, |value, byte| value << 8 | u128::from(*byte)), sealed))
+/// Read the head of a compact frame: its version, its sequence, and what is sealed. `None` where it is none.
+pub(crate) fn read_compact(frame: &[u8]) -> Option<(Version, u128, &[u8])> {
+    let (mark, rest) = frame.split_first()?;
+    let version = match *mark {
+        COMPACT_MARK => Version::One,
+        COMPACT_2_MARK => Version::Two,
+        _ => return None,
+    };
+    let (sequence, sealed) = rest.split_first_chunk::<SEQUENCE_BYTES>()?;
+    Some((version, sequence.iter().fold(0, |value, byte| value << 8 | u128::from(*byte)), sealed))
 }
 
 /// Seal a batch and append its frame to `out`.
-pub(crate) fn write_compact(lane: &mut Sealer, batch: Vec<u8>, out: &mut Vec<u8>) -> Result<(), Refusal> {
-    let (sequence, sealed) = lane.seal_bytes(Content::Compact, batch)?;
-    out.push(COMPACT_MARK);
+pub(crate) fn write_compact(
+    lane: &mut Sealer,
+    version: Version,
+    batch: Vec<u8>,
+    out: &mut Vec<u8>,
+) -> Result<(), Refusal> {
+    let (sequence, sealed) = lane.seal_bytes(Content::Compact(version), batch)?;
+    out.push(match version {
+        Version::One => COMPACT_MARK,
+        Version::Two => COMPACT_2_MARK,
+    });
     out.extend_from_slice(&sequence.to_be_bytes()[16 - SEQUENCE_BYTES..]);
     out.extend_from_slice(&sealed);
     Ok(())

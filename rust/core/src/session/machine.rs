@@ -155,9 +155,10 @@ impl Machine {
     /// Seal records in order: one by one, or in batches where both sides offered them.
     pub(super) fn send_records<'a>(&mut self, records: impl Iterator<Item = &'a Verified>) -> Result<usize, Refusal> {
         let State::Open(open) = &mut self.state else { return Err(not_open()) };
-        let (mut batch, mut sent) = (compact::Writer::default(), 0);
+        let (compact, mut sent) = (open.compact(), 0);
+        let mut batch = compact::Writer::new(compact.unwrap_or_default());
         for record in records {
-            if open.is_compact() {
+            if compact.is_some() {
                 batch.add(record.record());
                 if batch.is_full() {
                     open.seal_batch(&mut batch, &mut self.output)?;

@@ -3,7 +3,7 @@
 use super::control::{self, Kind, Known};
 use super::envelope::{self, Bound, Envelope, Frame};
 use super::event::{Closed, Event, Ignored};
-use crate::compact;
+use crate::compact::{self, Version};
 use crate::error::{Reason, Refusal};
 use crate::frame;
 use crate::handshake::PeerHello;
@@ -25,8 +25,8 @@ pub(super) struct Open {
     pub(super) sealer: Sealer,
     opener: Opener,
     anchors_sent: bool,
-    /// Both sides offered the compact profile.
-    compact: bool,
+    /// The newest version of the compact profile that both sides offered.
+    compact: Option<Version>,
 }
 
 /// What one frame of an open session amounts to.
@@ -41,22 +41,23 @@ pub(super) enum Step {
 impl Open {
     /// Start an open session; nothing was sent on it yet.
     pub(super) fn new(peer: PeerHello, sealer: Sealer, opener: Opener) -> Self {
-        let compact = peer.extensions.iter().any(|token| token == compact::TOKEN);
+        let compact = Version::offered(&peer.extensions);
         Self { peer, sealer, opener, anchors_sent: false, compact }
     }
 
-    /// Whether records travel in batches of the compact profile.
-    pub(super) const fn is_compact(&self) -> bool {
+    /// In which batches of the compact profile records travel, if they do.
+    pub(super) const fn compact(&self) -> Option<Version> {
         self.compact
     }
 
     /// Judge one frame of the peer.
     pub(super) fn step(&mut self, frame: &[u8]) -> Result<Step, Refusal> {
-        if self.compact
-            && let Some((sequence, sealed)) = envelope::read_compact(frame)
+        if let Some(newest) = self.compact
+            && let Some((version, sequence, sealed)) = envelope::read_compact(frame)
+            && (version == Version::One || newest == Version::Two)
         {
-            let opened = self.opener.open_bytes(sequence, Content::Compact, sealed.to_vec())?;
-            return in_order(opened, sequence, |batch| compact::read(&batch).map(Step::Records));
+            let opened = self.opener.open_bytes(sequence, Content::Compact(version), sealed.to_vec())?;
+            return in_order(opened, sequence, |batch| compact::read(&batch, version).map(Step::Records));
         }
         match envelope::read(frame, &self.peer.session_id, self.opener.direction())? {
             Frame::Record(envelope) => self.open_record(&envelope),
@@ -151,8 +152,8 @@ impl Open {
         if batch.is_empty() {
             return Ok(());
         }
-        let sealer = &mut self.sealer;
-        frame::encode_with(output, |out| envelope::write_compact(sealer, batch.take(), out))
+        let (sealer, version) = (&mut self.sealer, batch.version());
+        frame::encode_with(output, |out| envelope::write_compact(sealer, version, batch.take(), out))
     }
 
     pub(super) fn seal_control(&mut self, inner: &[u8], output: &mut Vec<u8>) -> Result<(), Refusal> {

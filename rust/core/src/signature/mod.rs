@@ -10,6 +10,8 @@ pub use familiar::Familiar;
 pub use payload::{application_commitment, category_parents_commitment, payload};
 pub use strict::verify_bytes;
 
+use std::borrow::Cow;
+
 use curve25519_dalek::edwards::EdwardsPoint;
 
 use crate::address;
@@ -38,7 +40,7 @@ pub fn attribute(draft: Draft) -> Result<Hearsay, Refusal> {
 /// Take a record whose author has no key here, as far as it proves itself: every address and the assertion id are those
 /// of its content. Whoever passed it on vouches for the rest, so it is [`Hearsay`]: nobody's signature was checked.
 pub fn address_only(record: Unverified) -> Result<Hearsay, Failed> {
-    match check_addresses(record.claimed()) {
+    match addressed(&record) {
         Ok(_) => Ok(Hearsay::note(record.into_record())),
         Err(refusal) => Err(Box::new((record, refusal))),
     }
@@ -51,7 +53,7 @@ pub type Failed = Box<(Unverified, Refusal)>;
 ///
 /// The caller resolves the key by `createdByNodeId` and checks room and audience.
 pub fn verify(record: Unverified, author: &PublicKey) -> Result<Verified, Failed> {
-    match check(record.claimed(), author) {
+    match check(&record, author) {
         Ok(()) => Ok(Verified::attest(record.into_record())),
         Err(refusal) => Err(Box::new((record, refusal))),
     }
@@ -73,7 +75,7 @@ pub fn verify_heard<'k>(
             let author = claimed.metadata.author;
             let familiar = author_of(author)
                 .ok_or_else(|| Refusal::new(Reason::AuthorUnknown, format!("author: no key is bound to {author}")))?;
-            let payload = check_addresses(claimed)?;
+            let payload = addressed(record)?;
             points.push(strict::recompute(&payload, &claimed.metadata.signature, familiar.key(), familiar)?);
             Ok(points.len() - 1)
         })
@@ -101,8 +103,29 @@ pub fn verify_batch<'k>(
     records.into_iter().map(|(record, author)| verify(record, author)).collect()
 }
 
-fn check(record: &Record, author: &PublicKey) -> Result<(), Refusal> {
-    verify_bytes(&check_addresses(record)?, &record.metadata.signature, author)
+fn check(record: &Unverified, author: &PublicKey) -> Result<(), Refusal> {
+    verify_bytes(&addressed(record)?, &record.claimed().metadata.signature, author)
+}
+
+/// Take a record that came without its digests: check its values, and compute what they must be.
+pub(crate) fn derive(record: Record, bytes: usize) -> Result<Unverified, Refusal> {
+    let mut record = Unverified::from_parts(record, bytes)?.into_record();
+    let keys = address::category_keys(record.texts());
+    for (entry, key) in record.categories.iter_mut().zip(keys) {
+        entry.key = key;
+    }
+    record.metadata.key = address::content_key(&keys);
+    let payload = payload(&record);
+    record.metadata.assertion_id = assertion_id(&payload);
+    Ok(Unverified::with_payload(record, payload))
+}
+
+/// The payload of a record whose addresses are those of its content: computed here before, or checked now.
+fn addressed(record: &Unverified) -> Result<Cow<'_, [u8]>, Refusal> {
+    match record.derived_payload() {
+        Some(payload) => Ok(Cow::Borrowed(payload)),
+        None => check_addresses(record.claimed()).map(Cow::Owned),
+    }
 }
 
 /// Check that every address is that of its content; return the payload that is signed.

@@ -29,6 +29,7 @@ pub const TARGETS: &[Target] = &[
     ("json", strict_json),
     ("frame", frame_stream),
     ("compact", compact_batch),
+    ("compact_2", compact_2_batch),
     ("record", record),
     ("envelope", envelope),
     ("client_hello", client_hello),
@@ -113,8 +114,16 @@ fn frame_stream(data: &[u8]) {
 }
 
 fn compact_batch(data: &[u8]) {
-    let Ok(records) = compact::read(data) else { return };
-    let mut writer = compact::Writer::default();
+    compact_of(data, compact::Version::One);
+}
+
+fn compact_2_batch(data: &[u8]) {
+    compact_of(data, compact::Version::Two);
+}
+
+fn compact_of(data: &[u8], version: compact::Version) {
+    let Ok(records) = compact::read(data, version) else { return };
+    let mut writer = compact::Writer::new(version);
     for record in records.iter().flatten() {
         writer.add(record.claimed());
         let claimed = record.claimed();
