@@ -5,10 +5,12 @@
 
 use std::hint::black_box;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Instant;
 
 use covey_core::category::{COUNT, Category, Weights};
+use covey_core::compact;
 use covey_core::encoder::{DIMENSIONS, Kernel};
 use covey_core::handshake::{Config, Entropy, Implementation};
 use covey_core::id::NodeId;
@@ -18,6 +20,7 @@ use covey_core::record::{Batch, Draft, Unverified, Verified};
 use covey_core::session::{Event, Session};
 use covey_core::signature::{self, Familiar};
 use covey_core::svaf::{Anchor, Features, Gate, Thresholds};
+use covey_engine::Engine;
 
 const ROOM: &str = "bench";
 const NOW: u64 = 1_800_000_000_000;
@@ -60,16 +63,21 @@ fn features(number: usize) -> Features<DIMENSIONS> {
     Features::of_texts(Kernel::NgramH32, texts.each_ref().map(String::as_str))
 }
 
-fn session(side: u8) -> Config {
+fn session(side: u8, tokens: &[&str]) -> Config {
     let key = SigningKey::from_seed(&[side; 32]).expect("a seed");
     let identity = Identity::new(node(side), "bench", key).expect("a name");
     let implementation = Implementation { name: "bench".to_owned(), version: "1".to_owned() };
-    Config { identity: Arc::new(identity), room: ROOM.to_owned(), implementation, extensions: Vec::new() }
+    Config {
+        identity: Arc::new(identity),
+        room: ROOM.to_owned(),
+        implementation,
+        extensions: tokens.iter().map(ToString::to_string).collect(),
+    }
 }
 
-fn connected() -> (Session, Session) {
-    let mut client = Session::client(session(1), &Entropy::new([1; 64]), None).expect("a valid hello");
-    let mut server = Session::server(session(2), &Entropy::new([2; 64])).expect("a valid hello");
+fn connected(tokens: &[&str]) -> (Session, Session) {
+    let mut client = Session::client(session(1, tokens), &Entropy::new([1; 64]), None).expect("a valid hello");
+    let mut server = Session::server(session(2, tokens), &Entropy::new([2; 64])).expect("a valid hello");
     server.receive(&client.take_output());
     client.receive(&server.take_output());
     server.receive(&client.take_output());
@@ -122,8 +130,8 @@ impl World {
         intake
     }
 
-    fn stream(&self) -> (Session, Vec<u8>) {
-        let (mut client, server) = connected();
+    fn stream(&self, tokens: &[&str]) -> (Session, Vec<u8>) {
+        let (mut client, server) = connected(tokens);
         client.send_records(&self.blocks).expect("an open session");
         (server, client.take_output())
     }
@@ -135,7 +143,7 @@ type Round = Box<dyn FnOnce()>;
 /// Its name, and what prepares a round of it.
 type Stage = (&'static str, fn(&mut World) -> Round);
 
-const STAGES: [Stage; 11] = [
+const STAGES: [Stage; 16] = [
     ("check", check),
     ("familiar", familiar),
     ("address", address),
@@ -144,10 +152,20 @@ const STAGES: [Stage; 11] = [
     ("judge-5", |world| judge(world, 5)),
     ("judge-1000", |world| judge(world, 1_000)),
     ("seal", seal),
-    ("open", open),
+    ("open", |world| open(world, STANDARD)),
+    ("open-c1", |world| open(world, COMPACT)),
+    ("open-c2", |world| open(world, COMPACT_2)),
+    ("settle", settle),
     ("intake", intake),
-    ("way", way),
+    ("way", |world| way(world, STANDARD)),
+    ("way-c1", |world| way(world, COMPACT)),
+    ("way-c2", |world| way(world, COMPACT_2)),
 ];
+
+/// What both sides offer: nothing for JSON envelopes, a token for each version of compact batches.
+const STANDARD: &[&str] = &[];
+const COMPACT: &[&str] = &[compact::TOKEN];
+const COMPACT_2: &[&str] = &[compact::TOKEN, compact::TOKEN_2];
 
 /// The strict check of a signature under a key nobody met before: the measure of all others.
 fn check(world: &mut World) -> Round {
@@ -214,17 +232,26 @@ fn judge(world: &mut World, anchors: usize) -> Round {
 }
 
 fn seal(world: &mut World) -> Round {
-    let (blocks, (mut client, _)) = (world.blocks.clone(), connected());
+    let (blocks, (mut client, _)) = (world.blocks.clone(), connected(STANDARD));
     Box::new(move || {
         client.send_records(black_box(&blocks)).expect("an open session");
         black_box(client.take_output());
     })
 }
 
-fn open(world: &mut World) -> Round {
-    let (mut server, stream) = world.stream();
+fn open(world: &mut World, tokens: &[&str]) -> Round {
+    let (mut server, stream) = world.stream(tokens);
     Box::new(move || {
         black_box(server.receive(black_box(&stream)));
+    })
+}
+
+/// What is left of intake once addresses and signatures are checked and texts are read: all of it runs on one core.
+fn settle(world: &mut World) -> Round {
+    let mut intake = world.intake();
+    let checked = intake.check(distrusted(&world.blocks).0);
+    Box::new(move || {
+        black_box(intake.judge_checked(black_box(checked), node(1), NOW).expect("a batch"));
     })
 }
 
@@ -236,8 +263,8 @@ fn intake(world: &mut World) -> Round {
 }
 
 /// From the bytes of a socket to outcomes.
-fn way(world: &mut World) -> Round {
-    let (mut intake, (mut server, stream)) = (world.intake(), world.stream());
+fn way(world: &mut World, tokens: &[&str]) -> Round {
+    let (mut intake, (mut server, stream)) = (world.intake(), world.stream(tokens));
     Box::new(move || {
         for event in server.receive(black_box(&stream)) {
             if let Event::Records(batch) = event {
@@ -281,8 +308,71 @@ fn time(world: &mut World) {
     for ((name, _), figure) in STAGES.iter().zip(&figures) {
         println!("{name:12} {figure:10.3} {:16.3}", figures[0] / figure);
     }
-    let (familiar, way) = (figures[1], figures[figures.len() - 1]);
-    println!("everything but the signature: {:.3} us a block", way - familiar);
+    let figure =
+        |stage: &str| STAGES.iter().zip(&figures).find(|((name, _), _)| *name == stage).map_or(0.0, |it| *it.1);
+    // Summed of its parts, since the difference of two ways that both check signatures is smaller than what they vary by.
+    // In version 2 opening computes the addresses; `encode` is what reading texts takes.
+    let rest = figure("settle") + figure("encode");
+    for (form, parts) in [
+        ("envelopes", figure("open") + figure("address")),
+        ("compact batches", figure("open-c1") + figure("address")),
+        ("version 2", figure("open-c2")),
+    ] {
+        println!("everything but the signature, {form}: {:.2} us a block", parts + rest);
+    }
+}
+
+/// Blocks of one round over a whole way: several batches, so that opening one and judging another can overlap.
+const LONG: u16 = 8 * BLOCK_COUNT;
+/// What one read of a socket brings.
+const READ_BYTES: usize = 262_144;
+const LONG_ROUNDS: usize = 15;
+
+/// Take a stream from bytes to outcomes, on one core or on two; return microseconds a block.
+fn stretch(world: &World, long: &[Verified], tokens: &[&str], workers: usize) -> f64 {
+    let (mut intake, engine, (mut client, mut server)) = (world.intake(), Engine::new(workers), connected(tokens));
+    client.send_records(long).expect("an open session");
+    let stream = client.take_output();
+    let mut judge = |batch| drop(black_box(engine.evaluate(&mut intake, batch, node(1), NOW).expect("a batch")));
+    let start = Instant::now();
+    let events = stream.chunks(READ_BYTES).flat_map(|read| server.receive(read));
+    let mut batches = events.filter_map(|event| if let Event::Records(batch) = event { Some(batch) } else { None });
+    if workers == 1 {
+        batches.for_each(judge);
+    } else {
+        let (sender, receiver) = mpsc::sync_channel(2);
+        thread::scope(|scope| {
+            scope.spawn(move || batches.try_for_each(|batch| sender.send(batch)));
+            receiver.into_iter().for_each(&mut judge);
+        });
+    }
+    start.elapsed().as_secs_f64() * 1e6 / f64::from(LONG)
+}
+
+/// Native intake beside the strict check of signatures on one core, and what a second core is worth. Rounds alternate,
+/// and each ratio is of one round, so that what else the machine does cancels; the median of them counts.
+fn cores(world: &mut World) {
+    let long: Vec<_> = (0..usize::from(LONG)).map(|number| record(10_000 + number, &world.key)).collect();
+    for (form, tokens) in [("envelopes", STANDARD), ("compact batches", COMPACT), ("version 2", COMPACT_2)] {
+        let (mut rates, mut gains) = (Vec::new(), Vec::new());
+        for _ in 0..LONG_ROUNDS {
+            let round = check(world);
+            let start = Instant::now();
+            round();
+            let check = start.elapsed().as_secs_f64() * 1e6 / f64::from(BLOCK_COUNT);
+            let (one, two) = (stretch(world, &long, tokens, 1), stretch(world, &long, tokens, 2));
+            rates.push(check / one);
+            gains.push(one / two);
+        }
+        let median = |ratios: &mut Vec<f64>| {
+            ratios.sort_by(f64::total_cmp);
+            ratios[ratios.len() / 2]
+        };
+        let (rate, gain) = (median(&mut rates), median(&mut gains));
+        println!(
+            "native intake, {form}: {rate:.2} of the rate of strict checks on one core; two cores {gain:.2} times that"
+        );
+    }
 }
 
 fn main() -> ExitCode {
@@ -300,7 +390,9 @@ fn main() -> ExitCode {
         }
         ["count", stage] => count(&mut World::new(), stage),
         ["time"] => {
-            time(&mut World::new());
+            let mut world = World::new();
+            time(&mut world);
+            cores(&mut world);
             Ok(())
         }
         _ => Err("usage: hotpath stages | blocks | count STAGE | time".to_owned()),

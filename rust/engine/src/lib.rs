@@ -1,4 +1,4 @@
-//! Intake on several cores. Addresses and signatures of a batch are checked side by side: that is nearly all of the
+//! Intake on several cores. Addresses and signatures of a batch are checked, and texts read, side by side: that is nearly all of the
 //! work, and no record's check says anything about another's. What needs an order — what was judged before, memory,
 //! admission — then runs on one core in the order in which the records were heard. Own records are signed side by side.
 //!

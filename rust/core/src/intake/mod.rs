@@ -37,6 +37,7 @@ use crate::record::{Batch, Hearsay, Record, Unverified, Verified};
 use crate::signature::{self, Familiar};
 use crate::svaf::{Basis, Circumstances, Decision, Evaluation, Gate, Path, Prior, Scale};
 use crate::{limits, text};
+use checked::{Proven, Standing};
 use memory::{Memory, Reading};
 use recent::{Call, RecentMap, SETTLED};
 use reports::Reports;
@@ -205,11 +206,6 @@ impl Intake {
         self.judge_checked(checked, session, now_ms)
     }
 
-    /// Check addresses and signatures, which needs no order and changes nothing: the first half of [`Intake::evaluate`].
-    pub fn check(&self, records: Vec<Unverified>) -> Checked {
-        Checked(signature::verify_heard(records, |author| self.bindings.get(&author)))
-    }
-
     /// Judge what this intake checked, in the order in which it was heard: the second half of [`Intake::evaluate`].
     ///
     /// # Errors
@@ -236,7 +232,7 @@ impl Intake {
             .map(|hearsay| {
                 let hearsay = Arc::new(hearsay);
                 // A report of how something turned out needs a signature to be taken past the redundancy rule.
-                self.outcome(Heard::Hearsay(Arc::clone(&hearsay)), hearsay.record(), false, call)
+                self.outcome(Heard::Hearsay(Arc::clone(&hearsay)), hearsay.record(), Standing::Hearsay, call)
             })
             .collect();
         Ok(self.finish(outcomes, session, call))
@@ -315,9 +311,9 @@ impl Intake {
         &self.policy
     }
 
-    fn hear(&mut self, checked: Result<Verified, signature::Failed>, call: Call) -> Outcome {
-        let verified = match checked {
-            Ok(verified) => Arc::new(verified),
+    fn hear(&mut self, checked: Result<Proven, signature::Failed>, call: Call) -> Outcome {
+        let (verified, read) = match checked {
+            Ok(Proven { verified, read }) => (Arc::new(verified), read),
             Err(failed) => {
                 let (record, refusal) = *failed;
                 return refused(claimed(&record), refusal);
@@ -328,14 +324,13 @@ impl Intake {
             key.held(may_keep);
             self.tables += usize::from(key.has_table() && !had);
         }
-        self.outcome(Heard::Verified(Arc::clone(&verified)), verified.record(), true, call)
+        self.outcome(Heard::Verified(Arc::clone(&verified)), verified.record(), Standing::Signed(read), call)
     }
 
-    /// Judge one record and say what became of it. `signed` says whether what it names as its parents, and its report
-    /// of an end, count.
-    fn outcome(&mut self, heard: Heard, record: &Record, signed: bool, call: Call) -> Outcome {
+    /// Judge one record and say what became of it.
+    fn outcome(&mut self, heard: Heard, record: &Record, standing: Standing, call: Call) -> Outcome {
         let directed = record.metadata.to == Some(self.node_id);
-        match self.judge(record, signed, call) {
+        match self.judge(record, standing, call) {
             Err(refusal) => refused(heard, refusal),
             Ok(None) => {
                 Outcome { kind: Kind::Duplicate, refusal: None, heard, directed, evaluation: None, basis: None }
@@ -352,7 +347,11 @@ impl Intake {
     }
 
     /// Room, audience, memory of what was judged, age, admission. `None` is a duplicate.
-    fn judge(&mut self, record: &Record, signed: bool, call: Call) -> Result<Option<Judged>, Refusal> {
+    fn judge(&mut self, record: &Record, standing: Standing, call: Call) -> Result<Option<Judged>, Refusal> {
+        let (signed, read) = match standing {
+            Standing::Hearsay => (false, None),
+            Standing::Signed(read) => (true, read),
+        };
         self.check_audience(record)?;
         let metadata = &record.metadata;
         let directed = metadata.to.is_some();
@@ -369,7 +368,7 @@ impl Intake {
         if reports {
             self.check_pace(record, call.now_ms)?;
         }
-        let read = self.memory.read(record.texts());
+        let read = read.unwrap_or_else(|| self.memory.read(record.texts()));
         let (evaluation, basis) = self.admission(record, &read, signed, reports, call.now_ms)?;
         let kind = match evaluation.decision {
             // Memory takes a cognition once; a directed copy of it is heard, and not stored again. A message between
