@@ -6,17 +6,19 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{Connection, Transaction, params};
+use covey_core::id::ContentKey;
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::error::{Fault, StoreError};
 use crate::limits::MEMORY_SLICE;
 use crate::store::Store;
 use crate::times::sql_ms;
 
-/// Old enough, nobody stands behind it, and nothing of this peer's mail shows it.
-const OLD: &str = "stored_ms < ?1 AND lifecycle NOT IN ('validated', 'canonical')
-  AND key NOT IN (SELECT key FROM inbox WHERE evidence IS NULL)
-  AND key NOT IN (SELECT key FROM outbox WHERE evidence IS NULL)";
+/// Old enough, and nobody stands behind it.
+const OLD: &str = "stored_ms < ?1 AND lifecycle NOT IN ('validated', 'canonical')";
+/// What this peer's mail shows. Read once for many blocks: it has no index, and may be long.
+const SHOWN: &str =
+    "SELECT key FROM inbox WHERE evidence IS NULL UNION ALL SELECT key FROM outbox WHERE evidence IS NULL";
 
 impl Store {
     /// Returns which records can be forgotten, by their places, children before parents. Changes nothing.
@@ -29,9 +31,10 @@ impl Store {
     pub fn forget(&self, ids: &[i64], before_ms: u64) -> Result<(usize, usize), StoreError> {
         self.write(|transaction| {
             let mut gone = 0;
+            let shown = shown(transaction)?;
             let slice = &ids[..ids.len().min(usize::try_from(MEMORY_SLICE).unwrap_or(usize::MAX))];
             for id in slice {
-                gone += usize::from(forget_one(transaction, *id, before_ms)?);
+                gone += usize::from(forget_one(transaction, *id, before_ms, &shown)?);
             }
             Ok((gone, slice.len()))
         })
@@ -39,7 +42,8 @@ impl Store {
 }
 
 fn doomed(view: &Connection, before_ms: u64) -> Result<Vec<i64>, Fault> {
-    let mut statement = view.prepare_cached(&format!("SELECT id FROM records WHERE {OLD} ORDER BY id DESC"))?;
+    let mut statement =
+        view.prepare_cached(&format!("SELECT id FROM records WHERE {OLD} AND key NOT IN ({SHOWN}) ORDER BY id DESC"))?;
     let mut waiting: Vec<i64> =
         statement.query_map([sql_ms(before_ms)], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let mut children = view.prepare_cached(
@@ -70,14 +74,26 @@ fn doomed(view: &Connection, before_ms: u64) -> Result<Vec<i64>, Fault> {
     }
 }
 
-fn forget_one(transaction: &Transaction<'_>, id: i64, before_ms: u64) -> Result<bool, Fault> {
-    let free: bool = transaction
+fn shown(view: &Connection) -> Result<HashSet<ContentKey>, Fault> {
+    let mut statement = view.prepare_cached(SHOWN)?;
+    let keys = statement.query_map([], |row| Ok(ContentKey::from_bytes(row.get(0)?)))?;
+    Ok(keys.collect::<Result<_, _>>()?)
+}
+
+fn forget_one(
+    transaction: &Transaction<'_>,
+    id: i64,
+    before_ms: u64,
+    shown: &HashSet<ContentKey>,
+) -> Result<bool, Fault> {
+    let free: Option<[u8; 32]> = transaction
         .prepare_cached(&format!(
-            "SELECT EXISTS (SELECT 1 FROM records WHERE id = ?2 AND {OLD} AND NOT EXISTS
-               (SELECT 1 FROM lineage l WHERE l.parent = records.key AND l.child <> records.id))"
+            "SELECT key FROM records WHERE id = ?2 AND {OLD} AND NOT EXISTS
+               (SELECT 1 FROM lineage l WHERE l.parent = records.key AND l.child <> records.id)"
         ))?
-        .query_row(params![sql_ms(before_ms), id], |row| row.get(0))?;
-    if !free {
+        .query_row(params![sql_ms(before_ms), id], |row| row.get(0))
+        .optional()?;
+    if free.is_none_or(|key| shown.contains(&ContentKey::from_bytes(key))) {
         return Ok(false);
     }
     for statement in [

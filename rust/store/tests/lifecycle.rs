@@ -103,6 +103,7 @@ fn what_is_needed_stays_and_what_went_is_gone_from_everything() {
     take(&store, &[by_category], NOW + 1_000);
     while store.index().unwrap() > 0 {}
     assert!(store.forgettable(NOW + 500).unwrap().is_empty(), "the inbox still shows them");
+    assert_eq!(store.forget(&[1, 2, 3, 4, 5, 6], NOW + 500).unwrap(), (0, 6), "it is looked at again for each");
     read_all(&store);
     let all = Query { own: Some(false), ..Query::default() };
     assert_eq!(store.find(&all, 10).unwrap().hits.len(), 6);
