@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use covey_core::category::{COUNT, Category, Weights};
-use covey_core::encoder::{DIMENSIONS, Kernel};
+use covey_core::encoder::{DIMENSIONS, Encoder, Kernel};
 use covey_core::id::NodeId;
 use covey_core::identity::SigningKey;
 use covey_core::intake::{Intake, Policy};
@@ -71,19 +71,22 @@ fn evaluate(criterion: &mut Criterion) {
     }
 }
 
-/// A full call: verification, memory, admission, for 256 new blocks.
+/// A full call: verification, memory, admission, for 256 new blocks, by the baseline and by the default path.
 fn intake(criterion: &mut Criterion) {
     let key = SigningKey::from_seed(&[7; 32]).expect("a key");
     let blocks: Vec<Unverified> =
         (0..256).map(|number| Unverified::distrust(record(number, &key).record().clone())).collect();
     let mut group = criterion.benchmark_group("intake");
     group.throughput(Throughput::Elements(256)).sample_size(20);
-    for count in ANCHORS {
+    let own =
+        Gate::new(Weights::UNIFORM, Thresholds::selective(&Encoder::Words)).expect("published thresholds are a gate");
+    let paths = [("baseline", Policy::new(gate())), ("default", Policy::selective(own, Encoder::Words))];
+    for ((name, policy), count) in paths.iter().flat_map(|path| ANCHORS.map(|count| (path, count))) {
         let anchors: Vec<_> = (1_000..1_000 + count).map(|number| record(number, &key)).collect();
-        group.bench_function(format!("256 blocks, {count} anchors"), |bench| {
+        group.bench_function(format!("256 blocks, {count} anchors, {name}"), |bench| {
             bench.iter_batched(
                 || {
-                    let policy = Policy { window: count, ..Policy::new(gate()) };
+                    let policy = Policy { window: count, ..policy.clone() };
                     let mut intake = Intake::new(node(0), ROOM, policy).expect("an intake");
                     intake.bind(node(1), *key.public());
                     for anchor in &anchors {

@@ -49,7 +49,7 @@ const PLACES: usize = 1_024;
 /// Seven bits of each letter; the eighth of the first two says which kind.
 const LETTERS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 /// Letters that one number holds.
-const HELD: usize = 8;
+pub(super) const HELD: usize = 8;
 /// In the order of the two bits.
 const KINDS: [Kind; 4] = [Kind::Figure, Kind::Negation, Kind::Binding, Kind::Common];
 
@@ -81,7 +81,7 @@ const fn enter(table: &mut [u64; PLACES], words: &[&str], kind: u64) {
 }
 
 /// At most eight ASCII letters as one number.
-const fn packed(word: &[u8]) -> u64 {
+pub(super) const fn packed(word: &[u8]) -> u64 {
     let (mut number, mut at) = (0, 0);
     while at < word.len() && at < HELD {
         number |= (word[at] as u64) << (8 * at);
@@ -94,11 +94,12 @@ const fn place(word: u64) -> usize {
     (word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as usize
 }
 
-fn listed(word: &[u8]) -> Option<Kind> {
-    if word.len() > HELD {
-        return None;
-    }
-    let word = packed(word);
+/// The first of eight letters as one number.
+pub(super) const fn first(letters: [u8; HELD], length: usize) -> u64 {
+    if length >= HELD { u64::from_le_bytes(letters) } else { u64::from_le_bytes(letters) & !(u64::MAX << (8 * length)) }
+}
+
+fn listed(word: u64) -> Option<Kind> {
     let mut place = place(word);
     while TABLE[place] != 0 {
         if TABLE[place] & LETTERS == word {
@@ -110,9 +111,15 @@ fn listed(word: &[u8]) -> Option<Kind> {
 }
 
 /// What a word in small ASCII letters and digits does; `None` where no list has it. Whether it is a number is not asked.
+#[cfg(test)]
 pub(super) fn kind(word: &[u8]) -> Option<Kind> {
+    kind_of(word, packed(word))
+}
+
+/// The same of a word whose first letters were read as one number.
+pub(super) fn kind_of(word: &[u8], first: u64) -> Option<Kind> {
     let among = |words: &[&str]| words.iter().any(|listed| listed.as_bytes() == word);
-    let found = listed(word);
+    let found = if word.len() <= HELD { listed(first) } else { None };
     if found.is_none() && word.len() == HELD + 1 {
         if among(&FIGURES_LONG) {
             return Some(Kind::Figure);
@@ -121,8 +128,14 @@ pub(super) fn kind(word: &[u8]) -> Option<Kind> {
             return Some(Kind::Common);
         }
     }
-    let plural = || word.strip_suffix(b"s").and_then(listed).filter(|kind| *kind == Kind::Common);
-    found.or_else(plural)
+    found.or_else(|| plural(word, first))
+}
+
+/// A common word with an s behind it.
+fn plural(word: &[u8], first: u64) -> Option<Kind> {
+    let one = word.strip_suffix(b"s").filter(|one| one.len() <= HELD)?;
+    let first = if one.len() < HELD { first & !(u64::MAX << (8 * one.len())) } else { first };
+    listed(first).filter(|kind| *kind == Kind::Common)
 }
 
 /// The same, letter by letter: what the table is held against.

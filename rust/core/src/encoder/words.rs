@@ -84,8 +84,55 @@ pub(super) trait Letter: Copy + PartialEq + From<u8> + Into<u32> {}
 impl Letter for u8 {}
 impl Letter for char {}
 
-/// Give each word of a text in turn. `spelled` is room to spell a word in, used again for each.
-pub fn each(text: &str, spelled: &mut String, mut give: impl FnMut(Word)) {
+/// Room to spell a word in, used again for each.
+#[derive(Debug)]
+pub struct Spelling {
+    letters: [u8; WORD_CHARS],
+    /// What the first letters hash to as a word: none of them, one, and so on.
+    hashed: [u64; WORD_CHARS + 1],
+    /// A word in which not all is ASCII.
+    wide: String,
+}
+
+impl Default for Spelling {
+    fn default() -> Self {
+        Self { letters: [0; WORD_CHARS], hashed: [hashed(b'w'); WORD_CHARS + 1], wide: String::new() }
+    }
+}
+
+impl Spelling {
+    /// Spell the letters at the beginning of bytes; returns how many were kept, how many there are, and whether what
+    /// stopped them is no ASCII.
+    fn read(&mut self, bytes: &[u8]) -> (usize, usize, bool) {
+        let (mut length, mut hash) = (0, self.hashed[0]);
+        for (at, byte) in bytes.iter().enumerate() {
+            let letter = LETTER[usize::from(*byte)];
+            if letter == 0 || letter == WIDE {
+                return (length, at, letter == WIDE);
+            }
+            if length < WORD_CHARS {
+                hash = hashed_on(hash, letter.into());
+                self.letters[length] = letter;
+                length += 1;
+                self.hashed[length] = hash;
+            }
+        }
+        (length, bytes.len(), false)
+    }
+
+    /// The word of so many letters that was read.
+    fn word(&self, length: usize) -> Word {
+        let letters = &self.letters[..length];
+        let stem = stem(letters);
+        let stemmed = stirred(self.hashed[stem.len()]);
+        let head = stem.first_chunk::<HEAD>().map_or(stemmed, |head| hash(b'h', head));
+        let first = self.letters.first_chunk().map_or(0, |first| vocabulary::first(*first, length));
+        Word { head, stem: stemmed, kind: kind(letters, first) }
+    }
+}
+
+/// Give each word of a text in turn.
+pub fn each(text: &str, spelling: &mut Spelling, mut give: impl FnMut(Word)) {
     let mut end = text.len().min(READ_BYTES);
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -94,32 +141,15 @@ pub fn each(text: &str, spelled: &mut String, mut give: impl FnMut(Word)) {
     let (mut at, mut left) = (0, READ_WORDS);
     while let Some(start) = next_word(text, at).filter(|_| left > 0) {
         left -= 1;
-        let mut letters = [0; WORD_CHARS];
-        let mut length = 0;
-        let mut end = start;
-        let mut bytes = text.as_bytes()[start..].iter().map(|byte| LETTER[usize::from(*byte)]);
-        let stopped = loop {
-            match bytes.next() {
-                None | Some(0) => break 0,
-                Some(WIDE) => break WIDE,
-                Some(letter) => {
-                    if length < WORD_CHARS {
-                        letters[length] = letter;
-                        length += 1;
-                    }
-                    end += 1;
-                }
-            }
-        };
-        if stopped == WIDE {
+        let (kept, length, wider) = spelling.read(&text.as_bytes()[start..]);
+        if wider {
             let rest = &text[start..];
             let word = rest.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
             at = start + word.len();
-            wide(word, spelled, &mut give);
+            wide(word, &mut spelling.wide, &mut give);
         } else {
-            at = end;
-            let read = &letters[..length];
-            give(whole(read, kind(read)));
+            at = start + length;
+            give(spelling.word(kept));
         }
     }
 }
@@ -160,7 +190,7 @@ fn wide(word: &str, spelled: &mut String, give: &mut impl FnMut(Word)) {
     spelled.clear();
     spelled.extend(read);
     // Small letters of another script may be ASCII (the Kelvin sign's is), and one may stand alone.
-    let ascii = spelled.is_ascii().then(|| kind(spelled.as_bytes()));
+    let ascii = spelled.is_ascii().then(|| kind(spelled.as_bytes(), vocabulary::packed(spelled.as_bytes())));
     let numeric = read.iter().all(|letter| letter.is_numeric());
     give(whole(read, ascii.unwrap_or(if numeric { Kind::Figure } else { Kind::Content })));
 }
@@ -172,11 +202,12 @@ fn whole<L: Letter>(letters: &[L], kind: Kind) -> Word {
     Word { head, stem: stemmed, kind }
 }
 
-fn kind(letters: &[u8]) -> Kind {
+/// What a word in ASCII does, whose first letters are one number.
+fn kind(letters: &[u8], first: u64) -> Kind {
     if letters.iter().all(u8::is_ascii_digit) {
         return Kind::Figure;
     }
-    match vocabulary::kind(letters) {
+    match vocabulary::kind_of(letters, first) {
         Some(kind @ (Kind::Figure | Kind::Negation)) => kind,
         _ if letters.len() == 1 => Kind::Binding,
         found => found.unwrap_or(Kind::Content),
@@ -185,21 +216,22 @@ fn kind(letters: &[u8]) -> Kind {
 
 /// A word without its commonest ending, where enough of it is left; then without a last e, or one of two last letters.
 fn stem<L: Letter>(word: &[L]) -> &[L] {
-    let ends = |ending: &str| {
-        let length = ending.len();
-        word.len() >= length + 3 && word[word.len() - length..].iter().copied().eq(ending.bytes().map(L::from))
-    };
     let is = |letter: &L, other: u8| *letter == L::from(other);
-    let endings: &[&str] = match word {
-        [.., last] if is(last, b'g') => &["ing"],
-        [.., before, last] if is(last, b's') && is(before, b's') => &[],
-        [.., last] if is(last, b's') => &["ies", "es", "s"],
-        [.., last] if is(last, b'd') => &["ied", "ed"],
-        [.., last] if is(last, b'y') => &["y"],
-        _ => &[],
+    let length = word.len();
+    // Of "ies", "es" and "s", and of "ied" and "ed", the longest that leaves three letters.
+    let longest = |third: &L, more: usize| if length >= 6 && is(third, b'i') { 3 } else { more };
+    let ending = match word {
+        [.., third, before, last] if length >= 4 => match () {
+            () if is(last, b's') && is(before, b's') => 0,
+            () if is(last, b's') && is(before, b'e') => longest(third, if length >= 5 { 2 } else { 1 }),
+            () if is(last, b's') => 1,
+            () if is(last, b'd') && is(before, b'e') => longest(third, if length >= 5 { 2 } else { 0 }),
+            () if is(last, b'g') && is(before, b'n') && is(third, b'i') && length >= 6 => 3,
+            () => usize::from(is(last, b'y')),
+        },
+        _ => 0,
     };
-    let ending = endings.iter().find(|ending| ends(ending));
-    let cut = &word[..word.len() - ending.map_or(0, |ending| ending.len())];
+    let cut = &word[..length - ending];
     match cut {
         [most @ .., last] if most.len() >= 3 && is(last, b'e') => most,
         [.., before, last] if before == last && cut.len() >= 5 => &cut[..cut.len() - 1],
@@ -209,10 +241,20 @@ fn stem<L: Letter>(word: &[L]) -> &[L] {
 
 /// FNV-1a over the kind and the letters, stirred so that every bit counts.
 pub(super) fn hash<L: Letter>(kind: u8, letters: &[L]) -> u32 {
-    let step = |hash: u64, value: u32| (hash ^ u64::from(value)).wrapping_mul(FNV_PRIME);
-    let read = letters.iter().fold(step(FNV_BASIS, u32::from(kind)), |hash, letter| step(hash, (*letter).into()));
-    let stirred = (read ^ (read >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    u32::try_from(stirred >> 32).unwrap_or(0)
+    stirred(letters.iter().fold(hashed(kind), |hash, letter| hashed_on(hash, (*letter).into())))
+}
+
+/// FNV-1a over the kind alone.
+const fn hashed(kind: u8) -> u64 {
+    hashed_on(FNV_BASIS, kind as u32)
+}
+
+const fn hashed_on(hash: u64, value: u32) -> u64 {
+    (hash ^ value as u64).wrapping_mul(FNV_PRIME)
+}
+
+const fn stirred(hash: u64) -> u32 {
+    ((hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
 
 #[cfg(test)]
@@ -221,7 +263,7 @@ mod tests {
 
     fn read(text: &str) -> Vec<Word> {
         let mut found = Vec::new();
-        each(text, &mut String::new(), |word| found.push(word));
+        each(text, &mut Spelling::default(), |word| found.push(word));
         found
     }
 

@@ -1,12 +1,12 @@
 //! The words of a text by their definition, letter by letter: what the fast reading is held against.
 
 use super::vocabulary;
-use super::words::{HEAD, Kind, READ_BYTES, READ_WORDS, WORD_CHARS, Word, each, hash};
+use super::words::{HEAD, Kind, READ_BYTES, READ_WORDS, Spelling, WORD_CHARS, Word, each, hash};
 use proptest::prelude::*;
 
 fn read(text: &str) -> Vec<Word> {
     let mut found = Vec::new();
-    each(text, &mut String::new(), |word| found.push(word));
+    each(text, &mut Spelling::default(), |word| found.push(word));
     found
 }
 

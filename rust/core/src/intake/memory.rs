@@ -3,11 +3,11 @@
 //! The baseline holds the newest few and compares with all of them. covey's own path holds thousands: where there are
 //! more than can be compared exactly, a sketch of each says which of them may matter.
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use super::Selection;
 use super::recent::{Call, Recent};
+use super::seconds;
 use super::shelf::{Block, Shelf};
 use crate::category::COUNT;
 use crate::encoder::{DIMENSIONS, Kernel};
@@ -56,7 +56,7 @@ pub(super) enum Reading {
 #[derive(Debug)]
 pub(super) enum Memory {
     Baseline(Kernel, Recent<Held<Box<Features<DIMENSIONS>>>>),
-    Selective(Selection, Shelf),
+    Selective(Selection, Shelf, Decays),
 }
 
 /// A judgement: the evaluation, how many blocks it was compared with, and the nearest for each category.
@@ -66,7 +66,7 @@ impl Memory {
     pub(super) fn new(select: Option<&Selection>, window: usize) -> Self {
         match select {
             None => Self::Baseline(Kernel::NgramH32, Recent::new(window, ROLLBACK_SPAN)),
-            Some(selection) => Self::Selective(selection.clone(), Shelf::new(window)),
+            Some(selection) => Self::Selective(selection.clone(), Shelf::new(window), Decays::new()),
         }
     }
 
@@ -74,7 +74,7 @@ impl Memory {
     pub(super) fn kernel(&self) -> &str {
         match self {
             Self::Baseline(kernel, _) => kernel.id(),
-            Self::Selective(selection, _) => selection.encoder.id(),
+            Self::Selective(selection, ..) => selection.encoder.id(),
         }
     }
 
@@ -82,7 +82,7 @@ impl Memory {
     pub(super) fn read(&self, texts: [&str; COUNT]) -> Reading {
         match self {
             Self::Baseline(kernel, _) => Reading::Baseline(Box::new(Features::of_texts(*kernel, texts))),
-            Self::Selective(selection, _) => Reading::Selective(Box::new(Traces::of_texts(&selection.encoder, texts))),
+            Self::Selective(selection, ..) => Reading::Selective(Box::new(Traces::of_texts(&selection.encoder, texts))),
         }
     }
 
@@ -93,7 +93,7 @@ impl Memory {
             (Self::Baseline(_, held), Reading::Baseline(read)) => {
                 held.push(call, Held { key, author, read, stored_ms, weight, root, directive }, drop);
             }
-            (Self::Selective(_, held), Reading::Selective(read)) => {
+            (Self::Selective(_, held, _), Reading::Selective(read)) => {
                 held.push(call, Held { key, author, read, stored_ms, weight, root, directive });
             }
             _ => {}
@@ -103,7 +103,7 @@ impl Memory {
     /// Put blocks back that were read from words or from what was stored of them, each in the place of its time, unless
     /// they are there; returns how many are among those compared with. The baseline's few are never read later.
     pub(super) fn fill(&mut self, blocks: impl IntoIterator<Item = Block>) -> usize {
-        let Self::Selective(_, held) = self else { return 0 };
+        let Self::Selective(_, held, _) = self else { return 0 };
         let mut known: BTreeSet<ContentKey> = held.blocks().all().map(|held| held.key).collect();
         let mut live = 0;
         for block in blocks {
@@ -119,7 +119,7 @@ impl Memory {
     pub(super) fn withdraw(&mut self, number: u64) {
         match self {
             Self::Baseline(_, held) => held.withdraw(number),
-            Self::Selective(_, held) => held.withdraw(number),
+            Self::Selective(_, held, _) => held.withdraw(number),
         };
     }
 
@@ -127,14 +127,14 @@ impl Memory {
     pub(super) fn weigh(&mut self, key: ContentKey, weight: f64) -> bool {
         match self {
             Self::Baseline(_, held) => reweighed(held.find(|held| held.key == key), weight),
-            Self::Selective(_, held) => reweighed(held.find(|held| held.key == key), weight),
+            Self::Selective(_, held, _) => reweighed(held.find(|held| held.key == key), weight),
         }
     }
 
     /// Say which blocks are directives: those that begin a lineage, of authors of whom this holds.
     pub(super) fn heed(&mut self, heeded: impl Fn(&NodeId) -> bool) {
         // The baseline counts every block alike.
-        if let Self::Selective(_, shelf) = self {
+        if let Self::Selective(_, shelf, _) = self {
             shelf.each(|held| held.directive = held.root && heeded(&held.author));
         }
     }
@@ -143,7 +143,7 @@ impl Memory {
     pub(super) fn held(&self) -> usize {
         match self {
             Self::Baseline(_, held) => held.held(),
-            Self::Selective(_, held) => held.blocks().held(),
+            Self::Selective(_, held, _) => held.blocks().held(),
         }
     }
 
@@ -151,17 +151,17 @@ impl Memory {
     pub(super) fn keys(&self) -> Vec<ContentKey> {
         match self {
             Self::Baseline(_, held) => held.live().map(|held| held.key).collect(),
-            Self::Selective(_, held) => held.blocks().live().map(|held| held.key).collect(),
+            Self::Selective(_, held, _) => held.blocks().live().map(|held| held.key).collect(),
         }
     }
 
-    /// Judge a newcomer. `age_of` gives the seconds since a time.
+    /// Judge a newcomer at a time.
     pub(super) fn judge(
-        &self,
+        &mut self,
         gate: &Gate,
         incoming: &Reading,
         about: Circumstances,
-        age_of: impl Fn(u64) -> f64,
+        now_ms: u64,
     ) -> Option<Found> {
         match (self, incoming) {
             (Self::Baseline(_, held), Reading::Baseline(incoming)) => {
@@ -170,20 +170,21 @@ impl Memory {
                     .iter()
                     .map(|held| Anchor {
                         features: &held.read,
-                        decay: gate.decay(age_of(held.stored_ms)),
+                        decay: gate.decay(seconds(now_ms.saturating_sub(held.stored_ms))),
                         confidence: 1.0,
                     })
                     .collect();
                 let (evaluation, nearest) = gate.judge(incoming, about.age_seconds, &read, about.grounding);
                 Some((evaluation, anchors.len(), nearest.map(|place| place.map(|place| anchors[place].key))))
             }
-            (Self::Selective(selection, held), Reading::Selective(incoming)) => {
-                let strength = Strength { gate, age_of, last: Cell::new((u64::MAX, 1.0)) };
-                let chosen = held.chosen(incoming, |held| strength.of(held));
-                let each = chosen.iter();
-                let candidates: Vec<_> = each
-                    .map(|held| Candidate { traces: &held.read, strength: strength.of(held), author: held.author })
-                    .collect();
+            (Self::Selective(selection, held, decays), Reading::Selective(incoming)) => {
+                let mut strength = decays.at(gate, now_ms);
+                let chosen = held.chosen(incoming, |held| strength(held));
+                let mut candidates = Vec::with_capacity(chosen.len());
+                candidates.extend(chosen.iter().map(|held| {
+                    let (strength, author) = (strength(held), held.author);
+                    Candidate { traces: &held.read, strength, author }
+                }));
                 let (evaluation, nearest) = gate.select(&selection.scale, incoming, &candidates, about);
                 Some((evaluation, chosen.len(), nearest.map(|place| place.map(|place| chosen[place].key))))
             }
@@ -192,22 +193,31 @@ impl Memory {
     }
 }
 
-/// How much a block counts for support: less with age, down to the floor, and more or less by its lifecycle.
-struct Strength<'a, F> {
-    gate: &'a Gate,
-    age_of: F,
-    /// When the last block asked for was stored, and what its age leaves: many come together.
-    last: Cell<(u64, f64)>,
-}
+/// Places for what age leaves of blocks: more than are looked at for one newcomer.
+const DECAYS: usize = 1_024;
 
-impl<F: Fn(u64) -> f64> Strength<'_, F> {
-    fn of(&self, held: &Block) -> f64 {
-        let (stored_ms, mut decay) = self.last.get();
-        if stored_ms != held.stored_ms {
-            decay = self.gate.decay((self.age_of)(held.stored_ms));
-            self.last.set((held.stored_ms, decay));
+/// What age leaves of blocks, by when they were stored and when that is asked: blocks of a batch are judged at one time.
+#[derive(Debug)]
+pub(super) struct Decays(Vec<(u64, u64, f64)>);
+
+impl Decays {
+    const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// How much a block counts for support: less with age, down to the floor, and more or less by its lifecycle.
+    fn at(&mut self, gate: &Gate, now_ms: u64) -> impl FnMut(&Block) -> f64 {
+        // What was stored when it is asked has all that age leaves.
+        self.0.resize(DECAYS, (0, 0, gate.decay(0.0)));
+        move |held| {
+            let stored_ms = held.stored_ms;
+            let place = usize::try_from(stored_ms.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).unwrap_or(0) % DECAYS;
+            let kept = &mut self.0[place];
+            if (kept.0, kept.1) != (stored_ms, now_ms) {
+                *kept = (stored_ms, now_ms, gate.decay(seconds(now_ms.saturating_sub(stored_ms))));
+            }
+            (kept.2 * held.counts()).min(1.0)
         }
-        (decay * held.counts()).min(1.0)
     }
 }
 

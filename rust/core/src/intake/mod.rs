@@ -409,7 +409,7 @@ impl Intake {
     }
 
     fn admission(
-        &self,
+        &mut self,
         record: &Record,
         read: &Reading,
         signed: bool,
@@ -421,7 +421,7 @@ impl Intake {
         let lineage = if signed { self.held_parent(record) } else { None };
         let about =
             Circumstances { age_seconds: age_of(record.metadata.created_ms), answers: lineage.is_some(), grounding };
-        let judged = self.memory.judge(gate, read, about, age_of);
+        let judged = self.memory.judge(gate, read, about, now_ms);
         let (mut evaluation, anchors, nearest) =
             judged.ok_or_else(|| Refusal::new(Reason::InvalidArgument, "kernel: a block was read for another path"))?;
         let moved = self

@@ -81,21 +81,22 @@ impl Shelf {
     }
 
     /// The blocks that may matter for a newcomer, newest first. `strength` says how much a block counts.
-    pub(super) fn chosen(&self, incoming: &Traces, strength: impl Fn(&Block) -> f64) -> Vec<&Block> {
+    pub(super) fn chosen(&self, incoming: &Traces, mut strength: impl FnMut(&Block) -> f64) -> Vec<&Block> {
         if let (Some(sketches), Some(incoming)) = (&self.sketches, incoming.sketch())
             && sketches.saying() > SCANNED_EXACTLY
         {
-            let weigh = |age: usize| self.blocks.of_age(age).map_or(0.0, &strength);
+            let weigh = |age: usize| self.blocks.of_age(age).map_or(0.0, &mut strength);
             let ages = sketches.choose(incoming, weigh);
             return ages.into_iter().filter_map(|age| self.blocks.of_age(age)).collect();
         }
-        let held: Vec<_> = self.blocks.live().filter(|held| held.read.says_something()).collect();
+        let mut held = Vec::with_capacity(self.blocks.held());
+        held.extend(self.blocks.live().filter(|held| held.read.says_something()));
         if held.len() <= SCANNED_EXACTLY { held } else { ranked(&held, incoming, strength) }
     }
 }
 
 /// Those most like a newcomer, each looked at.
-fn ranked<'a>(held: &[&'a Block], incoming: &Traces, strength: impl Fn(&Block) -> f64) -> Vec<&'a Block> {
+fn ranked<'a>(held: &[&'a Block], incoming: &Traces, mut strength: impl FnMut(&Block) -> f64) -> Vec<&'a Block> {
     let ranks: Vec<f64> = held.iter().map(|held| held.read.nearness(incoming) * strength(held)).collect();
     let mut places = highest(&ranks, &(0..held.len()).collect::<Vec<_>>(), CANDIDATES);
     if let Some(author) = crowding(places.iter().map(|place| held[*place].author)) {

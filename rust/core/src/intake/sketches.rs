@@ -73,10 +73,10 @@ impl Sketches {
 
     /// Choose blocks for a newcomer, by their age (0 is the newest), newest first. `strength` says how much a block of an
     /// age counts, from 0 to 1. There are more blocks that say something than are chosen.
-    pub(super) fn choose(&self, incoming: &[u64; SKETCH], strength: impl Fn(usize) -> f64) -> Vec<usize> {
+    pub(super) fn choose(&self, incoming: &[u64; SKETCH], mut strength: impl FnMut(usize) -> f64) -> Vec<usize> {
         let counts = self.count(incoming);
         let every = self.row(BITS);
-        let mut chosen = self.pick(&counts, every, CANDIDATES, &strength);
+        let mut chosen = self.pick(&counts, every, CANDIDATES, &mut strength);
         let owners = chosen.iter().map(|age| self.authors[self.slot(*age)]);
         if let Some(author) = crowding(owners) {
             let theirs = self.by(author, every);
@@ -86,8 +86,10 @@ impl Sketches {
                 .map(|(all, theirs)| std::array::from_fn(|lane| all[lane] & !theirs[lane]))
                 .collect();
             let others = number(&rest).min(CANDIDATES - CANDIDATES_OF_ONE);
-            chosen = self.pick(&counts, &rest, others, &strength);
-            chosen.extend(self.pick(&counts, &theirs, CANDIDATES - others, &strength));
+            if others > 0 {
+                chosen = self.pick(&counts, &rest, others, &mut strength);
+                chosen.extend(self.pick(&counts, &theirs, CANDIDATES - others, &mut strength));
+            }
         }
         chosen.sort_unstable();
         chosen
@@ -105,7 +107,7 @@ impl Sketches {
 
     /// Choose so many of the marked blocks, by their age: the newest, of each eight one, and the others by rank; all where
     /// there are no more.
-    fn pick(&self, counts: &Counts, marked: &[Lanes], most: usize, strength: impl Fn(usize) -> f64) -> Vec<usize> {
+    fn pick(&self, counts: &Counts, marked: &[Lanes], most: usize, strength: impl FnMut(usize) -> f64) -> Vec<usize> {
         if number(marked) <= most {
             return self.newest(marked, most);
         }
@@ -116,16 +118,17 @@ impl Sketches {
             let slot = self.slot(*age);
             others[slot / (64 * LANES)][slot / 64 % LANES] &= !(1 << (slot % 64));
         }
-        let rank = |age: usize| f64::from(counts.of(self.slot(age))) * strength(age);
         let level = counts.level(&others, ranking);
         // As many as are chosen have the level; what ranks below the last of them is not chosen.
         let sure = self.newest(&counts.at_least(&others, level), ranking);
-        let least = sure.iter().map(|age| rank(*age)).fold(f64::INFINITY, f64::min);
-        let mut ranked: Vec<(f64, usize)> = Vec::with_capacity(2 * ranking);
+        let mut ranks = Ranks { sketches: self, counts, strength, unpacked: (usize::MAX, [0; 64]) };
+        let least = sure.iter().map(|age| ranks.of(*age)).fold(f64::INFINITY, f64::min);
+        let mut ranked: Vec<(f64, usize)> = Vec::with_capacity(4 * ranking);
         // What has nothing in common ranks by age alone, so that of those the newest are enough.
         let nothing = if level == 0 || least <= 0.0 { self.newest(&counts.none(&others), ranking) } else { Vec::new() };
         let some = self.newest(&counts.at_least(&others, below(least).max(1)), usize::MAX);
-        ranked.extend(some.into_iter().chain(nothing).map(|age| (rank(age), age)));
+        ranked
+            .extend(some.into_iter().chain(nothing).map(|age| (ranks.of(age), age)).filter(|(rank, _)| *rank >= least));
         if ranked.len() > ranking {
             let before =
                 |left: &(f64, usize), right: &(f64, usize)| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1));
@@ -137,7 +140,8 @@ impl Sketches {
     }
 
     const fn slot(&self, age: usize) -> usize {
-        (self.next + 2 * self.capacity - 1 - age) % self.capacity
+        let back = age + 1;
+        if self.next >= back { self.next - back } else { self.next + self.capacity - back }
     }
 
     /// The ages of marked blocks, newest first, at most so many.
@@ -158,7 +162,8 @@ impl Sketches {
                 }
                 let bit = 63 - left.leading_zeros() as usize;
                 left &= !(1 << bit);
-                found.push((last + self.capacity - (64 * at + bit)) % self.capacity);
+                let slot = 64 * at + bit;
+                found.push(if slot <= last { last - slot } else { last + self.capacity - slot });
             }
         }
         found
@@ -171,11 +176,19 @@ impl Sketches {
     }
 }
 
-/// The author of more than [`CANDIDATES_OF_ONE`] of the chosen blocks, if one is; no more than one can be.
+/// The author of more than [`CANDIDATES_OF_ONE`] of the chosen blocks, if one is; no more than one of [`CANDIDATES`] can be.
 pub(super) fn crowding(owners: impl Iterator<Item = NodeId>) -> Option<NodeId> {
-    let mut owners: Vec<NodeId> = owners.collect();
-    owners.sort_unstable();
-    owners.chunk_by(|left, right| left == right).find(|same| same.len() > CANDIDATES_OF_ONE).map(|same| same[0])
+    let owners: Vec<NodeId> = owners.collect();
+    // Whoever has more than half is left when each is set off against another's.
+    let (mut left, mut over) = (None, 0_usize);
+    for owner in &owners {
+        match over {
+            0 => (left, over) = (Some(*owner), 1),
+            _ if left == Some(*owner) => over += 1,
+            _ => over -= 1,
+        }
+    }
+    left.filter(|left| owners.iter().filter(|owner| *owner == left).count() > CANDIDATES_OF_ONE)
 }
 
 fn number(marked: &[Lanes]) -> usize {
@@ -199,58 +212,149 @@ fn ones(sketch: &[u64; SKETCH]) -> impl Iterator<Item = usize> {
     })
 }
 
+/// Blocks by rank: the bits in common times how much a block counts.
+struct Ranks<'a, S> {
+    sketches: &'a Sketches,
+    counts: &'a Counts,
+    strength: S,
+    /// The counts of sixty-four slots, and which they are: who is asked for comes in order.
+    unpacked: (usize, [u16; 64]),
+}
+
+impl<S: FnMut(usize) -> f64> Ranks<'_, S> {
+    fn of(&mut self, age: usize) -> f64 {
+        let slot = self.sketches.slot(age);
+        if self.unpacked.0 != slot / 64 {
+            self.unpacked = (slot / 64, self.counts.of(slot / 64));
+        }
+        f64::from(self.unpacked.1[slot % 64]) * (self.strength)(age)
+    }
+}
+
 /// How many bits each block has in common with a newcomer: the binary digits of all counts, lowest first.
-struct Counts(Vec<[Lanes; DIGITS]>);
+struct Counts {
+    digits: Vec<[Lanes; DIGITS]>,
+    /// Digits that the largest count has.
+    depth: usize,
+}
 
 impl Counts {
-    fn of(&self, slot: usize) -> u32 {
-        let digits = &self.0[slot / (64 * LANES)];
-        let one = |digit: &Lanes| u32::from(digit[slot / 64 % LANES] >> (slot % 64) & 1 == 1);
-        digits.iter().rev().fold(0, |count, digit| 2 * count + one(digit))
+    /// The counts of sixty-four slots.
+    fn of(&self, number: usize) -> [u16; 64] {
+        let digits = &self.digits[number / LANES];
+        let of = digits.map(|digit| digit[number % LANES]);
+        widest(Unpacking { digits: &of[..self.depth] })
     }
 
     /// The largest count that at least `most` of the marked blocks reach; 0 where there are fewer.
     fn level(&self, marked: &[Lanes], most: usize) -> u32 {
-        let (mut level, mut above, mut equal) = (0, 0, marked.to_vec());
-        for digit in (0..DIGITS).rev() {
-            let with = self.each(&equal, |equal, digits| equal & digits[digit]);
-            let reached = above + with.iter().flatten().map(|number| number.count_ones() as usize).sum::<usize>();
-            if reached >= most {
-                (level, equal) = (level | 1 << digit, with);
-            } else {
-                above = reached;
-                equal = self.each(&equal, |equal, digits| equal & !digits[digit]);
-            }
-        }
-        level
+        widest(Levelling { counts: self, marked, most })
     }
 
     /// The marked blocks that reach a count.
     fn at_least(&self, marked: &[Lanes], count: u32) -> Vec<Lanes> {
-        self.each(marked, |marked, digits| {
-            let (mut more, mut equal) = (0, marked);
-            for (digit, value) in digits.iter().enumerate().rev() {
-                if count >> digit & 1 == 0 {
-                    more |= equal & value;
-                    equal &= !value;
-                } else {
-                    equal &= value;
-                }
-            }
-            more | equal
-        })
+        if count >> self.depth != 0 {
+            return vec![[0; LANES]; marked.len()];
+        }
+        widest(Reaching { counts: self, marked, count })
     }
 
     /// The marked blocks that have nothing in common with the newcomer.
     fn none(&self, marked: &[Lanes]) -> Vec<Lanes> {
-        self.each(marked, |marked, digits| digits.iter().fold(marked, |left, digit| left & !digit))
+        let some = self.at_least(marked, 1);
+        marked.iter().zip(some).map(|(marked, some)| std::array::from_fn(|at| marked[at] & !some[at])).collect()
     }
+}
 
-    fn each(&self, marked: &[Lanes], of: impl Fn(u64, [u64; DIGITS]) -> u64) -> Vec<Lanes> {
-        let lanes = marked.iter().zip(&self.0);
-        lanes
-            .map(|(marked, digits)| std::array::from_fn(|lane| of(marked[lane], digits.map(|digit| digit[lane]))))
-            .collect()
+/// Turn the binary digits of sixty-four counts into numbers.
+struct Unpacking<'a> {
+    digits: &'a [u64],
+}
+
+impl Work for Unpacking<'_> {
+    type Out = [u16; 64];
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+    fn run(self) -> [u16; 64] {
+        let mut counts = [0; 64];
+        for (place, digit) in self.digits.iter().enumerate() {
+            for (part, counts) in counts.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+                let bits = digit >> (16 * part) & 0xffff;
+                for (at, count) in counts.iter_mut().enumerate() {
+                    *count |= u16::from(bits & 1 << at != 0) << place;
+                }
+            }
+        }
+        counts
+    }
+}
+
+/// Find the largest count that so many reach.
+struct Levelling<'a> {
+    counts: &'a Counts,
+    marked: &'a [Lanes],
+    most: usize,
+}
+
+impl Work for Levelling<'_> {
+    type Out = u32;
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+    fn run(self) -> u32 {
+        let (mut level, mut above, mut equal) = (0, 0, self.marked.to_vec());
+        for place in (0..self.counts.depth).rev() {
+            let mut reached: usize = above;
+            for (equal, digits) in equal.iter().zip(&self.counts.digits) {
+                for lane in 0..LANES {
+                    reached += (equal[lane] & digits[place][lane]).count_ones() as usize;
+                }
+            }
+            let keep = if reached >= self.most { 0 } else { u64::MAX };
+            for (equal, digits) in equal.iter_mut().zip(&self.counts.digits) {
+                for lane in 0..LANES {
+                    equal[lane] &= digits[place][lane] ^ keep;
+                }
+            }
+            if keep == 0 {
+                level |= 1 << place;
+            } else {
+                above = reached;
+            }
+        }
+        level
+    }
+}
+
+/// Find who reaches a count.
+struct Reaching<'a> {
+    counts: &'a Counts,
+    marked: &'a [Lanes],
+    count: u32,
+}
+
+impl Work for Reaching<'_> {
+    type Out = Vec<Lanes>;
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+    fn run(self) -> Vec<Lanes> {
+        let mut found = self.marked.to_vec();
+        for (equal, digits) in found.iter_mut().zip(&self.counts.digits) {
+            let mut more = [0; LANES];
+            for (place, digit) in digits[..self.counts.depth].iter().enumerate().rev() {
+                let asked = if self.count >> place & 1 == 0 { 0 } else { u64::MAX };
+                for lane in 0..LANES {
+                    more[lane] |= equal[lane] & digit[lane] & !asked;
+                    equal[lane] &= !(digit[lane] ^ asked);
+                }
+            }
+            for lane in 0..LANES {
+                equal[lane] |= more[lane];
+            }
+        }
+        found
     }
 }
 
@@ -286,7 +390,7 @@ impl Work for Counting<'_> {
                 add(&mut digits[..self.depth], last[at]);
             }
         }
-        Counts(counts)
+        Counts { digits: counts, depth: self.depth }
     }
 }
 

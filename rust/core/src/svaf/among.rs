@@ -4,6 +4,9 @@
 //! nearest block, or nearer in some category; of the others only those words are looked up that memory is not yet known
 //! to have as often as counts. What is left out could have changed nothing, so the outcome is that of comparing all.
 
+use std::cmp::Reverse;
+use std::ops::Range;
+
 use covey_kernels::{Work, widest};
 
 use super::kinship::Kinship;
@@ -43,41 +46,49 @@ pub(super) type Asked<'a> = (&'a Words, usize, u32, NodeId);
 
 /// Ask candidates, in the order of their places.
 pub(super) fn known<'a>(incoming: &Words, counts: u8, candidates: impl Iterator<Item = Asked<'a>>) -> Known {
-    let newcomer = Newcomer::of(incoming, counts);
-    let limits = Limits::of(&newcomer);
-    let mut held = limits.of_all(candidates);
-    let mut search = Search::new(&newcomer, &limits, &held);
-    // The one that promises most comes first: it leaves the others little to be asked for.
-    if let Some(first) = most_promising(&held) {
-        search.compare(&mut held[first]);
-    }
-    for held in &mut held {
-        if !held.compared && search.matters(held) {
-            search.compare(held);
+    asked(incoming, counts, candidates, |search, held| {
+        // Those that promise most come first: they leave the others little to be asked for.
+        for first in [most(held, |held| held.whole), most(held, |held| f64::from(held.content))].into_iter().flatten() {
+            if !held[first].compared {
+                search.compare(&mut held[first]);
+            }
         }
-    }
-    search.look_up(&mut held);
-    search.known
+        for held in held.iter_mut() {
+            if !held.compared && search.matters(held) {
+                search.compare(held);
+            }
+        }
+        search.look_up(held);
+    })
 }
 
 /// The same by comparing every candidate word by word: what it is.
 #[cfg(test)]
 pub(super) fn compared_all<'a>(incoming: &Words, counts: u8, candidates: impl Iterator<Item = Asked<'a>>) -> Known {
+    asked(incoming, counts, candidates, |search, held| held.iter_mut().for_each(|held| search.compare(held)))
+}
+
+fn asked<'a>(
+    incoming: &Words,
+    counts: u8,
+    candidates: impl Iterator<Item = Asked<'a>>,
+    ask: impl FnOnce(&mut Search<'_>, &mut [Held<'a>]),
+) -> Known {
     let newcomer = Newcomer::of(incoming, counts);
     let limits = Limits::of(&newcomer);
     let mut held = limits.of_all(candidates);
     let mut search = Search::new(&newcomer, &limits, &held);
-    for held in &mut held {
-        search.compare(held);
-    }
+    ask(&mut search, &mut held);
     search.known
 }
 
-fn most_promising(held: &[Held<'_>]) -> Option<usize> {
-    let mut best: Option<(f64, usize)> = None;
+/// The first candidate of which something is most.
+fn most<T: PartialOrd>(held: &[Held<'_>], of: impl Fn(&Held<'_>) -> T) -> Option<usize> {
+    let mut best: Option<(T, usize)> = None;
     for (at, held) in held.iter().enumerate() {
-        if best.is_none_or(|(most, _)| held.whole > most) {
-            best = Some((held.whole, at));
+        let here = of(held);
+        if best.as_ref().is_none_or(|(most, _)| here > *most) {
+            best = Some((here, at));
         }
     }
     best.map(|(_, at)| at)
@@ -121,19 +132,10 @@ impl<'a> Limits<'a> {
     }
 
     fn of_all<'b>(&self, candidates: impl Iterator<Item = Asked<'b>>) -> Vec<Held<'b>> {
-        let mut held: Vec<Held<'b>> = candidates
-            .filter(|(words, ..)| !words.said.is_empty())
-            .map(|(words, place, strength, author)| Held {
-                words,
-                place,
-                strength,
-                author,
-                content: 0,
-                common: 0,
-                whole: 0.0,
-                compared: false,
-            })
-            .collect();
+        let mut held: Vec<Held<'b>> = Vec::with_capacity(candidates.size_hint().1.unwrap_or(0));
+        for (words, place, strength, author) in candidates.filter(|(words, ..)| !words.said.is_empty()) {
+            held.push(Held { words, place, strength, author, content: 0, common: 0, whole: 0.0, compared: false });
+        }
         widest(Counting { marks: &self.marks, held: &mut held });
         for held in &mut held {
             held.content = SAME * (held.content + self.hidden[0]);
@@ -148,6 +150,9 @@ impl<'a> Limits<'a> {
         let newcomer = self.newcomer;
         let most = share(2 * held.content + held.common, newcomer.mass).min(1.0);
         let most = if newcomer.negates == held.words.negates { most } else { most.min(TURNED) };
+        if most <= CHANGED || self.figures.is_empty() || held.words.figures.count == 0 {
+            return most;
+        }
         let mine_missing = || self.figures.iter().any(|mark| !has(&held.words.marks, *mark));
         let missing = |stem: &u32| !has(&self.stems, *stem as usize % (64 * MARKS));
         let theirs_missing = || held.words.figures.stems().iter().any(missing);
@@ -202,13 +207,15 @@ struct Search<'a> {
     faint: bool,
     likes: Likes,
     known: Known,
+    /// Of the categories in which the newcomer says something: how like the nearest block is at least.
+    least: f64,
 }
 
 impl<'a> Search<'a> {
     fn new(newcomer: &'a Newcomer<'a>, limits: &'a Limits<'a>, held: &[Held<'_>]) -> Self {
         let faint = held.iter().any(|held| held.strength < FAINT);
         let known = Known { kinship: Kinship::new(newcomer.words), nearest: [None; COUNT] };
-        Self { newcomer, limits, faint, likes: Likes::new(), known }
+        Self { newcomer, limits, faint, likes: Likes::new(), known, least: -1.0 }
     }
 
     fn compare(&mut self, held: &mut Held<'_>) {
@@ -217,6 +224,7 @@ impl<'a> Search<'a> {
         let shared = newcomer.meet(words, &mut self.likes);
         self.known.kinship.count(&shared, shared.met_share(words), &self.likes, held.strength, held.author);
         let whole = newcomer.likeness(words, &shared);
+        self.least = f64::INFINITY;
         for (category, nearest) in self.known.nearest.iter_mut().enumerate() {
             if !newcomer.words.speaks(category) {
                 continue;
@@ -226,6 +234,7 @@ impl<'a> Search<'a> {
             if beats(whole.min(most), held.place, *nearest) {
                 *nearest = Some((whole.min(most), held.place));
             }
+            self.least = nearest.map_or(-1.0, |(like, _)| self.least.min(like));
         }
     }
 
@@ -233,7 +242,8 @@ impl<'a> Search<'a> {
     fn matters(&self, held: &Held<'_>) -> bool {
         let kinship = &self.known.kinship;
         let content = kinship.reaches(held.content, held.common, held.strength, self.faint);
-        content || (0..COUNT).any(|category| self.newcomer.words.speaks(category) && self.nearer(held, category))
+        let nearer = |category| self.newcomer.words.speaks(category) && self.nearer(held, category);
+        content || (held.whole >= self.least && (0..COUNT).any(nearer))
     }
 
     fn nearer(&self, held: &Held<'_>, category: usize) -> bool {
@@ -245,63 +255,56 @@ impl<'a> Search<'a> {
                 || self.limits.touches(held, category))
     }
 
-    /// Look up in blocks that were not compared the words which memory does not yet have as often as counts, the block
-    /// that counts most first: then a word that was found needs no other.
+    /// Look up in blocks that were not compared the words which memory does not yet have as often as counts. What one
+    /// author wrote stands together, the block that counts most first: then a word that was found needs no other of it.
     fn look_up(&mut self, held: &mut [Held<'_>]) {
-        if !held.is_sorted_by(|left, right| left.strength >= right.strength) {
-            held.sort_by_key(|held| std::cmp::Reverse(held.strength));
+        let order = |held: &Held<'_>| (held.author, Reverse(held.strength));
+        if !held.is_sorted_by_key(order) {
+            held.sort_by_key(order);
         }
-        let (mut open, mut level) = ([0; MARKS], u32::MAX);
-        for held in held.iter().filter(|held| !held.compared) {
-            if held.strength < level {
-                level = held.strength;
-                open = self.open(level);
-            }
-            let asked = open;
-            for (number, wanted) in asked.iter().enumerate() {
-                let mut hits = wanted & held.words.marks[number];
-                while hits != 0 {
-                    let mark = 64 * number + hits.trailing_zeros() as usize;
-                    hits &= hits - 1;
-                    if self.ask(mark, held) {
-                        open[number] &= !(1 << (mark % 64));
-                    }
+        let left: Vec<&Held<'_>> = held.iter().filter(|held| !held.compared).collect();
+        let authors: Vec<&[&Held<'_>]> = left.chunk_by(|one, next| one.author == next.author).collect();
+        let strongest = left.iter().map(|held| held.strength).max().unwrap_or(0);
+        let said = &self.newcomer.words.said;
+        let mut from = 0;
+        while let Some(word) = said.get(from) {
+            let to = from + said[from..].iter().take_while(|other| other.head() == word.head()).count();
+            if self.is_open(from..to, strongest) {
+                for held in &authors {
+                    self.ask(from..to, *word, held);
                 }
             }
+            from = to;
         }
     }
 
-    /// The marks of words that a block of that strength can say more of.
-    fn open(&self, strength: u32) -> Marks {
-        let mut open = [0; MARKS];
-        for (place, word) in self.newcomer.words.said.iter().enumerate() {
-            if self.known.kinship.is_open(*word, place, strength) {
-                set(&mut open, word.mark());
-            }
-        }
-        open
+    /// Whether a block of that strength can say more of one of the forms of a word.
+    fn is_open(&self, mut forms: Range<usize>, strength: u32) -> bool {
+        forms.any(|place| self.known.kinship.is_open(self.newcomer.words.said[place], place, strength))
     }
 
-    /// Look up the words of a mark in a block; true where no word of that mark needs another block.
-    fn ask(&mut self, mark: usize, held: &Held<'_>) -> bool {
-        let (mut done, newcomer) = (true, self.newcomer);
-        for first in newcomer.marked(mark) {
-            for (place, mine) in newcomer.forms(first) {
+    /// Look up the forms of a word in blocks of one author, until none of them could say more: what is not open to a block
+    /// is open to no weaker one of its author.
+    fn ask(&mut self, forms: Range<usize>, word: Said, held: &[&Held<'_>]) {
+        for held in held.iter().filter(|held| has(&held.words.marks, word.mark())) {
+            let mut open = false;
+            for place in forms.clone() {
+                let mine = self.newcomer.words.said[place];
                 if self.known.kinship.is_open_to(mine, place, held.strength, held.author) {
                     self.known.kinship.hear(place, likest(mine, held.words), held.strength, held.author);
+                    open |= self.known.kinship.is_open_to(mine, place, held.strength, held.author);
                 }
-                done &= !self.known.kinship.is_open(mine, place, held.strength);
+            }
+            if !open {
+                return;
             }
         }
-        done
     }
 }
 
 /// How like the likest of a block's words is to a word.
 fn likest(mine: Said, held: &Words) -> u32 {
-    let from = held.said.partition_point(|word| word.head() < mine.head());
-    let theirs = held.said[from..].iter().take_while(|word| word.head() == mine.head());
-    theirs.map(|theirs| alike(mine, *theirs)).max().unwrap_or(0)
+    held.with_head(mine.head()).map(|theirs| alike(mine, *theirs)).max().unwrap_or(0)
 }
 
 /// Whether a likeness at a place is nearer than the nearest so far; of equals the first place is.

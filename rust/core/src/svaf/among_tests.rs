@@ -118,6 +118,30 @@ proptest! {
         prop_assert!((found.kinship.most(&incoming, counts) - all.kinship.most(&incoming, counts)).abs() < f64::EPSILON);
     }
 
+    /// A decision follows from whole sums and from bounds that are read in one fixed order: whichever block is asked first,
+    /// and so however it is taken by a machine or cut into batches, every number is the same to the last bit.
+    #[test]
+    fn the_order_in_which_blocks_are_asked_changes_no_bit(
+        incoming in block(),
+        held in prop::collection::vec((block(), prop::sample::select(STRENGTHS.to_vec()), 0..4_u8), 0..30),
+        turn in 0..30_usize,
+    ) {
+        let ask = |order: &[usize]| {
+            let each = order.iter().map(|place| (&held[*place], *place));
+            let asked = each.map(|((words, strength, by), place)| (words, place, *strength, NodeId::from_bytes([*by; 16])));
+            let known = among(&incoming, incoming.about, asked);
+            let evidence = known.kinship.evidence(&incoming, incoming.about);
+            let nearest = known.nearest.map(|nearest| nearest.map(|(like, place)| (like.to_bits(), place)));
+            (nearest, evidence.counts.map(f64::to_bits), known.kinship.known(&incoming).map(f64::to_bits))
+        };
+        let mut order: Vec<usize> = (0..held.len()).collect();
+        let found = ask(&order);
+        order.rotate_left(turn.min(held.len()));
+        prop_assert_eq!(&ask(&order), &found);
+        order.reverse();
+        prop_assert_eq!(&ask(&order), &found);
+    }
+
     #[test]
     fn two_blocks_meet_word_by_word(incoming in block(), held in block(), counted: u8) {
         let counts = incoming.about & counted;

@@ -5,7 +5,7 @@
 //! matter of memory out of nothing.
 
 use super::meeting::{Likes, SAME, Shared, share};
-use super::words::{BLOCK_WORDS, Said, Words};
+use super::words::{BLOCK_WORDS, Said, Sums, Words, spread};
 use crate::category::{COUNT, Category};
 use crate::encoder::words::Kind;
 use crate::id::NodeId;
@@ -93,6 +93,8 @@ pub(super) struct Kinship {
     /// which [`CONFIRMED`] and more is the same.
     best: Vec<u32>,
     sums: Vec<u32>,
+    /// Which words are content: only those are confirmed.
+    content: Vec<bool>,
     voices: Voices,
     /// The nearest block: what it has of the newcomer's content, of its common words, and what the newcomer has of it.
     top: (u32, u32, u32),
@@ -155,8 +157,9 @@ const fn part(like: u32, strength: u32) -> u32 {
 impl Kinship {
     pub(super) fn new(incoming: &Words) -> Self {
         let nothing = vec![0; incoming.said.len()];
-        let voices = Voices { first: vec![0; incoming.said.len()], each: Vec::new() };
-        Self { best: nothing.clone(), sums: nothing, voices, top: (0, 0, 0), beside: [0; BLOCK_WORDS] }
+        let voices = Voices { first: vec![0; incoming.said.len()], each: Vec::with_capacity(incoming.said.len()) };
+        let content = incoming.said.iter().map(|said| said.is(Kind::Content)).collect();
+        Self { best: nothing.clone(), sums: nothing, content, voices, top: (0, 0, 0), beside: [0; BLOCK_WORDS] }
     }
 
     /// Count one held block: what it shares, how much of it that is, how like its words are, how much they count (0 to
@@ -177,7 +180,7 @@ impl Kinship {
     pub(super) fn hear(&mut self, place: usize, like: u32, strength: u32, author: NodeId) {
         let counted = part(like, strength);
         self.best[place] = self.best[place].max(counted);
-        if counted > 0 && self.sums[place] < CONFIRMED {
+        if self.content[place] && counted > 0 && self.sums[place] < CONFIRMED {
             self.sums[place] += self.voices.raise(place, author, counted);
         }
     }
@@ -213,7 +216,7 @@ impl Kinship {
         let several = (counts & incoming.about).count_ones() > 1;
         let (mut all, mut known, mut confirmed, mut elsewhere) = (0, 0, 0, 0);
         let (mut heads, mut headed, mut rest, mut rested, mut deep) = (0, 0, 0, 0, 0);
-        let mut each = [0; COUNT];
+        let mut each = Sums::default();
         for (at, said) in incoming.said.iter().enumerate() {
             if !said.is(Kind::Content) || said.places & counts == 0 {
                 continue;
@@ -233,10 +236,10 @@ impl Kinship {
                 rested += best;
                 deep += again;
             }
-            spread(&mut each, *said, counts, best);
+            spread(&mut each, said.places & counts, best);
         }
         let speaking = (0..COUNT).filter(|category| counts & incoming.about & 1 << category != 0);
-        let poorest = if several { speaking.map(|category| each[category]).min().unwrap_or(0) } else { 0 };
+        let poorest = if several { speaking.map(|category| u32::from(each[category])).min().unwrap_or(0) } else { 0 };
         let (headed, rest_share) = (share(headed, heads), share(rested, rest));
         let (near, common) = (filled(self.top.0), filled(self.top.1));
         let (rested, unknown, confirmed_words) = (filled(rested), filled(all * SAME - known), filled(confirmed));
@@ -269,12 +272,12 @@ impl Kinship {
 
     /// How much of each category's words memory has, from 0 to 1.
     pub(super) fn known(&self, incoming: &Words) -> [f64; COUNT] {
-        let (mut each, mut found) = ([0; COUNT], [0; COUNT]);
+        let (mut each, mut found) = (Sums::default(), Sums::default());
         for (said, best) in incoming.said.iter().zip(&self.best) {
-            spread(&mut each, *said, u8::MAX, said.weight());
-            spread(&mut found, *said, u8::MAX, said.weight() * best);
+            spread(&mut each, said.places, said.weight());
+            spread(&mut found, said.places, said.weight() * best);
         }
-        std::array::from_fn(|category| share(found[category], each[category]))
+        std::array::from_fn(|category| share(u32::from(found[category]), u32::from(each[category])))
     }
 }
 
@@ -290,12 +293,6 @@ pub(super) fn drifts(evidence: &Evidence, most: f64, known: &[f64; COUNT], count
         let belongs = whole + OWN * (known - mean);
         0.5 - 0.5 * belongs / (1.0 + belongs.abs())
     })
-}
-
-fn spread(each: &mut [u32; COUNT], said: Said, counts: u8, value: u32) {
-    for (category, sum) in each.iter_mut().enumerate() {
-        *sum += if said.places & counts & 1 << category == 0 { 0 } else { value };
-    }
 }
 
 /// A count that saturates: half of it at one word.

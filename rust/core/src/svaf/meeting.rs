@@ -1,11 +1,13 @@
 //! What a newcomer shares with held blocks, word by word: made ready once, compared with many.
 
-use super::words::{BLOCK_WORDS, MARKS, Said, Words};
+use super::words::{BLOCK_WORDS, Said, Sums, Words, spread};
 use crate::category::COUNT;
 use crate::encoder::words::Kind;
 
 /// What the same word in two blocks counts, and what another form of it does.
 pub(super) const SAME: u32 = 100;
+/// The same, where sums are short.
+const SAME_EACH: u16 = 100;
 const FORM: u32 = 85;
 /// From here on two blocks say so nearly the same that one word which turns it round makes them say the opposite.
 pub(super) const TURNED: f64 = 0.85;
@@ -47,6 +49,14 @@ impl Likes {
         self.count = 0;
     }
 
+    /// Say that a word of which nothing was said yet is the same.
+    #[expect(clippy::cast_possible_truncation, reason = "places and likes are below 256")]
+    const fn is_same(&mut self, place: usize) {
+        self.values[place] = SAME as u8;
+        self.touched[self.count] = place as u8;
+        self.count += 1;
+    }
+
     /// Say how like a word is; returns by how much that is more than was said of it before.
     #[expect(clippy::cast_possible_truncation, reason = "places and likes are below 256")]
     fn raise(&mut self, place: usize, like: u32) -> u32 {
@@ -60,12 +70,34 @@ impl Likes {
     }
 }
 
+/// What one word of a newcomer adds where a held block has the same: its weight in each category and, where it counts,
+/// its weight, and whether it is content, said of anything, or a figure.
+type Row = [u16; 2 * (COUNT + 1)];
+const COUNTED: usize = COUNT;
+const CONTENT: usize = COUNT + 1;
+const COMMON: usize = COUNT + 2;
+const FIGURE: usize = COUNT + 3;
+
+fn row(word: Said, counts: u8) -> Row {
+    let mut each = Sums::default();
+    spread(&mut each, word.places, word.weight());
+    let mut row = Row::default();
+    row[..each.len()].copy_from_slice(&each);
+    if word.places & counts != 0 {
+        row[COUNTED] = each.into_iter().max().unwrap_or(0);
+        row[CONTENT] = u16::from(word.is(Kind::Content));
+        row[COMMON] = u16::from(word.is_common());
+        row[FIGURE] = u16::from(word.is(Kind::Figure));
+    }
+    row
+}
+
 /// What a newcomer shares with one held block.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Shared {
     /// Weight of the newcomer's words, times how like the held block's are: of those that count, and of each category.
     found: u32,
-    found_each: [u32; COUNT],
+    found_each: Sums,
     /// The same of the held block's words.
     met: u32,
     /// Of the newcomer's words that say what it is about, and of those said of anything: what the held block has.
@@ -80,31 +112,21 @@ pub(super) struct Newcomer<'a> {
     pub(super) words: &'a Words,
     /// Categories whose words count.
     pub(super) counts: u8,
-    /// For each mark the first word there, counted from 1; for that word the next whose head has the same mark.
-    first: [u16; 64 * MARKS],
-    after: [u16; BLOCK_WORDS],
+    rows: Vec<Row>,
     /// Weight of the words that count, and of those of each category.
     pub(super) mass: u32,
-    pub(super) each: [u32; COUNT],
+    pub(super) each: Sums,
     /// Of the words that count: how many are figures, and whether one negates.
     pub(super) figures: u32,
     pub(super) negates: bool,
 }
 
 impl<'a> Newcomer<'a> {
-    #[expect(clippy::cast_possible_truncation, reason = "a block has at most 256 words")]
     pub(super) fn of(words: &'a Words, counts: u8) -> Self {
-        let (first, after, each) = ([0; 64 * MARKS], [0; BLOCK_WORDS], [0; COUNT]);
-        let mut made = Self { words, counts, first, after, mass: 0, each, figures: 0, negates: false };
-        let mut before = None;
-        for (place, word) in words.said.iter().enumerate() {
-            if before != Some(word.head()) {
-                let first = &mut made.first[word.mark()];
-                made.after[place] = *first;
-                *first = place as u16 + 1;
-                before = Some(word.head());
-            }
-            word.categories().for_each(|category| made.each[category] += word.weight());
+        let rows = words.said.iter().map(|word| row(*word, counts)).collect();
+        let mut made = Self { words, counts, rows, mass: 0, each: Sums::default(), figures: 0, negates: false };
+        for word in &words.said {
+            spread(&mut made.each, word.places, word.weight());
             if word.places & counts != 0 {
                 made.mass += word.weight();
                 made.figures += u32::from(word.is(Kind::Figure));
@@ -114,57 +136,56 @@ impl<'a> Newcomer<'a> {
         made
     }
 
-    /// The first words of a mark whose heads differ, by their places.
-    pub(super) fn marked(&self, mark: usize) -> impl Iterator<Item = usize> {
-        let mut next = self.first[mark];
-        std::iter::from_fn(move || {
-            let place = usize::from(next).checked_sub(1)?;
-            next = self.after[place];
-            Some(place)
-        })
-    }
-
-    /// Words with one head, from the first of them on, with their places.
-    pub(super) fn forms(&self, first: usize) -> impl Iterator<Item = (usize, Said)> {
-        let head = self.words.said[first].head();
-        let from = self.words.said[first..].iter().copied().take_while(move |word| word.head() == head);
-        from.enumerate().map(move |(offset, word)| (first + offset, word))
-    }
-
     /// Compare it with a held block, word by word. `likes` gets how like the held block's words are.
     pub(super) fn meet(&self, held: &Words, likes: &mut Likes) -> Shared {
         likes.clear();
-        let mut shared = Shared::default();
-        for theirs in &held.said {
-            // Most words of a held block are none of the newcomer's: one look says so.
-            let mut next = self.first[theirs.mark()];
-            while next != 0 {
-                let first = usize::from(next) - 1;
-                if self.words.said[first].head() == theirs.head() {
-                    self.meet_word(first, *theirs, held.about, likes, &mut shared);
-                    break;
+        let (mut shared, mut same) = (Shared::default(), Row::default());
+        let (mine, theirs) = (&self.words.said[..], &held.said[..]);
+        let (mut left, mut right) = (0, 0);
+        while let (Some(my), Some(their)) = (mine.get(left), theirs.get(right)) {
+            if my.head() != their.head() {
+                let before = my.head() < their.head();
+                left += usize::from(before);
+                right += usize::from(!before);
+                continue;
+            }
+            let other_mine = mine.get(left + 1).is_some_and(|next| next.head() == my.head());
+            let other_theirs = theirs.get(right + 1).is_some_and(|next| next.head() == my.head());
+            if !other_mine && !other_theirs && my.stem() == their.stem() {
+                likes.is_same(left);
+                same.iter_mut().zip(&self.rows[left]).for_each(|(sum, value)| *sum += value);
+                shared.have(*their, held.about, SAME);
+                left += 1;
+                right += 1;
+            } else {
+                // Words with one head stand together: each of theirs is held against all of mine.
+                let common = my.head();
+                for their in theirs[right..].iter().take_while(|next| next.head() == common) {
+                    self.meet_word(left, *their, held.about, likes, &mut shared);
+                    right += 1;
                 }
-                next = self.after[first];
+                left += mine[left..].iter().take_while(|next| next.head() == common).count();
             }
         }
+        shared.add(&same);
         shared
     }
 
     /// Compare a word of a held block with the newcomer's forms of it, the first of which stands there.
     fn meet_word(&self, first: usize, theirs: Said, about: u8, likes: &mut Likes, shared: &mut Shared) {
-        let mut likest = 0;
-        for (place, mine) in self.forms(first) {
-            let like = alike(mine, theirs);
+        let (mut likest, head) = (0, theirs.head());
+        for (place, mine) in self.words.said.iter().enumerate().skip(first) {
+            if mine.head() != head {
+                break;
+            }
+            let like = alike(*mine, theirs);
             likest = like.max(likest);
             let more = likes.raise(place, like);
-            if more > 0 {
-                shared.take(mine, self.counts, more, like);
+            if more > 0 && mine.weight() > 0 {
+                shared.take(*mine, self.counts, more, like);
             }
         }
-        if theirs.places & about != 0 {
-            shared.met += theirs.weight() * likest;
-            shared.figures[1] += u32::from(theirs.is(Kind::Figure) && likest == SAME);
-        }
+        shared.have(theirs, about, likest);
     }
 
     /// How alike they are. Other figures, or a negation on one side only, are news however like the rest is.
@@ -177,7 +198,7 @@ impl<'a> Newcomer<'a> {
 
     /// How much of a category the held block has, from 0 to 1.
     pub(super) fn of_category(&self, shared: &Shared, category: usize) -> f64 {
-        share(shared.found_each[category], self.each[category])
+        share(u32::from(shared.found_each[category]), u32::from(self.each[category]))
     }
 }
 
@@ -187,10 +208,30 @@ pub(super) const fn alike(mine: Said, theirs: Said) -> u32 {
 }
 
 impl Shared {
+    /// Count words of the newcomer that are the same in the held block, by their rows.
+    fn add(&mut self, same: &Row) {
+        let each = same.map(|sum| u32::from(sum) * SAME);
+        for (found, sum) in self.found_each.iter_mut().zip(same).take(COUNT) {
+            *found += sum * SAME_EACH;
+        }
+        self.found += each[COUNTED];
+        self.content += each[CONTENT];
+        self.common += each[COMMON];
+        self.figures[0] += u32::from(same[FIGURE]);
+    }
+
+    /// Count a word of the held block, and how like the likest of the newcomer's is.
+    fn have(&mut self, theirs: Said, about: u8, likest: u32) {
+        if theirs.places & about != 0 {
+            self.met += theirs.weight() * likest;
+            self.figures[1] += u32::from(theirs.is(Kind::Figure) && likest == SAME);
+        }
+    }
+
     /// Count a word of the newcomer that is `like`, `more` than it was counted before.
     fn take(&mut self, word: Said, counts: u8, more: u32, like: u32) {
         let weighed = word.weight() * more;
-        word.categories().for_each(|category| self.found_each[category] += weighed);
+        spread(&mut self.found_each, word.places, weighed);
         if word.places & counts != 0 {
             self.found += weighed;
             self.content += if word.is(Kind::Content) { more } else { 0 };

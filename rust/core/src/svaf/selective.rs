@@ -203,7 +203,9 @@ impl<'a> Told<'a> {
 /// A strength in hundredths, so that sums over memory are whole.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0 to 100, and rounded")]
 fn hundredths(strength: f64) -> u32 {
-    (strength.clamp(0.0, 1.0) * 100.0).round() as u32
+    let hundredths = strength.clamp(0.0, 1.0) * 100.0;
+    let below = hundredths as u32;
+    below + u32::from(hundredths - f64::from(below) >= 0.5)
 }
 
 /// A newcomer among its candidates, with how like each of them it is in all.

@@ -1,7 +1,7 @@
 //! A block as the set of its words: whole numbers, so that every sum over them is exact in any order.
 
 use crate::category::{COUNT, Category, NEUTRAL};
-use crate::encoder::words::{self, Kind};
+use crate::encoder::words::{self, Kind, Spelling};
 
 /// Words kept of one block: what comes after them is judged by them.
 pub const BLOCK_WORDS: usize = 256;
@@ -15,6 +15,35 @@ const FIGURES: usize = 4;
 const SAID_BYTES: usize = 10;
 /// Words that most blocks have, so that a usual one is read without growing.
 const USUAL: usize = 96;
+
+/// A sum for each category, and room for one more: no sum over a block's words is larger than their number times what two
+/// words count that are the same, twice.
+pub(super) type Sums = [u16; COUNT + 1];
+
+const _: () = assert!(2 * 100 * BLOCK_WORDS <= u16::MAX as usize, "sums over the words of a block fit");
+
+/// For each set of categories all bits of those that are in it.
+static SPREAD: [Sums; 1 << COUNT] = {
+    let (mut table, mut places) = ([[0; COUNT + 1]; 1 << COUNT], 0);
+    while places < 1 << COUNT {
+        let mut category = 0;
+        while category < COUNT {
+            table[places][category] = if places >> category & 1 == 1 { u16::MAX } else { 0 };
+            category += 1;
+        }
+        places += 1;
+    }
+    table
+};
+
+/// Add what a word counts to the sums of the categories it stands in.
+#[expect(clippy::cast_possible_truncation, reason = "at most twice what a word counts that is the same")]
+pub(super) fn spread(sums: &mut Sums, places: u8, value: u32) {
+    let chosen = &SPREAD[usize::from(places) % (1 << COUNT)];
+    for (sum, chosen) in sums.iter_mut().zip(chosen) {
+        *sum = sum.wrapping_add(chosen & value as u16);
+    }
+}
 
 /// One word of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,11 +134,11 @@ pub struct Words {
 impl Words {
     /// Read the texts of a block, in category order.
     pub fn of_texts(texts: [&str; COUNT]) -> Self {
-        let (mut said, mut spelled) = (Vec::with_capacity(USUAL), String::new());
+        let (mut said, mut spelling) = (Vec::with_capacity(USUAL), Spelling::default());
         for (category, text) in texts.iter().enumerate() {
             let text = text.trim();
             if !text.eq_ignore_ascii_case(NEUTRAL) {
-                words::each(text, &mut spelled, |word| {
+                words::each(text, &mut spelling, |word| {
                     let key = u64::from(word.head) << 32 | u64::from(word.stem);
                     said.push(Said { key, kind: word.kind, places: 1 << category });
                 });
@@ -130,11 +159,11 @@ impl Words {
             }
         }
         said.truncate(BLOCK_WORDS);
-        let mut masses = [0_u32; COUNT];
+        let mut masses = Sums::default();
         let (mut says, mut sketch, mut marks) = (0, [0; SKETCH], [0; MARKS]);
         for word in &said {
             says |= if word.weight() > 0 { word.places } else { 0 };
-            word.categories().for_each(|category| masses[category] += word.weight());
+            spread(&mut masses, word.places, word.weight());
             if word.is(Kind::Content) {
                 let bit = word.head() as usize % (64 * SKETCH);
                 sketch[bit / 64] |= 1 << (bit % 64);
@@ -181,6 +210,19 @@ impl Words {
         &self.sketch
     }
 
+    /// The words with a head.
+    pub(super) fn with_head(&self, head: u32) -> impl Iterator<Item = &Said> {
+        // Heads are hashes: it stands about as far on as it is large.
+        let guess = usize::try_from((u64::from(head) * self.said.len() as u64) >> 32).unwrap_or(0);
+        let before = |said: &Said| said.head() < head;
+        let from = if self.said.get(guess).is_some_and(before) {
+            guess + self.said[guess..].iter().position(|said| !before(said)).unwrap_or(self.said.len() - guess)
+        } else {
+            self.said[..guess].iter().rposition(before).map_or(0, |last| last + 1)
+        };
+        self.said[from..].iter().take_while(move |said| said.head() == head)
+    }
+
     /// Whether a category says something.
     pub(super) const fn speaks(&self, category: usize) -> bool {
         self.says >> category & 1 == 1
@@ -197,7 +239,7 @@ fn said_of(bytes: &[u8; SAID_BYTES]) -> Option<Said> {
 
 /// One entry for each stem, by head and stem; of several kinds the one that says most.
 fn unite(said: &mut Vec<Said>) {
-    said.sort_unstable_by_key(|said| said.key);
+    sort(said);
     said.dedup_by(|later, kept| {
         let same = later.key == kept.key;
         if same {
@@ -208,9 +250,52 @@ fn unite(said: &mut Vec<Said>) {
     });
 }
 
+/// Heaps by which words are sorted: heads are hashes, so that hardly more than one word of a block comes to each.
+const HEAPS: usize = 128;
+/// With more words in one heap they are sorted as any others are.
+const HEAPED: u8 = 16;
+
+/// Sort words by head and stem.
+fn sort(said: &mut Vec<Said>) {
+    let heap = |said: &Said| (said.head() >> (32 - HEAPS.trailing_zeros())) as usize;
+    let mut ends = [0_u8; HEAPS];
+    let heaped = u8::try_from(said.len()).is_ok()
+        && said.iter().all(|said| {
+            let count = &mut ends[heap(said)];
+            *count += 1;
+            *count <= HEAPED
+        });
+    if !heaped {
+        return said.sort_unstable_by_key(|said| said.key);
+    }
+    let mut end = 0;
+    for count in &mut ends {
+        end += *count;
+        *count = end;
+    }
+    let Some(first) = said.first() else { return };
+    let mut sorted = vec![*first; said.len()];
+    for said in said.iter() {
+        let place = &mut ends[heap(said)];
+        *place -= 1;
+        sorted[usize::from(*place)] = *said;
+    }
+    // Heaps stand in their order; within each few words change places.
+    for at in 1..sorted.len() {
+        let (word, mut to) = (sorted[at], at);
+        while to > 0 && sorted[to - 1].key > word.key {
+            sorted[to] = sorted[to - 1];
+            to -= 1;
+        }
+        sorted[to] = word;
+    }
+    *said = sorted;
+}
+
 /// The categories that count. One that holds less than half of an even share is said by the way, but for the focus, which
 /// is short by its nature.
-fn about(masses: &[u32; COUNT]) -> u8 {
+fn about(masses: &Sums) -> u8 {
+    let masses = masses.map(u32::from);
     let mood = Category::Mood.index();
     let held = |category: &usize| *category != mood && masses[*category] > 0;
     let speaking = u32::try_from((0..COUNT).filter(held).count()).unwrap_or(1);
