@@ -209,6 +209,7 @@ def test_status_shows_a_peer_or_lists_them(covey: Program, listener: Running) ->
     assert found["pid"] == listener.process.pid
     assert found["node"]["room"] == ROOM
     assert found["agent"] is None
+    assert not any(found["messages"].values()), "nothing was sent to an agent here yet"
     shown = covey("status", "listener").out
     for row in ("peer:", "room:", "node id:", "listening:", "uptime:", "agent:"):
         assert any(line.startswith(row) for line in shown.splitlines()), row

@@ -224,6 +224,7 @@ class OpenPeer:
             **figures(self.server),
             "metrics": self.metering.url,
             "encoding": self.rooms.encoding.figures(),
+            "messages": self.fleet.bus.counters(),
         }
 
     def _watched(self, on: bool) -> None:

@@ -83,6 +83,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
                 flat({name: value for name, value in agent["team"].items() if name != "peers"}, "team ")
             )
     rows += [(f"  {name}", count) for name, count in node["counters"].items()]
+    rows += [(f"  messages.{name}", count) for name, count in found["messages"].items() if count]
     width = max(len(name) for name, _ in rows) + 1
     for name, value in rows:
         yield f"{name + ':':<{width}} {printable(str(value))}"

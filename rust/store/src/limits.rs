@@ -75,7 +75,7 @@ pub const RECALL_MAX_BYTES: usize = 4_096;
 
 /// Records one call of `index` adds to the recall index.
 pub const INDEX_SLICE: i64 = 512;
-/// Records a recall indexes by itself before it looks, when nobody is writing: about 5 ms.
+/// Records a recall indexes by itself before it looks, about 5 ms; where more wait, only if nobody is writing.
 pub const INDEX_ON_RECALL: i64 = 256;
 
 /// Rows one reading call returns at most, whatever its caller asks for.

@@ -40,10 +40,15 @@ impl Store {
         })
     }
 
-    /// Adds what is stored and not indexed, where it is little and nobody is writing: the index follows commits a moment
-    /// later, and who asks must not miss what was stored just before.
+    /// Adds what is stored and not indexed: the index follows commits a moment later, and who asks must not miss what
+    /// was stored just before, also where another block is being written at that moment. Where more waits than is added
+    /// here, the peer is in a stream that the index follows by itself, and nobody waits for the writer.
     pub(crate) fn catch_up(&self) -> Result<(), StoreError> {
-        let Some(mut writer) = self.idle_writer() else { return Ok(()) };
+        let few = match self.read(|view| waiting(view, INDEX_ON_RECALL + 1))? {
+            0 => return Ok(()),
+            waiting => waiting <= INDEX_ON_RECALL,
+        };
+        let Some(mut writer) = (if few { Some(self.writer()) } else { self.idle_writer() }) else { return Ok(()) };
         self.write_unsynced(&mut writer, |transaction| index_slice(transaction, INDEX_ON_RECALL))
     }
 
@@ -68,6 +73,17 @@ pub(crate) fn lag(view: &Connection) -> Result<u64, Fault> {
         .prepare_cached("SELECT count(*) FROM records WHERE id > (SELECT value FROM meta WHERE name = 'indexed_upto')")?
         .query_row([], |row| row.get(0))?;
     Ok(waiting.unsigned_abs())
+}
+
+/// How many records are not indexed yet, counted up to `most`.
+fn waiting(view: &Connection, most: i64) -> Result<i64, Fault> {
+    let found = view
+        .prepare_cached(
+            "SELECT count(*) FROM (SELECT 1 FROM records
+             WHERE id > (SELECT value FROM meta WHERE name = 'indexed_upto') LIMIT ?1)",
+        )?
+        .query_row([most], |row| row.get(0))?;
+    Ok(found)
 }
 
 fn index_slice(transaction: &Transaction<'_>, most: i64) -> Result<(), Fault> {

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use common::{
     ANN, BOB, Folder, ME, NOW, ROOM, Said, closed_minded, hear, hear_at, key, key_of, node, open_minded, record, says,
 };
@@ -278,6 +280,34 @@ fn recall_ranks_all_words_before_any_word() {
     assert_eq!(found("  \"( ").len(), 5, "a query without a word lists the newest");
     assert_eq!(found("\"fox\" OR -NEAR(").len(), 2);
     assert!(!store.recall("red", 10).unwrap().capped);
+}
+
+#[test]
+fn what_is_stored_is_found_at_once_while_others_write() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut intake = open_minded();
+            for number in 0.. {
+                if ended.load(Ordering::Relaxed) {
+                    return;
+                }
+                store.commit(&[&hear(&mut intake, &[says(BOB, &format!("noise {number}"))])], NOW).unwrap();
+            }
+        });
+        let mut intake = open_minded();
+        for number in 0..100 {
+            store.commit(&[&hear(&mut intake, &[says(ANN, &format!("signal{number}"))])], NOW).unwrap();
+            let found = store.recall(&format!("signal{number}"), 5).map(|found| found.hits.len());
+            if !matches!(found, Ok(1)) {
+                ended.store(true, Ordering::Relaxed);
+            }
+            assert_eq!(found.unwrap(), 1);
+        }
+        ended.store(true, Ordering::Relaxed);
+    });
 }
 
 #[test]

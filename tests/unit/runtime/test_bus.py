@@ -195,6 +195,8 @@ def test_s23_sends_inside_handlers_end_at_a_depth():
     post(bus, "ann", "echo")
     assert len(receipts) == limits.BUS_NESTING
     assert receipts[0].dead == "too-deep"
+    counts = bus.counters()
+    assert counts["dead.too-deep"] == counts["dead"] == 1
 
 
 def test_what_is_past_its_deadline_is_a_dead_letter():

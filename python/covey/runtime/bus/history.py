@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 
 from covey.fleet.message import Message
 from covey.runtime.bus.values import DeadLetter, History, Receipt
@@ -23,7 +23,7 @@ class Past:
         self._seen: OrderedDict[str, Receipt | None] = OrderedDict()
         self._seen_most = seen_most
         self.sent = 0
-        self.died = 0
+        self.died: Counter[str] = Counter()
 
     def begin(self, message: Message) -> bool:
         """Note a message that is about to be delivered; False where its id was sent before."""
@@ -46,7 +46,7 @@ class Past:
 
     def bury(self, receipt: Receipt) -> None:
         """Keep a message that reached nobody, and why."""
-        self.died += 1
+        self.died[receipt.dead] += 1
         self._dead.append(DeadLetter(receipt.message, receipt.dead))
 
     def receipt(self, message_id: str) -> Receipt | None:

@@ -262,11 +262,12 @@ class LocalBus:
             return sorted({".".join(each.pattern) for each in self._topics})
 
     def counters(self) -> dict[str, int]:
-        """Return what was sent, delivered, failed, dropped and refused so far."""
+        """Return what was sent, delivered, failed, dropped and refused so far; dead letters by reason."""
         with self._lock:
             inboxes = [s.inbox for group in (*self._named.values(), self._topics) for s in group if s.inbox]
             counts = dict(self._counts)
-            counts["sent"], counts["dead"] = self._past.sent, self._past.died
+            counts["sent"], counts["dead"] = self._past.sent, self._past.died.total()
+            counts.update({f"dead.{reason}": count for reason, count in self._past.died.items()})
             counts["out-of-turn"] = self._turns.waived
         counts["dropped"] = counts.get("dropped", 0) + sum(inbox.dropped for inbox in inboxes)
         return {name: count for name, count in sorted(counts.items()) if count}
