@@ -135,6 +135,33 @@ def test_without_a_model_the_answer_restates_and_says_so_and_silence_has_its_rea
     asyncio.run(main())
 
 
+def test_who_is_busy_with_other_matters_hears_the_answer_to_what_it_asked(tmp_path):
+    """A contribution names the question: it is judged as an answer, not as news on some foreign matter."""
+    own = (
+        "the invoice of the carpenter is due on Friday",
+        "tulips along the fence want water twice a week",
+        "the choir rehearses the second movement again",
+        "a heron stood in the garden pond this morning",
+        "the train to the coast leaves from platform nine",
+        "the bakery on the corner closes for repairs",
+    )
+
+    async def main():
+        async with room_of(tmp_path, "ann", "bob") as (ann, bob):
+            for each in own:
+                await ann.observe(focus=each)
+            await bob.observe(
+                focus="bursts of frames are lost when the buffer is full", issue="64 KiB are too few"
+            )
+            await bob.observe(focus="frames of more than a megabyte are refused", intent="raise the bound")
+            found = (await ann.ask_mesh("which frames are lost?", within_seconds=SECONDS)).as_dict()
+            assert found["dropped"] == []
+            (claim,) = [each for each in found["claims"] if not each["own"]]
+            assert claim["author"] == "bob" and "bursts of frames" in found["answer"][0]["text"]
+
+    asyncio.run(main())
+
+
 def test_a_model_that_invents_is_withheld_and_the_claims_are_restated(tmp_path):
     said = [
         {"text": "The parser is written in Fortran.", "cites": [1]},

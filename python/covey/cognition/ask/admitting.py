@@ -73,7 +73,7 @@ def _claim(each: Contribution, number: int) -> Claim:
         (block.key, *proven),
         block.author,
         block.node_id,
-        not_shown=tuple(key for key in block.parents if key not in shown),
+        not_shown=tuple(key for key in each.named if key not in shown),
         vouched=vouched,
     )
 
@@ -93,11 +93,11 @@ def _objection(
     checks: Sequence[tuple[bool, str, str]] = (
         (not each.wakes, "stranger", "its author is not trusted here"),
         (block.node_id in heard, "again", "one contribution of each peer counts"),
-        (not block.parents, "no-lineage", "it names no source"),
+        (not each.named, "no-lineage", "it names no source"),
         (
-            len(block.parents) > limits.ASK_SOURCES,
+            len(each.named) > limits.ASK_SOURCES,
             "too-many-sources",
-            f"it names {len(block.parents)} sources; {limits.ASK_SOURCES} count",
+            f"it names {len(each.named)} sources; {limits.ASK_SOURCES} count",
         ),
         (not shown, "no-source", "none of the sources it names came with it or is held here, whole and open"),
         (each.decision == Decision.REJECTED, "rejected", "admission rejected it"),

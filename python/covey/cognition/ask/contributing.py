@@ -30,6 +30,7 @@ def contribution(
     by: str,
     to: str,
     within_seconds: float,
+    held: bool = False,
 ) -> Proposal:
     """Return the block that answers a question for who asked it.
 
@@ -40,10 +41,13 @@ def contribution(
         by: Who says it: an extract of one source would be that source's own words, and so its own address.
         to: Who asked; nobody else is told.
         within_seconds: After that nobody waits for it.
+        held: The question is held here, so that the block can name it beside its sources: what answers is
+            judged as an answer where that is held, whatever else memory is about.
     """
+    sources = tuple(source.block.key for source in selected.sources)
     return Proposal(
         {**extract(selected), "perspective": f"contribution of {by}"},
-        tuple(source.block.key for source in selected.sources),
+        (*sources, question_key) if held else sources,
         to,
         within_seconds,
         Payload("application/json", CONTRIBUTION_SCHEMA, packed(question_key, records)),

@@ -92,6 +92,13 @@ class Contribution:
     drift: float | None
     wakes: bool
     """Whether its author is somebody this peer listens to."""
+    question: str | None = None
+    """What it answers: no source, though its lineage may name it."""
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Return the sources it names, shown or not."""
+        return tuple(key for key in self.block.parents if key != self.question)
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,7 @@ class Answering:
             by=self._node.identity.name,
             to=question.node_id,
             within_seconds=left,
+            held=await asyncio.to_thread(self._shelf.block, question.key) is not None,
         )
         result = await self._node.emit(proposal)
         if isinstance(result, Minted):

@@ -128,10 +128,13 @@ def proven(
     for each in came:
         record = each.record
         named = unpacked(record.application.data) if record.application is not None else None
+        question = None if named is None else named[0]
         sources: list[Block] = []
         for author, row in () if named is None else named[1]:
             source = _source(author, row, keys)
-            if source is None or source.key not in record.parents or source.key in {s.key for s in sources}:
+            if source is None or source.key not in record.parents or source.key == question:
+                continue
+            if source.key in {s.key for s in sources}:
                 continue
             block = block_of(source)
             if _open(block, room) and isinstance(source, _core.Record):
@@ -140,7 +143,7 @@ def proven(
             elif _open(block, room) and shelf.block(source.key) is None:
                 sources.append(replace(block, proof=VOUCHED))
         shown = {source.key for source in sources}
-        for key in record.parents[: limits.ASK_SOURCES]:
+        for key in [key for key in record.parents if key != question][: limits.ASK_SOURCES]:
             held = shelf.block(key) if key not in shown else None
             if held is not None and held.proof == "signature" and _open(held, room):
                 sources.append(held)
@@ -154,6 +157,7 @@ def proven(
                 None if judged is None else judged.decision.value,
                 None if judged is None else judged.total_drift,
                 each.heeded,
+                question,
             )
         )
     return found, evidence
