@@ -134,7 +134,11 @@ def flat(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, obje
 
 def encoding(facts: Mapping[str, Any]) -> str:
     """Return how far the kernel in use has read what memory holds, as `status` and `memory stats` show it."""
-    read = f"has read {facts['read']:,} of {facts['of']:,} blocks" if facts["of"] else "no block to read yet"
+    read = (
+        f"has read {facts['read']:,} of {facts['of']:,} blocks"
+        if facts["of"]
+        else "had nothing to read at its last look"
+    )
     far = f"{facts['kernel']}, {read}"
     return f"{far}: {facts['trouble']}" if facts["trouble"] else far
 

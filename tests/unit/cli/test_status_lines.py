@@ -10,8 +10,8 @@ from covey.cli.status import encoding, missing
 @pytest.mark.parametrize(
     ("read", "of", "trouble", "said"),
     [
-        (0, 0, None, "lexis-h1024, no block to read yet"),
-        (0, 0, "the disk is full", "lexis-h1024, no block to read yet: the disk is full"),
+        (0, 0, None, "lexis-h1024, had nothing to read at its last look"),
+        (0, 0, "the disk is full", "lexis-h1024, had nothing to read at its last look: the disk is full"),
         (1_200, 4_096, None, "lexis-h1024, has read 1,200 of 4,096 blocks"),
         (1, 2, "the disk is full", "lexis-h1024, has read 1 of 2 blocks: the disk is full"),
     ],
