@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use covey_core::category::{COUNT, Category, Weights};
 use covey_core::compact;
-use covey_core::encoder::{DIMENSIONS, Kernel};
+use covey_core::encoder::{DIMENSIONS, Encoder, Kernel};
 use covey_core::handshake::{Config, Entropy, Implementation};
 use covey_core::id::NodeId;
 use covey_core::identity::{Identity, SigningKey};
@@ -19,7 +19,7 @@ use covey_core::intake::{Intake, Policy};
 use covey_core::record::{Batch, Draft, Unverified, Verified};
 use covey_core::session::{Event, Session};
 use covey_core::signature::{self, Familiar};
-use covey_core::svaf::{Anchor, Features, Gate, Thresholds};
+use covey_core::svaf::{Anchor, Features, Gate, Thresholds, Traces};
 use covey_engine::Engine;
 
 const ROOM: &str = "bench";
@@ -51,11 +51,47 @@ fn texts(number: usize) -> [String; COUNT] {
 }
 
 fn record(number: usize, key: &SigningKey) -> Verified {
+    signed(texts(number), key)
+}
+
+fn signed(texts: [String; COUNT], key: &SigningKey) -> Verified {
     let mut draft = Draft::new(node(1), "author", NOW, ROOM).expect("a draft");
-    for (category, text) in Category::ALL.into_iter().zip(texts(number)) {
+    for (category, text) in Category::ALL.into_iter().zip(texts) {
         draft.say(category, &text).expect("a text");
     }
     signature::sign(draft, key).expect("a record")
+}
+
+/// Letters that made-up words are pieces of.
+const HEADS: &str = "barvolsuntermikdorpellanrosgimtasverhulnobkridaf";
+const TAILS: &str = "onaterimolusaneckordymit";
+
+/// Seven texts as agents write them: every other block is a report after one pattern, the others speak of a hundred matters.
+fn written(number: usize) -> [String; COUNT] {
+    let subject = WORDS[number / 2 % WORDS.len()];
+    let place = ["under load", "after a restart", "on slow disks", "with two peers", "at start-up"][number / 32 % 5];
+    let matter = |salt: usize| {
+        let mixed = (number / 2 * 7 + salt).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        let [head, tail] = [mixed % 40, mixed / 40 % 25];
+        let piece = |of: &'static str, at: usize, long: usize| &of[at % (of.len() - long)..][..long];
+        format!("{}{}{}", piece(HEADS, head, 4), piece(TAILS, tail, 3), piece(HEADS, tail + salt % 3, 2))
+    };
+    if number.is_multiple_of(2) {
+        return [
+            format!("the {subject} drops frames {place} (report {number})"),
+            format!("lost frames seen {} times, last {place}; the log shows no data lost", number % 13 + 1),
+            format!("find out why the {subject} drops frames, and propose the smallest change that stops it"),
+            "users wait for the release, and this one blocks it".to_owned(),
+            format!("I will look at the {subject} first and report what I find"),
+            "maintainer of the runtime, reading logs from the field".to_owned(),
+            "concerned but calm".to_owned(),
+        ];
+    }
+    std::array::from_fn(|category| {
+        let words = (0..5).map(|place| matter(category * 5 + place));
+        let words = words.collect::<Vec<_>>();
+        format!("the {} of our {} and its {} {}, not {}", words[0], words[1], words[2], words[3], words[4])
+    })
 }
 
 fn features(number: usize) -> Features<DIMENSIONS> {
@@ -143,7 +179,7 @@ type Round = Box<dyn FnOnce()>;
 /// Its name, and what prepares a round of it.
 type Stage = (&'static str, fn(&mut World) -> Round);
 
-const STAGES: [Stage; 16] = [
+const STAGES: [Stage; 21] = [
     ("check", check),
     ("familiar", familiar),
     ("address", address),
@@ -151,6 +187,11 @@ const STAGES: [Stage; 16] = [
     ("encode", encode),
     ("judge-5", |world| judge(world, 5)),
     ("judge-1000", |world| judge(world, 1_000)),
+    ("words-read", words_read),
+    ("words-5", |world| words(world, 5)),
+    ("words-64", |world| words(world, 64)),
+    ("words-1000", |world| words(world, 1_000)),
+    ("words-4096", |world| words(world, 4_096)),
     ("seal", seal),
     ("open", |world| open(world, STANDARD)),
     ("open-c1", |world| open(world, COMPACT)),
@@ -228,6 +269,40 @@ fn judge(world: &mut World, anchors: usize) -> Round {
         for block in &incoming {
             black_box(gate.evaluate(black_box(block), 1.0, black_box(&anchors), false));
         }
+    })
+}
+
+/// Read the words of a block, as covey's own path does.
+fn words_read(_: &mut World) -> Round {
+    let all: Vec<_> = (0..BLOCKS).map(written).collect();
+    Box::new(move || {
+        for texts in &all {
+            black_box(Traces::of_texts(&Encoder::Words, black_box(texts.each_ref().map(String::as_str))));
+        }
+    })
+}
+
+/// What covey's own path adds to a checked block: reading it, judging it against so many, and remembering it.
+fn words(world: &mut World, held: usize) -> Round {
+    let everything =
+        Thresholds { stable: 2.0, guarded: 2.0, redundancy: 0.0, ..Thresholds::selective(&Encoder::Words) };
+    let gate = Gate::new(Weights::UNIFORM, everything).expect("a gate");
+    let policy = Policy { window: held, ..Policy::selective(gate, Encoder::Words) };
+    let mut intake = Intake::new(node(2), ROOM, policy).expect("an intake");
+    intake.bind(node(1), *world.key.public());
+    // The author is familiar, as in the steady state; what it said then is behind what is held now.
+    for records in world.early.chunks(BLOCKS) {
+        intake.evaluate(distrusted(records), node(1), NOW - 1_000_000_000).expect("a batch");
+    }
+    // A block each second: what is a few minutes old counts less from one to the next.
+    for (place, number) in (BLOCKS..BLOCKS + held).enumerate() {
+        let stored_ms = NOW - 1_000 * u64::try_from(held - place).expect("a few thousand");
+        intake.restore_anchor(signed(written(number), &world.key).record(), stored_ms);
+    }
+    let incoming: Vec<_> = (0..BLOCKS).map(|number| signed(written(number), &world.key)).collect();
+    let checked = intake.check(distrusted(&incoming).0);
+    Box::new(move || {
+        black_box(intake.judge_checked(black_box(checked), node(1), NOW).expect("a batch"));
     })
 }
 
