@@ -109,12 +109,15 @@ fn ranked<'a>(held: &[&'a Block], incoming: &Traces, mut strength: impl FnMut(&B
     places.into_iter().map(|place| held[place]).collect()
 }
 
-/// So many of these places, newest first: the newest, of each eight one, and of the others those that rank highest.
+/// So many of these places, in no order: the newest, of each eight one, and of the others those that rank highest.
 fn highest(ranks: &[f64], among: &[usize], most: usize) -> Vec<usize> {
     let (newest, rest) = among.split_at(among.len().min(most.div_ceil(CANDIDATES / CANDIDATES_NEWEST)));
-    let mut rest = rest.to_vec();
-    rest.sort_by(|left, right| ranks[*right].total_cmp(&ranks[*left]).then(left.cmp(right)));
-    newest.iter().copied().chain(rest).take(most).collect()
+    let (mut rest, wanted) = (rest.to_vec(), most - newest.len());
+    if wanted < rest.len() {
+        rest.select_nth_unstable_by(wanted, |left, right| ranks[*right].total_cmp(&ranks[*left]).then(left.cmp(right)));
+        rest.truncate(wanted);
+    }
+    newest.iter().copied().chain(rest).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Neutral categories leave no trace. The block's own vector is what all of its categories say together; a sketch of it
 //! is small enough to be compared with thousands.
 
+use covey_kernels::{Work, widest};
+
 use crate::category::{COUNT, Category, NEUTRAL};
 use crate::encoder::Encoder;
 
@@ -57,9 +59,23 @@ impl Code {
     }
 }
 
-/// At most 1,024 products of at most 16,129: far below what 32 bits hold.
+/// Whole numbers, so the sum is the same in any order and on any machine.
 fn dot(left: &[i8], right: &[i8]) -> i32 {
-    left.iter().zip(right).map(|(left, right)| i32::from(i16::from(*left) * i16::from(*right))).sum()
+    widest(Dot(left, right))
+}
+
+/// At most 1,024 products of at most 16,129: far below what 32 bits hold.
+struct Dot<'a>(&'a [i8], &'a [i8]);
+
+impl Work for Dot<'_> {
+    type Out = i32;
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+    fn run(self) -> i32 {
+        // Products of 32 bits on paper: that is the form of which compilers make the multiply-and-add of pairs.
+        self.0.iter().zip(self.1).map(|(left, right)| i32::from(*left) * i32::from(*right)).sum()
+    }
 }
 
 /// The vectors of one block.
