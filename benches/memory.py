@@ -4,8 +4,9 @@
 a vocabulary of 20,000 words of which the common ones are very common, three blocks in ten answering one of
 the last thousand. Then a process of its own opens the store, loads a peer's admission from it on the usual
 path, reads the rest of its window by the usual encoder, starts again, and asks the mix of `MIX` round by
-round in a fixed order. Times are those of the native call, the making of its answer included; the file is in
-the system's cache. p99 is over all asks of the mix. Beside the time on the clock stands the processor's time,
+round in a fixed order. At the end newcomers are judged against what it holds, and by a peer that holds
+nothing. Times are those of the native call, the making of its answer included; the file is in the system's
+cache. p99 is over all asks of the mix. Beside the time on the clock stands the processor's time,
 which does not grow with what else the machine has to do.
 """
 
@@ -29,6 +30,7 @@ from covey.store import open_store
 
 SIZES: Final = (1_000, 100_000, 1_000_000)
 AUTHORS, VOCABULARY, PAGE = 50, 20_000, 1_024
+BATCHES, BATCH = 9, 256
 NOW_MS: Final = 1_790_000_000_000
 STEP_MS: Final = 1_000
 LIMIT: Final = 20
@@ -73,19 +75,7 @@ def fill(path: Path, count: int) -> None:
     for number in range(count):
         author = dice.choice(authors)
         parents = (dice.choice(keys[-1_000:]),) if keys and dice.random() < 0.3 else ()
-        draft = _core.Draft(
-            {
-                "focus": " ".join(word(dice) for _ in range(8)) + f" n{number}",
-                "issue": " ".join(word(dice) for _ in range(6)),
-                "mood": word(dice),
-            },
-            node_id=author.node_id,
-            author=author.name,
-            created_ms=NOW_MS,
-            room="bench",
-            parents=parents,
-        )
-        page.append(_core.sign(draft, author))
+        page.append(block(dice, author, f"n{number}", parents))
         keys.append(page[-1].key)
         if len(page) == PAGE or number == count - 1:
             store.memory.carry_in(page, NOW_MS + number * STEP_MS)
@@ -93,6 +83,36 @@ def fill(path: Path, count: int) -> None:
     while store.index():
         pass
     store.close()
+
+
+def block(dice: random.Random, author: _core.Identity, last: str, parents: tuple[str, ...]) -> _core.Record:
+    """Sign one block of the vocabulary."""
+    draft = _core.Draft(
+        {
+            "focus": " ".join(word(dice) for _ in range(8)) + f" {last}",
+            "issue": " ".join(word(dice) for _ in range(6)),
+            "mood": word(dice),
+        },
+        node_id=author.node_id,
+        author=author.name,
+        created_ms=NOW_MS,
+        room="bench",
+        parents=parents,
+    )
+    return _core.sign(draft, author)
+
+
+def judged(intake: _core.Intake) -> float:
+    """Return the microseconds that a newcomer takes, its signature included: the median of batches."""
+    authors, dice, took = [identity(number) for number in range(AUTHORS)], random.Random(13), []
+    for author in authors:
+        intake.bind(author.node_id, author.public_key)
+    for number in range(BATCHES):
+        made = [block(dice, dice.choice(authors), f"new{number}x{at}", ()) for at in range(BATCH)]
+        batch, began = _core.RecordBatch(made), time.perf_counter()
+        intake.evaluate(batch, session_node_id=authors[1].node_id, now_ms=NOW_MS + number)
+        took.append((time.perf_counter() - began) / BATCH * 1e6)
+    return at(took, 0.5)
 
 
 def asks(store: _core.Store, dice: random.Random, count: int) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -157,6 +177,10 @@ def measure(path: Path, count: int, rounds: int) -> dict[str, Any]:
         "anchors": anchors,
         "resident_start": resident_start,
         "resident_end": resident_bytes(os.getpid()),
+        "judged_us": judged(intake),
+        "judged_empty_us": judged(
+            _core.Intake(identity(0).node_id, "bench", [1.0] * 7, encoder=_core.Encoder())
+        ),
         "file_bytes": figures["file_bytes"],
         "times": times,
     }
@@ -181,6 +205,10 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     yield (
         f"  after a change of the encoder: start {found['first_start_s']:.3f} s, "
         f"all read {found['encoding_s']:.3f} s later"
+    )
+    yield (
+        f"  a newcomer, checked and judged: {found['judged_us']:.1f} us with this memory, "
+        f"{found['judged_empty_us']:.1f} with none at first"
     )
     yield line("all of the mix", every) + f" (bound {BOUND_MS:g})"
     yield from (line(name, times) for name, times in found["times"].items())
