@@ -1,24 +1,35 @@
-"""What a block costs as peers and anchors grow, and where one core is full: `python -m benches.scale`.
+"""What a block costs as peers and anchors grow, and where a core or a relay is full.
 
-Costs are CPU time, so that other work on the machine does not count. The model has four numbers:
+`python -m benches.scale`.
 
-    speaking one block to N peers      mint + N * send
-    hearing one block with A anchors   take + A * compare
+Costs are CPU time, so that other work on the machine does not count. The model has six numbers:
+
+    speaking one block to N peers              mint + N * send
+    hearing one block with A anchors           take + A * compare
+    one frame through a relay, to N others     read + N * pass
 
 They are fitted to the smaller sizes and then have to predict the largest, which is measured too; the
-table says by how much they miss.
+table says by how much they miss. Up to two hundred peers are real ones, on sockets, with disks. Above that
+they are the far ends of sealed sessions on a simulated transport (`benches.scale_world`).
 """
 
 import argparse
+import asyncio
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benches import scale_relay
+from benches.scale_world import Hub
 from covey.bench import local, mesh
 from covey.bench.local import BATCH
 
 PEERS = (1, 10, 50, 200)
+SIMULATED = (10, 50, 200, 1_000)
+CHANNELS = (2, 10, 50, 200)
+CLIENTS = 200
+"""At the relay, whatever the size of its channels."""
 ANCHORS = (5, 64, 256, 1_000)
 BLOCKS = 2_000
 """Blocks for one hearer; with more hearers fewer, so that each size admits as many in all."""
@@ -75,6 +86,17 @@ def judged(anchors: int, rounds: int) -> float:
     return sorted(costs)[len(costs) // 2]
 
 
+def simulated(sizes: Sequence[int], blocks: int) -> tuple[list[float], list[float]]:
+    """Return CPU seconds of an engine for one block, spoken and heard, by how many peers it has."""
+    hub = Hub()
+    said, heard = [], []
+    for size in sizes:
+        hub.meet(size)
+        said.append(hub.speaking(max(20, blocks // size)))
+        heard.append(hub.hearing(max(size, blocks // 4)))
+    return said, heard
+
+
 def told(what: str, sizes: Sequence[int], costs: Sequence[float]) -> tuple[Line, list[str]]:
     """Fit all sizes but the last and say how the last one compares."""
     line = fitted(sizes[:-1], costs[:-1])
@@ -85,14 +107,15 @@ def told(what: str, sizes: Sequence[int], costs: Sequence[float]) -> tuple[Line,
     return line, rows
 
 
-def full(send: Line, hear: float) -> list[str]:
-    """Say where one core is full."""
+def full(send: Line, hear: float, passing: Line) -> list[str]:
+    """Say where one core is full, and where one relay is."""
     rows = [f"one core hears {1 / hear:,.0f} blocks a second in all, whoever speaks"]
     for peers in (10, 50, 200, 1_000):
         most = 1 / send.at(peers)
         mutual = 1 / (send.at(peers) + peers * hear)
+        through = 1 / passing.at(peers - 1)
         said = f"one alone may speak {most:,.0f} blocks a second; each of all {mutual:,.1f}"
-        rows.append(f"  {peers:>5} peers: {said}")
+        rows.append(f"  {peers:>5} peers: {said}; one relay passes {through:,.0f} a second, of all together")
     return rows
 
 
@@ -102,6 +125,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="small sizes")
     arguments = parser.parse_args()
     peers = (1, 3, 6) if arguments.quick else PEERS
+    far = (2, 4, 8) if arguments.quick else SIMULATED
+    channels, clients = ((2, 4, 8), 8) if arguments.quick else (CHANNELS, CLIENTS)
     anchors = (5, 64, 128) if arguments.quick else ANCHORS
     blocks, rounds = (300, 3) if arguments.quick else (BLOCKS, ROUNDS)
     costs = [spoken(count, blocks) for count in peers]
@@ -110,9 +135,16 @@ def main() -> int:
     hear = costs[0][1]
     last = f"{costs[-1][1] * 1e6:.1f} µs with {peers[-1]} hearers in a process"
     print(f"hearing one block, durable: {hear * 1e6:.1f} µs with 1, {last}")
+    said, heard = simulated(far, blocks)
+    print("\n".join(told("speaking one block, the engine alone, transport simulated", far, said)[1]))
+    row = ", ".join(f"{cost * 1e6:.1f} with {size}" for size, cost in zip(far, heard, strict=True))
+    print(f"hearing one block, the engine alone, in µs by its peers: {row}")
     _, rows = told("native way in, by anchors", anchors, [judged(count, rounds) for count in anchors])
     print("\n".join(rows))
-    print("\n".join(full(send, hear)))
+    frames = [asyncio.run(scale_relay.frame_cost(size, clients)) for size in channels]
+    passing, rows = told("a relay's frame, by others in its channel", [size - 1 for size in channels], frames)
+    print("\n".join(rows))
+    print("\n".join(full(send, hear, passing)))
     return 0
 
 

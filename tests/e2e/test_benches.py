@@ -124,6 +124,9 @@ def test_costs_are_fitted_and_the_largest_size_is_predicted():
     answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
     assert (answer.returncode, answer.stderr) == (0, "")
     assert "speaking one block, by peers: " in answer.stdout
+    assert "the engine alone, transport simulated: " in answer.stdout
+    assert "a relay's frame, by others in its channel: " in answer.stdout
+    assert "; one relay passes " in answer.stdout
     line = scale.fitted((1, 2, 4), (3.0, 5.0, 9.0))
     assert (line.fixed, line.each, line.at(10)) == pytest.approx((1.0, 2.0, 21.0))
 

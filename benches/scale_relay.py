@@ -1,0 +1,90 @@
+"""What a frame costs a relay, by the size of its channel, for `benches.scale`.
+
+The real `covey relay` runs in its own process. Two hundred WebSockets of this one sit in channels of one size
+each time, and everybody says some frames to his channel, as large as one sealed block. What counts is the
+relay's processor time until the last of them arrived, so that the speed of the clients does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from websockets.asyncio.client import ClientConnection, connect
+
+AT_ONCE = 50
+"""Connections that are being made at one time."""
+FRAME = json.dumps({"payload": {"type": "ping", "marker": "x" * 1_800}})
+"""As large as a sealed block in an envelope."""
+FRAMES = 10
+"""Of each client: under the burst that a relay reads without a pause."""
+WAIT_SECONDS = 120.0
+
+
+def processor_seconds(pid: int) -> float:
+    """Return the processor time of a process, of Linux's accounting."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Client:
+    """One client, and how many frames of others it was handed."""
+
+    def __init__(self, line: ClientConnection, wanted: int) -> None:
+        self._line, self._wanted = line, wanted
+        self._heard = asyncio.create_task(self._hear())
+
+    async def _hear(self) -> None:
+        left = self._wanted
+        while left:
+            left -= '"marker"' in str(await self._line.recv())
+
+    async def say(self) -> None:
+        """Send its frames, and wait until it has those of all others."""
+        for _ in range(FRAMES):
+            await self._line.send(FRAME)
+        await asyncio.wait_for(self._heard, WAIT_SECONDS)
+
+
+async def join(url: str, number: int, token: str, gate: asyncio.Semaphore) -> ClientConnection:
+    """Connect one client and wait for its place."""
+    async with gate:
+        line = await connect(url, compression=None, ping_interval=None, proxy=None, max_queue=None)
+        node_id = f"01900000-0000-7000-8000-{number:012x}"
+        await line.send(json.dumps({"type": "relay-auth", "nodeId": node_id, "name": "n", "token": token}))
+        while '"relay-peers"' not in str(await line.recv()):
+            continue
+        return line
+
+
+async def frame_cost(size: int, clients: int) -> float:
+    """Return the relay's processor seconds for one frame to a channel of `size` members."""
+    channels = clients // size
+    tokens = ",".join(f"channel-{index}:token-{index}" for index in range(channels))
+    relay = subprocess.Popen(  # noqa: ASYNC220 (nothing else runs on this loop yet)
+        [sys.executable, "-m", "covey", "relay", "--listen", "127.0.0.1:0", "--json"],
+        env={**os.environ, "COVEY_RELAY_TOKENS": tokens},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert relay.stdout is not None
+        url = json.loads(relay.stdout.readline())["url"]
+        gate = asyncio.Semaphore(AT_ONCE)
+        joining = (join(url, index + 1, f"token-{index // size}", gate) for index in range(channels * size))
+        lines = await asyncio.gather(*joining)
+        there = [Client(line, FRAMES * (size - 1)) for line in lines]
+        before = processor_seconds(relay.pid)
+        await asyncio.gather(*(client.say() for client in there))
+        spent = processor_seconds(relay.pid) - before
+        await asyncio.gather(*(line.close() for line in lines))
+        return spent / (len(there) * FRAMES)
+    finally:
+        relay.terminate()
+        relay.wait()
+        assert relay.stdout is not None
+        relay.stdout.close()
