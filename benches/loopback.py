@@ -37,6 +37,7 @@ from covey.proto.options import AdmissionOptions, NodeOptions
 from covey.runtime.node import Node
 from covey.store.node import NodeStore
 from covey.store.opening import open_store
+from covey.system import collector
 from covey.system.clock import SystemClock
 from covey.system.entropy import SystemEntropy
 
@@ -114,6 +115,7 @@ async def hear(wire: Connection, folder: Path, plan: Plan) -> None:
     async with peer(samples.OTHER, folder, options) as node:
         if plan.heard:
             node.subscribe(lambda _: None)
+        collector.settle()  # as `covey listen` and `run` do
         wire.send(node.port)
         first, began, admitted, moved_at, busy = 0, 0.0, 0, time.perf_counter(), time.process_time()
         while admitted < plan.blocks:
@@ -144,6 +146,7 @@ async def speak(wire: Connection, folder: Path, plan: Plan, port: int) -> None:
         signed = [node.many.sign(batch) for batch in lines] if plan.how == "signed" else []
         if not await node.wait_for_peers(1, MEET_SECONDS):
             raise StuckError(f"the peers did not meet in {MEET_SECONDS:.0f} s")
+        collector.settle()
         said, busy = Said(plan.blocks), time.process_time()
 
         def answer() -> None:
@@ -166,11 +169,11 @@ async def speak(wire: Connection, folder: Path, plan: Plan, port: int) -> None:
         await asyncio.Event().wait()  # whoever measures ends both
 
 
-def batches(first: int, count: int) -> list[bytes]:
-    """Return the lines of blocks with these numbers."""
+def batches(first: int, count: int, together: int = BATCH) -> list[bytes]:
+    """Return the lines of blocks with these numbers, so many in one batch."""
     numbers = range(first, first + count)
     line = [json.dumps(samples.categories(number)).encode() + b"\n" for number in numbers]
-    return [b"".join(line[at : at + BATCH]) for at in range(0, count, BATCH)]
+    return [b"".join(line[at : at + together]) for at in range(0, count, together)]
 
 
 def lazily(count: int) -> Iterator[bytes]:

@@ -26,6 +26,7 @@ from covey.proto.options import AdmissionOptions, NodeOptions, RelayOptions
 from covey.runtime.node import Node
 from covey.store.node import NodeStore
 from covey.store.opening import open_store
+from covey.system import collector
 from covey.system.clock import SystemClock
 from covey.system.entropy import SystemEntropy
 from covey.values import dataclass
@@ -198,6 +199,7 @@ async def hear(plan: Hearing, wire: Connection) -> None:
         if plan.ages:
             node.subscribe(stamped.heard)
         await node.start()
+    collector.settle()  # as `covey listen` and `run` do
     wire.send(tuple(node.port for node in nodes))
 
     def admitted() -> list[int]:
@@ -242,6 +244,7 @@ async def speak(plan: Speaking, wire: Connection) -> None:
         if not await node.wait_for_peers(len(plan.ports), ANSWER_SECONDS / 4):
             wire.send(RuntimeError("the peers did not meet"))
             return
+        collector.settle()
         gate = asyncio.Semaphore(IN_FLIGHT)
 
         async def say(number: int) -> None:

@@ -155,6 +155,7 @@ def start(plan: PeerPlan, shown: Shown, began: Callable[[OpenPeer], Awaitable[No
     from covey.cli import loop
     from covey.cli.peer import open_peer
     from covey.proto.news import News, as_dict
+    from covey.system import collector
 
     name = plan.name
 
@@ -196,6 +197,7 @@ def start(plan: PeerPlan, shown: Shown, began: Callable[[OpenPeer], Awaitable[No
             began_to_show.append(True)
             for news in early:
                 show(news)
+            collector.settle()
             await stop.wait()
         if failure:
             raise failure[0]

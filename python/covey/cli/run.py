@@ -64,6 +64,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     async def work(stop: Stop) -> int:
         from covey.cli.peer import open_peer
         from covey.cli.working import offer_work
+        from covey.system import collector
 
         teller = Teller(console, stop)
         joined: list[AgentRuntime] = []
@@ -82,6 +83,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         ):
             await offer_work(peer, settings)
             say_price(joined[0])
+            collector.settle()
             served = None if beside is None else await stack.enter_async_context(beside.opened(peer))
             end = await _run(peer, joined[0], stop, teller, served)
         teller.ended(end)

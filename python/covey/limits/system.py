@@ -61,6 +61,9 @@ DOCTOR_RELAY_SECONDS: Final = 5.0  # to open a WebSocket, its TLS included
 DOCTOR_CLOCK_SECONDS: Final = 60.0  # apart: what a person would call a wrong clock
 DOCTOR_FREE_BYTES: Final = 104_857_600  # below, a store and its log may fail any day
 
+# --- a peer's process ----------------------------------------------------------------------------------
+COLLECTOR_STEPS: Final = (10_000, 10, 10)  # values that live before it looks: a thousand blocks in flight
+
 # --- conformance kit -----------------------------------------------------------------------------------
 CONFORM_FILES: Final = 2_000  # JSON files below one folder: the published repository has some 60
 CONFORM_FILE_BYTES: Final = 8_388_608  # one artifact; the largest published one has 428 kB
