@@ -155,3 +155,11 @@ def test_a_question_to_a_room_is_measured(capsys):
         ask.main(["--blocks", "60", "--peers", "1", "--looks", "3", "--questions", "2", "--pause", "0"]) == 0
     )
     assert "to 2 questions" in capsys.readouterr().out
+
+
+def test_the_index_by_its_slices_has_a_line_for_each():
+    command = [sys.executable, "-m", "benches.index", "--blocks", "512", "--rounds", "1"]
+    answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    rows = re.findall(r"slices of +(\d+): +[\d.]+ µs a block", answer.stdout)
+    assert rows == ["32", "64", "128", "256", "512"]

@@ -73,10 +73,8 @@ STORE_QUEUE_ROWS: Final = 16_384  # that wait for the disk: twice what stops rea
 INDEX_REST_SECONDS: Final = (
     0.02  # without a commit before few rows are indexed: each costs half a commit alone
 )
-INDEX_BUSY_ROWS: Final = (
-    32  # indexed at once while commits come: about 1 ms, which is what one may wait for it
-)
-INDEX_IDLE_ROWS: Final = 128  # indexed at once while nothing came since the last: some 4 ms
-INDEX_SLICE_ROWS: Final = 512  # indexed at once at most, as the native store has it
+INDEX_BUSY_ROWS: Final = 64  # that wait before a slice between commits: 32 at once cost twice as much
+INDEX_BURST_ROWS: Final = 32  # of one group of commits: blocks come in bulk, and index slices may be large
+INDEX_SLICE_ROWS: Final = 512  # indexed at once at most; in bulk so many wait: the cheapest, some 4 ms
 INDEX_LAG_ROWS: Final = 16_384  # behind; past it each group of commits waits until as many rows are indexed
 STORE_OUTBOX_PAGE: Final = 256  # records read back for one peer at once, each verified

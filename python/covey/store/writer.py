@@ -3,13 +3,14 @@
 Rules: answers come in the order of the questions, on the caller's side of `deliver`, after the disk has them.
 An idle writer commits at once; what comes while it is busy shares the next transaction. Nothing waits for
 company: under load a transaction is about as long as the disk takes for the one before it. The recall index
-follows: at once where nothing else is written, else a few rows together, since a row after each commit would
-cost half of that again.
+follows: at once where nothing else is written; between commits some rows together, no more than a recall adds
+by itself, so that whoever asks misses nothing; and where blocks come in bulk a whole slice. Rows indexed few
+at a time cost twice as much and more: every slice is a segment that is merged with others later, and behind a
+merge a commit waits longest.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 import threading
 import time
@@ -127,13 +128,16 @@ class StoreWriter:
         self._group_rows = group_rows
         self._jobs: deque[_Job] = deque()
         self._waiting_rows = 0
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(threading.Lock())
+        self._waits = False
+        """The thread waits for a job: else nobody need be told of one."""
         self._closing = False
         self._undelivered = 0
         self._transactions = 0
         self._index_trouble: str | None = None
         self._unindexed = 1  # what an earlier run left is looked for
         self._alone = True  # nothing was written for a while before the last group
+        self._bulk = False  # the last group was a large one
         self._ended = -math.inf
         # A daemon: a process that ends without `close` loses nothing acknowledged, and must not hang.
         self._thread = threading.Thread(target=self._run, name="covey-store", daemon=True)
@@ -210,39 +214,49 @@ class StoreWriter:
         with self._changed:
             if self._closing:
                 raise StoreError("store: closed", code="store_closed")
-            if self._waiting_rows and self._waiting_rows + job.rows > self._queue_rows:
+            rows = job.rows
+            if self._waiting_rows and self._waiting_rows + rows > self._queue_rows:
                 raise StoreError(
                     f"store: {self._waiting_rows} rows wait to be written",
                     code="store_busy",
                     hint="the disk is slower than the mesh; try again when it has caught up",
                 )
             self._jobs.append(job)
-            self._waiting_rows += job.rows
-            self._changed.notify()
+            self._waiting_rows += rows
+            if self._waits:
+                self._changed.notify()
 
     # --- on the writer's thread -----------------------------------------------------------------
 
     def _run(self) -> None:
-        resting = False
         while True:
-            group = self._next_group(self._patience(resting=resting))
+            group = self._next_group(self._patience())
             if group is None:
                 return
             if group:
                 self._alone = time.monotonic() >= self._ended + limits.INDEX_REST_SECONDS
                 self._send(group, self._perform(group))
                 self._ended = time.monotonic()
-                self._follow(sum(job.rows for job in group))
+                rows = sum(job.rows for job in group)
+                self._bulk = rows >= limits.INDEX_BURST_ROWS
+                self._follow(rows)
             else:
-                self._index(limits.INDEX_IDLE_ROWS if resting else limits.INDEX_BUSY_ROWS)
-            resting = not group
+                self._index(self._slice())
 
-    def _patience(self, *, resting: bool) -> float | None:
+    def _patience(self) -> float | None:
         """Return for how many seconds a job is waited for before rows are indexed; None for ever."""
         if not self._unindexed:
             return None
-        enough = resting or self._alone or self._unindexed >= limits.INDEX_BUSY_ROWS
-        return 0.0 if enough else limits.INDEX_REST_SECONDS
+        if self._alone or self._unindexed >= (
+            limits.INDEX_SLICE_ROWS if self._bulk else limits.INDEX_BUSY_ROWS
+        ):
+            return 0.0
+        return max(0.0, self._ended + limits.INDEX_REST_SECONDS - time.monotonic())
+
+    def _slice(self) -> int:
+        """Return how many rows are indexed next: few where few wait, since a commit may come meanwhile."""
+        behind = self._unindexed >= limits.INDEX_SLICE_ROWS
+        return limits.INDEX_SLICE_ROWS if behind else limits.INDEX_BUSY_ROWS
 
     def _follow(self, rows: int) -> None:
         """Count what may have to be indexed; where that is too much already, index as much as came."""
@@ -257,7 +271,7 @@ class StoreWriter:
             while not self._jobs:
                 if self._closing:
                     return None
-                if patience == 0.0 or not self._changed.wait(patience):
+                if patience == 0.0 or not self._told(patience):
                     return []
             group = [self._jobs.popleft()]
             rows = group[0].rows
@@ -268,6 +282,13 @@ class StoreWriter:
                     break
                 group.append(self._jobs.popleft())
             return group
+
+    def _told(self, patience: float | None) -> bool:
+        """Wait to be told of a job or the end; False where nothing came in time. Under the lock."""
+        self._waits = True
+        told = self._changed.wait(patience)
+        self._waits = False
+        return told
 
     def _perform(self, group: list[_Job]) -> list[Answer]:
         self._transactions += 1
@@ -323,11 +344,12 @@ class StoreWriter:
 
     def _send(self, group: list[_Job], answers: list[Answer]) -> None:
         """Deliver each run of answers that share a callback in one call."""
-        pairs = zip(group, answers, strict=True)
-        runs = [
-            (callback, [answer for _, answer in run])
-            for callback, run in itertools.groupby(pairs, key=lambda pair: pair[0].callback)
-        ]
+        runs: list[tuple[Callback, list[Answer]]] = []
+        for job, answer in zip(group, answers, strict=True):
+            if runs and runs[-1][0] is job.callback:
+                runs[-1][1].append(answer)
+            else:
+                runs.append((job.callback, [answer]))
 
         def deliver_all() -> None:
             for callback, told in runs:

@@ -226,6 +226,49 @@ def test_rows_of_commits_that_follow_one_another_are_indexed_together(store, mon
     assert (store.stats()["recall_lag"], len(watched.asked)) == (few, before)
     writer.submit(99, batch_of(1, "one more", judge), NOW, answers)
     assert watched.indexed.wait(30), "so many are indexed between two commits"
+    assert watched.asked[before:] == [limits.INDEX_BUSY_ROWS], "at once, in one slice"
+    writer.close()
+
+
+def test_what_waits_to_be_indexed_in_a_stream_is_found_all_the_same(store, monkeypatch):
+    monkeypatch.setattr(limits, "INDEX_REST_SECONDS", 60.0)
+    watched, answers = Watched(store), Answers()
+    writer = StoreWriter(watched, at_once)
+    judge = intake()
+    writer.submit(0, batch_of(1, "after a rest", judge), NOW, answers)
+    assert watched.indexed.wait(30)
+    few = limits.INDEX_BUSY_ROWS - 1
+    for token in range(1, few + 1):
+        writer.submit(token, batch_of(1, f"in a stream {token}", judge), NOW, answers)
+        answers.until(token + 1)
+    assert store.stats()["recall_lag"] == few
+    found = store.recall("stream", 10)
+    assert (len(found.hits), found.lag) == (10, 0), "a recall adds as many as may wait here"
+    writer.close()
+
+
+def test_blocks_in_bulk_are_indexed_by_the_slice(store, monkeypatch):
+    monkeypatch.setattr(limits, "INDEX_REST_SECONDS", 60.0)
+    monkeypatch.setattr(limits, "INDEX_SLICE_ROWS", 100)
+    monkeypatch.setattr(limits, "INDEX_BUSY_ROWS", 20)
+    monkeypatch.setattr(limits, "INDEX_BURST_ROWS", 10)
+    watched, answers = Watched(store), Answers()
+    writer = StoreWriter(watched, at_once)
+    judge = intake()
+    writer.submit(0, batch_of(1, "after a rest", judge), NOW, answers)
+    assert watched.indexed.wait(30)
+    watched.indexed.clear()
+    before = len(watched.asked)
+    writer.submit(1, batch_of(60, "in bulk", judge), NOW, answers)
+    answers.until(2)
+    writer.submit(2, batch_of(39, "more of it", judge), NOW, answers)
+    answers.until(3)
+    assert (store.stats()["recall_lag"], len(watched.asked)) == (99, before), "not by the few"
+    writer.submit(3, batch_of(20, "and more", judge), NOW, answers)
+    answers.until(4)
+    writer.submit(4, batch_of(1, "one by itself", judge), NOW, answers)
+    assert watched.indexed.wait(30)
+    assert watched.asked[before:] == [100, 20], "a whole slice, and what is left once it comes one by one"
     writer.close()
 
 
