@@ -37,11 +37,6 @@ class Outlet:
     def __len__(self) -> int:
         return len(self.queue)
 
-    @property
-    def room(self) -> bool:
-        """Tell whether one more record may wait."""
-        return len(self.queue) < limits.OUTLET_RECORDS and self.queue.size_bytes < limits.OUTLET_BYTES
-
     def pressed(self, now: float) -> bool:
         """Tell whether an emission should wait: the queue is long, and its peer is still taking records."""
         return len(self) >= limits.OUTLET_PRESSED and now < self.moved_at + limits.OUTLET_STALLED_SECONDS
@@ -58,15 +53,17 @@ def offer(peer: Peer, record: _core.Record, turn: Turn) -> PeerSend:
         accepted when a session takes it now or with the peer's next credit, unknown when it has to wait for
         longer, refused when the queue is full.
     """
-    if not peer.outlet.room:
+    outlet, active = peer.outlet, peer.active
+    waiting = len(outlet.queue)
+    if waiting >= limits.OUTLET_RECORDS or outlet.queue.size_bytes >= limits.OUTLET_BYTES:
         turn.count("sends.refused.queue_full")
         return PeerSend(peer.node_id, peer.name, SendState.REFUSED, "queue full: the peer reads too slowly")
-    if not peer.outlet:
-        peer.outlet.moved_at = turn.now.monotonic
-    peer.outlet.queue.offer(record)
-    if peer.active is None:
+    if not waiting:
+        outlet.moved_at = turn.now.monotonic
+    outlet.queue.offer(record)
+    if active is None:
         return PeerSend(peer.node_id, peer.name, SendState.UNKNOWN, "away: sent when the peer comes back")
-    if peer.active.slow:
+    if active.slow:
         return PeerSend(peer.node_id, peer.name, SendState.UNKNOWN, "slow: sent when the peer has taken more")
     return PeerSend(peer.node_id, peer.name, SendState.ACCEPTED)
 

@@ -6,10 +6,9 @@ be made stops the emission.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from covey import _core, limits
 from covey.model import CAT7, NEUTRAL, Duplicate, EmissionRefused, Proposal
@@ -19,6 +18,10 @@ from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.proto.options import NodeOptions
+
+
+_KNOWN: Final = frozenset(CAT7)
+_NOTHING: Final = dict.fromkeys(CAT7, NEUTRAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +51,16 @@ def draft_of(
     Returns:
         The draft, or why there is none. Nothing was signed, stored or sent in either case.
     """
-    unknown = sorted(set(proposal.categories) - set(CAT7))
-    if unknown:
-        return EmissionRefused("unknown_category", f"no such category: {', '.join(unknown)}")
-    texts = {name: proposal.categories.get(name, "") for name in CAT7}
-    texts = {name: text if text.strip() else NEUTRAL for name, text in texts.items()}
-    if all(text == NEUTRAL for text in texts.values()):
+    said = proposal.categories
+    if not _KNOWN.issuperset(said):
+        unknown = ", ".join(sorted(set(said) - _KNOWN))
+        return EmissionRefused("unknown_category", f"no such category: {unknown}")
+    texts = dict(_NOTHING)
+    texts.update([each for each in said.items() if each[1].strip()])
+    if texts == _NOTHING:
         return EmissionRefused("empty", "no category says anything")
-    if proposal.within_seconds is not None and (proposal.to is None or not proposal.within_seconds > 0):
+    within = proposal.within_seconds
+    if within is not None and (proposal.to is None or not within > 0):
         return EmissionRefused(
             "deadline", "only a block for one peer has a deadline, and it is more than 0 s"
         )
@@ -99,7 +104,7 @@ class Emission:
         self._identity = identity
         self._room = options.room
         self._pending: dict[int, Pending] = {}
-        self._keys: Counter[str] = Counter()
+        self._keys: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -116,18 +121,21 @@ class Emission:
                 self._keep(emit, record, token(), turn)
 
     def _keep(self, emit: Emit, made: _core.Record, token: int, turn: Turn) -> None:
-        key = made.key
-        if key in self._keys and made.to is None:
+        key, to = made.key, made.to
+        if to is None and key in self._keys:
             turn.count("emissions.duplicate")
             turn.add(Reply(emit.token, Duplicate(key)))
             return
-        self._keys[key] += 1
+        self._keys[key] = self._keys.get(key, 0) + 1
         now_ms = turn.now.wall_ms
+        if to is None:
+            self._pending[token] = Pending(emit.token, made, key)
+            turn.add(StoreOwn(token, made, (), now_ms))
+            return
         seconds = min(emit.proposal.within_seconds or limits.OUTBOX_SECONDS, limits.OUTBOX_SECONDS)
         deadline_ms = now_ms + int(seconds * 1000)
         self._pending[token] = Pending(emit.token, made, key, deadline_ms)
-        recipients = () if made.to is None else (made.to,)
-        turn.add(StoreOwn(token, made, recipients, now_ms, deadline_ms if recipients else None))
+        turn.add(StoreOwn(token, made, (to,), now_ms, deadline_ms))
 
     def stored(self, token: int, *, fresh: bool, number: int, turn: Turn) -> Pending | None:
         """Take the store's answer; return the record if it is now to be sent.

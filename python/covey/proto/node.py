@@ -307,10 +307,11 @@ class NodeEngine:
     def _on_stored(self, event: fx.Stored, turn: Turn) -> None:
         others = self._reception.stored(event.done, turn)
         own = [done for done in others if not self._many.stored(done, turn)]
-        settled = (
-            self._emission.stored(done.token, fresh=done.fresh, number=done.number, turn=turn) for done in own
-        )
-        self._send([pending for pending in settled if pending is not None], turn)
+        stored = self._emission.stored
+        settled = [stored(done.token, fresh=done.fresh, number=done.number, turn=turn) for done in own]
+        minted = [pending for pending in settled if pending is not None]
+        if minted:
+            self._send(minted, turn)
 
     def _on_store_failed(self, event: fx.StoreFailed, turn: Turn) -> None:
         rooms = (self._reception, self._many, self._emission)
@@ -329,19 +330,22 @@ class NodeEngine:
     def _send(self, minted: list[Pending], turn: Turn) -> None:
         """Hand durable own records to the sessions, and answer with what became of them so far."""
         reached: dict[str, Peer] = {}
+        everybody = dict(self._sessions.peers)
+        others = tuple(everybody.values())
         answers: list[tuple[Pending, tuple[PeerSend, ...]]] = []
         for pending in minted:
             record = pending.record
             self.intake.admit_own(record, turn.now.wall_ms)
-            if record.to is not None:
-                peer = self._sessions.peers.get(record.to)
-                reached.update({peer.node_id: peer} if peer is not None else {})
+            to = record.to
+            if to is not None:
+                peer = self._sessions.peers.get(to)
+                if peer is not None and to not in reached:
+                    reached = {**reached, to: peer}
                 answers.append((pending, (self._mail.send(pending, peer, turn),)))
                 continue
             self._own_recent.append(record)
-            targets = list(self._sessions.peers.values())
-            reached.update((peer.node_id, peer) for peer in targets)
-            answers.append((pending, tuple(delivery.offer(peer, record, turn) for peer in targets)))
+            reached = everybody
+            answers.append((pending, tuple([delivery.offer(peer, record, turn) for peer in others])))
         for pending, sends in answers:
             block = block_of(pending.record)
             turn.add(fx.Reply(pending.reply, Minted(block, sends)))

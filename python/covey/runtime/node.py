@@ -125,6 +125,8 @@ class Node:
         self._stopped = asyncio.Event()
         self._relief = asyncio.Event()
         self._relief.set()
+        self._roomy = False
+        """Nobody presses, as of the last turn: only a turn can change that."""
         self._started_at: float | None = None
         self._store_trouble: str | None = None
         self._relays = self._relays_of(relays) if options.relays else None
@@ -195,7 +197,7 @@ class Node:
         await self._store.drain()
         if self._timer is not None:
             self._timer.cancel()
-        self._loop = None
+        self._loop, self._roomy = None, False
 
     async def emit(self, proposal: Proposal) -> EmissionResult:
         """Mint, sign, store and send a block.
@@ -219,8 +221,10 @@ class Node:
         return self._gatekeeper.ended(cleared, await self._mint(cleared.proposal))
 
     async def _mint(self, proposal: Proposal) -> EmissionResult:
-        await self._room_to_send()
-        return await self._together.emit(proposal)
+        if not self._roomy:  # looked at once for all that is emitted in one turn of the loop
+            await self._room_to_send()
+        result: EmissionResult = await self._together.emit(proposal)
+        return result
 
     def ended(self, assertion_id: str, how: str, why: str | None = None) -> None:
         """Say that the application has finished with a block addressed to this peer; its sender hears it.
@@ -373,7 +377,7 @@ class Node:
                 for effect in self._engine.handle(self._queue.popleft(), now):
                     self._perform[type(effect)](effect)
         finally:
-            self._busy = False
+            self._busy = self._roomy = False
         if not self._relief.is_set() and not self._engine.pressed(self._clock.monotonic()):
             self._relief.set()
         self._arm()
@@ -385,6 +389,7 @@ class Node:
             self._relief.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._relief.wait(), limits.PRESSURE_LOOK_SECONDS)
+        self._roomy = True
 
     def _arm(self) -> None:
         deadline = self._engine.next_timer()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from covey import limits
-from covey.model import EmissionResult, Proposal
+from covey.model import Proposal
 from covey.proto import effects as fx
 
 if TYPE_CHECKING:
@@ -28,14 +28,13 @@ class Together:
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._wanted: list[tuple[fx.Emit, asyncio.Future[Any]]] = []
 
-    async def emit(self, proposal: Proposal) -> EmissionResult:
-        """Take one more; a fault of ours is raised here."""
+    def emit(self, proposal: Proposal) -> asyncio.Future[Any]:
+        """Take one more; the future has its `EmissionResult`, or a fault of ours."""
         token, future = self._wait()
         self._wanted.append((fx.Emit(token, proposal), future))
         if len(self._wanted) == 1:
             future.get_loop().call_soon(self._emit)
-        result: EmissionResult = await future
-        return result
+        return future
 
     async def publish(self, batch: _core.OwnBatch) -> ManyResult:
         """Take many that are signed already: an event of their own."""

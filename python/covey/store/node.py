@@ -95,8 +95,12 @@ class NodeStore:
         deadline_ms: int | None = None,
     ) -> None:
         """Make an own record durable, with the peers it must still reach, and until when."""
-        to, answers = tuple(recipients), self._on_answers
-        self._hand_in(token, lambda writer: writer.put(token, record, to, now_ms, answers, deadline_ms))
+        writer = self._running()
+        self._begin()
+        try:
+            writer.put(token, record, tuple(recipients), now_ms, self._on_answers, deadline_ms)
+        except StoreError as error:
+            self._refuse(token, error)
 
     def put_batch(self, token: int, batch: _core.OwnBatch, now_ms: int) -> None:
         """Make own blocks for everybody durable, all or none; `held` are those whose content was held."""
@@ -253,21 +257,22 @@ class NodeStore:
 
     def _hand_in(self, token: int, submit: Callable[[StoreWriter], None]) -> None:
         writer = self._running()
-        self._pending += 1
-        self._idle.clear()
+        self._begin()
         try:
             submit(writer)
         except StoreError as error:
-            # Answered on the loop's next turn like any other, so that no engine is re-entered.
-            refusal = Failed(token, error.code, error.message)
-            self._on_loop(lambda: self._answered([refusal]))
+            self._refuse(token, error)
+
+    def _refuse(self, token: int, error: StoreError) -> None:
+        # Answered on the loop's next turn like any other, so that no engine is re-entered.
+        refusal = Failed(token, error.code, error.message)
+        self._on_loop(lambda: self._answered([refusal]))
 
     def _later(self, operation: Callable[[_core.Store], object], done: Callable[[Answer], None]) -> None:
         number = next(self._calls)
         self._values[number] = done
         writer = self._running()
-        self._pending += 1
-        self._idle.clear()
+        self._begin()
         try:
             writer.call(number, operation, self._on_values)
         except StoreError as error:
@@ -304,6 +309,11 @@ class NodeStore:
             if isinstance(answer, Failed):
                 self._say(answer.reason, answer.detail)
             self._values.pop(answer.token)(answer)
+
+    def _begin(self) -> None:
+        if not self._pending:
+            self._idle.clear()
+        self._pending += 1
 
     def _settle(self, count: int) -> None:
         self._pending -= count
