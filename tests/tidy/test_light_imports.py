@@ -115,6 +115,7 @@ main(["listen", "--room", {room!r}])
 UNUSED = {
     "covey.agent": "no agent runs here",
     "covey.cognition.ask.selecting": "nobody asked a question",
+    "covey.cognition.hearing": "nobody weighs what they hear",
     "covey.fleet.vote": "nothing is decided",
     "covey.fleet.auction": "nothing is decided",
     "covey.fleet.solve": "nothing is decided",
@@ -124,6 +125,7 @@ UNUSED = {
     "covey.proto.ask.engine": "nobody asked a question",
     "covey.proto.attest": "--attest was not said",
     "covey.proto.authority.engine": "no anchor is pinned",
+    "covey.proto.continuity": "no agent is moved",
     "covey.proto.door": "no model is shared or called",
     "covey.proto.relay.client": "there is no relay",
     "covey.proto.substrate": "nothing was learned, merged or offered",
@@ -131,7 +133,10 @@ UNUSED = {
     "covey.runtime.attest": "--attest was not said",
     "covey.runtime.authority": "no anchor is pinned",
     "covey.runtime.channel_desk": "nobody asked for channels",
-    "covey.runtime.continuity_desk": "no agent is moved",
+    "covey.runtime.continuity": "no agent is moved",
+    "covey.runtime.words": "nobody speaks of blocks",
+    "covey.state.continuity": "no agent is moved",
+    "covey.system.claims": "no stock peer is looked for",
     "covey.runtime.decide.post": "nothing is decided",
     "covey.runtime.diary": "nobody reads a diary",
     "covey.runtime.ledger": "nobody pays",
@@ -157,7 +162,7 @@ UNUSED = {
     "zipfile": "no bundle is read",
 }
 """What a peer that only listens does not load, each with the reason why it need not."""
-IDLE_MODULES = 270
+IDLE_MODULES = 240
 """Modules of covey itself that it may load: see benches.startup before it is moved."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from covey.runtime.continuity_desk import ContinuityDesk
+    from covey.cli.moving import Moves
 
 
 class Continuity:
@@ -15,7 +15,7 @@ class Continuity:
     Peers are meant by name, nodeId or author; classes of state are `session`, `ontology`, `memory:<layer>`.
     """
 
-    def __init__(self, desk: ContinuityDesk) -> None:
+    def __init__(self, desk: Moves) -> None:
         self._desk = desk
 
     async def declare(

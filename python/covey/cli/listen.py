@@ -14,7 +14,6 @@ from covey.cli.blocks import event_lines
 from covey.cli.console import Console, printable
 from covey.cli.parser import Parser, amount, whole
 from covey.cli.troubles import Troubles
-from covey.cognition.hearing import narrowed, read
 from covey.errors import EXIT_OK, NotRunningError, UsageError
 from covey.limits import IPC_SUBSCRIBER_EVENTS
 from covey.names import peer_name
@@ -64,7 +63,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError(f"two names: {arguments.peer} and {arguments.name}")
     home, name = Home.resolve(console.env), peer_name(arguments.peer or arguments.name or DEFAULT_NAME)
     wish = _wish(arguments)
-    shown = Shown(console, arguments.count, narrowed(wish))
+    shown = Shown(console, arguments.count, _hears(wish))
     try:
         running = IpcClient(home.socket_path(name))
     except NotRunningError:
@@ -89,8 +88,18 @@ def _wish(arguments: argparse.Namespace) -> dict[str, Any]:
         if arguments.up_to is not None:
             raise UsageError("--up-to: of which weights?", hint="--weigh focus=2,mood=0.8 --up-to 0.3")
         return {}
+    from covey.cognition.hearing import read  # loaded where weights are said
+
     wish: dict[str, Any] = {"weights": read(arguments.weigh)}
     return wish if arguments.up_to is None else {**wish, "threshold": arguments.up_to}
+
+
+def _hears(wish: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool] | None:
+    if not wish:
+        return None
+    from covey.cognition.hearing import narrowed
+
+    return narrowed(wish)
 
 
 class Shown:

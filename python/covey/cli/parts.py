@@ -71,7 +71,7 @@ class Parts:
     def attach(self, node: Node, publish: Callable[[Mapping[str, Any]], None]) -> None:
         """Name the node that carries what they say, and what tells listeners; called before it starts."""
         self.offers.attach(node)
-        self.sharing.keeper.attach(self.fleet.members.state_of, publish)
+        self.sharing.continuity.attach(self.fleet.members.state_of, publish)
         self.fleet.attach(node)
         self.rooms.attach(node)
 

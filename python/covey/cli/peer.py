@@ -13,13 +13,13 @@ import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from covey.cli.metering import Metering
 from covey.cli.parts import Ground, Parts, assembled
 from covey.cli.passphrase import needed
 from covey.cli.tracing import Tracing
-from covey.cognition.hearing import narrowed
 from covey.errors import CollisionError, IdentityError, StoreError
 from covey.net.interfaces import Interfaces
 from covey.net.ipc.server import IpcServer, figures
@@ -28,15 +28,14 @@ from covey.net.registry import RegistryDiscovery
 from covey.net.stock import StockRegistry
 from covey.net.tcp import TcpTransport
 from covey.proto.news import News, as_dict
+from covey.runtime.first_use import FirstUse, Verb
 from covey.runtime.ipc import AgentView, Control
 from covey.runtime.memory_book import Keeping
 from covey.runtime.node import Node
-from covey.runtime.words import Words
 from covey.store import NodeStore, StoreMemory, StoreWakes, open_store
 from covey.system import identity as ids
 from covey.system import trust as books
 from covey.system.channel_seal import ChannelSeal
-from covey.system.claims import ClaimKeeper
 from covey.system.clock import SystemClock
 from covey.system.entropy import SystemEntropy
 from covey.system.home import Home
@@ -54,9 +53,13 @@ if TYPE_CHECKING:
     from covey.ports.relay import RelayDialler
     from covey.proto.effects import Advert, Hint
     from covey.proto.options import NodeOptions, RelayOptions
+    from covey.runtime.words import Words
     from covey.system.anchor import Anchor
+    from covey.system.claims import ClaimKeeper
     from covey.system.trust import TrustBook
 
+_WORDS: Final = ("ground", "judge", "about", "session")
+"""What a peer can be asked to say of blocks: the verbs of `runtime.words`, loaded when one is said."""
 _LOCK_LOOK_SECONDS: Final = 0.05
 
 
@@ -150,7 +153,7 @@ class OpenPeer:
         self.metering, self.tracing = Metering(node), Tracing()
         self.server: IpcServer | None = None
         self._unwatch: tuple[Callable[[], None], ...] = ()
-        self.words = Words(node, self.memory, StoreWakes(store), parts.rooms.authority)
+        self._words = FirstUse(("covey.runtime.words",), self._spoken)
 
     async def serve(self, on_stop: Callable[[float | None], None]) -> IpcServer:
         """Open the control socket, and return it.
@@ -158,6 +161,7 @@ class OpenPeer:
         Raises:
             IpcError: It cannot be opened.
         """
+        words = {word: self._words.verb(partial(_verb, word)) for word in _WORDS}
         control = Control(
             self.node,
             self.memory,
@@ -165,14 +169,14 @@ class OpenPeer:
             on_stop,
             agent=lambda: self.agent,
             facts=self._facts,
-            more={**self._parts.verbs, **self.metering.verbs, **self.words.verbs},
+            more={**self._parts.verbs, **self.metering.verbs, **words},
         )
         self.metering.asks(lambda: control.handle("status", {}))
 
         async def handle(request: Request) -> Mapping[str, Any]:
             return await control.handle(request.cmd, request.arguments)
 
-        self.server = IpcServer(handle, complain=self._complain, watched=self._watched, narrow=narrowed)
+        self.server = IpcServer(handle, complain=self._complain, watched=self._watched, narrow=_narrowed)
         await self.server.start(self.plan.home.socket_path(self.plan.name))
         return self.server
 
@@ -212,6 +216,16 @@ class OpenPeer:
         """Hand an event to everybody who listens on the control socket."""
         if self.server is not None:
             self.server.publish(event)
+
+    @property
+    def words(self) -> Words:
+        """Return what it can be asked to say of blocks."""
+        return self._words.now()
+
+    def _spoken(self) -> Words:
+        from covey.runtime.words import Words
+
+        return Words(self.node, self.memory, StoreWakes(self.store), self._parts.rooms.authority)
 
     def _facts(self) -> Mapping[str, Any]:
         return {
@@ -383,10 +397,24 @@ def _claims(plan: PeerPlan, log: Log, stack: AsyncExitStack) -> ClaimKeeper | No
     """
     if not plan.options.legacy:
         return None
+    from covey.system.claims import ClaimKeeper  # only a room that holds stock peers loads it
+
     path = plan.home.claims_path(plan.name)
     keeper = ClaimKeeper(path, lambda detail: log.warn("claims-not-kept", detail=detail))
     stack.callback(keeper.close)
     return keeper
+
+
+def _verb(word: str, words: Words) -> Verb:
+    return words.verbs[word]
+
+
+def _narrowed(wish: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool] | None:
+    if not wish:
+        return None
+    from covey.cognition.hearing import narrowed  # only a peer whose listeners weigh loads it
+
+    return narrowed(wish)
 
 
 def _dialler(relay: RelayOptions) -> RelayDialler:

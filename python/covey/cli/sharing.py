@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from covey import __version__, limits
+from covey.cli.moving import Moves
 from covey.proto.state.replicas import StateOptions
 from covey.runtime.channels import Channels
-from covey.runtime.continuity import Keeper
 from covey.runtime.first_use import FirstUse, Verb
 from covey.runtime.packs import Packs
 from covey.runtime.state import SharedState
@@ -21,7 +21,6 @@ from covey.runtime.syndication import Syndicator
 if TYPE_CHECKING:
     from covey.cli.parts import Ground
     from covey.runtime.channel_desk import ChannelDesk
-    from covey.runtime.continuity_desk import ContinuityDesk
     from covey.runtime.diary import DiaryDesk
     from covey.runtime.ledger import Ledger
     from covey.runtime.plugin import Plugin
@@ -48,27 +47,20 @@ class Sharing:
         self._ledger = FirstUse(("covey.runtime.ledger",), self._accounts)
         self.channels = Channels(identity, ground.keys, self.state, clock, ground.entropy)
         self.packs = Packs(identity, self.state, plan.packs)
-        self.keeper = Keeper(
-            identity,
-            options.room,
-            self.state,
-            self.syndicator,
-            store,
-            clock,
-            facts=lambda: node_facts(plan.home.path, self.packs.own()),
+        self.continuity = Moves(
+            ground, self.state, self.syndicator, lambda: node_facts(plan.home.path, self.packs.own())
         )
-        self._continuity = FirstUse(("covey.runtime.continuity_desk",), self._moves)
         channels = FirstUse(("covey.runtime.channel_desk",), self._channel_desk)
         diary = FirstUse(("covey.runtime.diary",), self._diary)
-        self.plugins: tuple[Plugin, ...] = (self.state, self.keeper) if ground.stays else ()
+        self.plugins: tuple[Plugin, ...] = (self.state, self.continuity.plugin) if ground.stays else ()
         self.verbs: Mapping[str, Verb] = {
             "state": self.state.answer,
             "syndicate": self.syndicator.answer,
             "ledger": self._ledger.verb(lambda accounts: accounts.answer),
             "packs": self.packs.answer,
             "channel": channels.verb(lambda desk: desk.answer),
-            "continuity": self._continuity.verb(lambda desk: desk.continuity),
-            "agent": self._continuity.verb(lambda desk: desk.agent),
+            "continuity": self.continuity.continuity,
+            "agent": self.continuity.agent,
             "diary": diary.verb(lambda desk: desk.answer),
         }
 
@@ -77,20 +69,10 @@ class Sharing:
         """Return the accounts of its agent."""
         return self._ledger.now()
 
-    @property
-    def continuity(self) -> ContinuityDesk:
-        """Return what moves its agents."""
-        return self._continuity.now()
-
     def _accounts(self) -> Ledger:
         from covey.runtime.ledger import Ledger
 
         return Ledger(self._identity, self.state, self._store, self._clock)
-
-    def _moves(self) -> ContinuityDesk:
-        from covey.runtime.continuity_desk import ContinuityDesk
-
-        return ContinuityDesk(self.keeper)
 
     def _channel_desk(self) -> ChannelDesk:
         from covey.runtime.channel_desk import ChannelDesk
@@ -113,7 +95,7 @@ class Sharing:
             await self.syndicator.start()
             await self.channels.start()
             await self.packs.start()
-            self.keeper.begin()
+            self.continuity.begin()
         return self
 
     async def __aexit__(

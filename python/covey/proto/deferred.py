@@ -34,6 +34,7 @@ class Described:
 ASK: Final = Described(
     "ask", "x-covey-ask-v1", frozenset({"x-covey-ask"}), frozenset({"urn:covey:ask:contribution:1"})
 )
+CONTINUITY: Final = Described("continuity", "x-covey-continuity-v1", frozenset({"x-covey-continuity"}))
 DOOR: Final = Described("door", "x-covey-door-v1", frozenset({"x-covey-door"}))
 SUBSTRATE: Final = Described("substrate", "x-covey-substrate-v1", frozenset({"x-covey-substrate"}))
 

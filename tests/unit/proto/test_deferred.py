@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from covey import limits
 from covey.proto import deferred
 from covey.proto.ask.engine import AskEngine
+from covey.proto.continuity.engine import Continuity
 from covey.proto.deferred import Deferred, Described, Load, Loaded
 from covey.proto.door.engine import DoorCalls
 from covey.proto.effects import Now
@@ -138,6 +139,7 @@ def test_it_offers_what_its_engine_would():
     for described, engine in (
         (deferred.ASK, AskEngine()),
         (deferred.DOOR, DoorCalls()),
+        (deferred.CONTINUITY, Continuity),
         (deferred.SUBSTRATE, SubstrateExchange()),
     ):
         stand_in = Deferred(described)
