@@ -63,7 +63,8 @@ def latency(name: str, pace: float, seconds: float) -> Measure:
     met = meet(count, pace=pace, ages=True)
     ages = stations.ages(met.spoke.stamps, met.heard.stamps)
     micros = [age * 1e6 for age in ages[stations.LAST]][-limits.BENCH_SAMPLES :]
-    facts = {**stations.facts(ages), **disk.facts(), "blocks": count}
+    slowest = stations.late(met.spoke.stamps, met.heard.stamps)
+    facts = {**stations.facts(ages), **stations.facts(slowest), **disk.facts(), "blocks": count}
     what = f"from emit to the application of another process, durable, at {pace:,.0f} blocks a second"
     return Measure(name, what, "µs", False, tuple(micros), facts)
 

@@ -25,6 +25,8 @@ STATIONS: Final = ("signed", "kept", "written", "read", "verdict", "durable", "d
 """In a block's order. At its author: signed, durable there, written to the socket. At its hearer: read,
 judged, durable, handed to the application. All count from the call of `emit`."""
 LAST: Final = STATIONS[-1]
+LATE: Final = 0.99
+"""Of all blocks, the share that is not late: where the others lost their time is told apart."""
 SHARES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 MARK: Final = " @"
 Stamps = dict[int, int]
@@ -135,10 +137,7 @@ class StampedNode(Node):
 
 def ages(*stamps: Mapping[str, Stamps]) -> dict[str, list[float]]:
     """Return how old blocks were at each station, in seconds; only blocks that reached the last one count."""
-    joined: dict[str, Stamps] = {name: {} for name in STATIONS}
-    for one in stamps:
-        for name, stamped in one.items():
-            joined[name].update(stamped)
+    joined = _joined(stamps)
     arrived = joined[LAST]
     found = {
         name: [(at - number) / 1e9 for number, at in stamped.items() if number in arrived]
@@ -149,6 +148,32 @@ def ages(*stamps: Mapping[str, Stamps]) -> dict[str, list[float]]:
         way = [(at - written[number]) / 1e9 for number, at in joined[name].items() if number in written]
         found[f"written to {name}"] = way
     return found
+
+
+def late(*stamps: Mapping[str, Stamps]) -> dict[str, list[float]]:
+    """Return what the slowest hundredth took from one station to the next, in seconds, as `late verdict`."""
+    joined = _joined(stamps)
+    took = {number: at - number for number, at in joined[LAST].items()}
+    if not took:
+        return {}
+    bound = percentile(list(took.values()), LATE)
+    found: dict[str, list[float]] = {f"late {name}": [] for name in STATIONS}
+    for number in (number for number, age in took.items() if age >= bound):
+        before = number
+        for name in STATIONS:
+            at = joined[name].get(number, before)  # one that has no stamp took no time of its own
+            found[f"late {name}"].append((at - before) / 1e9)
+            before = at
+    return found
+
+
+def _joined(stamps: Sequence[Mapping[str, Stamps]]) -> dict[str, Stamps]:
+    """Return the stamps of several processes by station."""
+    joined: dict[str, Stamps] = {name: {} for name in STATIONS}
+    for one in stamps:
+        for name, stamped in one.items():
+            joined[name].update(stamped)
+    return joined
 
 
 def facts(found: Mapping[str, Sequence[float]]) -> dict[str, float]:

@@ -38,6 +38,20 @@ def test_ages_count_from_the_emission_and_only_of_blocks_that_arrived():
     assert "kept p50" not in facts, "nothing was stamped there"
 
 
+def test_of_the_slowest_hundredth_it_is_told_where_the_time_went():
+    speaker, hearer = Stamped(), Stamped()
+    for block in range(300):
+        number, slow = block * 1_000 * MS, 40 * MS if block == 7 or block > 297 else 0
+        for place, name in enumerate(STATIONS):
+            after = slow if name in ("durable", LAST) else 0
+            (speaker if place < 3 else hearer).stamp(name, [number], number + (1 + place) * MS + after)
+    late = stations.late(speaker.at, hearer.at)
+    assert late["late durable"] == [0.041] * 3
+    others = {name: times for name, times in late.items() if name != "late durable"}
+    assert others == {f"late {name}": [0.001] * 3 for name in STATIONS if name != "durable"}
+    assert stations.late(Stamped().at, Stamped().at) == {}, "nothing arrived"
+
+
 def test_the_disk_has_percentiles_in_order():
     found = disk.facts()
     assert 0.0 < found["disk p50"] <= found["disk p90"] <= found["disk p99"]
