@@ -66,6 +66,7 @@ RECEIPT_REASON_CHARS: Final = 200  # an explanation of admission in one line, it
 DRAIN_SECONDS: Final = 2.0  # a stopping peer waits this long for stores and receipts
 SHUTDOWN_SECONDS: Final = 5.0  # and its shell this long for the engine to say it has stopped
 GOODBYE_SECONDS: Final = 1.0  # and this long for the last bytes to leave a socket
+COUNTS_KEPT: Final = 1_024  # counts that are made once: some two hundred names, mostly by one; 300 KB at most
 
 # --- store (the tables' own bounds stand in the native store) ------------------------------------------
 STORE_GROUP_ROWS: Final = 1_024  # of one transaction: about 30 ms of work, four full batches

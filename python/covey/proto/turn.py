@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from functools import lru_cache
 from typing import Any
 
+from covey import limits
 from covey.proto.effects import Count, Effect, Level, Log, Now
 
 
@@ -52,4 +54,10 @@ class Turn:
 
     def effects(self) -> list[Effect]:
         """Return everything wanted: the ordered effects, then the counts."""
-        return [*self._effects, *(Count(name, by) for name, by in self._counts.items())]
+        return [*self._effects, *[_counted(name, by) for name, by in self._counts.items()]]
+
+
+@lru_cache(maxsize=limits.COUNTS_KEPT)
+def _counted(name: str, by: int) -> Count:
+    """Return a count; the same few are wanted at every turn, and are made once."""
+    return Count(name, by)
