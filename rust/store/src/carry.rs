@@ -11,8 +11,8 @@ use crate::error::{Fault, StoreError, StoreReason};
 use crate::evidence::{self, COLUMN_COUNT, COLUMNS};
 use crate::limits::{COMMIT_MAX_ROWS, MEMORY_SLICE};
 use crate::recall::sql_count;
-use crate::records::{self, Arrived};
-use crate::seen;
+use crate::records::{Arrived, Shelf};
+use crate::seen::{self, Marks};
 use crate::store::Store;
 use crate::times::read_ms;
 
@@ -58,15 +58,15 @@ impl Store {
                 let detail = format!("records of one call: {}; {COMMIT_MAX_ROWS} fit", records.len());
                 return Err(Fault::new(StoreReason::Input, detail));
             }
+            let (mut rows, mut marks) = (Shelf::of(transaction)?, Marks::of(transaction)?);
             let mut fresh = Vec::with_capacity(records.len());
             for record in records {
                 let record = record.record();
-                let new = !records::holds(transaction, record.metadata.key)?;
+                let own = record.metadata.author == self.node_id();
+                let arrived = Arrived { stored_ms: now_ms, own, proof: Proof::Signature, decision: None };
+                let new = rows.put(record, arrived)?;
                 if new {
-                    let own = record.metadata.author == self.node_id();
-                    let arrived = Arrived { stored_ms: now_ms, own, proof: Proof::Signature, decision: None };
-                    records::insert(transaction, record, arrived)?;
-                    seen::append(transaction, SeenId::Memory(record.metadata.key), true)?;
+                    marks.append(SeenId::Memory(record.metadata.key), true)?;
                 }
                 fresh.push(new);
             }

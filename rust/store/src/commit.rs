@@ -4,13 +4,13 @@ use covey_core::intake::{Kind, Outcome, OutcomeBatch, SeenId};
 use covey_core::record::{Proof, Record};
 use rusqlite::Transaction;
 
-use crate::decisions::{self, Judged};
+use crate::decisions::{self, Judged, Ledger};
 use crate::error::{Fault, StoreError, StoreReason};
 use crate::evidence;
-use crate::inbox::{self, Arrival, Attention};
+use crate::inbox::{self, Arrival, Attention, Mail};
 use crate::limits::COMMIT_MAX_ROWS;
-use crate::records::{self, Arrived};
-use crate::seen;
+use crate::records::{Arrived, Shelf};
+use crate::seen::{self, Marks};
 use crate::store::Store;
 
 /// What a commit did. Positions are (batch, outcome), counted from 0.
@@ -57,10 +57,11 @@ impl Store {
                 return Err(Fault::new(StoreReason::Input, detail));
             }
             let mut report = CommitReport::default();
+            let mut pens = Pens::of(transaction)?;
             for (at, (batch, attention)) in batches.iter().enumerate() {
                 for (index, outcome) in batch.outcomes.iter().enumerate() {
                     let entry = Entry { position: (at, index), outcome, batch, attention: *attention, now_ms };
-                    entry.write(transaction, &mut report)?;
+                    entry.write(&mut pens, &mut report)?;
                 }
             }
             decisions::bound(transaction)?;
@@ -71,31 +72,56 @@ impl Store {
     }
 }
 
+/// What a commit writes with, each prepared once for all its blocks.
+struct Pens<'t> {
+    transaction: &'t Transaction<'t>,
+    shelf: Shelf<'t>,
+    marks: Marks<'t>,
+    ledger: Ledger<'t>,
+    mail: Mail<'t>,
+}
+
+impl<'t> Pens<'t> {
+    fn of(transaction: &'t Transaction<'t>) -> Result<Self, Fault> {
+        Ok(Self {
+            transaction,
+            shelf: Shelf::of(transaction)?,
+            marks: Marks::of(transaction)?,
+            ledger: Ledger::of(transaction)?,
+            mail: Mail::of(transaction)?,
+        })
+    }
+}
+
 impl Entry<'_> {
-    fn write(&self, transaction: &Transaction<'_>, report: &mut CommitReport) -> Result<(), Fault> {
+    fn write(&self, pens: &mut Pens<'_>, report: &mut CommitReport) -> Result<(), Fault> {
         match self.outcome.kind {
             // Judged before, or nobody's judgement at all: there is nothing new to remember.
             Kind::Duplicate => Ok(()),
             Kind::Refused => {
                 report.decisions += 1;
-                decisions::refuse(transaction, &self.judged())
+                decisions::refuse(pens.transaction, &self.judged())
             }
-            Kind::Admitted | Kind::Redundant | Kind::Rejected => self.write_judged(transaction, report),
+            Kind::Admitted | Kind::Redundant | Kind::Rejected => self.write_judged(pens, report),
         }
     }
 
-    fn write_judged(&self, transaction: &Transaction<'_>, report: &mut CommitReport) -> Result<(), Fault> {
+    fn write_judged(&self, pens: &mut Pens<'_>, report: &mut CommitReport) -> Result<(), Fault> {
         let outcome = self.outcome;
         let admitted = outcome.kind == Kind::Admitted;
         if !outcome.said().is_some_and(|(record, _)| record.is_message()) {
-            seen::append(transaction, SeenId::Memory(outcome.key()), admitted)?;
+            pens.marks.append(SeenId::Memory(outcome.key()), admitted)?;
         }
         if outcome.directed {
-            seen::append(transaction, SeenId::Directed(outcome.assertion_id()), admitted)?;
+            pens.marks.append(SeenId::Directed(outcome.assertion_id()), admitted)?;
         }
-        let taken = admitted && !records::holds(transaction, outcome.key())?;
+        let decision_id = pens.ledger.next();
+        let taken = match outcome.said() {
+            Some((record, proof)) if admitted => pens.shelf.put(record, self.arrived(decision_id, proof))?,
+            _ => false,
+        };
         let known = if outcome.directed {
-            inbox::holds_directed(transaction, outcome.assertion_id())?
+            inbox::holds_directed(pens.transaction, outcome.assertion_id())?
         } else {
             admitted && !taken
         };
@@ -103,15 +129,12 @@ impl Entry<'_> {
             report.held.push(self.position);
             return Ok(());
         }
-        let decision_id = decisions::append(transaction, &self.judged(), taken)?;
+        pens.ledger.append(&self.judged(), taken)?;
         report.decisions += 1;
         let Some((record, proof)) = outcome.said() else { return Ok(()) };
-        if taken {
-            report.stored += 1;
-            records::insert(transaction, record, self.arrived(decision_id, proof))?;
-        }
+        report.stored += usize::from(taken);
         if outcome.deliver() && !known {
-            let seq = inbox::append(transaction, &self.arrival(record, proof, decision_id, taken)?)?;
+            let seq = pens.mail.append(&self.arrival(record, proof, decision_id, taken)?)?;
             report.inbox.push((self.position.0, self.position.1, seq));
         }
         Ok(())

@@ -4,7 +4,7 @@ use covey_core::error::Refusal;
 use covey_core::id::{AssertionId, ContentKey, NodeId};
 use covey_core::intake::Kind;
 use covey_core::svaf::{Basis, Evaluation, Gate};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::basis;
 use crate::error::{Fault, StoreError, StoreReason};
@@ -114,22 +114,42 @@ fn key_span(digits: &str) -> Result<([u8; 32], [u8; 32]), Fault> {
     Ok((first, last))
 }
 
-/// Writes one judged block down and returns its place. `linked` says that its record will name that place.
-pub(crate) fn append(transaction: &Transaction<'_>, judged: &Judged<'_>, linked: bool) -> Result<i64, Fault> {
-    let Some(evaluation) = judged.evaluation else {
-        return Err(Fault::new(StoreReason::Input, format!("outcome {}: judged without an evaluation", judged.key)));
-    };
-    transaction
-        .prepare_cached(&format!(
+/// Writes judged blocks down, by one statement for a whole transaction.
+pub(crate) struct Ledger<'t> {
+    put: CachedStatement<'t>,
+    next: i64,
+}
+
+impl<'t> Ledger<'t> {
+    pub(crate) fn of(transaction: &'t Transaction<'_>) -> Result<Self, Fault> {
+        let last: Option<i64> =
+            transaction.prepare_cached("SELECT max(id) FROM decisions")?.query_row([], |row| row.get(0))?;
+        let put = transaction.prepare_cached(&format!(
             "INSERT INTO decisions ({ABOUT}, kind, decision, total_drift, field_drift, temporal_drift, nearest_drift,
-               categories, linked, basis) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
-        ))?
-        .execute(params![
+               categories, linked, basis, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+        ))?;
+        Ok(Self { put, next: last.unwrap_or(0) + 1 })
+    }
+
+    /// The place that the next decision gets: its record is written first, and names it.
+    pub(crate) fn next(&self) -> i64 {
+        self.next
+    }
+
+    /// Writes one judged block down at the next place. `linked` says that its record names that place.
+    pub(crate) fn append(&mut self, judged: &Judged<'_>, linked: bool) -> Result<(), Fault> {
+        let Some(evaluation) = judged.evaluation else {
+            return Err(Fault::new(
+                StoreReason::Input,
+                format!("outcome {}: judged without an evaluation", judged.key),
+            ));
+        };
+        self.put.execute(params![
             sql_ms(judged.at_ms),
             judged.key.as_bytes(),
             judged.assertion.as_bytes(),
-            judged.author.to_string(),
-            judged.from.to_string(),
+            judged.author.spell(&mut [0; 36]),
+            judged.from.spell(&mut [0; 36]),
             judged.kind.as_str(),
             evaluation.decision.as_str(),
             evaluation.total_drift,
@@ -139,8 +159,11 @@ pub(crate) fn append(transaction: &Transaction<'_>, judged: &Judged<'_>, linked:
             pack(judged.gate.thresholds(), &evaluation.categories),
             linked,
             judged.basis.map(basis::pack),
+            self.next,
         ])?;
-    Ok(transaction.last_insert_rowid())
+        self.next += 1;
+        Ok(())
+    }
 }
 
 /// Writes one refused block down.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use covey_core::id::{AssertionId, ContentKey, NodeId};
 use covey_core::record::Proof;
-use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, Transaction, params};
 
 use crate::decisions::judgement_by_id;
 use crate::error::{Fault, StoreError, StoreReason};
@@ -149,18 +149,28 @@ pub(crate) fn holds_directed(transaction: &Transaction<'_>, assertion: Assertion
         .query_row([assertion.as_bytes()], |row| row.get(0))?)
 }
 
-/// Appends one block and returns its place.
-pub(crate) fn append(transaction: &Transaction<'_>, arrival: &Arrival) -> Result<i64, Fault> {
-    transaction
-        .prepare_cached(
+/// Appends blocks, by one statement for a whole transaction.
+pub(crate) struct Mail<'t> {
+    transaction: &'t Transaction<'t>,
+    put: CachedStatement<'t>,
+}
+
+impl<'t> Mail<'t> {
+    pub(crate) fn of(transaction: &'t Transaction<'t>) -> Result<Self, Fault> {
+        let put = transaction.prepare_cached(
             "INSERT INTO inbox (key, assertion, from_node_id, received_ms, ingested, directed, decision_id, evidence,
                proof, wakes, stream, number, expires_ms)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        )?
-        .execute(params![
+        )?;
+        Ok(Self { transaction, put })
+    }
+
+    /// Appends one block and returns its place.
+    pub(crate) fn append(&mut self, arrival: &Arrival) -> Result<i64, Fault> {
+        self.put.execute(params![
             arrival.key.as_bytes(),
             arrival.assertion.as_bytes(),
-            arrival.from.to_string(),
+            arrival.from.spell(&mut [0; 36]),
             sql_ms(arrival.received_ms),
             arrival.ingested,
             arrival.directed,
@@ -172,7 +182,8 @@ pub(crate) fn append(transaction: &Transaction<'_>, arrival: &Arrival) -> Result
             arrival.numbered.as_ref().map(|(_, number, _)| sql_ms(*number)),
             arrival.numbered.as_ref().and_then(|(_, _, expires)| expires.map(sql_ms)),
         ])?;
-    Ok(transaction.last_insert_rowid())
+        Ok(self.transaction.last_insert_rowid())
+    }
 }
 
 /// Drops the oldest unread rows past the bound, and counts them.

@@ -52,13 +52,6 @@ impl Store {
     }
 }
 
-/// Says whether a held record names this key as a parent of the whole record.
-pub(crate) fn has_child(transaction: &Transaction<'_>, key: ContentKey) -> Result<bool, Fault> {
-    Ok(transaction
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM lineage WHERE parent = ?1 AND levels >= ?2)")?
-        .query_row(params![key.as_bytes(), RECORD_LEVEL], |row| row.get(0))?)
-}
-
 /// Writes a new record's edges, and moves held parents on (MMP 2.0 §6.5).
 pub(crate) fn insert(transaction: &Transaction<'_>, child: i64, record: &Record, stored_ms: u64) -> Result<(), Fault> {
     for ParentEdge { parent, levels } in edges(record) {

@@ -14,8 +14,8 @@ use crate::limits::{
     COMMIT_MAX_ROWS, OUTBOX_DONE_KEPT, OUTBOX_PENDING_MAX, OUTBOX_WAIT_MS, PAGE_MAX, RECIPIENTS_MAX, STREAMS_MAX,
 };
 use crate::recall::sql_count;
-use crate::records::{self, Arrived};
-use crate::seen;
+use crate::records::{Arrived, Shelf};
+use crate::seen::{self, Marks};
 use crate::store::Store;
 use crate::times::{read_ms, sql_ms};
 
@@ -74,13 +74,20 @@ impl Store {
                 let detail = format!("records of one call: {}; {COMMIT_MAX_ROWS} fit", records.len());
                 return Err(Fault::new(StoreReason::Input, detail));
             }
-            let stored = records.iter().map(|own| self.put_one(transaction, own, now_ms)).collect();
+            let mut pens = (Shelf::of(transaction)?, Marks::of(transaction)?);
+            let stored = records.iter().map(|own| self.put_one(transaction, &mut pens, own, now_ms)).collect();
             seen::bound(transaction)?;
             stored
         })
     }
 
-    fn put_one(&self, transaction: &Transaction<'_>, own: &Own<'_>, now_ms: u64) -> Result<Put, Fault> {
+    fn put_one(
+        &self,
+        transaction: &Transaction<'_>,
+        (rows, marks): &mut (Shelf<'_>, Marks<'_>),
+        own: &Own<'_>,
+        now_ms: u64,
+    ) -> Result<Put, Fault> {
         let record = own.record.record();
         let metadata = &record.metadata;
         if metadata.author != self.node_id() {
@@ -94,12 +101,11 @@ impl Store {
         }
         // A message between agents is no cognition: the outbox alone keeps it.
         let message = record.is_message();
-        let fresh = message || !records::holds(transaction, metadata.key)?;
-        let remembered = fresh && !message;
+        let arrived = Arrived { stored_ms: now_ms, own: true, proof: Proof::Signature, decision: None };
+        let remembered = !message && rows.put(record, arrived)?;
+        let fresh = message || remembered;
         if remembered {
-            let arrived = Arrived { stored_ms: now_ms, own: true, proof: Proof::Signature, decision: None };
-            records::insert(transaction, record, arrived)?;
-            seen::append(transaction, SeenId::Memory(metadata.key), true)?;
+            marks.append(SeenId::Memory(metadata.key), true)?;
         }
         let deadline_ms = own.deadline_ms.unwrap_or(now_ms.saturating_add(OUTBOX_WAIT_MS));
         let mut numbers = Vec::new();

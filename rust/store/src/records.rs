@@ -4,7 +4,7 @@ use covey_core::category::COUNT;
 use covey_core::id::{AssertionId, ContentKey, NodeId};
 use covey_core::record::{Proof, Record};
 use covey_core::svaf::Decision;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::error::{Fault, StoreError};
 use crate::evidence::{self, COLUMN_COUNT, COLUMNS};
@@ -12,7 +12,7 @@ use crate::feedback;
 use crate::judgement::decision_of;
 use crate::lifecycle::Lifecycle;
 use crate::limits::PAGE_MAX;
-use crate::lineage;
+use crate::lineage::{self, RECORD_LEVEL};
 use crate::recall::sql_count;
 use crate::store::Store;
 use crate::times::{read_ms, sql_ms};
@@ -146,36 +146,42 @@ impl Store {
     }
 }
 
-/// Says whether a record with this content is held.
-pub(crate) fn holds(transaction: &Transaction<'_>, key: ContentKey) -> Result<bool, Fault> {
-    Ok(transaction
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM records WHERE key = ?1)")?
-        .query_row([key.as_bytes()], |row| row.get(0))?)
+/// Stores records with their lineage, by one statement for a whole transaction.
+pub(crate) struct Shelf<'t> {
+    transaction: &'t Transaction<'t>,
+    put: CachedStatement<'t>,
 }
 
-/// Stores a record that is not held yet, with its lineage.
-pub(crate) fn insert(transaction: &Transaction<'_>, record: &Record, arrived: Arrived) -> Result<(), Fault> {
-    let metadata = &record.metadata;
-    let remixed = lineage::has_child(transaction, metadata.key)?;
-    let lifecycle = if remixed { Lifecycle::Remixed } else { Lifecycle::Observed };
-    let [focus, issue, intent, motivation, commitment, perspective, mood] = record.texts();
-    transaction
-        .prepare_cached(
+impl<'t> Shelf<'t> {
+    pub(crate) fn of(transaction: &'t Transaction<'t>) -> Result<Self, Fault> {
+        let (remixed, observed) = (Lifecycle::Remixed.as_str(), Lifecycle::Observed.as_str());
+        let put = transaction.prepare_cached(&format!(
             "INSERT INTO records (key, assertion, signature, author_node_id, author, created_ms, room, to_node_id,
                parents, focus, issue, intent, motivation, commitment, perspective, mood, evidence,
-               stored_ms, own, decision, decision_id, lifecycle, proof, active_ms)
+               stored_ms, own, decision, decision_id, proof, active_ms, lifecycle)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-               ?22, ?23, ?18)",
-        )?
-        .execute(params![
+               ?22, ?18, CASE WHEN EXISTS (SELECT 1 FROM lineage WHERE parent = ?1 AND levels >= {RECORD_LEVEL})
+                 THEN '{remixed}' ELSE '{observed}' END)
+             ON CONFLICT (key) DO NOTHING"
+        ))?;
+        Ok(Self { transaction, put })
+    }
+
+    /// Stores a record; returns false, and changes nothing, where its content is held already.
+    pub(crate) fn put(&mut self, record: &Record, arrived: Arrived) -> Result<bool, Fault> {
+        let metadata = &record.metadata;
+        let mut buffer = [0; 36];
+        let to = metadata.to.as_ref().map(|to| to.spell(&mut buffer));
+        let [focus, issue, intent, motivation, commitment, perspective, mood] = record.texts();
+        let stored = self.put.execute(params![
             metadata.key.as_bytes(),
             metadata.assertion_id.as_bytes(),
             metadata.signature,
-            metadata.author.to_string(),
+            metadata.author.spell(&mut [0; 36]),
             metadata.author_label,
             sql_ms(metadata.created_ms),
             metadata.room,
-            metadata.to.map(|id| id.to_string()),
+            to,
             evidence::pack_parents(&metadata.parents),
             focus,
             issue,
@@ -189,13 +195,19 @@ pub(crate) fn insert(transaction: &Transaction<'_>, record: &Record, arrived: Ar
             arrived.own,
             arrived.decision.map(|(decision, _)| decision.as_str()),
             arrived.decision.map(|(_, id)| id),
-            lifecycle.as_str(),
             arrived.proof.as_str(),
         ])?;
-    let id = transaction.last_insert_rowid();
-    lineage::insert(transaction, id, record, arrived.stored_ms)?;
-    // What a stock peer says of a block is hearsay, and moves nothing.
-    if arrived.proof == Proof::Signature { feedback::insert(transaction, id, record) } else { Ok(()) }
+        if stored == 0 {
+            return Ok(false);
+        }
+        let id = self.transaction.last_insert_rowid();
+        lineage::insert(self.transaction, id, record, arrived.stored_ms)?;
+        // What a stock peer says of a block is hearsay, and moves nothing.
+        if arrived.proof == Proof::Signature {
+            feedback::insert(self.transaction, id, record)?;
+        }
+        Ok(true)
+    }
 }
 
 /// Reads a record by its place in the table.

@@ -2,22 +2,29 @@
 
 use covey_core::id::{AssertionId, ContentKey};
 use covey_core::intake::SeenId;
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{CachedStatement, Connection, Transaction, params};
 
 use crate::error::Fault;
 use crate::limits::SEEN_KEPT;
 use crate::recall::sql_count;
 
-/// Adds one id; `held` says whether memory took the block.
-pub(crate) fn append(transaction: &Transaction<'_>, id: SeenId, held: bool) -> Result<(), Fault> {
-    let (kind, bytes) = match &id {
-        SeenId::Memory(key) => (0_i64, key.as_bytes()),
-        SeenId::Directed(assertion) => (1, assertion.as_bytes()),
-    };
-    transaction
-        .prepare_cached("INSERT INTO seen (kind, held, mark) VALUES (?1, ?2, ?3)")?
-        .execute(params![kind, held, bytes])?;
-    Ok(())
+/// Adds ids, by one statement for a whole transaction.
+pub(crate) struct Marks<'t>(CachedStatement<'t>);
+
+impl<'t> Marks<'t> {
+    pub(crate) fn of(transaction: &'t Transaction<'_>) -> Result<Self, Fault> {
+        Ok(Self(transaction.prepare_cached("INSERT INTO seen (kind, held, mark) VALUES (?1, ?2, ?3)")?))
+    }
+
+    /// Adds one id; `held` says whether memory took the block.
+    pub(crate) fn append(&mut self, id: SeenId, held: bool) -> Result<(), Fault> {
+        let (kind, bytes) = match &id {
+            SeenId::Memory(key) => (0_i64, key.as_bytes()),
+            SeenId::Directed(assertion) => (1, assertion.as_bytes()),
+        };
+        self.0.execute(params![kind, held, bytes])?;
+        Ok(())
+    }
 }
 
 /// Drops ids past the bound.
