@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::error::{Fault, StoreError};
 use crate::limits::MEMORY_SLICE;
+use crate::recall;
 use crate::store::Store;
 use crate::times::sql_ms;
 
@@ -36,6 +37,7 @@ impl Store {
             for id in slice {
                 gone += usize::from(forget_one(transaction, *id, before_ms, &shown)?);
             }
+            recall::step_back(transaction)?;
             Ok((gone, slice.len()))
         })
     }

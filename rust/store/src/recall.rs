@@ -44,9 +44,9 @@ impl Store {
     /// was stored just before, also where another block is being written at that moment. Where more waits than is added
     /// here, the peer is in a stream that the index follows by itself, and nobody waits for the writer.
     pub(crate) fn catch_up(&self) -> Result<(), StoreError> {
-        let few = match self.read(|view| waiting(view, INDEX_ON_RECALL + 1))? {
+        let few = match self.read(lag)? {
             0 => return Ok(()),
-            waiting => waiting <= INDEX_ON_RECALL,
+            waiting => waiting <= INDEX_ON_RECALL.unsigned_abs(),
         };
         let Some(mut writer) = (if few { Some(self.writer()) } else { self.idle_writer() }) else { return Ok(()) };
         self.write_unsynced(&mut writer, |transaction| index_slice(transaction, INDEX_ON_RECALL))
@@ -67,41 +67,41 @@ impl Store {
     }
 }
 
-/// Returns how many stored records the index does not hold yet.
+/// Returns how many stored records the index does not hold yet: by their places, the first and the last of which are read,
+/// since counting the rows between would read them all for each slice. A row that went meanwhile is still counted.
 pub(crate) fn lag(view: &Connection) -> Result<u64, Fault> {
-    let waiting: i64 = view
-        .prepare_cached("SELECT count(*) FROM records WHERE id > (SELECT value FROM meta WHERE name = 'indexed_upto')")?
+    let waiting: Option<i64> = view
+        .prepare_cached("SELECT max(id) - (SELECT value FROM meta WHERE name = 'indexed_upto') FROM records")?
         .query_row([], |row| row.get(0))?;
-    Ok(waiting.unsigned_abs())
-}
-
-/// How many records are not indexed yet, counted up to `most`.
-fn waiting(view: &Connection, most: i64) -> Result<i64, Fault> {
-    let found = view
-        .prepare_cached(
-            "SELECT count(*) FROM (SELECT 1 FROM records
-             WHERE id > (SELECT value FROM meta WHERE name = 'indexed_upto') LIMIT ?1)",
-        )?
-        .query_row([most], |row| row.get(0))?;
-    Ok(found)
+    Ok(waiting.and_then(|waiting| u64::try_from(waiting).ok()).unwrap_or(0))
 }
 
 fn index_slice(transaction: &Transaction<'_>, most: i64) -> Result<(), Fault> {
-    let upto: Option<i64> = transaction
-        .prepare_cached(
-            "SELECT max(id) FROM (SELECT id FROM records
-             WHERE id > (SELECT value FROM meta WHERE name = 'indexed_upto') ORDER BY id LIMIT ?1)",
-        )?
-        .query_row([most], |row| row.get(0))?;
-    let Some(upto) = upto else { return Ok(()) };
+    let first: Option<i64> = transaction
+        .prepare_cached("SELECT min(id) FROM records WHERE id > (SELECT value FROM meta WHERE name = 'indexed_upto')")?
+        .query_row([], |row| row.get(0))?;
+    let Some(first) = first else { return Ok(()) };
+    let last: i64 = transaction.prepare_cached("SELECT max(id) FROM records")?.query_row([], |row| row.get(0))?;
+    let upto = last.min(first.saturating_add(most - 1));
     transaction
         .prepare_cached(
             "INSERT INTO recall (rowid, focus, issue, intent, motivation, commitment, perspective, mood)
              SELECT id, focus, issue, intent, motivation, commitment, perspective, mood FROM records
-             WHERE id > (SELECT value FROM meta WHERE name = 'indexed_upto') AND id <= ?1 ORDER BY id",
+             WHERE id >= ?1 AND id <= ?2 ORDER BY id",
         )?
-        .execute([upto])?;
+        .execute([first, upto])?;
     transaction.prepare_cached("UPDATE meta SET value = ?1 WHERE name = 'indexed_upto'")?.execute([upto])?;
+    Ok(())
+}
+
+/// Takes back how far the index is where the newest records went: their places are given again.
+pub(crate) fn step_back(transaction: &Transaction<'_>) -> Result<(), Fault> {
+    transaction
+        .prepare_cached(
+            "UPDATE meta SET value = min(value, (SELECT coalesce(max(id), 0) FROM records))
+             WHERE name IN ('indexed_upto', 'feedback_upto')",
+        )?
+        .execute([])?;
     Ok(())
 }
 

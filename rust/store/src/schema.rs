@@ -13,7 +13,8 @@ pub(crate) const APPLICATION_ID: i32 = 0x636f_7679;
 /// What this build reads and writes.
 pub const SCHEMA_VERSION: i32 = STEPS_COUNT;
 
-const STEPS: [&str; 8] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8];
+const STEPS: [&str; 9] =
+    [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8, VERSION_9];
 #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful of steps")]
 const STEPS_COUNT: i32 = STEPS.len() as i32;
 
@@ -262,6 +263,16 @@ const VERSION_8: &str = "
 CREATE TABLE vectors (record INTEGER PRIMARY KEY, kernel TEXT NOT NULL, traces BLOB NOT NULL) STRICT;
 ";
 
+/// The full text is written in small pieces, each a segment of its own: it may have more of them before they are merged,
+/// and each is written fewer times. A setting of the index, so that the step takes as long on a million records as on none.
+/// Where the newest records were forgotten their places are given again, and what looks behind a place must step back.
+const VERSION_9: &str = "
+INSERT INTO recall (recall, rank) VALUES ('automerge', 16);
+INSERT INTO recall (recall, rank) VALUES ('crisismerge', 64);
+UPDATE meta SET value = min(value, (SELECT coalesce(max(id), 0) FROM records))
+  WHERE name IN ('indexed_upto', 'feedback_upto');
+";
+
 /// Every table that the current version has; a file that lacks one was changed by something else.
 const EXPECTED: [&str; 25] = [
     "attest",
@@ -443,6 +454,33 @@ mod tests {
         assert_eq!(last, 2);
         let wakes: bool = connection.query_row("SELECT wakes FROM inbox", [], |row| row.get(0)).unwrap();
         assert!(!wakes, "nobody knows any more who might wake the agent then");
+    }
+
+    #[test]
+    fn a_store_of_version_8_keeps_its_full_text_and_merges_it_less_often() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for step in &STEPS[..8] {
+            connection.execute_batch(step).unwrap();
+        }
+        connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        connection.pragma_update(None, "user_version", 8).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO meta (name, value)
+                   VALUES ('node_id', 'a'), ('cursor', 0), ('indexed_upto', 0), ('inbox_dropped', 0);
+                 INSERT INTO recall (rowid, focus) VALUES (7, 'an old fox');",
+            )
+            .unwrap();
+        migrate(&mut connection, "a").unwrap();
+        assert_eq!(read_stamp(&connection).unwrap(), (OURS, false));
+        connection.execute("INSERT INTO recall (rowid, focus) VALUES (9, 'a new fox')", []).unwrap();
+        let numbers = |query: &str| -> Vec<i64> {
+            let mut statement = connection.prepare(query).unwrap();
+            statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+        };
+        assert_eq!(numbers("SELECT rowid FROM recall WHERE recall MATCH 'fox' ORDER BY rowid"), [7, 9]);
+        let settings = "SELECT v FROM recall_config WHERE k IN ('automerge', 'crisismerge') ORDER BY k";
+        assert_eq!(numbers(settings), [16, 64]);
     }
 
     #[test]

@@ -135,6 +135,24 @@ fn what_is_needed_stays_and_what_went_is_gone_from_everything() {
 }
 
 #[test]
+fn what_comes_after_the_newest_were_forgotten_is_found_and_acted_upon() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let (first, second) = (says(ANN, "first of all"), says(ANN, "second of all"));
+    store.carry_in(&[&first, &second, &ground(BOB, "verified: it held", key_of(&first))], NOW).unwrap();
+    while store.index().unwrap() > 0 {}
+    store.feedback_done(3).unwrap();
+    let ids = store.forgettable(NOW + 1).unwrap();
+    assert_eq!(store.forget(&ids, NOW + 1).unwrap(), (3, 3));
+    assert_eq!(store.feedback_cursor().unwrap(), 0);
+    let third = says(ANN, "third of all");
+    store.carry_in(&[&third, &ground(BOB, "failed: it did not", key_of(&third))], NOW + 2).unwrap();
+    assert_eq!(store.stats().unwrap().recall_lag, 2, "they stand where others stood");
+    assert_eq!(store.recall("third", 10).unwrap().hits.len(), 1);
+    assert_eq!(store.feedback_after(store.feedback_cursor().unwrap(), 10).unwrap().len(), 1);
+}
+
+#[test]
 fn what_blocks_say_of_others_is_found_by_whom_they_speak_of() {
     let folder = Folder::new();
     let store = folder.open();
