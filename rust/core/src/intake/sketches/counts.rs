@@ -1,0 +1,190 @@
+//! How many bits of a newcomer's sketch each held block has, for all blocks at once: numbers whose binary digits stand in rows,
+//! so that one instruction adds or compares the counts of as many blocks as a vector has bits.
+
+use covey_kernels::{Work, widest};
+
+use super::{LANES, Lanes};
+
+/// Binary digits of a count: a block has at most 256 words.
+const DIGITS: usize = 9;
+
+/// How many bits each block has in common with a newcomer: the binary digits of all counts, lowest first.
+pub(super) struct Counts {
+    digits: Vec<[Lanes; DIGITS]>,
+    /// Digits that the largest count has.
+    depth: usize,
+}
+
+impl Counts {
+    /// Add up rows of so many lanes: one for each bit that the newcomer has.
+    pub(super) fn of_rows(rows: &[&[Lanes]], stride: usize) -> Self {
+        let depth = (usize::BITS - rows.len().leading_zeros()) as usize;
+        widest(Counting { rows, stride, depth: depth.min(DIGITS) })
+    }
+
+    /// The counts of sixty-four slots.
+    pub(super) fn of(&self, number: usize) -> [u16; 64] {
+        let digits = &self.digits[number / LANES];
+        let of = digits.map(|digit| digit[number % LANES]);
+        widest(Unpacking { digits: &of[..self.depth] })
+    }
+
+    /// The largest count that at least `most` of the marked blocks reach; 0 where there are fewer.
+    pub(super) fn level(&self, marked: &[Lanes], most: usize) -> u32 {
+        widest(Levelling { counts: self, marked, most })
+    }
+
+    /// The marked blocks that reach a count.
+    pub(super) fn at_least(&self, marked: &[Lanes], count: u32) -> Vec<Lanes> {
+        if count >> self.depth != 0 {
+            return vec![[0; LANES]; marked.len()];
+        }
+        widest(Reaching { counts: self, marked, count })
+    }
+
+    /// The marked blocks that have nothing in common with the newcomer.
+    pub(super) fn none(&self, marked: &[Lanes]) -> Vec<Lanes> {
+        let some = self.at_least(marked, 1);
+        marked.iter().zip(some).map(|(marked, some)| std::array::from_fn(|at| marked[at] & !some[at])).collect()
+    }
+}
+
+/// Turn the binary digits of sixty-four counts into numbers.
+struct Unpacking<'a> {
+    digits: &'a [u64],
+}
+
+impl Work for Unpacking<'_> {
+    type Out = [u16; 64];
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+    fn run(self) -> [u16; 64] {
+        let mut counts = [0; 64];
+        for (place, digit) in self.digits.iter().enumerate() {
+            for (part, counts) in counts.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+                let bits = digit >> (16 * part) & 0xffff;
+                for (at, count) in counts.iter_mut().enumerate() {
+                    *count |= u16::from(bits & 1 << at != 0) << place;
+                }
+            }
+        }
+        counts
+    }
+}
+
+/// Find the largest count that so many reach.
+struct Levelling<'a> {
+    counts: &'a Counts,
+    marked: &'a [Lanes],
+    most: usize,
+}
+
+impl Work for Levelling<'_> {
+    type Out = u32;
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+    fn run(self) -> u32 {
+        let (mut level, mut above, mut equal) = (0, 0, self.marked.to_vec());
+        for place in (0..self.counts.depth).rev() {
+            let mut reached: usize = above;
+            for (equal, digits) in equal.iter().zip(&self.counts.digits) {
+                for lane in 0..LANES {
+                    reached += (equal[lane] & digits[place][lane]).count_ones() as usize;
+                }
+            }
+            let keep = if reached >= self.most { 0 } else { u64::MAX };
+            for (equal, digits) in equal.iter_mut().zip(&self.counts.digits) {
+                for lane in 0..LANES {
+                    equal[lane] &= digits[place][lane] ^ keep;
+                }
+            }
+            if keep == 0 {
+                level |= 1 << place;
+            } else {
+                above = reached;
+            }
+        }
+        level
+    }
+}
+
+/// Find who reaches a count.
+struct Reaching<'a> {
+    counts: &'a Counts,
+    marked: &'a [Lanes],
+    count: u32,
+}
+
+impl Work for Reaching<'_> {
+    type Out = Vec<Lanes>;
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+    fn run(self) -> Vec<Lanes> {
+        let mut found = self.marked.to_vec();
+        for (equal, digits) in found.iter_mut().zip(&self.counts.digits) {
+            let mut more = [0; LANES];
+            for (place, digit) in digits[..self.counts.depth].iter().enumerate().rev() {
+                let asked = if self.count >> place & 1 == 0 { 0 } else { u64::MAX };
+                for lane in 0..LANES {
+                    more[lane] |= equal[lane] & digit[lane] & !asked;
+                    equal[lane] &= !(digit[lane] ^ asked);
+                }
+            }
+            for lane in 0..LANES {
+                equal[lane] |= more[lane];
+            }
+        }
+        found
+    }
+}
+
+/// Add rows up, a binary digit at a time.
+struct Counting<'a> {
+    rows: &'a [&'a [Lanes]],
+    stride: usize,
+    /// Digits that the largest count has.
+    depth: usize,
+}
+
+impl Work for Counting<'_> {
+    type Out = Counts;
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+    fn run(self) -> Counts {
+        let mut counts = vec![[[0; LANES]; DIGITS]; self.stride];
+        for (at, digits) in counts.iter_mut().enumerate() {
+            let [ones, higher @ ..] = digits;
+            let mut pairs = self.rows.chunks_exact(2);
+            for pair in &mut pairs {
+                let (left, right) = (&pair[0][at], &pair[1][at]);
+                let mut carry = [0; LANES];
+                for lane in 0..LANES {
+                    let either = left[lane] ^ right[lane];
+                    carry[lane] = (left[lane] & right[lane]) | (ones[lane] & either);
+                    ones[lane] ^= either;
+                }
+                add(&mut higher[..self.depth.saturating_sub(1)], carry);
+            }
+            if let [last] = pairs.remainder() {
+                add(&mut digits[..self.depth], last[at]);
+            }
+        }
+        Counts { digits: counts, depth: self.depth }
+    }
+}
+
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+fn add(digits: &mut [Lanes], mut carry: Lanes) {
+    for digit in digits {
+        for lane in 0..LANES {
+            let both = digit[lane] & carry[lane];
+            digit[lane] ^= carry[lane];
+            carry[lane] = both;
+        }
+    }
+}

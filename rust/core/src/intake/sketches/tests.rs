@@ -1,0 +1,79 @@
+//! The choice, held against its definition: rank all.
+
+use super::*;
+use proptest::prelude::*;
+
+const CAPACITY: usize = 700;
+
+/// The choice by its definition: rank all, newest first.
+fn plain(blocks: &[(Option<[u64; SKETCH]>, u8)], incoming: &[u64; SKETCH], strengths: &[f64]) -> Vec<usize> {
+    let newest_first = blocks.iter().rev().take(CAPACITY).enumerate();
+    let saying: Vec<_> =
+        newest_first.filter_map(|(age, (sketch, author))| sketch.map(|sketch| (age, sketch, *author))).collect();
+    let rank = |wanted: &dyn Fn(u8) -> bool, most: usize| {
+        let wanted = saying.iter().filter(|(_, _, author)| wanted(*author)).enumerate();
+        let mut ranked: Vec<(f64, usize)> = wanted
+            .map(|(place, (age, sketch, _))| {
+                let common: u32 = sketch.iter().zip(incoming).map(|(left, right)| (left & right).count_ones()).sum();
+                let newest = if place < most.div_ceil(8) { 1e6 } else { 0.0 };
+                (newest + f64::from(common) * strengths[*age], *age)
+            })
+            .collect();
+        ranked.sort_by(|left, right| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1)));
+        ranked.into_iter().take(most).map(|(_, age)| age).collect::<Vec<_>>()
+    };
+    let mut ages = rank(&|_| true, CANDIDATES);
+    let author_of = |age: &usize| blocks[blocks.len() - 1 - age].1;
+    let crowds = |author: &u8| ages.iter().filter(|age| author_of(age) == *author).count() > CANDIDATES / 2;
+    if let Some(author) = (0..=u8::MAX).find(crowds) {
+        let others = rank(&|other| other != author, CANDIDATES / 2);
+        ages = rank(&|other| other == author, CANDIDATES - others.len());
+        ages.extend(others);
+    }
+    ages.sort_unstable();
+    ages
+}
+
+fn sketches(bits: usize) -> impl Strategy<Value = Option<[u64; SKETCH]>> {
+    prop::option::weighted(0.97, prop::collection::vec(0..BITS, 0..=bits)).prop_map(|bits| {
+        bits.map(|bits| {
+            let mut sketch = [0; SKETCH];
+            for bit in bits {
+                sketch[bit * bit % BITS / 64] |= 1 << (bit * bit % 64);
+            }
+            sketch
+        })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn the_choice_is_that_of_ranking_all(
+        blocks in (0..3_usize).prop_flat_map(|size| prop::collection::vec(sketches([3, 30, 200][size]), 200..1_500)),
+        incoming in (0..3_usize).prop_flat_map(|size| sketches([1, 40, 256][size])),
+        levels in prop::collection::vec(prop::sample::select(vec![0.4, 0.8, 0.83, 0.994, 1.0, 0.0]), 1..5),
+        floor: bool,
+        authors in prop::sample::select(vec![1_u8, 2, 3, 40]),
+        loud in prop::sample::select(vec![1_usize, 2, 5]),
+    ) {
+        let mut held = Sketches::new(CAPACITY);
+        // One author is the louder, the more seldom another has its turn.
+        let whose = |at: usize| if at.is_multiple_of(loud) { u8::try_from(at * at % 251).unwrap() % authors } else { 0 };
+        let blocks: Vec<_> = blocks.into_iter().enumerate().map(|(at, block)| (block, whose(at))).collect();
+        for (at, (block, author)) in blocks.iter().enumerate() {
+            let oldest = at.checked_sub(CAPACITY).and_then(|oldest| blocks[oldest].0.as_ref());
+            held.push(NodeId::from_bytes([*author; 16]), block.as_ref(), oldest);
+        }
+        let says = blocks.iter().rev().take(CAPACITY).filter(|(block, _)| block.is_some()).count();
+        prop_assert_eq!(held.saying(), says);
+        let incoming = incoming.unwrap_or_default();
+        let strengths: Vec<f64> = (0..CAPACITY)
+            .map(|age| if floor { 0.8 } else { levels[age * age % 7 % levels.len()] })
+            .collect();
+        if says > CANDIDATES {
+            prop_assert_eq!(held.choose(&incoming, |age| strengths[age]), plain(&blocks, &incoming, &strengths));
+        }
+    }
+}
