@@ -178,8 +178,9 @@ impl Memory {
                 Some((evaluation, anchors.len(), nearest.map(|place| place.map(|place| anchors[place].key))))
             }
             (Self::Selective(selection, held, decays), Reading::Selective(incoming)) => {
-                let mut strength = decays.at(gate, now_ms);
-                let chosen = held.chosen(incoming, |held| strength(held));
+                let (mut strength, floor) = (decays.at(gate, now_ms), gate.decay(f64::INFINITY));
+                let end = |held: &Block| (floor * held.counts()).min(1.0);
+                let chosen = held.chosen(incoming, now_ms, |held| strength(held), end);
                 let mut candidates = Vec::with_capacity(chosen.len());
                 candidates.extend(chosen.iter().map(|held| {
                     let (strength, author) = (strength(held), held.author);
@@ -221,6 +222,6 @@ impl Decays {
     }
 }
 
-fn reweighed<T>(found: Option<&mut Held<T>>, weight: f64) -> bool {
-    found.map(|held| held.weight = weight).is_some()
+fn reweighed<T>(found: Option<(usize, &mut Held<T>)>, weight: f64) -> bool {
+    found.map(|(_, held)| held.weight = weight).is_some()
 }

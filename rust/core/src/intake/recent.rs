@@ -94,9 +94,9 @@ impl<T> Recent<T> {
         self.entries.len().min(self.capacity)
     }
 
-    /// The newest item, dormant ones included, of which something holds.
-    pub(super) fn find(&mut self, holds: impl Fn(&T) -> bool) -> Option<&mut T> {
-        self.entries.iter_mut().rev().map(|(_, item)| item).find(|item| holds(item))
+    /// The newest item, dormant ones included, of which something holds, and its age.
+    pub(super) fn find(&mut self, holds: impl Fn(&T) -> bool) -> Option<(usize, &mut T)> {
+        self.entries.iter_mut().rev().map(|(_, item)| item).enumerate().find(|(_, item)| holds(item))
     }
 
     /// Change every item, dormant ones included.

@@ -3,7 +3,7 @@
 
 use covey_kernels::{Work, widest};
 
-use super::{LANES, Lanes};
+use super::{LANES, Lanes, place, without};
 
 /// Binary digits of a count: a block has at most 256 words.
 const DIGITS: usize = 9;
@@ -29,6 +29,13 @@ impl Counts {
         widest(Unpacking { digits: &of[..self.depth] })
     }
 
+    /// The count of one slot.
+    pub(super) fn of_one(&self, slot: usize) -> u16 {
+        let (lanes, number, bit) = place(slot);
+        let digits = self.digits[lanes][..self.depth].iter().enumerate();
+        digits.fold(0, |count, (place, digit)| count | u16::from(digit[number] & bit != 0) << place)
+    }
+
     /// The largest count that at least `most` of the marked blocks reach; 0 where there are fewer.
     pub(super) fn level(&self, marked: &[Lanes], most: usize) -> u32 {
         widest(Levelling { counts: self, marked, most })
@@ -36,16 +43,17 @@ impl Counts {
 
     /// The marked blocks that reach a count.
     pub(super) fn at_least(&self, marked: &[Lanes], count: u32) -> Vec<Lanes> {
-        if count >> self.depth != 0 {
-            return vec![[0; LANES]; marked.len()];
-        }
-        widest(Reaching { counts: self, marked, count })
+        self.reaching(marked, &vec![[u64::from(count); LANES]; marked.len()])
+    }
+
+    /// The marked blocks that reach the count asked of their sixty-four slots.
+    pub(super) fn reaching(&self, marked: &[Lanes], asked: &[Lanes]) -> Vec<Lanes> {
+        widest(Reaching { counts: self, marked, asked })
     }
 
     /// The marked blocks that have nothing in common with the newcomer.
     pub(super) fn none(&self, marked: &[Lanes]) -> Vec<Lanes> {
-        let some = self.at_least(marked, 1);
-        marked.iter().zip(some).map(|(marked, some)| std::array::from_fn(|at| marked[at] & !some[at])).collect()
+        without(marked, &self.at_least(marked, 1))
     }
 }
 
@@ -114,7 +122,7 @@ impl Work for Levelling<'_> {
 struct Reaching<'a> {
     counts: &'a Counts,
     marked: &'a [Lanes],
-    count: u32,
+    asked: &'a [Lanes],
 }
 
 impl Work for Reaching<'_> {
@@ -123,18 +131,20 @@ impl Work for Reaching<'_> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
     fn run(self) -> Vec<Lanes> {
-        let mut found = self.marked.to_vec();
-        for (equal, digits) in found.iter_mut().zip(&self.counts.digits) {
-            let mut more = [0; LANES];
-            for (place, digit) in digits[..self.counts.depth].iter().enumerate().rev() {
-                let asked = if self.count >> place & 1 == 0 { 0 } else { u64::MAX };
+        let (mut found, depth) = (self.marked.to_vec(), self.counts.depth);
+        for ((found, digits), asked) in found.iter_mut().zip(&self.counts.digits).zip(self.asked) {
+            let (mut equal, mut more) = (*found, [0; LANES]);
+            for (place, digit) in digits[..depth].iter().enumerate().rev() {
                 for lane in 0..LANES {
+                    let asked = (asked[lane] >> place & 1).wrapping_neg();
                     more[lane] |= equal[lane] & digit[lane] & !asked;
                     equal[lane] &= !(digit[lane] ^ asked);
                 }
             }
             for lane in 0..LANES {
-                equal[lane] |= more[lane];
+                // What is more than the largest count is reached by none.
+                let beyond = asked[lane] >> depth;
+                found[lane] = if beyond == 0 { equal[lane] | more[lane] } else { 0 };
             }
         }
         found
@@ -155,28 +165,42 @@ impl Work for Counting<'_> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
     fn run(self) -> Counts {
-        let mut counts = vec![[[0; LANES]; DIGITS]; self.stride];
+        let (mut counts, nothing) = (vec![[[0; LANES]; DIGITS]; self.stride], vec![[0; LANES]; self.stride]);
+        let (eights, rest) = self.rows.as_chunks::<EIGHT>();
+        let last = std::array::from_fn(|at| rest.get(at).copied().unwrap_or(&nothing));
         for (at, digits) in counts.iter_mut().enumerate() {
-            let [ones, higher @ ..] = digits;
-            let mut pairs = self.rows.chunks_exact(2);
-            for pair in &mut pairs {
-                let (left, right) = (&pair[0][at], &pair[1][at]);
-                let mut carry = [0; LANES];
-                for lane in 0..LANES {
-                    let either = left[lane] ^ right[lane];
-                    carry[lane] = (left[lane] & right[lane]) | (ones[lane] & either);
-                    ones[lane] ^= either;
-                }
-                add(&mut higher[..self.depth.saturating_sub(1)], carry);
+            let [mut ones, mut twos, mut fours] = [[0; LANES]; 3];
+            let (lower, higher) = digits.split_at_mut(3);
+            let higher = &mut higher[..self.depth.saturating_sub(3)];
+            for rows in eights.iter().chain([&last]) {
+                let mut pair = |left: usize| added(&mut ones, &rows[left][at], &rows[left + 1][at]);
+                let pairs = [pair(0), pair(2), pair(4), pair(6)];
+                let halves = [added(&mut twos, &pairs[0], &pairs[1]), added(&mut twos, &pairs[2], &pairs[3])];
+                add(higher, added(&mut fours, &halves[0], &halves[1]));
             }
-            if let [last] = pairs.remainder() {
-                add(&mut digits[..self.depth], last[at]);
-            }
+            lower.copy_from_slice(&[ones, twos, fours]);
         }
         Counts { digits: counts, depth: self.depth }
     }
 }
 
+/// Rows that are added up together.
+const EIGHT: usize = 8;
+
+/// Add two numbers of one binary digit to a digit; returns what is carried.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+fn added(digit: &mut Lanes, left: &Lanes, right: &Lanes) -> Lanes {
+    let mut carry = [0; LANES];
+    for lane in 0..LANES {
+        let either = digit[lane] ^ left[lane];
+        carry[lane] = (digit[lane] & left[lane]) | (either & right[lane]);
+        digit[lane] = either ^ right[lane];
+    }
+    carry
+}
+
+/// Add a number of one binary digit.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
 fn add(digits: &mut [Lanes], mut carry: Lanes) {

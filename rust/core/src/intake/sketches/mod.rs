@@ -23,6 +23,40 @@ const LANES: usize = 8;
 pub(super) type Sketch<'a> = Option<&'a [u64; SKETCH]>;
 type Lanes = [u64; LANES];
 
+/// For how long bounds on what blocks count are good enough: age takes little from a block in so many milliseconds.
+const BOUNDS_MS: u64 = 1_000;
+/// More than any block has in common with another.
+const BEYOND: u64 = 512;
+/// More than rounding can make of a rank.
+const ROUNDING: f64 = 1e-9;
+
+/// What the blocks of sixty-four places count. Time only takes from that, so it holds for a while.
+#[derive(Clone, Copy, Debug)]
+struct Bound {
+    /// None counts more.
+    most: f64,
+    /// Time takes nothing any more: all count this, above nothing.
+    settled: Option<f64>,
+}
+
+/// What blocks count that came since bounds were found.
+const UNKNOWN: Bound = Bound { most: 1.0, settled: None };
+
+#[derive(Debug)]
+struct Bounds {
+    /// When they were found; nothing where they no longer hold.
+    at: Option<u64>,
+    of: Vec<Bound>,
+}
+
+/// How much a block of an age counts, from 0 to 1.
+pub(super) trait Strength {
+    /// Now: no more than at any time before, unless [`Sketches::reweighed`] or [`Sketches::all_reweighed`] tells of it.
+    fn now(&mut self, age: usize) -> f64;
+    /// When time has taken all it takes.
+    fn in_the_end(&mut self, age: usize) -> f64;
+}
+
 /// The sketches of the newest blocks, in a ring.
 #[derive(Debug)]
 pub(super) struct Sketches {
@@ -30,6 +64,9 @@ pub(super) struct Sketches {
     rows: Vec<Lanes>,
     /// Whose the block in each place is.
     authors: Vec<NodeId>,
+    /// Who crowded the last choice in which somebody did, and the places of that author's blocks.
+    crowd: Option<(NodeId, Vec<Lanes>)>,
+    bounds: Bounds,
     /// How many lanes a row has.
     stride: usize,
     capacity: usize,
@@ -42,8 +79,9 @@ impl Sketches {
     /// Room for that many blocks.
     pub(super) fn new(capacity: usize) -> Self {
         let stride = capacity.div_ceil(64 * LANES);
-        let authors = vec![NodeId::from_bytes([0; 16]); capacity];
-        Self { rows: vec![[0; LANES]; (BITS + 1) * stride], authors, stride, capacity, next: 0, saying: 0 }
+        let (authors, rows) = (vec![NodeId::from_bytes([0; 16]); capacity], vec![[0; LANES]; (BITS + 1) * stride]);
+        let bounds = Bounds { at: None, of: vec![UNKNOWN; stride * LANES] };
+        Self { rows, authors, crowd: None, bounds, stride, capacity, next: 0, saying: 0 }
     }
 
     /// Take a block of an author in, as the newest. In a full ring it takes the place of the oldest, whose sketch is given.
@@ -51,7 +89,26 @@ impl Sketches {
         self.put(oldest, false);
         self.put(newest, true);
         self.authors[self.next] = author;
+        let (lanes, number, bit) = place(self.next);
+        if let Some((crowding, theirs)) = &mut self.crowd {
+            let owned = &mut theirs[lanes][number];
+            *owned = if *crowding == author { *owned | bit } else { *owned & !bit };
+        }
+        self.bounds.of[self.next / 64] = UNKNOWN;
         self.next = (self.next + 1) % self.capacity;
+    }
+
+    /// Know that the block of an age may count more than it did.
+    pub(super) fn reweighed(&mut self, age: usize) {
+        if age < self.capacity {
+            let slot = self.slot(age);
+            self.bounds.of[slot / 64] = UNKNOWN;
+        }
+    }
+
+    /// Know that any block may: bounds are found anew.
+    pub(super) const fn all_reweighed(&mut self) {
+        self.bounds.at = None;
     }
 
     /// How many of the blocks say something.
@@ -62,7 +119,7 @@ impl Sketches {
     fn put(&mut self, sketch: Sketch<'_>, there: bool) {
         let Some(sketch) = sketch else { return };
         self.saying = if there { self.saying + 1 } else { self.saying - 1 };
-        let (lanes, number, bit) = (self.next / (64 * LANES), self.next / 64 % LANES, 1 << (self.next % 64));
+        let (lanes, number, bit) = place(self.next);
         for row in ones(sketch).chain([BITS]) {
             let held = &mut self.rows[row * self.stride + lanes][number];
             *held = if there { *held | bit } else { *held & !bit };
@@ -73,72 +130,141 @@ impl Sketches {
         &self.rows[row * self.stride..][..self.stride]
     }
 
-    /// Choose blocks for a newcomer, by their age (0 is the newest), newest first. `strength` says how much a block of an
-    /// age counts, from 0 to 1. There are more blocks that say something than are chosen.
-    pub(super) fn choose(&self, incoming: &[u64; SKETCH], mut strength: impl FnMut(usize) -> f64) -> Vec<usize> {
+    /// Choose blocks for a newcomer that comes at `now_ms`, by their age (0 is the newest), newest first. There are more
+    /// blocks that say something than are chosen.
+    pub(super) fn choose(&mut self, incoming: &[u64; SKETCH], now_ms: u64, strength: &mut impl Strength) -> Vec<usize> {
+        self.bound(now_ms, strength);
         let counts = self.count(incoming);
-        let every = self.row(BITS);
-        let mut chosen = self.pick(&counts, every, CANDIDATES, &mut strength);
-        let owners = chosen.iter().map(|age| self.authors[self.slot(*age)]);
-        if let Some(author) = crowding(owners) {
-            let theirs = self.by(author, every);
-            let rest: Vec<Lanes> = every
-                .iter()
-                .zip(&theirs)
-                .map(|(all, theirs)| std::array::from_fn(|lane| all[lane] & !theirs[lane]))
-                .collect();
-            let others = number(&rest).min(CANDIDATES - CANDIDATES_OF_ONE);
-            if others > 0 {
-                chosen = self.pick(&counts, &rest, others, &mut strength);
-                chosen.extend(self.pick(&counts, &theirs, CANDIDATES - others, &mut strength));
-            }
+        let chosen = self.newest(&self.pick(&counts, self.row(BITS), CANDIDATES, strength), CANDIDATES);
+        let Some(author) = crowding(chosen.iter().map(|age| self.authors[self.slot(*age)])) else { return chosen };
+        self.crowded_by(author);
+        let [theirs, rest] = self.parted();
+        let others = number(&rest).min(CANDIDATES - CANDIDATES_OF_ONE);
+        if others == 0 {
+            return chosen;
         }
-        chosen.sort_unstable();
-        chosen
+        let mut both = self.pick(&counts, &rest, others, strength);
+        let theirs = self.pick(&counts, &theirs, CANDIDATES - others, strength);
+        both.as_flattened_mut().iter_mut().zip(theirs.as_flattened()).for_each(|(both, theirs)| *both |= theirs);
+        self.newest(&both, CANDIDATES)
     }
 
-    /// Of marked blocks those of an author.
-    fn by(&self, author: NodeId, marked: &[Lanes]) -> Vec<Lanes> {
-        let mut theirs = marked.to_vec();
+    /// Find anew what blocks count, where what was found is too old.
+    fn bound(&mut self, now_ms: u64, strength: &mut impl Strength) {
+        if self.bounds.at.is_some_and(|at| (at..=at.saturating_add(BOUNDS_MS)).contains(&now_ms)) {
+            return;
+        }
+        let mut of: Vec<Option<Bound>> = vec![None; self.bounds.of.len()];
+        for age in self.newest(self.row(BITS), usize::MAX) {
+            let (now, end) = (strength.now(age), strength.in_the_end(age));
+            let settled = (now > 0.0 && now <= end).then_some(now);
+            let held = &mut of[self.slot(age) / 64];
+            *held = Some(match *held {
+                None => Bound { most: now, settled },
+                Some(Bound { most, settled: before }) => Bound { most: most.max(now), settled: same(before, settled) },
+            });
+        }
+        let of = of.into_iter().map(|held| held.unwrap_or(UNKNOWN)).collect();
+        self.bounds = Bounds { at: Some(now_ms), of };
+    }
+
+    /// Know the places of an author's blocks, of whom the last choice was full.
+    fn crowded_by(&mut self, author: NodeId) {
+        if self.crowd.as_ref().is_some_and(|(known, _)| *known == author) {
+            return;
+        }
+        let mut theirs = vec![[0; LANES]; self.stride];
         for (number, owners) in theirs.as_flattened_mut().iter_mut().zip(self.authors.chunks(64)) {
-            let owned = owners.iter().rev().fold(0, |bits, owner| bits << 1 | u64::from(*owner == author));
-            *number &= owned;
+            *number = owners.iter().rev().fold(0, |bits, owner| bits << 1 | u64::from(*owner == author));
         }
-        theirs
+        self.crowd = Some((author, theirs));
     }
 
-    /// Choose so many of the marked blocks, by their age: the newest, of each eight one, and the others by rank; all where
-    /// there are no more.
-    fn pick(&self, counts: &Counts, marked: &[Lanes], most: usize, strength: impl FnMut(usize) -> f64) -> Vec<usize> {
+    /// Of the blocks that say something those of the author who crowds, and those of all others.
+    fn parted(&self) -> [Vec<Lanes>; 2] {
+        let every = self.row(BITS);
+        let owned: &[Lanes] = self.crowd.as_ref().map_or(&[], |(_, owned)| owned);
+        let masked = |flip: u64| {
+            let both = every.iter().zip(owned);
+            both.map(|(every, owned)| std::array::from_fn(|lane| every[lane] & (owned[lane] ^ flip))).collect()
+        };
+        [masked(0), masked(u64::MAX)]
+    }
+
+    /// Choose so many of the marked blocks: the newest, of each eight one, and the others by rank; all where there are no
+    /// more.
+    fn pick(&self, counts: &Counts, marked: &[Lanes], most: usize, strength: &mut impl Strength) -> Vec<Lanes> {
         if number(marked) <= most {
-            return self.newest(marked, most);
+            return marked.to_vec();
         }
-        let mut others = marked.to_vec();
-        let mut chosen = self.newest(&others, most.div_ceil(CANDIDATES / CANDIDATES_NEWEST));
-        let ranking = most - chosen.len();
-        for age in &chosen {
-            let slot = self.slot(*age);
-            others[slot / (64 * LANES)][slot / 64 % LANES] &= !(1 << (slot % 64));
+        let (mut chosen, mut others) = (vec![[0; LANES]; self.stride], marked.to_vec());
+        let newest = self.newest(&others, most.div_ceil(CANDIDATES / CANDIDATES_NEWEST));
+        let ranking = most - newest.len();
+        for (lanes, number, bit) in newest.into_iter().map(|age| place(self.slot(age))) {
+            others[lanes][number] &= !bit;
+            chosen[lanes][number] |= bit;
         }
         let level = counts.level(&others, ranking);
         // As many as are chosen have the level; what ranks below the last of them is not chosen.
         let sure = self.newest(&counts.at_least(&others, level), ranking);
-        let mut ranks = Ranks { sketches: self, counts, strength, unpacked: (usize::MAX, [0; 64]) };
+        let mut ranks = Ranks { sketches: self, counts, strength, asked: usize::MAX, unpacked: None };
         let least = sure.iter().map(|age| ranks.of(*age)).fold(f64::INFINITY, f64::min);
-        let mut ranked: Vec<(f64, usize)> = Vec::with_capacity(4 * ranking);
-        // What has nothing in common ranks by age alone, so that of those the newest are enough.
+        let [asked, above] = self.asked(least);
+        let (reached, some) = (counts.reaching(&others, &asked), counts.reaching(&others, &above));
+        // Of those known to rank last, and of those that have nothing in common and so rank by age alone, the newest are
+        // enough.
+        let mut ties = self.newest(&without(&reached, &some), ranking);
+        let some = self.newest(&some, usize::MAX);
         let nothing = if level == 0 || least <= 0.0 { self.newest(&counts.none(&others), ranking) } else { Vec::new() };
-        let some = self.newest(&counts.at_least(&others, below(least).max(1)), usize::MAX);
-        ranked
-            .extend(some.into_iter().chain(nothing).map(|age| (ranks.of(age), age)).filter(|(rank, _)| *rank >= least));
+        let mut ranked = Vec::with_capacity(2 * ranking);
+        for age in some.into_iter().chain(nothing) {
+            let rank = ranks.of(age);
+            if rank > least {
+                ranked.push((rank, age));
+            } else if rank >= least {
+                ties.push(age);
+            }
+        }
         if ranked.len() > ranking {
             let before =
                 |left: &(f64, usize), right: &(f64, usize)| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1));
             ranked.select_nth_unstable_by(ranking - 1, before);
             ranked.truncate(ranking);
         }
-        chosen.extend(ranked.into_iter().map(|(_, age)| age));
+        // Of those that rank last the newest fill up what is left.
+        let left = ranking - ranked.len();
+        if left < ties.len() {
+            ties.select_nth_unstable(left);
+            ties.truncate(left);
+        }
+        for age in ranked.into_iter().map(|(_, age)| age).chain(ties) {
+            let (lanes, number, bit) = place(self.slot(age));
+            chosen[lanes][number] |= bit;
+        }
         chosen
+    }
+
+    /// How much blocks need in common with a newcomer, at least anything: for a rank, as far as their bounds tell, and
+    /// where they are settled, for more than it.
+    fn asked(&self, rank: f64) -> [Vec<Lanes>; 2] {
+        let needed = |bound: &Bound| {
+            if rank <= 0.0 {
+                return [1, 1];
+            }
+            let mut asked = above(rank / bound.most * (1.0 - ROUNDING)).max(1);
+            let Some(settled) = bound.settled else { return [asked; 2] };
+            let of = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX)) * settled;
+            while asked < BEYOND && of(asked) < rank {
+                asked += 1;
+            }
+            [asked, asked + u64::from(of(asked) <= rank)]
+        };
+        let (mut reached, mut beyond) = (vec![[0; LANES]; self.stride], vec![[0; LANES]; self.stride]);
+        let both = reached.as_flattened_mut().iter_mut().zip(beyond.as_flattened_mut());
+        for (bound, (reached, beyond)) in self.bounds.of.iter().zip(both) {
+            [*reached, *beyond] = needed(bound);
+        }
+        [reached, beyond]
     }
 
     const fn slot(&self, age: usize) -> usize {
@@ -192,14 +318,28 @@ pub(super) fn crowding(owners: impl Iterator<Item = NodeId>) -> Option<NodeId> {
     left.filter(|left| owners.iter().filter(|owner| *owner == left).count() > CANDIDATES_OF_ONE)
 }
 
+/// What both say, where it is the same.
+fn same(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    one.zip(other).filter(|(one, other)| one.total_cmp(other).is_eq()).map(|(one, _)| one)
+}
+
+fn without(marked: &[Lanes], others: &[Lanes]) -> Vec<Lanes> {
+    marked.iter().zip(others).map(|(marked, others)| std::array::from_fn(|lane| marked[lane] & !others[lane])).collect()
+}
+
 fn number(marked: &[Lanes]) -> usize {
     marked.as_flattened().iter().map(|number| number.count_ones() as usize).sum()
 }
 
-/// The largest whole number that is no more than a rank: less in common ranks below it, whatever a block counts.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 256 bits times 1")]
-fn below(rank: f64) -> u32 {
-    rank.clamp(0.0, 512.0).floor() as u32
+/// The least whole number that is no less, as far as it makes a difference: as much has to be in common.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what a count can be")]
+fn above(needed: f64) -> u64 {
+    needed.clamp(0.0, 512.0).ceil() as u64
+}
+
+/// Where the bit of a slot stands.
+const fn place(slot: usize) -> (usize, usize, u64) {
+    (slot / (64 * LANES), slot / 64 % LANES, 1 << (slot % 64))
 }
 
 fn ones(sketch: &[u64; SKETCH]) -> impl Iterator<Item = usize> {
@@ -217,17 +357,21 @@ fn ones(sketch: &[u64; SKETCH]) -> impl Iterator<Item = usize> {
 struct Ranks<'a, S> {
     sketches: &'a Sketches,
     counts: &'a Counts,
-    strength: S,
-    /// The counts of sixty-four slots, and which they are: who is asked for comes in order.
-    unpacked: (usize, [u16; 64]),
+    strength: &'a mut S,
+    /// Which sixty-four slots were asked for last: who is asked for comes in order. Their counts, once a second was.
+    asked: usize,
+    unpacked: Option<[u16; 64]>,
 }
 
-impl<S: FnMut(usize) -> f64> Ranks<'_, S> {
+impl<S: Strength> Ranks<'_, S> {
     fn of(&mut self, age: usize) -> f64 {
         let slot = self.sketches.slot(age);
-        if self.unpacked.0 != slot / 64 {
-            self.unpacked = (slot / 64, self.counts.of(slot / 64));
-        }
-        f64::from(self.unpacked.1[slot % 64]) * (self.strength)(age)
+        let count = if self.asked == slot / 64 {
+            self.unpacked.get_or_insert_with(|| self.counts.of(slot / 64))[slot % 64]
+        } else {
+            (self.asked, self.unpacked) = (slot / 64, None);
+            self.counts.of_one(slot)
+        };
+        f64::from(count) * self.strength.now(age)
     }
 }

@@ -5,6 +5,19 @@ use proptest::prelude::*;
 
 const CAPACITY: usize = 700;
 
+/// How much blocks count by their age, and what is left of each in the end.
+struct Plain<'a>(&'a [f64], f64);
+
+impl Strength for Plain<'_> {
+    fn now(&mut self, age: usize) -> f64 {
+        self.0[age]
+    }
+
+    fn in_the_end(&mut self, age: usize) -> f64 {
+        self.0[age].min(self.1)
+    }
+}
+
 /// The choice by its definition: rank all, newest first.
 fn plain(blocks: &[(Option<[u64; SKETCH]>, u8)], incoming: &[u64; SKETCH], strengths: &[f64]) -> Vec<usize> {
     let newest_first = blocks.iter().rev().take(CAPACITY).enumerate();
@@ -73,7 +86,45 @@ proptest! {
             .map(|age| if floor { 0.8 } else { levels[age * age % 7 % levels.len()] })
             .collect();
         if says > CANDIDATES {
-            prop_assert_eq!(held.choose(&incoming, |age| strengths[age]), plain(&blocks, &incoming, &strengths));
+            prop_assert_eq!(held.choose(&incoming, 0, &mut Plain(&strengths, 0.8)), plain(&blocks, &incoming, &strengths));
+        }
+    }
+
+    /// Blocks that come between, time that passes, an author who becomes loud, blocks that come to count more: each choice
+    /// is that of ranking all.
+    #[test]
+    fn every_choice_of_many_is_that_of_ranking_all(
+        blocks in prop::collection::vec(sketches(60), 1_100..1_300),
+        asking in prop::collection::vec((sketches(60), 0..500_u64), 6),
+        levels in prop::collection::vec(prop::sample::select(vec![0.3, 0.5, 0.9]), 1..5),
+        authors in 1..4_u8,
+    ) {
+        let mut held = Sketches::new(CAPACITY);
+        let blocks: Vec<_> = blocks.into_iter().enumerate()
+            .map(|(at, block)| (block, if at > 800 { 0 } else { u8::try_from(at % 251).unwrap() % authors })).collect();
+        let (mut now_ms, mut asking, mut raised) = (0, asking.into_iter(), Vec::new());
+        for (at, (block, author)) in blocks.iter().enumerate() {
+            let oldest = at.checked_sub(CAPACITY).and_then(|oldest| blocks[oldest].0.as_ref());
+            held.push(NodeId::from_bytes([*author; 16]), block.as_ref(), oldest);
+            if at % 90 != 0 || at < 600 {
+                continue;
+            }
+            let Some((incoming, later)) = asking.next() else { break };
+            now_ms += later;
+            let past = f64::from(u32::try_from(now_ms).unwrap());
+            for age in (0..CAPACITY.min(at + 1)).skip(at % 37).step_by(311) {
+                raised.push(at - age);
+                held.reweighed(age);
+            }
+            let strengths: Vec<f64> = (0..CAPACITY.min(at + 1))
+                .map(|age| match levels[(at - age) / 100 % levels.len()] * (-past / 6_000.0).exp() {
+                    _ if raised.contains(&(at - age)) => 1.0,
+                    left => left.max(0.25),
+                })
+                .collect();
+            let incoming = incoming.unwrap_or_default();
+            let chosen = held.choose(&incoming, now_ms, &mut Plain(&strengths, 0.25));
+            prop_assert_eq!(chosen, plain(&blocks[..=at], &incoming, &strengths));
         }
     }
 }
