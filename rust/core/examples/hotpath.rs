@@ -5,8 +5,7 @@
 
 use std::hint::black_box;
 use std::process::ExitCode;
-use std::sync::{Arc, mpsc};
-use std::thread;
+use std::sync::Arc;
 use std::time::Instant;
 
 use covey_core::category::{COUNT, Category, Weights};
@@ -408,18 +407,13 @@ fn stretch(world: &World, long: &[Verified], tokens: &[&str], workers: usize) ->
     let (mut intake, engine, (mut client, mut server)) = (world.intake(), Engine::new(workers), connected(tokens));
     client.send_records(long).expect("an open session");
     let stream = client.take_output();
-    let mut judge = |batch| drop(black_box(engine.evaluate(&mut intake, batch, node(1), NOW).expect("a batch")));
     let start = Instant::now();
-    let events = stream.chunks(READ_BYTES).flat_map(|read| server.receive(read));
-    let mut batches = events.filter_map(|event| if let Event::Records(batch) = event { Some(batch) } else { None });
-    if workers == 1 {
-        batches.for_each(judge);
-    } else {
-        let (sender, receiver) = mpsc::sync_channel(2);
-        thread::scope(|scope| {
-            scope.spawn(move || batches.try_for_each(|batch| sender.send(batch)));
-            receiver.into_iter().for_each(&mut judge);
-        });
+    for read in stream.chunks(READ_BYTES) {
+        for event in engine.receive(&mut server, read) {
+            if let Event::Records(batch) = event {
+                black_box(engine.evaluate(&mut intake, batch, node(1), NOW).expect("a batch"));
+            }
+        }
     }
     start.elapsed().as_secs_f64() * 1e6 / f64::from(LONG)
 }

@@ -55,6 +55,29 @@ impl Decoder {
         Ok(Some(&self.buffer[PREFIX_BYTES..]))
     }
 
+    /// Look at what [`Decoder::next`] will lend of `input` without taking anything: whether the first frame is one that
+    /// was begun before, and the bodies of those behind it that lie whole in `input`, up to what is no frame.
+    pub fn ahead<'i>(&self, input: &'i [u8], limit: usize) -> (bool, Vec<&'i [u8]>) {
+        let held = if self.lent { &[] } else { &self.buffer[..] };
+        let (mut rest, mut frames) = (input, Vec::new());
+        if !held.is_empty() {
+            let begun: Vec<u8> = held.iter().chain(input).take(PREFIX_BYTES).copied().collect();
+            let body = begun.first_chunk::<PREFIX_BYTES>().and_then(|prefix| body_length(*prefix, limit).ok());
+            match body.and_then(|body| input.get((PREFIX_BYTES + body).saturating_sub(held.len())..)) {
+                Some(behind) => rest = behind,
+                None => return (true, frames),
+            }
+        }
+        while let Some((prefix, behind)) = rest.split_first_chunk::<PREFIX_BYTES>()
+            && let Ok(length) = body_length(*prefix, limit)
+            && let Some((body, after)) = behind.split_at_checked(length)
+        {
+            frames.push(body);
+            rest = after;
+        }
+        (!held.is_empty(), frames)
+    }
+
     /// How many bytes of an unfinished frame are held.
     pub fn held_bytes(&self) -> usize {
         if self.lent { 0 } else { self.buffer.len() }

@@ -1,9 +1,12 @@
-//! Intake on several cores. Addresses and signatures of a batch are checked, and texts read, side by side: that is nearly all of the
-//! work, and no record's check says anything about another's. What needs an order — what was judged before, memory,
-//! admission — then runs on one core in the order in which the records were heard. Own records are signed side by side.
+//! Intake on several cores. What no order matters for is done side by side, and is nearly all of the work: frames of a
+//! session are opened and read, addresses and signatures of records are checked, texts are read, own records are signed.
+//! What needs an order — places in a sequence, what was judged before, memory, admission — is done by the caller's thread
+//! in the order in which things were heard, while the others go on with what comes behind.
 //!
-//! Rules: outcomes are those of [`Intake::evaluate`], whatever the number of workers. Workers live as long as one call:
-//! there is no queue that could grow and no thread that an idle peer keeps.
+//! Rules: events are those of [`Session::receive`] and outcomes those of [`Intake::evaluate`], whatever the number of
+//! workers. Workers live as long as one call: there is no queue that could grow and no thread that an idle peer keeps.
+
+mod crew;
 
 use std::num::NonZeroUsize;
 use std::sync::OnceLock;
@@ -12,15 +15,21 @@ use std::thread;
 use covey_core::error::Refusal;
 use covey_core::id::NodeId;
 use covey_core::identity::SigningKey;
-use covey_core::intake::{Checked, Intake, OutcomeBatch};
+use covey_core::intake::{Intake, OutcomeBatch};
 use covey_core::limits::MAX_INTAKE_BATCH;
 use covey_core::record::{Batch, Draft, Verified};
+use covey_core::session::{Event, Session};
 use covey_core::signature;
 
 /// Most workers of one call: a batch has at most 256 records, and a peer is not the only program of its machine.
 pub const MOST_WORKERS: usize = 4;
 /// Fewest records for a worker: their checks take some ten times what starting a thread does.
 pub const LEAST_SHARE: usize = 32;
+/// Fewest bytes for a worker that opens frames: some thirty blocks in envelopes, or one full batch.
+pub const LEAST_SHARE_BYTES: usize = 65_536;
+
+/// Fewest records of one run: the inversions of a run are made together.
+const LEAST_RUN: usize = 8;
 
 /// How many cores an intake may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,58 +67,55 @@ impl Engine {
         session: NodeId,
         now_ms: u64,
     ) -> Result<OutcomeBatch, Refusal> {
-        let workers = self.workers.min(batch.0.len() / LEAST_SHARE);
-        if workers < 2 || batch.0.len() > MAX_INTAKE_BATCH {
+        let (count, workers) = (batch.0.len(), self.workers.min(batch.0.len() / LEAST_SHARE));
+        if workers < 2 || count > MAX_INTAKE_BATCH {
             return intake.evaluate(batch, session, now_ms);
         }
-        let mut checked = Checked::default();
-        let shared: &Intake = intake;
-        for part in spread(batch.0, workers, |part| shared.check(part)) {
-            checked.append(part);
+        let (unchecked, checker) = (intake.unchecked(batch.0), intake.checker());
+        let mut judging = intake.begin_judging(count, session, now_ms)?;
+        crew::share(
+            unchecked,
+            workers,
+            LEAST_RUN,
+            |run| checker.check(run),
+            |checked| intake.judge_next(&mut judging, checked),
+        );
+        drop(checker);
+        Ok(intake.end_judging(judging))
+    }
+
+    /// Take in what a socket read, as [`Session::receive`] does.
+    pub fn receive(&self, session: &mut Session, data: &[u8]) -> Vec<Event> {
+        match self.workers.min(data.len() / LEAST_SHARE_BYTES) {
+            0 | 1 => session.receive(data),
+            workers => receive_among(workers, session, data),
         }
-        intake.judge_checked(checked, session, now_ms)
     }
 
     /// Sign drafts of one author: each, in its place, or why there is none.
     pub fn sign(&self, drafts: Vec<Draft>, key: &SigningKey) -> Vec<Result<Verified, Refusal>> {
         let sign = |part: Vec<Draft>| part.into_iter().map(|draft| signature::sign(draft, key)).collect::<Vec<_>>();
         let workers = self.workers.min(drafts.len() / LEAST_SHARE);
-        if workers < 2 { sign(drafts) } else { spread(drafts, workers, sign).into_iter().flatten().collect() }
+        if workers < 2 {
+            return sign(drafts);
+        }
+        let mut signed = Vec::with_capacity(drafts.len());
+        crew::share(drafts, workers, LEAST_RUN, sign, |run| signed.extend(run));
+        signed
     }
 }
 
-/// Do `work` in as many parts as there are workers; what came of them, in their order.
-fn spread<T: Send, R: Send>(items: Vec<T>, workers: usize, work: impl Fn(Vec<T>) -> R + Sync) -> Vec<R> {
-    let mut parts = parts(items, workers);
-    let (last, work) = (parts.pop().unwrap_or_default(), &work);
-    thread::scope(|scope| {
-        let started: Vec<_> = parts.into_iter().map(|part| scope.spawn(move || work(part))).collect();
-        // This thread is a worker, too, with the part that comes last.
-        let last = work(last);
-        let mut done = Vec::with_capacity(workers);
-        for worker in started {
-            match worker.join() {
-                Ok(part) => done.push(part),
-                // A panic of a worker is a panic of the call: a batch that was done in part is done not at all.
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        done.push(last);
-        done
+/// Take in what a socket read, whose whole frames are opened and read side by side.
+fn receive_among(workers: usize, session: &mut Session, data: &[u8]) -> Vec<Event> {
+    session.receive_with(data, |reader, frames| {
+        let mut read = Vec::with_capacity(frames.len());
+        let open = |run: Vec<&[u8]>| run.into_iter().map(|frame| reader.read(frame)).collect::<Vec<_>>();
+        crew::share(frames.to_vec(), workers.min(frames.len()).max(1), 1, open, |run| read.extend(run));
+        read
     })
 }
 
-fn parts<T>(items: Vec<T>, workers: usize) -> Vec<Vec<T>> {
-    let share = items.len().div_ceil(workers);
-    let mut rest = items;
-    let mut parts = Vec::with_capacity(workers);
-    while rest.len() > share {
-        let behind = rest.split_off(share);
-        parts.push(std::mem::replace(&mut rest, behind));
-    }
-    parts.push(rest);
-    parts
-}
-
+#[cfg(test)]
+mod session_tests;
 #[cfg(test)]
 mod tests;

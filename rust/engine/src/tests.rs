@@ -1,3 +1,6 @@
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
 use covey_core::category::{Category, Weights};
 use covey_core::intake::Policy;
@@ -57,12 +60,32 @@ proptest! {
     }
 
     #[test]
-    fn parts_are_whole_and_in_order(count in 0..300_usize, workers in 1..=MOST_WORKERS) {
-        let one = block(1, 1, false);
-        let parts = parts(vec![one; count], workers);
-        prop_assert!(parts.len() <= workers);
-        prop_assert_eq!(parts.iter().map(Vec::len).sum::<usize>(), count);
+    fn runs_come_back_whole_and_in_order(
+        count in 0..300_usize, workers in 1..=MOST_WORKERS, least in 1..40_usize,
+    ) {
+        let (mut all, mut runs) = (Vec::new(), 0);
+        crew::share((0..count).collect(), workers, least, |run: Vec<usize>| run, |run| {
+            runs += 1;
+            all.extend(run);
+        });
+        prop_assert_eq!(all, (0..count).collect::<Vec<_>>());
+        prop_assert!(runs <= count.div_ceil(least));
     }
+}
+
+#[test]
+#[should_panic(expected = "a scoped thread panicked")]
+fn a_panic_of_a_worker_is_one_of_the_call() {
+    let (mine, both, waited) = (thread::current().id(), Barrier::new(2), AtomicBool::new(false));
+    let work = |run: Vec<usize>| {
+        // This thread's first run lasts until the other has one.
+        if thread::current().id() != mine || !waited.swap(true, Ordering::Relaxed) {
+            both.wait();
+        }
+        assert!(thread::current().id() == mine, "a worker fails");
+        run
+    };
+    crew::share((0..400).collect(), 2, 1, work, drop);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use covey_core::handshake::{self, Config, Entropy, Implementation, Role};
 use covey_core::id::{ContentKey, NodeId};
 use covey_core::record::Verified;
 use covey_core::{Refusal, session};
+use covey_engine::Engine;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
@@ -75,7 +76,7 @@ impl Session {
 
     /// Take in what the socket read, in any portions, and return what happened, in order.
     fn receive<'py>(&self, py: Python<'py>, data: &[u8]) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let events = self.with(py, |session| session.receive(data));
+        let events = self.with(py, |session| Engine::of_machine().receive(session, data));
         events.into_iter().map(|event| python_event(py, event)).collect()
     }
 

@@ -10,7 +10,7 @@ use super::recent::{Call, Recent};
 use super::seconds;
 use super::shelf::{Block, Shelf};
 use crate::category::COUNT;
-use crate::encoder::{DIMENSIONS, Kernel};
+use crate::encoder::{DIMENSIONS, Encoder, Kernel};
 use crate::id::{ContentKey, NodeId};
 use crate::limits::ROLLBACK_SPAN;
 use crate::svaf::{Anchor, Candidate, Circumstances, Evaluation, Features, Gate, Traces};
@@ -52,6 +52,23 @@ pub(super) enum Reading {
     Selective(Box<Traces>),
 }
 
+/// How the path in use reads texts.
+#[derive(Clone, Debug)]
+pub(super) enum Reads {
+    Baseline(Kernel),
+    Selective(Encoder),
+}
+
+impl Reads {
+    /// Read the texts of a block.
+    pub(super) fn read(&self, texts: [&str; COUNT]) -> Reading {
+        match self {
+            Self::Baseline(kernel) => Reading::Baseline(Box::new(Features::of_texts(*kernel, texts))),
+            Self::Selective(encoder) => Reading::Selective(Box::new(Traces::of_texts(encoder, texts))),
+        }
+    }
+}
+
 /// All of them.
 #[derive(Debug)]
 pub(super) enum Memory {
@@ -78,11 +95,11 @@ impl Memory {
         }
     }
 
-    /// Read the texts of a block.
-    pub(super) fn read(&self, texts: [&str; COUNT]) -> Reading {
+    /// How texts of blocks are read for it.
+    pub(super) fn reads(&self) -> Reads {
         match self {
-            Self::Baseline(kernel, _) => Reading::Baseline(Box::new(Features::of_texts(*kernel, texts))),
-            Self::Selective(selection, ..) => Reading::Selective(Box::new(Traces::of_texts(&selection.encoder, texts))),
+            Self::Baseline(kernel, _) => Reads::Baseline(*kernel),
+            Self::Selective(selection, ..) => Reads::Selective(selection.encoder.clone()),
         }
     }
 

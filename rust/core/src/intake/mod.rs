@@ -21,7 +21,7 @@ mod sketches;
 #[cfg(test)]
 mod tests;
 
-pub use checked::Checked;
+pub use checked::{Checked, Checker, Judging, Unchecked};
 pub use outcome::{Claim, Heard, Kind, Outcome, OutcomeBatch};
 pub use receipt::frame as receipt_frame;
 pub use restoring::ReadBlock;
@@ -133,6 +133,29 @@ pub enum SeenId {
     Directed(AssertionId),
 }
 
+/// The keys that nodes proved, and tables of multiples of those that are met often. A copy shares them.
+#[derive(Clone, Debug, Default)]
+struct Keys {
+    bindings: HashMap<NodeId, Arc<Familiar>>,
+    tables: usize,
+}
+
+impl Keys {
+    fn get(&self, author: NodeId) -> Option<&Familiar> {
+        self.bindings.get(&author).map(AsRef::as_ref)
+    }
+
+    /// Count signatures that held, each by its author.
+    fn held(&mut self, authors: &[NodeId]) {
+        for author in authors {
+            let Some(key) = self.bindings.get_mut(author).and_then(Arc::get_mut) else { continue };
+            let (had, may_keep) = (key.has_table(), self.tables < limits::KEY_TABLES);
+            key.held(may_keep);
+            self.tables += usize::from(key.has_table() && !had);
+        }
+    }
+}
+
 /// What admission said of one record.
 struct Judged {
     kind: Kind,
@@ -146,9 +169,8 @@ pub struct Intake {
     node_id: NodeId,
     room: String,
     policy: Policy,
-    bindings: HashMap<NodeId, Familiar>,
-    /// Tables of multiples that bound keys hold.
-    tables: usize,
+    /// The keys of authors, and how texts are read; shared only while a batch is checked.
+    checker: Arc<Checker>,
     /// What was judged, and whether memory holds it.
     seen: RecentMap<SeenId, bool>,
     memory: Memory,
@@ -165,13 +187,13 @@ impl Intake {
     pub fn new(node_id: NodeId, room: &str, policy: Policy) -> Result<Self, Refusal> {
         text::check_room(room)?;
         policy.check()?;
+        let memory = Memory::new(policy.select.as_ref(), policy.window);
         Ok(Self {
             node_id,
             room: room.to_owned(),
-            bindings: HashMap::new(),
-            tables: 0,
+            checker: Arc::new(Checker::new(memory.reads())),
             seen: RecentMap::new(policy.seen_capacity, 2 * limits::ROLLBACK_SPAN),
-            memory: Memory::new(policy.select.as_ref(), policy.window),
+            memory,
             reports: Reports::new(),
             heeded: BTreeSet::new(),
             prior: None,
@@ -183,12 +205,13 @@ impl Intake {
     /// Bind a node to the key it proved. A binding is never replaced. A node binds its own key too, so that its own
     /// blocks are known when they come back.
     pub fn bind(&mut self, node_id: NodeId, key: PublicKey) -> Binding {
-        match self.bindings.get(&node_id) {
-            Some(bound) if *bound.key() == key => Binding::Known,
+        match self.bound(node_id) {
+            Some(bound) if *bound == key => Binding::Known,
             Some(_) => Binding::Conflict,
-            None if self.bindings.len() >= limits::MAX_BINDINGS => Binding::Full,
+            None if self.checker.keys.bindings.len() >= limits::MAX_BINDINGS => Binding::Full,
             None => {
-                self.bindings.insert(node_id, Familiar::new(key));
+                let keys = &mut Arc::make_mut(&mut self.checker).keys;
+                keys.bindings.insert(node_id, Arc::new(Familiar::new(key)));
                 Binding::Bound
             }
         }
@@ -211,9 +234,9 @@ impl Intake {
     /// # Errors
     /// More records than [`limits::MAX_INTAKE_BATCH`].
     pub fn judge_checked(&mut self, checked: Checked, session: NodeId, now_ms: u64) -> Result<OutcomeBatch, Refusal> {
-        let call = self.begin(checked.0.len(), now_ms)?;
-        let outcomes = checked.0.into_iter().map(|checked| self.hear(checked, call)).collect();
-        Ok(self.finish(outcomes, session, call))
+        let mut judging = self.begin_judging(checked.0.len(), session, now_ms)?;
+        self.judge_next(&mut judging, checked);
+        Ok(self.end_judging(judging))
     }
 
     /// Judge what one connection of the legacy wire said, by the same rules of room, audience, age and admission.
@@ -303,7 +326,7 @@ impl Intake {
 
     /// The key a node is bound to, if it is.
     pub fn bound(&self, node_id: NodeId) -> Option<&PublicKey> {
-        self.bindings.get(&node_id).map(Familiar::key)
+        self.checker.keys.get(node_id).map(Familiar::key)
     }
 
     /// What this intake decides by.
@@ -319,11 +342,6 @@ impl Intake {
                 return refused(claimed(&record), refusal);
             }
         };
-        if let Some(key) = self.bindings.get_mut(&verified.record().metadata.author) {
-            let (had, may_keep) = (key.has_table(), self.tables < limits::KEY_TABLES);
-            key.held(may_keep);
-            self.tables += usize::from(key.has_table() && !had);
-        }
         self.outcome(Heard::Verified(Arc::clone(&verified)), verified.record(), Standing::Signed(read), call)
     }
 
@@ -368,7 +386,7 @@ impl Intake {
         if reports {
             self.check_pace(record, call.now_ms)?;
         }
-        let read = read.unwrap_or_else(|| self.memory.read(record.texts()));
+        let read = read.unwrap_or_else(|| self.checker.read(record.texts()));
         let (evaluation, basis) = self.admission(record, &read, signed, reports, call.now_ms)?;
         let kind = match evaluation.decision {
             // Memory takes a cognition once; a directed copy of it is heard, and not stored again. A message between
@@ -441,7 +459,7 @@ impl Intake {
     }
 
     fn anchor(&mut self, record: &Record, stored_ms: u64, weight: f64) {
-        let read = self.memory.read(record.texts());
+        let read = self.checker.read(record.texts());
         let held = self.held(record, read, stored_ms, weight, true);
         self.memory.push(Call { number: SETTLED, now_ms: stored_ms }, held);
     }

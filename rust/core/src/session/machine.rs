@@ -5,6 +5,7 @@ use std::mem;
 
 use super::event::{Closed, Event};
 use super::open::{Open, SESSION_CLOSED, Step};
+use super::read::{Read, Reader};
 use super::{Phase, control, envelope};
 use crate::compact;
 use crate::error::{Reason, Refusal};
@@ -45,7 +46,16 @@ impl Machine {
         }
     }
 
-    pub(super) fn receive(&mut self, frame: &[u8], events: &mut Vec<Event>) {
+    /// What reads frames of this session, once it is open.
+    pub(super) const fn reader(&self) -> Option<&Reader> {
+        match &self.state {
+            State::Open(open) => Some(open.reader()),
+            _ => None,
+        }
+    }
+
+    /// Take in one frame, with what it read as where it was read before.
+    pub(super) fn receive(&mut self, frame: &[u8], read: Option<Read>, events: &mut Vec<Event>) {
         // The state is taken out and put back only by a step that succeeds: a failed handshake keeps no key.
         let outcome = match mem::replace(&mut self.state, State::Closed) {
             State::Client(client) => client.receive(frame).and_then(|(established, finish)| {
@@ -61,7 +71,7 @@ impl Machine {
             State::Finishing(finishing) => finishing.receive(frame).map(|established| self.open(established, events)),
             State::Open(open) => {
                 self.state = State::Open(open);
-                self.receive_open(frame, events);
+                self.receive_open(frame, read, events);
                 Ok(())
             }
             State::Closed => Ok(()),
@@ -78,9 +88,9 @@ impl Machine {
         events.push(Event::Authenticated { peer: Box::new(peer), role });
     }
 
-    fn receive_open(&mut self, frame: &[u8], events: &mut Vec<Event>) {
+    fn receive_open(&mut self, frame: &[u8], read: Option<Read>, events: &mut Vec<Event>) {
         let State::Open(open) = &mut self.state else { return };
-        match open.step(frame) {
+        match open.step(frame, read) {
             Ok(Step::Record(record)) => push_record(*record, events),
             Ok(Step::Records(records)) => {
                 for record in records {

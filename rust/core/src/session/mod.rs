@@ -14,6 +14,7 @@ mod envelope;
 mod event;
 mod machine;
 mod open;
+mod read;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ use serde_json::json;
 use std::mem;
 
 pub use event::{Closed, Event, Ignored};
+pub use read::{Read, Reader};
 
 use crate::error::Refusal;
 use crate::frame::{self, Decoder};
@@ -91,10 +93,26 @@ impl Session {
     ///
     /// Whatever the bytes are, the result is events; nothing is left behind for a later call but one unfinished frame.
     pub fn receive(&mut self, data: &[u8]) -> Vec<Event> {
+        self.take_in(data, 0, Vec::new())
+    }
+
+    /// Take in what the socket read, as [`Session::receive`] does, with the same events: on an open session `read_all`
+    /// may read frames before their turn comes, side by side. It is given those that lie whole in `data`, in their
+    /// order, and returns what as many of them read as as it likes, from the first, in the same order.
+    pub fn receive_with(&mut self, data: &[u8], read_all: impl FnOnce(&Reader, &[&[u8]]) -> Vec<Read>) -> Vec<Event> {
+        let Some(reader) = self.machine.reader() else { return self.receive(data) };
+        let (held, frames) = self.decoder.ahead(data, self.machine.frame_limit());
+        let read = read_all(reader, &frames);
+        self.take_in(data, usize::from(held), read)
+    }
+
+    /// Take in `data`, of whose frames those behind the first `unread` were read before.
+    fn take_in(&mut self, data: &[u8], unread: usize, read: Vec<Read>) -> Vec<Event> {
         let (mut events, mut input) = (Vec::new(), data);
+        let mut read = std::iter::repeat_with(|| None).take(unread).chain(read.into_iter().map(Some));
         while self.machine.phase() != Phase::Closed {
             match self.decoder.next(&mut input, self.machine.frame_limit()) {
-                Ok(Some(frame)) => self.machine.receive(frame, &mut events),
+                Ok(Some(frame)) => self.machine.receive(frame, read.next().flatten(), &mut events),
                 Ok(None) => return events,
                 Err(refusal) => self.machine.fail(&refusal, &mut events),
             }
@@ -111,7 +129,7 @@ impl Session {
         let mut events = Vec::new();
         if self.machine.phase() != Phase::Closed {
             match frame::check_length(frame.len(), self.machine.frame_limit()) {
-                Ok(()) => self.machine.receive(frame, &mut events),
+                Ok(()) => self.machine.receive(frame, None, &mut events),
                 Err(refusal) => self.machine.fail(&refusal, &mut events),
             }
         }

@@ -1,14 +1,15 @@
 //! An open session: what each frame of the peer amounts to, and what this side may seal.
 
 use super::control::{self, Kind, Known};
-use super::envelope::{self, Bound, Envelope, Frame};
+use super::envelope;
 use super::event::{Closed, Event, Ignored};
+use super::read::{Content, Found, Read, Reader};
 use crate::compact::{self, Version};
 use crate::error::{Reason, Refusal};
 use crate::frame;
 use crate::handshake::PeerHello;
 use crate::record::{Unverified, Verified};
-use crate::seal::{Content, Opened, Opener, Sealer};
+use crate::seal::{Opener, Place, Sealer};
 
 /// The protocol's code for a session that ends without another reason (MMP 2.0 update 1, §7.2).
 pub(super) const SESSION_CLOSED: u16 = 1010;
@@ -24,9 +25,8 @@ pub(super) struct Open {
     pub(super) peer: PeerHello,
     pub(super) sealer: Sealer,
     opener: Opener,
+    reader: Reader,
     anchors_sent: bool,
-    /// The newest version of the compact profile that both sides offered.
-    compact: Option<Version>,
 }
 
 /// What one frame of an open session amounts to.
@@ -41,53 +41,41 @@ pub(super) enum Step {
 impl Open {
     /// Start an open session; nothing was sent on it yet.
     pub(super) fn new(peer: PeerHello, sealer: Sealer, opener: Opener) -> Self {
-        let compact = Version::offered(&peer.extensions);
-        Self { peer, sealer, opener, anchors_sent: false, compact }
+        let reader = Reader::new(opener.unsealer().clone(), Version::offered(&peer.extensions));
+        Self { peer, sealer, opener, reader, anchors_sent: false }
     }
 
     /// In which batches of the compact profile records travel, if they do.
     pub(super) const fn compact(&self) -> Option<Version> {
-        self.compact
+        self.reader.compact()
     }
 
-    /// Judge one frame of the peer.
-    pub(super) fn step(&mut self, frame: &[u8]) -> Result<Step, Refusal> {
-        if let Some(newest) = self.compact
-            && let Some((version, sequence, sealed)) = envelope::read_compact(frame)
-            && (version == Version::One || newest == Version::Two)
-        {
-            let opened = self.opener.open_bytes(sequence, Content::Compact(version), sealed.to_vec())?;
-            return in_order(opened, sequence, |batch| compact::read(&batch, version).map(Step::Records));
-        }
-        match envelope::read(frame, &self.peer.session_id, self.opener.direction())? {
-            Frame::Record(envelope) => self.open_record(&envelope),
-            Frame::Control(envelope) => self.open_control(&envelope),
-            Frame::Clear(kind) => self.read_clear(&kind, frame).map(Step::Event),
-        }
+    /// What reads the peer's frames.
+    pub(super) const fn reader(&self) -> &Reader {
+        &self.reader
     }
 
-    fn open_record(&mut self, envelope: &Envelope<'_>) -> Result<Step, Refusal> {
-        if let Some(clear) = &envelope.clear {
-            let opened = self.opener.open(envelope.sequence, Content::Record(clear.subject()), &envelope.sealed)?;
-            return in_order(opened, envelope.sequence, |plaintext| {
-                let record = match Unverified::from_canonical(clear, &plaintext) {
-                    Some(record) => record,
-                    None => Unverified::from_envelope(envelope.metadata.as_bytes(), &plaintext)?,
-                };
-                Ok(Step::Record(Box::new(record)))
-            });
+    /// Judge one frame of the peer, which was perhaps read before.
+    pub(super) fn step(&mut self, frame: &[u8], read: Option<Read>) -> Result<Step, Refusal> {
+        let (sequence, content) = match read.unwrap_or_else(|| self.reader.read(frame)).0? {
+            Found::Clear(kind) => return self.read_clear(&kind, frame).map(Step::Event),
+            Found::Sealed { sequence, content } => (sequence, content),
+        };
+        match self.opener.place(sequence) {
+            Place::Next => {}
+            Place::Replay => {
+                return Err(Refusal::new(Reason::Replay, format!("sequence {sequence} was opened before")));
+            }
+            Place::Gap { expected } => {
+                let detail = format!("sequence {sequence} came where {expected} should");
+                return Ok(Step::Gap(Refusal::new(Reason::Gap, detail)));
+            }
         }
-        let bound = Bound::read(envelope.metadata)?;
-        let opened = self.opener.open(envelope.sequence, Content::Record(bound.subject()), &envelope.sealed)?;
-        in_order(opened, envelope.sequence, |plaintext| {
-            let record = Unverified::from_envelope(envelope.metadata.as_bytes(), &plaintext)?;
-            Ok(Step::Record(Box::new(record)))
-        })
-    }
-
-    fn open_control(&mut self, envelope: &Envelope<'_>) -> Result<Step, Refusal> {
-        let opened = self.opener.open(envelope.sequence, Content::Control, &envelope.sealed)?;
-        in_order(opened, envelope.sequence, |inner| self.read_sealed(inner))
+        match content? {
+            Content::Record(record) => Ok(Step::Record(record)),
+            Content::Records(records) => Ok(Step::Records(records)),
+            Content::Control(inner) => self.read_sealed(inner),
+        }
     }
 
     /// Judge the inner frame of an authentic `control-encrypted`.
@@ -192,21 +180,6 @@ impl Open {
         frame::encode_with(output, |out| envelope::write_control(sealer, session_id, inner, out))?;
         self.anchors_sent |= !opens_room;
         Ok(())
-    }
-}
-
-/// Go on with an envelope that is the next one; a replay is discarded, a gap ends the session.
-fn in_order(
-    opened: Opened,
-    sequence: u128,
-    next: impl FnOnce(Vec<u8>) -> Result<Step, Refusal>,
-) -> Result<Step, Refusal> {
-    match opened {
-        Opened::Next(plaintext) => next(plaintext),
-        Opened::Replay => Err(Refusal::new(Reason::Replay, format!("sequence {sequence} was opened before"))),
-        Opened::Gap { expected } => {
-            Ok(Step::Gap(Refusal::new(Reason::Gap, format!("sequence {sequence} came where {expected} should"))))
-        }
     }
 }
 
