@@ -3,16 +3,28 @@
 use crate::category::{COUNT, Category};
 use crate::hash::{Digest, sha256};
 use crate::id::{CategoryKey, ContentKey};
-use crate::netstring::Writer;
+use crate::netstring::{LENGTH_DIGITS, decimal};
 use crate::text;
 
-const CATEGORY_DOMAIN: &str = "mmp-cmb-v1\n";
+/// The domain and the name of a category, as the bytes behind its address begin.
+const fn head(category: Category) -> &'static str {
+    match category {
+        Category::Focus => "mmp-cmb-v1\n5:focus",
+        Category::Issue => "mmp-cmb-v1\n5:issue",
+        Category::Intent => "mmp-cmb-v1\n6:intent",
+        Category::Motivation => "mmp-cmb-v1\n10:motivation",
+        Category::Commitment => "mmp-cmb-v1\n10:commitment",
+        Category::Perspective => "mmp-cmb-v1\n11:perspective",
+        Category::Mood => "mmp-cmb-v1\n4:mood",
+    }
+}
 
 /// The address of one category's text, whatever normal form it is given in.
 pub fn category_key(category: Category, said: &str) -> CategoryKey {
-    let mut writer = Writer::new(CATEGORY_DOMAIN);
-    writer.lp_str(category.name()).lp_str(&text::nfc(said));
-    CategoryKey::from_bytes(sha256(&[writer.as_bytes()]))
+    let said = text::nfc(said);
+    let mut buffer = [0; LENGTH_DIGITS];
+    let length = decimal(said.len() as u64, &mut buffer);
+    CategoryKey::from_bytes(sha256(&[head(category).as_bytes(), length, b":", said.as_bytes()]))
 }
 
 /// The addresses of the seven texts, in order.
@@ -20,28 +32,23 @@ pub fn category_keys(texts: [&str; COUNT]) -> [CategoryKey; COUNT] {
     std::array::from_fn(|index| category_key(Category::ALL[index], texts[index]))
 }
 
-/// The address of a record's cognition: the Merkle root over its category keys.
+/// The address of a record's cognition: the Merkle root over its category keys. A node without a sibling is promoted as
+/// it is, never doubled; of seven leaves that is the last one, once.
 pub fn content_key(keys: &[CategoryKey; COUNT]) -> ContentKey {
-    let mut level = keys.map(|key| sha256(&[&[0], key.as_bytes()])).to_vec();
-    while level.len() > 1 {
-        level = level.chunks(2).map(parent).collect();
-    }
-    // Seven leaves always leave one root.
-    ContentKey::from_bytes(level.first().copied().unwrap_or_default())
+    let leaves = keys.map(|key| sha256(&[&[0], key.as_bytes()]));
+    let pair = |at: usize| parent(&leaves[at], &leaves[at + 1]);
+    let (left, right) = (parent(&pair(0), &pair(2)), parent(&pair(4), &leaves[6]));
+    ContentKey::from_bytes(parent(&left, &right))
 }
 
-/// Hash a pair; a node without a sibling is promoted as it is, never doubled.
-fn parent(pair: &[Digest]) -> Digest {
-    match pair {
-        [left, right] => sha256(&[&[1], left, right]),
-        [odd] => *odd,
-        _ => Digest::default(),
-    }
+fn parent(left: &Digest, right: &Digest) -> Digest {
+    sha256(&[&[1], left, right])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netstring::Writer;
     use proptest::prelude::*;
     use unicode_normalization::UnicodeNormalization as _;
 
@@ -58,7 +65,25 @@ mod tests {
         );
     }
 
+    #[test]
+    fn heads_are_what_a_writer_of_canonical_bytes_writes() {
+        for category in Category::ALL {
+            let mut writer = Writer::new("mmp-cmb-v1\n");
+            writer.lp_str(category.name());
+            assert_eq!(head(category).as_bytes(), writer.as_bytes());
+        }
+    }
+
     proptest! {
+        /// Texts on both sides of what is hashed in one call.
+        #[test]
+        fn an_address_is_the_digest_of_its_canonical_bytes(said in "[a-z ]{0,400}") {
+            let mut writer = Writer::new("mmp-cmb-v1\n");
+            writer.lp_str("focus").lp_str(&said);
+            let digest = sha256(&[writer.as_bytes()]);
+            prop_assert_eq!(category_key(Category::Focus, &said), CategoryKey::from_bytes(digest));
+        }
+
         #[test]
         fn addresses_ignore_the_normal_form(said in "\\PC{0,16}") {
             let decomposed: String = said.nfd().collect();

@@ -14,7 +14,11 @@ impl Writer {
 
     /// Append `lp(bytes)`.
     pub fn lp(&mut self, bytes: &[u8]) -> &mut Self {
-        self.decimal(bytes.len() as u64);
+        let mut buffer = [0; LENGTH_DIGITS];
+        let digits = decimal(bytes.len() as u64, &mut buffer);
+        // Room for all of it at once: one check in place of three.
+        self.0.reserve(digits.len() + 1 + bytes.len());
+        self.0.extend_from_slice(digits);
         self.0.push(b':');
         self.0.extend_from_slice(bytes);
         self
@@ -27,7 +31,7 @@ impl Writer {
 
     /// Append `lp` of the decimal form of `number`.
     pub fn lp_u64(&mut self, number: u64) -> &mut Self {
-        let mut buffer = [0_u8; 20];
+        let mut buffer = [0; LENGTH_DIGITS];
         self.lp(decimal(number, &mut buffer))
     }
 
@@ -64,12 +68,6 @@ impl Writer {
             self.lp_str(item);
         }
         self
-    }
-
-    fn decimal(&mut self, number: u64) {
-        let mut buffer = [0_u8; 20];
-        let digits = decimal(number, &mut buffer);
-        self.0.extend_from_slice(digits);
     }
 }
 
@@ -119,8 +117,11 @@ fn number(digits: &[u8]) -> Option<u64> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
+/// Digits of the largest number there is.
+pub(crate) const LENGTH_DIGITS: usize = 20;
+
 /// Write `number` in decimal into `buffer` and return the digits.
-fn decimal(mut number: u64, buffer: &mut [u8; 20]) -> &[u8] {
+pub(crate) fn decimal(mut number: u64, buffer: &mut [u8; LENGTH_DIGITS]) -> &[u8] {
     let mut at = buffer.len();
     loop {
         at -= 1;
