@@ -208,8 +208,8 @@ impl Unsealer {
     /// # Errors
     /// What is sealed is not canonical unpadded base64url, is shorter than a tag, or was not sealed with this key for
     /// exactly this session, direction, sequence and content.
-    pub fn unseal(&self, sequence: u128, content: Content<'_>, sealed: &str) -> Result<Vec<u8>, Refusal> {
-        let bytes = base64url::decode(sealed.as_bytes())
+    pub fn unseal(&self, sequence: u128, content: Content<'_>, sealed: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let bytes = base64url::decode(sealed)
             .ok_or_else(|| Refusal::new(Reason::MalformedFrame, "sealed: not canonical unpadded base64url"))?;
         self.unseal_bytes(sequence, content, bytes)
     }
@@ -297,7 +297,7 @@ impl Opener {
     /// # Errors
     /// As for [`Unsealer::unseal`]. Nothing moved.
     pub fn open(&mut self, sequence: u128, content: Content<'_>, sealed: &str) -> Result<Opened, Refusal> {
-        let plaintext = self.unsealer.unseal(sequence, content, sealed)?;
+        let plaintext = self.unsealer.unseal(sequence, content, sealed.as_bytes())?;
         Ok(match self.place(sequence) {
             Place::Next => Opened::Next(plaintext),
             Place::Replay => Opened::Replay,

@@ -3,7 +3,7 @@
 //! Rules: an envelope is a closed object. Of a record's clear metadata only what the seal binds is read here; whatever
 //! else is wrong with it is the record's business, after the seal has opened and the sequence has moved.
 
-use memchr::memchr2;
+use memchr::{memchr, memrchr};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -43,7 +43,8 @@ pub(crate) enum Frame<'a> {
 /// A sealed envelope of this session and direction.
 pub(crate) struct Envelope<'a> {
     pub(crate) sequence: u128,
-    pub(crate) sealed: Cow<'a, str>,
+    /// Characters that are not looked at yet.
+    pub(crate) sealed: Cow<'a, [u8]>,
     /// The clear metadata of a record, as JSON; empty for control.
     pub(crate) metadata: &'a str,
     /// The same, read, where it is spelled as covey does.
@@ -143,25 +144,30 @@ pub(crate) fn read<'a>(frame: &'a [u8], session_id: &SessionId, direction: Direc
         return Err(malformed("sealed: outside its length"));
     }
     let metadata = wire.metadata.map_or("", RawValue::get);
-    let envelope = Envelope { sequence, sealed: wire.sealed, metadata, clear: None };
+    let sealed = match wire.sealed {
+        Cow::Borrowed(sealed) => Cow::Borrowed(sealed.as_bytes()),
+        Cow::Owned(sealed) => Cow::Owned(sealed.into_bytes()),
+    };
+    let envelope = Envelope { sequence, sealed, metadata, clear: None };
     Ok(if is_record { Frame::Record(envelope) } else { Frame::Control(envelope) })
 }
 
 /// Read a record's envelope as covey spells it; `None` for every other frame, which the strict reader takes.
 fn read_canonical<'a>(frame: &'a [u8], session_id: &SessionId, direction: Direction) -> Option<Envelope<'a>> {
-    let text = std::str::from_utf8(frame).ok()?;
-    let (mut session, mut rest) = ([0; 64], text);
+    // What is sealed ends the frame, and its characters are asked about where it is decoded; only what stands before it
+    // is read as text. An escape in it is the strict reader's.
+    let body = frame.strip_suffix(b"\"}")?;
+    let (before, sealed) = body.split_at(memrchr(b'"', body)? + 1);
+    let fits = (MIN_SEALED..=MAX_SEALED_CHARS).contains(&sealed.len()) && memchr(b'\\', sealed).is_none();
+    let (mut session, mut rest) = ([0; 64], std::str::from_utf8(before).ok()?);
     for (name, value) in head(RECORD, digits(session_id.as_bytes(), &mut session)) {
         rest = rest.strip_prefix(name)?.strip_prefix(value)?;
     }
     let (sequence, rest) = rest.strip_prefix(SEQUENCE)?.split_once('"')?;
     let metadata = rest.strip_prefix(DIRECTION)?.strip_prefix(direction.name())?.strip_prefix(METADATA)?;
     let (clear, rest) = Clear::read(metadata)?;
-    let sealed = rest.strip_prefix(SEALED)?.strip_suffix("\"}")?;
-    let fits =
-        (MIN_SEALED..=MAX_SEALED_CHARS).contains(&sealed.len()) && memchr2(b'"', b'\\', sealed.as_bytes()).is_none();
-    let sequence = seal::parse_sequence(sequence).filter(|_| fits)?;
-    let metadata = metadata.get(..metadata.len() - rest.len())?;
+    let sequence = seal::parse_sequence(sequence).filter(|_| fits && rest == SEALED)?;
+    let metadata = metadata.strip_suffix(SEALED)?;
     Some(Envelope { sequence, sealed: Cow::Borrowed(sealed), metadata, clear: Some(clear) })
 }
 
