@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -325,7 +326,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _prepared(path: Path, database: sqlite3.Connection) -> None:
-    database.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(database)
     database.execute("PRAGMA synchronous = FULL")
     database.execute("BEGIN IMMEDIATE")
     try:
@@ -340,6 +341,21 @@ def _prepared(path: Path, database: sqlite3.Connection) -> None:
         database.execute("ROLLBACK")
         raise
     database.execute("COMMIT")
+
+
+def _write_ahead(database: sqlite3.Connection) -> None:
+    """Choose the journal. Here SQLite waits for nobody; where another process writes, wait for its end."""
+    until = time.monotonic() + limits.TEAM_BUSY_SECONDS
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            database.execute("BEGIN EXCLUSIVE")
+            database.execute("ROLLBACK")
+        else:
+            return
 
 
 def _check_stamp(path: Path, database: sqlite3.Connection) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,35 @@ def test_x13_four_processes_that_race_take_no_more_than_there_is(tmp_path: Path)
             tell(each)
         total = sum(json.loads(heard(each)) for each in everybody)
     assert total == pytest.approx(14 * 0.07), "all that fits under the cap of a dollar, and no more"
+
+
+def test_x13_a_purse_that_another_process_is_making_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "alpha.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        asked = itertools.count()
+
+        def monotonic() -> float:
+            if next(asked) == 1:  # the journal was refused
+                other.execute("ROLLBACK")
+            return 0.0
+
+        monkeypatch.setattr("covey.store.purse.time.monotonic", monotonic)
+        purse(tmp_path, "ann", Time()).close()
+        assert next(asked) == 2, "SQLite itself waits for nobody there"
+
+
+def test_x13_a_purse_that_another_process_holds_for_too_long_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "TEAM_BUSY_SECONDS", 0.0)
+    with closing(sqlite3.connect(tmp_path / "alpha.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="database is locked") as refused:
+            purse(tmp_path, "ann", Time())
+        assert refused.value.code == "purse_unusable"
 
 
 def test_x13_what_a_killed_process_had_set_aside_stays_counted(tmp_path: Path) -> None:
