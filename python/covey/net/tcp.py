@@ -121,19 +121,20 @@ class TcpTransport:
 
     def close(self, link: int) -> None:
         """Write what is buffered, then close; a peer that does not read is cut off a moment later."""
-        dial = self._dials.pop(link, None)
-        if dial is not None:
-            dial.cancel()
         found = self._links.get(link)
         if found is not None:
             found.end()
             asyncio.get_running_loop().call_later(limits.GOODBYE_SECONDS, found.abort)
+        elif (dial := self._dials.pop(link, None)) is not None:
+            dial.cancel()
 
     async def stop(self) -> None:
         """Stop listening and close every link, giving buffered bytes a moment to leave."""
         self._unbind(tuple(self._servers))
-        for dial in tuple(self._dials.values()):
-            dial.cancel()
+        for link, dial in tuple(self._dials.items()):
+            # One whose connection stands is no dial any more: uvloop would close it and tell nobody.
+            if link not in self._links:
+                dial.cancel()
         await asyncio.gather(*self._dials.values(), return_exceptions=True)
         self._dials.clear()
         if self._links:
@@ -164,6 +165,7 @@ class TcpTransport:
             async with asyncio.timeout(timeout_seconds):
                 await loop.create_connection(lambda: _TcpLink(self, link, sink, inbound=False), host, port)
         except TimeoutError:
+            self.gone(link)  # it may have stood at the very end
             sink.link_failed(link, "connect timeout")
         except OSError as error:
             sink.link_failed(link, _why(error))

@@ -3,12 +3,28 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
 from covey import limits
 from covey.errors import NetworkError
 from covey.net.tcp import TcpTransport, is_loopback
+
+LOOPS = ["asyncio", "uvloop"]
+
+
+def run_on(loop: str, work: Coroutine[Any, Any, None]) -> None:
+    if loop == "uvloop":
+        try:
+            import uvloop
+        except ImportError:
+            work.close()
+            pytest.skip("uvloop is not installed")
+        uvloop.run(work)
+    else:
+        asyncio.run(work)
 
 
 class Sink:
@@ -81,6 +97,54 @@ def test_bytes_go_both_ways_and_a_close_flushes_what_was_written() -> None:
         await server.stop()
 
     asyncio.run(run())
+
+
+class Refusing(Sink):
+    """Closes each link as it opens, as an engine does that has too many."""
+
+    def __init__(self, transport: TcpTransport) -> None:
+        super().__init__()
+        self._transport = transport
+
+    def link_opened(self, link: int, *, inbound: bool, address: str, local: str, loopback: bool) -> None:
+        super().link_opened(link, inbound=inbound, address=address, local=local, loopback=loopback)
+        self._transport.close(link)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_dialled_link_that_is_closed_as_it_opens_is_told_lost(loop: str) -> None:
+    async def run() -> None:
+        server, client = TcpTransport(), TcpTransport()
+        sink = Refusing(client)
+        port = await server.listen(["127.0.0.1"], 0, Sink())
+        client.connect(1, "127.0.0.1", port, 5.0, sink)
+        assert await sink.until("opened", 1) and await sink.until("lost", 1)
+        assert sink.said == [("opened", 1, False, True), ("lost", 1, "closed")]
+        await client.stop()
+        await server.stop()
+
+    run_on(loop, run())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_to_stop_as_a_dial_stands_ends_with_its_loss_told(loop: str) -> None:
+    async def run() -> None:
+        server, client, stopping = TcpTransport(), TcpTransport(), []
+
+        class Stopping(Sink):
+            def link_opened(self, *args: Any, **more: Any) -> None:
+                super().link_opened(*args, **more)
+                stopping.append(asyncio.ensure_future(client.stop()))
+
+        sink = Stopping()
+        port = await server.listen(["127.0.0.1"], 0, Sink())
+        client.connect(1, "127.0.0.1", port, 5.0, sink)
+        assert await sink.until("lost", 1)
+        async with asyncio.timeout(10):
+            await stopping[0]
+        await server.stop()
+
+    run_on(loop, run())
 
 
 def test_last_words_arrive_although_input_is_unread() -> None:
