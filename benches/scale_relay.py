@@ -1,8 +1,8 @@
 """What a frame costs a relay, by the size of its channel, for `benches.scale`.
 
 The real `covey relay` runs in its own process. Two hundred WebSockets of this one sit in channels of one size
-each time, and everybody says some frames to his channel, as large as one sealed block. What counts is the
-relay's processor time until the last of them arrived, so that the speed of the clients does not.
+each time, and everybody in his turn says some frames to his channel, as large as one sealed block. The
+relay's processor time until the last of them arrived counts, so that the speed of the clients does not.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -21,7 +22,9 @@ AT_ONCE = 50
 FRAME = json.dumps({"payload": {"type": "ping", "marker": "x" * 1_800}})
 """As large as a sealed block in an envelope."""
 FRAMES = 10
-"""Of each client: under the burst that a relay reads without a pause."""
+"""Of each client at most: under the burst that a relay reads without a pause."""
+DELIVERIES = 40_000
+"""Of all clients together at most: they share one process, and are slower than the relay."""
 WAIT_SECONDS = 120.0
 
 
@@ -34,22 +37,27 @@ def processor_seconds(pid: int) -> float:
 
 
 class Client:
-    """One client, and how many frames of others it was handed."""
+    """One client: it reads frames of others, and answers the relay's pings."""
 
-    def __init__(self, line: ClientConnection, wanted: int) -> None:
-        self._line, self._wanted = line, wanted
-        self._heard = asyncio.create_task(self._hear())
+    def __init__(self, line: ClientConnection) -> None:
+        self.line = line
+        self.heard: asyncio.Queue[None] = asyncio.Queue()
+        self.reading = asyncio.create_task(self._read())
 
-    async def _hear(self) -> None:
-        left = self._wanted
-        while left:
-            left -= '"marker"' in str(await self._line.recv())
+    async def _read(self) -> None:
+        async for message in self.line:
+            if '"relay-ping"' in str(message):
+                await self.line.send('{"type":"relay-pong"}')
+            elif '"marker"' in str(message):
+                self.heard.put_nowait(None)
 
-    async def say(self) -> None:
-        """Send its frames, and wait until it has those of all others."""
-        for _ in range(FRAMES):
-            await self._line.send(FRAME)
-        await asyncio.wait_for(self._heard, WAIT_SECONDS)
+
+async def take_turns(channel: Sequence[Client], frames: int) -> None:
+    """Let each say its frames, one at a time: the next follows when all others have it."""
+    for _ in range(frames):
+        for client in channel:
+            await client.line.send(FRAME)
+            await asyncio.gather(*(other.heard.get() for other in channel if other is not client))
 
 
 async def join(url: str, number: int, token: str, gate: asyncio.Semaphore) -> ClientConnection:
@@ -79,12 +87,16 @@ async def frame_cost(size: int, clients: int) -> float:
         gate = asyncio.Semaphore(AT_ONCE)
         joining = (join(url, index + 1, f"token-{index // size}", gate) for index in range(channels * size))
         lines = await asyncio.gather(*joining)
-        there = [Client(line, FRAMES * (size - 1)) for line in lines]
+        frames = max(1, min(FRAMES, DELIVERIES // (len(lines) * (size - 1))))
+        there = [Client(line) for line in lines]
         before = processor_seconds(relay.pid)
-        await asyncio.gather(*(client.say() for client in there))
+        rooms = (there[at : at + size] for at in range(0, len(there), size))
+        work = asyncio.gather(*(take_turns(room, frames) for room in rooms))
+        await asyncio.wait_for(work, WAIT_SECONDS)
         spent = processor_seconds(relay.pid) - before
         await asyncio.gather(*(line.close() for line in lines))
-        return spent / (len(there) * FRAMES)
+        await asyncio.gather(*(client.reading for client in there))
+        return spent / (len(there) * frames)
     finally:
         relay.terminate()
         relay.wait()
