@@ -31,8 +31,11 @@ CHANNELS = (2, 10, 50, 200)
 CLIENTS = 200
 """At the relay, whatever the size of its channels."""
 ANCHORS = (5, 64, 256, 1_000)
-BLOCKS = 2_000
-"""Blocks for one hearer; with more hearers fewer, so that each size admits as many in all."""
+BLOCKS = 400
+"""On sockets, whatever the number of peers: blocks of one turn share frames, so that fewer cost more each."""
+LONG_BLOCKS = 2_000
+"""For what needs a longer look: one hearer, whose first blocks are not counted, and the simulated transport,
+where no blocks share a frame (with one peer; with more fewer)."""
 ROUNDS = 40
 """Batches judged for one number of anchors; the median counts."""
 
@@ -67,11 +70,15 @@ def fitted(sizes: Sequence[int], costs: Sequence[float]) -> Line:
     return Line(mean_cost - each * mean_size, each)
 
 
-def spoken(peers: int, blocks: int) -> tuple[float, float]:
-    """Return CPU seconds for one block: of its speaker, and of one hearer."""
-    count = max(40, blocks // peers)
-    met = mesh.meet(count, hearers=peers)
-    return met.spoke.cpu_seconds / count, met.heard.cpu_seconds / met.heard.admitted
+def spoken(peers: int, blocks: int) -> float:
+    """Return the speaker's CPU seconds for one block."""
+    return mesh.meet(blocks, hearers=peers).spoke.cpu_seconds / blocks
+
+
+def heard(blocks: int) -> float:
+    """Return a hearer's CPU seconds for one block, the first ones left out."""
+    met = mesh.meet(blocks)
+    return met.heard.cpu_seconds / met.heard.admitted
 
 
 def judged(anchors: int, rounds: int) -> float:
@@ -128,16 +135,15 @@ def main() -> int:
     far = (2, 4, 8) if arguments.quick else SIMULATED
     channels, clients = ((2, 4, 8), 8) if arguments.quick else (CHANNELS, CLIENTS)
     anchors = (5, 64, 128) if arguments.quick else ANCHORS
-    blocks, rounds = (300, 3) if arguments.quick else (BLOCKS, ROUNDS)
+    blocks, long_blocks, rounds = (100, 600, 3) if arguments.quick else (BLOCKS, LONG_BLOCKS, ROUNDS)
     costs = [spoken(count, blocks) for count in peers]
-    send, rows = told("speaking one block, by peers", peers, [cost for cost, _ in costs])
+    send, rows = told("speaking one block, by peers", peers, costs)
     print("\n".join(rows))
-    hear = costs[0][1]
-    last = f"{costs[-1][1] * 1e6:.1f} µs with {peers[-1]} hearers in a process"
-    print(f"hearing one block, durable: {hear * 1e6:.1f} µs with 1, {last}")
-    said, heard = simulated(far, blocks)
+    hear = heard(long_blocks)
+    print(f"hearing one block, durable: {hear * 1e6:.1f} µs")
+    said, taken = simulated(far, long_blocks)
     print("\n".join(told("speaking one block, the engine alone, transport simulated", far, said)[1]))
-    row = ", ".join(f"{cost * 1e6:.1f} with {size}" for size, cost in zip(far, heard, strict=True))
+    row = ", ".join(f"{cost * 1e6:.1f} with {size}" for size, cost in zip(far, taken, strict=True))
     print(f"hearing one block, the engine alone, in µs by its peers: {row}")
     _, rows = told("native way in, by anchors", anchors, [judged(count, rounds) for count in anchors])
     print("\n".join(rows))

@@ -38,8 +38,10 @@ def meet(
         ports = peers.answer(heard)
         speaking = peers.Speaking(folder / "speaker", count, ports, pace, url, ages)
         spoke = stack.enter_context(peers.process(peers.speak, speaking))
-        spoken = peers.answer(spoke)
-        return Met(peers.answer(heard), spoken)
+        peers.answer(spoke)
+        all_heard = peers.answer(heard)
+        spoke.send(None)
+        return Met(all_heard, peers.answer(spoke))
 
 
 def throughput(blocks: int, rounds: int) -> Measure:

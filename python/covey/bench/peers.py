@@ -229,7 +229,10 @@ async def _drained(files: list[_core.Store]) -> tuple[int, float]:
 
 
 async def speak(plan: Speaking, wire: Connection) -> None:
-    """Dial everybody and emit the blocks, many at once or each at its time; send what it took."""
+    """Dial everybody and emit the blocks, many at once or each at its time; send None when all are durable.
+
+    Once told that they were heard, send what it took.
+    """
     addresses = tuple(("127.0.0.1", port) for port in plan.ports)
     options = NodeOptions(
         room=blocks.ROOM,
@@ -266,8 +269,10 @@ async def speak(plan: Speaking, wire: Connection) -> None:
                     gate.acquire()
                 )  # here and not in the task: a semaphore looks through all that wait for it
                 group.create_task(say(number))
+        wire.send(None)
+        await asyncio.to_thread(wire.recv)  # what is durable may wait for its sealing: the hearers tell
         wire.send(Spoke(time.process_time() - busy, stamped.at))
-        await asyncio.Event().wait()  # the hearers say when it is over
+        await asyncio.Event().wait()  # the caller ends it
 
 
 async def _until(when: float) -> None:
