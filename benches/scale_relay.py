@@ -3,6 +3,8 @@
 The real `covey relay` runs in its own process. Two hundred WebSockets of this one sit in channels of one size
 each time, and everybody in his turn says some frames to his channel, as large as one sealed block. The
 relay's processor time until the last of them arrived counts, so that the speed of the clients does not.
+They take turns because two hundred that speak at once ask a relay to keep more than it may for all of them
+(`limits.RELAY_QUEUED_BYTES`): it refuses the rest and tells the senders, and what is told is not delivered.
 """
 
 from __future__ import annotations

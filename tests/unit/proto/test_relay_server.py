@@ -260,6 +260,22 @@ def test_what_waits_for_everybody_has_a_bound():
     assert room.last(1)["kind"] == "busy"
 
 
+def test_of_a_channel_that_speaks_at_once_each_copy_arrives_or_its_sender_is_told():
+    room = Room()
+    ids = [f"018f47a0-7b21-7abc-8def-{index:012d}" for index in range(30)]
+    for conn, node_id in enumerate(ids):
+        room.unread.add(conn)
+        room.join(conn, node_id, "all")
+    big = b'{"a":"' + b"x" * 200_000 + b'"}'
+    for _ in range(15):
+        for conn in range(len(ids)):
+            room.send(conn, None, big)
+    arrived = sum(room.types(conn).count("forwarded") for conn in range(len(ids)))
+    told = [said for conn in range(len(ids)) for said in room.said[conn] if said.get("type") == "relay-error"]
+    assert {said["kind"] for said in told} == {"busy"}
+    assert arrived + len(told) == 15 * len(ids) * (len(ids) - 1)
+
+
 def test_a_flood_is_held_not_dropped():
     room = two()
     for _ in range(limits.RELAY_FRAMES_BURST + 50):
