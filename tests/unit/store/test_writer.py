@@ -211,7 +211,8 @@ def test_an_idle_writer_fills_the_recall_index(store):
     writer.close()
 
 
-def test_rows_of_commits_that_follow_one_another_are_indexed_together(store, monkeypatch):
+def in_a_stream(store, monkeypatch, count):
+    """Store one block after a rest, and then so many that no rest comes between them."""
     monkeypatch.setattr(limits, "INDEX_REST_SECONDS", 60.0)
     watched, answers = Watched(store), Answers()
     writer = StoreWriter(watched, at_once)
@@ -219,11 +220,18 @@ def test_rows_of_commits_that_follow_one_another_are_indexed_together(store, mon
     writer.submit(0, batch_of(1, "after a rest", judge), NOW, answers)
     assert watched.indexed.wait(30), "a lone row is found at once"
     watched.indexed.clear()
-    before, few = len(watched.asked), limits.INDEX_BUSY_ROWS - 1
-    for token in range(1, few + 1):
-        writer.submit(token, batch_of(1, f"one of many {token}", judge), NOW, answers)
+    before = len(watched.asked)
+    for token in range(1, count + 1):
+        writer.submit(token, batch_of(1, f"in a stream {token}", judge), NOW, answers)
         answers.until(token + 1)
-    assert (store.stats()["recall_lag"], len(watched.asked)) == (few, before)
+    assert (store.stats()["recall_lag"], len(watched.asked)) == (count, before)
+    return watched, answers, writer, judge
+
+
+def test_rows_of_commits_that_follow_one_another_are_indexed_together(store, monkeypatch):
+    few = limits.INDEX_BUSY_ROWS - 1
+    watched, answers, writer, judge = in_a_stream(store, monkeypatch, few)
+    before = len(watched.asked)
     writer.submit(99, batch_of(1, "one more", judge), NOW, answers)
     assert watched.indexed.wait(30), "so many are indexed between two commits"
     assert watched.asked[before:] == [limits.INDEX_BUSY_ROWS], "at once, in one slice"
@@ -231,17 +239,8 @@ def test_rows_of_commits_that_follow_one_another_are_indexed_together(store, mon
 
 
 def test_what_waits_to_be_indexed_in_a_stream_is_found_all_the_same(store, monkeypatch):
-    monkeypatch.setattr(limits, "INDEX_REST_SECONDS", 60.0)
-    watched, answers = Watched(store), Answers()
-    writer = StoreWriter(watched, at_once)
-    judge = intake()
-    writer.submit(0, batch_of(1, "after a rest", judge), NOW, answers)
-    assert watched.indexed.wait(30)
     few = limits.INDEX_BUSY_ROWS - 1
-    for token in range(1, few + 1):
-        writer.submit(token, batch_of(1, f"in a stream {token}", judge), NOW, answers)
-        answers.until(token + 1)
-    assert store.stats()["recall_lag"] == few
+    _, _, writer, _ = in_a_stream(store, monkeypatch, few)
     found = store.recall("stream", 10)
     assert (len(found.hits), found.lag) == (10, 0), "a recall adds as many as may wait here"
     writer.close()
