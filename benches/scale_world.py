@@ -84,7 +84,7 @@ class Hub:
             case fx.StoreOwn(token):
                 return [fx.Stored((fx.Done(token),))]
             case fx.Store(token, batch):
-                self.admitted += batch.counts().get("admitted", 0)
+                self.admitted += batch.counts.get("admitted", 0)
                 return [fx.Stored((fx.Done(token),))]
         return []
 
