@@ -1,7 +1,8 @@
 """`python -m benches.rivals [--quick] [--save FILE]`: covey and the others, in turn, in one run.
 
 Messages of the others are plain bytes; a block of covey is sealed, signed, verified, judged and durable.
-The table therefore also says how much of a block's time on one core the signature check alone is.
+The table therefore also says how much of a block's time on one core the signature check alone is. The Node
+reference, which does what covey does, follows where it is present (`benches.rivals.stock`).
 """
 
 import argparse
@@ -10,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from benches import loopback
+from benches.rivals import stock
 from benches.rivals.pairs import RIVALS, Plan, Rival
 from covey.bench import local, mesh, peers, suite
 from covey.bench.report import Report
@@ -57,6 +60,21 @@ def arithmetic(verification: Measure, throughput: Measure) -> list[str]:
     ]
 
 
+def beside_the_reference(*, quick: bool) -> stock.Sides | None:
+    """Measure the Node reference and covey in turns, and print; where it is not there, say so."""
+    why = stock.missing()
+    if why is not None:
+        print(f"{stock.NAME}: skipped, {why}")
+        return None
+    try:
+        sides = stock.measured(quick=quick, rounds=1 if quick else stock.ROUNDS)
+    except (stock.StockError, loopback.StuckError) as error:
+        print(f"{stock.NAME}: no figure: {error}")
+        return None
+    print("\n".join(sides.lines()))
+    return sides
+
+
 def main() -> int:
     """Measure, print, keep."""
     parser = argparse.ArgumentParser(description="covey beside what a user might pick instead")
@@ -73,6 +91,8 @@ def main() -> int:
         print(f"{each.name:16} {each.median:>12,.0f} {each.unit:11} ({low:,.0f} to {high:,.0f})  {each.what}")
     named = {measure.name: measure for measure in found}
     print("\n".join(arithmetic(named["verification"], named["throughput"])))
+    sides = beside_the_reference(quick=arguments.quick)
+    found += sides.measures() if sides else ()
     if arguments.save:
         report = Report(suite.machine(), tuple(found))
         arguments.save.write_text(json.dumps(report.as_json(), indent=1) + "\n")

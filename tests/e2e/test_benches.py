@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from benches import ask, compression, curation, loopback, scale, soak, table
+from benches.rivals import stock
 from covey import limits
 from tests.tidy import tree
 
@@ -138,6 +139,23 @@ def test_covey_and_its_rivals_are_measured_in_one_run():
     assert "its signature check alone takes" in answer.stdout
     for rival in ("asyncio streams", "websockets", "pyzmq", "nats-py", "eclipse-zenoh"):
         assert f"{rival} " in answer.stdout or f"{rival}: skipped" in answer.stdout
+    assert "node-reference: skipped, " in answer.stdout or "times the Node reference" in answer.stdout
+
+
+def test_the_node_reference_is_skipped_where_it_is_not_and_compared_in_turns(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(stock.shutil, "which", lambda _: "/usr/bin/node")
+    monkeypatch.delenv(stock.NAMED, raising=False)
+    assert stock.main([]) == 0
+    assert "node-reference: skipped, set COVEY_NODE_REFERENCE" in capsys.readouterr().out
+    monkeypatch.setenv(stock.NAMED, str(tmp_path))
+    assert stock.main([]) == 0
+    assert "node-reference: skipped, COVEY_NODE_REFERENCE: no lib/node.js" in capsys.readouterr().out
+    sides = stock.Sides([100.0, 200.0, 300.0], {form: [13_000.0] * 3 for form in stock.FORMS})
+    said = dict(line.split(": ", 1) for line in sides.ratios())
+    assert said["standard"] == "65 times the Node reference (43 to 130); 60 is the aim: met"
+    assert said["compact"] == "65 times the Node reference (43 to 130); 75 is the aim: not met"
+    once = stock.Sides([100.0], {form: [13_000.0] for form in stock.FORMS})
+    assert all(line.endswith(": unsure") for line in once.ratios())
 
 
 def test_curation_keeps_what_a_reader_needs_for_a_fraction_of_the_tokens():
