@@ -70,5 +70,12 @@ def test_what_is_asked_wrongly_is_said_before_anything_is_measured(covey, tmp_pa
     assert said in ended.err
 
 
+def test_a_place_that_cannot_be_written_is_said_before_anything_is_measured(covey, tmp_path):
+    for flag, place in (("--html", tmp_path / "no" / "x.html"), ("--save", tmp_path)):
+        ended = covey("bench", "--quick", flag, str(place))
+        assert (ended.code, ended.out) == (1, "")
+        assert f"cannot write {place}: " in ended.err
+
+
 def test_what_can_be_measured_is_listed(covey):
     assert covey("bench", "--list").out.split() == suite.names()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -57,6 +58,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.worst is not None and arguments.compare is None:
         raise UsageError("--worst: needs --compare FILE")
     before = _saved(arguments.compare) if arguments.compare else None
+    _check_places(arguments.save, arguments.html)
     report = _measured(arguments, console)
     changes = report.against(before) if before else ()
     _keep(arguments, report, before, changes)
@@ -81,6 +83,19 @@ def _check_names(wanted: Sequence[str], known: Sequence[str]) -> None:
     for word in wanted:
         if word not in known:
             raise UnknownWord("measure", word, known, f"one of {', '.join(known)}")
+
+
+def _check_places(*files: Path | None) -> None:
+    """Refuse a place where nothing can be written before minutes are spent on what should go there."""
+    for file in files:
+        if file is None:
+            continue
+        if file.is_dir():
+            raise CoveyError(f"cannot write {file}: is a directory")
+        if not file.parent.is_dir():
+            raise CoveyError(f"cannot write {file}: no such file or directory")
+        if not os.access(file if file.exists() else file.parent, os.W_OK):
+            raise CoveyError(f"cannot write {file}: permission denied")
 
 
 def _measured(arguments: argparse.Namespace, console: Console) -> Report:
