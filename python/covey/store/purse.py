@@ -28,6 +28,7 @@ Found = TypeVar("Found")
 _NANO: Final = 1_000_000_000
 _HOUR_S: Final = 3_600
 _DAY_S: Final = 86_400
+_PRIMARY: Final = 0xFF  # of an error's code; the bits above say which kind of busy
 _WINDOWS: Final = {"hour": _HOUR_S, "day": _DAY_S}
 _VERSION: Final = 1
 _APPLICATION: Final = 0x636F7670  # "covp": another program's database is not taken for a purse
@@ -350,7 +351,8 @@ def _write_ahead(database: sqlite3.Connection) -> None:
         try:
             database.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+            busy = error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() >= until:
                 raise
             database.execute("BEGIN EXCLUSIVE")
             database.execute("ROLLBACK")

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from covey import limits
 from covey.errors import StoreError
 from covey.model import PurseRefused, Usage
-from covey.store.purse import SqlitePurse, TeamCaps, look
+from covey.store.purse import SqlitePurse, TeamCaps, _write_ahead, look
 
 PACKAGE = Path(__file__).parents[3] / "python"
 RACER = """
@@ -126,6 +127,22 @@ def test_x13_a_purse_that_another_process_is_making_is_waited_for(
         monkeypatch.setattr("covey.store.purse.time.monotonic", monotonic)
         purse(tmp_path, "ann", Time()).close()
         assert next(asked) == 2, "SQLite itself waits for nobody there"
+
+
+def test_every_kind_of_busy_is_waited_for_where_the_journal_is_chosen() -> None:
+    said: list[str] = []
+
+    class Recovering:
+        def execute(self, statement: str) -> None:
+            said.append(statement)
+            if len(said) == 1:
+                error = sqlite3.OperationalError("database is locked")
+                error.sqlite_errorcode = sqlite3.SQLITE_BUSY_RECOVERY
+                raise error
+
+    _write_ahead(cast("sqlite3.Connection", Recovering()))
+    journal = "PRAGMA journal_mode = WAL"
+    assert said == [journal, "BEGIN EXCLUSIVE", "ROLLBACK", journal]
 
 
 def test_x13_a_purse_that_another_process_holds_for_too_long_is_refused(
