@@ -1,8 +1,12 @@
 """Address, sign, verify: one block, and 256 in one call as a socket read brings them."""
 
+import json
+
+from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
 from nacl.signing import SigningKey as SodiumKey
 
 from benches import reference, samples
+from benches.reference import base64url
 from covey import core
 
 BATCH = 256
@@ -59,6 +63,28 @@ def test_verify_batch_core(measure):
     results = core.verify_batch(CLAIMS, keys)
     assert all(isinstance(result, core.Record) for result in results)
     measure("verify a batch of 256, parsed", "covey", lambda: core.verify_batch(CLAIMS, keys), records=BATCH)
+
+
+def test_subgroup_sodium(measure):
+    """What one equation for a batch needs of every R beside itself, or it accepts what a check refuses."""
+    nonces = [base64url(json.loads(wire)["metadata"]["sig"])[:32] for wire in WIRE]
+
+    def work():
+        return all(crypto_core_ed25519_is_valid_point(nonce) for nonce in nonces)
+
+    assert work()
+    measure("one equation for a batch, PyNaCl", "the test of each R's subgroup alone", work, records=BATCH)
+
+
+def test_subgroup_whole_checks(measure):
+    public, message = SODIUM.verify_key.encode(), bytes(500)
+    signed = [SODIUM.sign(message + bytes([number])) for number in range(BATCH)]
+
+    def work():
+        for each in signed:
+            crypto_sign_open(each, public)
+
+    measure("one equation for a batch, PyNaCl", "whole checks, one by one", work, records=BATCH)
 
 
 def test_verify_batch_one_by_one(measure):
