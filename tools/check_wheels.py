@@ -2,12 +2,13 @@
 
 Each is small, is typed, carries its licence and a list of what is linked into it (SBOM), and names the oldest
 platform it runs on. Those for this machine's interpreters (this one, and a free-threaded one where there is
-one) are installed with `--no-index` and started.
+one) are installed with `--no-index`, and have to play the demo: three peers that sign, seal, judge and keep.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -57,7 +58,7 @@ def runs_here(wheel: Path, interpreter: str) -> bool:
 
 
 def tried(wheel: Path, interpreter: str) -> str:
-    """Install a wheel with no index, from a folder of all it needs, and start it; return its version."""
+    """Install a wheel with no index, from a folder of all it needs, and use it; return its version."""
     with tempfile.TemporaryDirectory(prefix="covey-wheel-") as name:
         house, env = Path(name) / "house", Path(name) / "env"
         pip = [interpreter, "-m", "pip", "--quiet", "--disable-pip-version-check"]
@@ -66,10 +67,19 @@ def tried(wheel: Path, interpreter: str) -> str:
         subprocess.run([interpreter, "-m", "venv", str(env)], check=True)
         inside = [str(env / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*inside, "install", "--no-index", "--find-links", str(house), str(wheel)], check=True)
-        said = subprocess.run(
-            [str(env / "bin" / "covey"), "--version"], check=True, capture_output=True, text=True
-        )
-        return said.stdout.strip()
+        covey, home = str(env / "bin" / "covey"), {**os.environ, "COVEY_HOME": str(Path(name) / "home")}
+        home.pop("PYTHONPATH", None)  # what is tried is the wheel, not a checkout
+
+        def says(*words: str) -> str:
+            command = [covey, *words]
+            return subprocess.run(
+                command, check=True, cwd=name, env=home, stdout=subprocess.PIPE, text=True
+            ).stdout
+
+        played = json.loads(says("demo", "--adapter", "scripted", "--json").splitlines()[-1])
+        if played["ok"] is not True:
+            raise RuntimeError(f"the demo of {wheel.name} did not come to its end")
+        return says("--version").strip()
 
 
 def main(arguments: list[str]) -> int:
