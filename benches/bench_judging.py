@@ -1,11 +1,15 @@
 """Encode a text, and the whole way in (verify, judge, remember) with 5, 64 and 1,000 anchors."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import pytest
 from nacl.signing import VerifyKey
 
 from benches import judging, reference, samples
 from covey import core
 from covey._core import Intake, OutcomeBatch, RecordBatch
+from covey.model import CAT7
 
 BATCH = 256
 NOW_MS = samples.CREATED_MS + 10_000
@@ -86,3 +90,35 @@ def test_intake_python(measure, incoming, window):
 
     what = f"intake with {window:,} anchors: JSON to verdict"
     measure(what, "pure Python + PyNaCl", work, prepare=lambda: None, rounds=10)
+
+
+def drift_by_matrices(np: Any, texts: Mapping[str, str], window: int) -> Callable[[], float]:
+    """Return `judging.field_drift` in NumPy: what is held is in matrices that were made before."""
+    held = [judging.vectors(samples.categories(number)) for number in range(window)]
+    rows = np.array([[anchor[name] for anchor in held] for name in CAT7])
+    said = np.array([judging.encode(texts[name]) for name in CAT7])
+    lengths, length = np.linalg.norm(rows, axis=2), np.linalg.norm(said, axis=1)
+
+    def drift() -> float:
+        near = np.maximum(np.matmul(rows, said[:, :, None])[:, :, 0] / (lengths * length[:, None]), 0.0)
+        fused = np.matmul(near[:, None, :], rows)[:, 0, :] / near.sum(axis=1)[:, None]
+        cosines = (fused * said).sum(axis=1) / (np.linalg.norm(fused, axis=1) * length)
+        return float((1.0 - cosines).mean())
+
+    return drift
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_intake_numpy(measure, incoming, window):
+    np = pytest.importorskip("numpy", reason="NumPy is not installed: see requirements/bench.in")
+    key, texts = VerifyKey(PUBLIC), samples.categories(5_000)
+    drift = drift_by_matrices(np, texts, window)
+    ours = core.evaluate(texts, [samples.categories(number) for number in range(window)])
+    assert drift() == pytest.approx(ours.field_drift, abs=1e-9)
+
+    def work() -> None:
+        reference.verify(incoming[0], key)
+        drift()
+
+    what = f"intake with {window:,} anchors: JSON to verdict"
+    measure(what, "NumPy + PyNaCl, encoded before", work)
