@@ -41,9 +41,13 @@ def test_a_measure_that_surely_fell_fails_the_command(covey, tmp_path):
     assert covey("bench", "--quick", "verification", "--save", str(kept)).code == 0
     document = json.loads(kept.read_text())
     document["measures"][0]["samples"] = [1e9, 1.1e9, 1.2e9]
+    document["machine"]["processor"] = "another\x1b[2J"
     kept.write_text(json.dumps(document))
     words = ("bench", "--quick", "verification", "--compare", str(kept))
-    assert covey(*words).code == 0, "without --worst a comparison only tells"
+    told = covey(*words)
+    assert told.code == 0, "without --worst a comparison only tells"
+    assert "the saved run: another processor: another" in told.err
+    assert "\x1b" not in told.err
     ended = covey(*words, "--worst", "0.5")
     assert ended.code == 1
     assert "verification: " in ended.err

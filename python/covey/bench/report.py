@@ -15,6 +15,8 @@ from covey.values import dataclass
 
 FORMAT: Final = "covey-bench-1"
 _TEXTS: Final = ("name", "what", "unit")
+_SIZES: Final = ("blocks", "hearers", "entries", "anchors")
+"""Facts that say how much work was measured: runs of other sizes do not measure the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,32 @@ class Report:
     def against(self, before: Report) -> tuple[Change, ...]:
         """Say how each measure that both runs have moved."""
         known = {measure.name: measure for measure in before.measures}
-        same = [m for m in self.measures if m.name in known and known[m.name].unit == m.unit]
+        same = [m for m in self.measures if _unlike(m, known.get(m.name)) is None]
         return tuple(compare(known[measure.name], measure) for measure in same)
+
+    def apart(self, before: Report) -> tuple[str, ...]:
+        """Say what keeps the runs from being compared: another machine, measures of another size."""
+        known = {measure.name: measure for measure in before.measures}
+        ours, theirs = self.machine, before.machine
+        parts = [
+            part for part in sorted(ours.keys() & theirs.keys() - {"covey"}) if ours[part] != theirs[part]
+        ]
+        said = [f"another {part}: {theirs[part]} there, {ours[part]} here" for part in parts]
+        why = [(m.name, _unlike(m, known.get(m.name))) for m in self.measures]
+        return (*said, *(f"{name} is not compared: {reason}" for name, reason in why if reason is not None))
+
+
+def _unlike(measure: Measure, before: Measure | None) -> str | None:
+    """Return why two measures of a name cannot be compared, or None."""
+    if before is None:
+        return "the saved run has none"
+    if before.unit != measure.unit:
+        return f"in {before.unit} there, in {measure.unit} here"
+    for size in _SIZES:
+        there, here = before.facts.get(size), measure.facts.get(size)
+        if there is not None and here is not None and there != here:
+            return f"{there:,.0f} {size} there, {here:,.0f} here"
+    return None
 
 
 def read(raw: bytes, where: str) -> Report:

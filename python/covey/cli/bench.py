@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from covey import limits
-from covey.cli.console import Console
+from covey.cli.console import Console, printable
 from covey.cli.parser import Parser, path
 from covey.errors import EXIT_FAILED, EXIT_OK, CoveyError, UsageError
 
@@ -63,8 +63,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     changes = report.against(before) if before else ()
     _keep(arguments, report, before, changes)
     worse = _fallen(changes, arguments.worst)
+    apart = report.apart(before) if before else ()
     moved = [{**_fields(change), "verdict": change.verdict} for change in changes]
-    console.result({**report.as_json(), "changes": moved}, "\n".join(_change_lines(changes)))
+    console.result(
+        {**report.as_json(), "changes": moved, "apart": list(apart)}, "\n".join(_change_lines(changes))
+    )
+    for reason in apart:
+        console.note(f"the saved run: {printable(reason)}")
     for change in worse:
         console.note(f"{change.name}: {change.ratio:.2f} times before, surely below {arguments.worst:g}")
     return EXIT_FAILED if worse else EXIT_OK

@@ -67,6 +67,22 @@ def test_runs_are_laid_side_by_side_where_they_measure_the_same():
     assert unit.against(REPORT) == ()
 
 
+def test_runs_of_another_machine_or_size_are_told_apart():
+    def run(processor, blocks, *names):
+        measures = (Measure(name, "", "x/s", True, (1.0, 2.0, 3.0), {"blocks": blocks}) for name in names)
+        return Report({"covey": processor, "processor": processor}, tuple(measures))
+
+    before, now = run("small", 1_000.0, "work", "other"), run("large", 20_000.0, "work", "new")
+    assert now.against(before) == ()
+    assert now.apart(before) == (
+        "another processor: small there, large here",
+        "work is not compared: 1,000 blocks there, 20,000 here",
+        "new is not compared: the saved run has none",
+    )
+    assert now.apart(now) == ()
+    assert len(now.against(now)) == 2
+
+
 def test_a_page_escapes_every_text_and_loads_nothing():
     hostile = "<script>alert(1)</script>\"'"
     measure = Measure(hostile, hostile, hostile, True, tuple(float(n) for n in range(100)), {hostile: 1.0})
