@@ -168,6 +168,16 @@ def test_the_matrix_covers_the_pythons_that_the_package_names() -> None:
     assert {each.split("-")[0] for each in matrix["os"]} == {"ubuntu", "macos"}
 
 
+def test_a_release_builds_a_free_threaded_wheel_wherever_it_rehearses_one() -> None:
+    jobs = load(tree.text(".github/workflows/release.yml"))["jobs"]
+    rehearsed = jobs["rehearse"]["strategy"]["matrix"]
+    built = jobs["wheels"]["strategy"]["matrix"]["include"]
+    free = {each for each in rehearsed["python"] if each.endswith("t")}
+    assert free == {"3.14t"}
+    where = {each["os"] for each in built if not each["triples"] or "python3.14t" in each["triples"].split()}
+    assert where == set(rehearsed["os"]), "no abi3 wheel fits it, and the rehearsal would find none"
+
+
 def test_each_workflow_check_can_fail() -> None:
     pin = "a" * 40
     bad = load(
