@@ -43,6 +43,8 @@ BLOCKS_A_DAY = 10_000
 KEEPING = Keeping(retention_days=5.0, archive_after_days=2.0)
 WARM_TENTHS = 3
 MOST_BYTES_A_BLOCK = 1.0
+MOST_ON_DISK = 1.5
+"""Times what the store took in the first tenths: as many blocks are held, its index is merged at times."""
 LEAST_BLOCKS = 500_000
 STUDENT_95 = {5: 2.571}
 """Student's t for 95 % of both sides, by degrees of freedom: seven tenths and a line leave five."""
@@ -94,8 +96,13 @@ def slope(blocks: Sequence[int], resident: Sequence[int]) -> Slope:
     return Slope(fitted.slope, fitted.slope - wide, fitted.slope + wide)
 
 
+def size(folder: Path) -> int:
+    """Return the bytes of the files in a folder."""
+    return sum(each.stat().st_size for each in folder.iterdir())
+
+
 async def take(wire: Connection, folder: Path, blocks: int) -> None:
-    """Listen; send the port, and after each tenth (blocks, resident bytes, records held, seconds).
+    """Listen; send the port, and after each tenth (blocks, bytes in memory, on disk, records held, seconds).
 
     Between them it sends None, lest it be taken for stuck.
     """
@@ -120,8 +127,9 @@ async def take(wire: Connection, folder: Path, blocks: int) -> None:
                     None
                 )  # it goes on: a tenth of many blocks takes longer than a stuck peer is waited for
             if admitted >= tenth * blocks // 10:
-                held = file.stats()["records"]
-                wire.send((admitted, resident_bytes(os.getpid()), held, time.perf_counter() - began))
+                held, on_disk = file.stats()["records"], size(folder)
+                seconds = time.perf_counter() - began
+                wire.send((admitted, resident_bytes(os.getpid()), on_disk, held, seconds))
                 tenth += 1
             await asyncio.sleep(LOOK_SECONDS)
         await asyncio.Event().wait()  # whoever measures ends both
@@ -129,7 +137,7 @@ async def take(wire: Connection, folder: Path, blocks: int) -> None:
 
 def soak(blocks: int) -> int:
     """Run both peers to their end, and print; return what the program ends with."""
-    processes, points = [], list[tuple[int, int]]()
+    processes, points, stored = [], list[tuple[int, int]](), list[int]()
     with tempfile.TemporaryDirectory(prefix="covey-soak-") as name:
         try:
             taker, takes = started(take, Path(name) / "taker", blocks)
@@ -140,13 +148,12 @@ def soak(blocks: int) -> int:
             for _ in range(10):
                 while (point := said(takes, speaks)) is None:
                     continue
-                admitted, resident, held, seconds = point
+                admitted, resident, on_disk, held, seconds = point
                 points.append((admitted, resident))
+                stored.append(on_disk)
+                holds = f"{resident / 1e6:.1f} MB, {held:,} held in {on_disk / 1e6:.0f} MB on disk"
                 rate = f"{admitted / seconds:,.0f} a second so far"
-                print(
-                    f"  after {admitted:>10,} blocks {resident / 1e6:.1f} MB, {held:,} held ({rate})",
-                    flush=True,
-                )
+                print(f"  after {admitted:>10,} blocks {holds} ({rate})", flush=True)
         except StuckError as error:
             print(f"soak: no figure: {error}", file=sys.stderr)
             return 1
@@ -160,4 +167,9 @@ def soak(blocks: int) -> int:
     fitted = slope(*zip(*points[WARM_TENTHS:], strict=True))
     wide = f"95 % {fitted.low:.2f} to {fitted.high:.2f}"
     print(f"soak: a block leaves {fitted.each:.2f} bytes ({wide}), from the last {10 - WARM_TENTHS} tenths")
-    return int(fitted.grows)
+    swollen = max(stored[WARM_TENTHS:]) > MOST_ON_DISK * max(stored[:WARM_TENTHS])
+    if swollen:
+        print(
+            f"soak: the store grows: {stored[-1] / 1e6:.0f} MB, {max(stored[:WARM_TENTHS]) / 1e6:.0f} before"
+        )
+    return int(fitted.grows or swollen)

@@ -99,10 +99,7 @@ fn forget_one(
         return Ok(false);
     }
     for statement in [
-        // The index holds copies of nothing: it must be told the words it is to forget.
-        "INSERT INTO recall (recall, rowid, focus, issue, intent, motivation, commitment, perspective, mood)
-           SELECT 'delete', id, focus, issue, intent, motivation, commitment, perspective, mood FROM records
-           WHERE id = ?1 AND id <= (SELECT value FROM meta WHERE name = 'indexed_upto')",
+        "DELETE FROM recall WHERE rowid = ?1",
         // A decision that no record names any more is found by its own index again.
         "UPDATE decisions SET linked = 0 WHERE id = (SELECT decision_id FROM records WHERE id = ?1)",
         "DELETE FROM lineage WHERE child = ?1",

@@ -76,7 +76,7 @@ pub(crate) fn lag(view: &Connection) -> Result<u64, Fault> {
     Ok(waiting.and_then(|waiting| u64::try_from(waiting).ok()).unwrap_or(0))
 }
 
-fn index_slice(transaction: &Transaction<'_>, most: i64) -> Result<(), Fault> {
+pub(crate) fn index_slice(transaction: &Transaction<'_>, most: i64) -> Result<(), Fault> {
     let first: Option<i64> = transaction
         .prepare_cached("SELECT min(id) FROM records WHERE id > (SELECT value FROM meta WHERE name = 'indexed_upto')")?
         .query_row([], |row| row.get(0))?;

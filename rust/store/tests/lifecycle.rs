@@ -135,6 +135,26 @@ fn what_is_needed_stays_and_what_went_is_gone_from_everything() {
 }
 
 #[test]
+fn the_index_of_full_text_grows_with_what_is_held_and_not_with_what_passed_through() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let look = rusqlite::Connection::open(folder.file()).unwrap();
+    let mut sizes = Vec::new();
+    for day in 1..=20 {
+        let blocks: Vec<Verified> = (0..100).map(|at| says(ANN, &format!("fox {at} of day {day}"))).collect();
+        store.carry_in(&blocks.iter().collect::<Vec<_>>(), NOW + day).unwrap();
+        while store.index().unwrap() > 0 {}
+        let ids = store.forgettable((NOW + day).saturating_sub(3)).unwrap();
+        store.forget(&ids, (NOW + day).saturating_sub(3)).unwrap();
+        let size: i64 = look.query_row("SELECT sum(length(block)) FROM recall_data", [], |row| row.get(0)).unwrap();
+        sizes.push(size);
+    }
+    assert_eq!(store.recall("fox", 1_000).unwrap().hits.len(), 400);
+    let (full, all) = (sizes[4], sizes.iter().max().unwrap());
+    assert!(*all <= 3 * full, "{sizes:?}");
+}
+
+#[test]
 fn what_comes_after_the_newest_were_forgotten_is_found_and_acted_upon() {
     let folder = Folder::new();
     let store = folder.open();
