@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from benches import ask, compression, curation, loopback, scale, soak, table
+from benches import ask, compression, curation, loopback, scale, soak, table, whose_time
 from benches.rivals import stock
 from covey import limits
 from tests.tidy import tree
@@ -156,6 +156,25 @@ def test_the_node_reference_is_skipped_where_it_is_not_and_compared_in_turns(mon
     assert said["compact"] == "65 times the Node reference (43 to 130); 75 is the aim: not met"
     once = stock.Sides([100.0], {form: [13_000.0] for form in stock.FORMS})
     assert all(line.endswith(": unsure") for line in once.ratios())
+
+
+def test_whose_time_a_sample_is_follows_from_the_line_that_ran(monkeypatch, capsys):
+    hears = 'process 7:"x";thread (7);Node.link_data (covey/runtime/node.py:1);'
+    speaks = 'process 8:"x";thread (8);'
+    raw = (
+        f"{hears}Admission.judge (covey/proto/admission.py:9) 30\n"
+        f"{hears}Reception._tell (covey/proto/reception.py:9) 5\n"
+        f"{hears}Condition.wait (threading.py:9) 900\n"
+        f"{hears}_find_and_load (<frozen importlib._bootstrap>:1);exec (x.py:1) 900\n"
+        f"{speaks}Emission._take (covey/proto/emission.py:3);mint (covey/proto/emission.py:4) 7\n"
+        f"{speaks}Emission._take (covey/proto/emission.py:3) 2\n"
+        'process 9:"x";thread (9);main (x.py:1) 900\n'
+    )
+    counted = whose_time.shares(raw)
+    assert counted == {"hearer": {"check and judge": 30, "Python": 5}, "speaker": {"sign": 7, "Python": 2}}
+    monkeypatch.setattr(whose_time.shutil, "which", lambda _: None)
+    assert whose_time.main([]) == 0
+    assert "skipped, py-spy is not on the path" in capsys.readouterr().out
 
 
 def test_curation_keeps_what_a_reader_needs_for_a_fraction_of_the_tokens():
