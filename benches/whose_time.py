@@ -18,7 +18,7 @@ from pathlib import Path
 
 SAMPLES_A_SECOND = "400"
 MOST_SECONDS = 180.0
-"""A run takes seconds; py-spy now and then stops a process that is just starting, for good."""
+"""A run takes seconds; of a dozen on a busy machine one had no end."""
 NATIVE = {
     "check and judge": ("Admission.judge",),
     "open and read": ("Sessions.read",),
