@@ -170,11 +170,15 @@ async def _starting(error: Exception) -> None:
     """Pass over refusals while the server starts; whoever cannot connect in the end raises."""
 
 
+async def _ending(error: Exception) -> None:
+    """Pass over that the server ends before its sender; what did not arrive by then is missed there."""
+
+
 async def nats_send(plan: Plan, wire: Connection) -> None:
     """Publish."""
     import nats
 
-    client = await nats.connect(f"nats://127.0.0.1:{plan.where}")
+    client = await nats.connect(f"nats://127.0.0.1:{plan.where}", error_cb=_ending)
     for _ in range(plan.count + 1):
         await client.publish("bench", MESSAGE)
     await client.flush()
