@@ -201,13 +201,14 @@ class StoreWriter:
             self._thread.join()
 
     def status(self) -> dict[str, int | str | None]:
-        """Return rows that wait, transactions so far, answers nobody took, and why indexing stopped."""
+        """Return rows that wait, transactions, answers nobody took, and what failed beside the commits."""
         with self._changed:
             return {
                 "waiting_rows": self._waiting_rows,
                 "transactions": self._transactions,
                 "undelivered": self._undelivered,
                 "index_trouble": self._index_trouble,
+                "log_trouble": self._store.log_trouble(),
             }
 
     def _take(self, job: _Job) -> None:

@@ -470,6 +470,11 @@ impl Store {
         Ok(figures)
     }
 
+    /// Say why the log could not be copied back into the file when that was tried last; None where it could.
+    fn log_trouble(&self) -> Option<String> {
+        self.inner.log_trouble()
+    }
+
     /// Check every page and index of the file; return what is wrong with it.
     fn integrity(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         detached(py, || Ok(self.inner.integrity()?))

@@ -8,6 +8,7 @@ mod basis;
 mod bindings;
 mod carry;
 mod census;
+mod checkpoint;
 mod commit;
 mod decisions;
 mod error;

@@ -5,6 +5,15 @@
 /// never waits for it (WAL).
 pub const COMMIT_MAX_ROWS: usize = 4096;
 
+/// Pages in the log before it is copied back into the file: 16 MB of 4 KiB pages. Larger means fewer copies of hot pages.
+pub const CHECKPOINT_PAGES: i32 = 4_000;
+/// Pages by which a log that was not caught up with has grown before it is copied again.
+pub const CHECKPOINT_STEP_PAGES: i32 = 1_000;
+/// Pages in the log, 32 MB, from which on a commit copies by itself what is left: no stream outruns the disk for ever.
+pub const CHECKPOINT_MAX_PAGES: i32 = 8_000;
+/// How often one thread copies what came while it copied.
+pub const CHECKPOINT_ROUNDS: usize = 8;
+
 /// Decisions kept, newest first. At about 450 bytes a row, and never over 1 KB, this is 45 MB as a rule.
 pub const DECISIONS_KEPT: i64 = 100_000;
 

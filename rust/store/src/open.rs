@@ -7,12 +7,13 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::checkpoint::Keeper;
 use crate::error::{Fault, StoreReason};
 use crate::schema;
 
@@ -20,8 +21,6 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEADER_BYTES: u64 = 100;
 /// Another program may hold the file for a moment (a backup, a shell); longer than this is its fault.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-/// Pages in the log before it is copied back: 16 MB of 4 KiB pages. Larger means fewer copies of hot pages.
-const CHECKPOINT_PAGES: i64 = 4_000;
 /// Bytes the log file keeps after it was copied back.
 const LOG_KEPT_BYTES: i64 = 64 << 20;
 /// Page cache of the writer, KiB: the inner pages of the indexes of about a million records.
@@ -32,11 +31,12 @@ const STATEMENTS_CACHED: usize = 64;
 /// One opening at a time in this process, so that nobody reads a header while another opens the same file.
 static OPENING: Mutex<()> = Mutex::new(());
 
-/// What `open` hands over: a writer, a reader, and the lock that lives as long as they do.
+/// What `open` hands over: a writer, a reader, the lock that lives as long as they do, and who keeps the log short.
 pub(crate) struct Opened {
     pub(crate) writer: Connection,
     pub(crate) reader: Connection,
     pub(crate) lock: File,
+    pub(crate) keeper: Arc<Keeper>,
 }
 
 /// Opens or creates the store of `node_id` at `path`.
@@ -68,7 +68,19 @@ pub(crate) fn open(path: &Path, node_id: &str) -> Result<Opened, Fault> {
     schema::migrate(&mut writer, node_id)?;
     let reader = Connection::open_with_flags(path, flags(true))?;
     prepare_reader(&reader)?;
-    Ok(Opened { writer, reader, lock })
+    let keeper = Keeper::of(path);
+    keeper.watch(&mut writer)?;
+    Ok(Opened { writer, reader, lock, keeper })
+}
+
+/// Opens one more connection to a store that this process has open.
+pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    Ok(connection)
 }
 
 /// Returns `path` with `suffix` behind its last letter.
@@ -191,7 +203,6 @@ fn prepare_writer(connection: &Connection) -> Result<(), Fault> {
         ));
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", LOG_KEPT_BYTES)?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     harden(connection)

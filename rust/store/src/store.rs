@@ -6,11 +6,12 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicI64;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use covey_core::id::NodeId;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use crate::checkpoint::Keeper;
 use crate::error::{Fault, StoreError, StoreReason};
 use crate::open;
 
@@ -23,6 +24,7 @@ pub struct Store {
     reader: Mutex<Option<Connection>>,
     writer: Mutex<Option<Connection>>,
     lock: Mutex<Option<File>>,
+    pub(crate) keeper: Arc<Keeper>,
     /// The newest record when an intake was filled from here: what comes later it hears by itself.
     pub(crate) loaded: AtomicI64,
 }
@@ -37,6 +39,7 @@ impl Store {
             reader: Mutex::new(Some(opened.reader)),
             writer: Mutex::new(Some(opened.writer)),
             lock: Mutex::new(Some(opened.lock)),
+            keeper: opened.keeper,
             loaded: AtomicI64::new(0),
             path,
         })
@@ -54,8 +57,9 @@ impl Store {
 
     /// Closes both connections and frees the lock; a second call does nothing.
     pub fn close(&self) -> Result<(), StoreError> {
-        let reader = hold(&self.reader).take();
         let mut writer = hold(&self.writer);
+        self.keeper.stop(); // its connection must not be the last one
+        let reader = hold(&self.reader).take();
         let closed = reader
             .into_iter()
             .chain(writer.take())
@@ -63,6 +67,11 @@ impl Store {
             .fold(Ok(()), Result::and);
         drop(hold(&self.lock).take());
         closed.map_err(|fault| fault.at(&self.path))
+    }
+
+    /// Returns why the log could not be copied back into the file when that was tried last; none where it could.
+    pub fn log_trouble(&self) -> Option<String> {
+        self.keeper.trouble()
     }
 
     /// Runs `work` in one transaction on the writer. Durable when it returns.
@@ -108,6 +117,12 @@ impl Store {
                 Ok(value)
             })
             .map_err(|fault| fault.at(&self.path))
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.keeper.stop();
     }
 }
 

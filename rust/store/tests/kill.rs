@@ -16,7 +16,11 @@ use covey_store::Store;
 
 const STORE: &str = "COVEY_TEST_STORE";
 const FIRST: &str = "COVEY_TEST_FIRST";
+const BULK: &str = "COVEY_TEST_BULK";
 const KILLS: u64 = 50;
+/// Of so many kills one meets a writer whose log is being copied back: its operations are large.
+const BULK_EVERY: u64 = 10;
+const BULK_BYTES: usize = 3 << 20;
 const KILLS_WHILE_CREATING: u64 = 10;
 
 fn main() {
@@ -30,10 +34,12 @@ fn main() {
 
 fn write_for_ever(path: &Path) {
     let first: u64 = std::env::var(FIRST).unwrap().parse().unwrap();
+    let mut bulk = vec![0; if std::env::var(BULK).is_ok() { BULK_BYTES } else { 0 }];
     let store = Store::open(path, node(ME)).unwrap();
     let mut pipe = std::io::stdout().lock();
     for number in first.. {
-        perform(&store, number);
+        bulk.fill(number.to_le_bytes()[0]); // a page that stays as it was is not written
+        perform(&store, number, &bulk);
         // One write, far below the size a pipe takes whole.
         pipe.write_all(format!("{number}\n").as_bytes()).unwrap();
         pipe.flush().unwrap();
@@ -41,7 +47,7 @@ fn write_for_ever(path: &Path) {
 }
 
 /// The operation of each number, so that the reader knows what an acknowledged number stands for.
-fn perform(store: &Store, number: u64) {
+fn perform(store: &Store, number: u64, bulk: &[u8]) {
     match number % 4 {
         0 | 1 => {
             let blocks: Vec<_> = focuses(number).iter().map(|focus| says(ANN, focus)).collect();
@@ -51,7 +57,7 @@ fn perform(store: &Store, number: u64) {
         _ => {
             let (last, woken) = (number.to_string(), key_of(&own(number)));
             assert!(!store.woken(woken).unwrap());
-            store.state_put_many(&[("last", last.as_bytes())], &[woken]).unwrap();
+            store.state_put_many(&[("last", last.as_bytes()), ("bulk", bulk)], &[woken]).unwrap();
         }
     }
     if number.is_multiple_of(16) {
@@ -77,8 +83,9 @@ fn be_killed() {
     let mut acknowledged = BTreeSet::new();
     for round in 0..KILLS {
         let first = round * 10_000;
-        let child = spawn(&folder.file(), first);
-        let wait_for = random.next() % 24;
+        let bulky = round % BULK_EVERY == 0;
+        let child = spawn(&folder.file(), first, bulky);
+        let wait_for = if bulky { 20 + random.next() % 8 } else { random.next() % 24 };
         let then = Duration::from_micros(random.next() % 3_000);
         acknowledged.extend(kill(child, wait_for, then));
         check(&folder.file(), &acknowledged, round);
@@ -86,7 +93,7 @@ fn be_killed() {
     assert!(acknowledged.len() > 100, "only {} operations were acknowledged", acknowledged.len());
     for _ in 0..KILLS_WHILE_CREATING {
         let folder = Folder::new();
-        let child = spawn(&folder.file(), 0);
+        let child = spawn(&folder.file(), 0, false);
         let then = Duration::from_micros(random.next() % 20_000);
         let acknowledged = kill(child, 0, then).into_iter().collect();
         check(&folder.file(), &acknowledged, 0);
@@ -98,13 +105,13 @@ fn be_killed() {
     );
 }
 
-fn spawn(store: &Path, first: u64) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .env(STORE, store)
-        .env(FIRST, first.to_string())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
+fn spawn(store: &Path, first: u64, bulky: bool) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env(STORE, store).env(FIRST, first.to_string()).stdout(Stdio::piped());
+    if bulky {
+        command.env(BULK, "1");
+    }
+    command.spawn().unwrap()
 }
 
 /// Kills a writer some time after it acknowledged `wait_for` operations. Returns all it acknowledged.

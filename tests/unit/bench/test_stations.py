@@ -55,3 +55,4 @@ def test_of_the_slowest_hundredth_it_is_told_where_the_time_went():
 def test_the_disk_has_percentiles_in_order():
     found = disk.facts()
     assert 0.0 < found["disk p50"] <= found["disk p90"] <= found["disk p99"]
+    assert 0.0 < found["disk rested p50"] <= found["disk rested p90"] <= found["disk rested p99"]

@@ -59,6 +59,7 @@ def test_what_comes_while_busy_shares_one_transaction(store, gate):
     gate.set()
     assert [answer.token for answer in answers.until(21)] == list(range(21))
     assert writer.status()["transactions"] == 2
+    assert writer.status()["log_trouble"] is None
     assert answers.calls == 2
     assert store.stats()["records"] == 200
     writer.close()
