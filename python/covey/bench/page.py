@@ -35,11 +35,14 @@ def page(report: Report, before: Report | None = None, changes: Sequence[Change]
     rows = "".join(_row(measure, moved.get(measure.name)) for measure in report.measures)
     plots = "".join(_section(measure, old.get(measure.name)) for measure in report.measures)
     compared = "<th>against before</th>" if before else ""
+    apart = (
+        "".join(f"<p>The saved run: {escape(said)}</p>" for said in report.apart(before)) if before else ""
+    )
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>covey bench</title>'
         f"<style>{_STYLE}</style>"
         f"<h1>covey bench</h1><p>{facts}</p><p class=what>Medians with the 95 % interval of a bootstrap. One "
-        "machine, one run: ratios hold, absolute figures do not travel.</p>"
+        f"machine, one run: ratios hold, absolute figures do not travel.</p>{apart}"
         f"<table><tr><th>measure</th><th>median</th><th>interval</th><th>unit</th>{compared}</tr>{rows}</table>"
         f"{plots}</html>\n"
     )

@@ -79,7 +79,10 @@ def test_runs_of_another_machine_or_size_are_told_apart():
         "work is not compared: 1,000 blocks there, 20,000 here",
         "new is not compared: the saved run has none",
     )
+    shown = page(now, before, ())
+    assert "<p>The saved run: another processor: small there, large here</p>" in shown
     assert now.apart(now) == ()
+    assert "The saved run" not in page(now, now, ())
     assert len(now.against(now)) == 2
 
 
