@@ -70,7 +70,8 @@ class NodeStore:
         """Begin to write; both callbacks come on the thread of the running loop."""
         self._stored, self._failed = stored, failed
         self._loop = asyncio.get_running_loop()
-        self._writer = StoreWriter(self._store, self._loop.call_soon_threadsafe, queue_rows=self._queue_rows)
+        on_loop = self._loop.call_soon_threadsafe
+        self._writer = StoreWriter(self._store, on_loop, queue_rows=self._queue_rows, complain=self._say)
         for error in self._early:
             self._say(error.reason, error.detail)
         self._early.clear()

@@ -11,6 +11,7 @@ merge a commit waits longest.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
@@ -112,6 +113,8 @@ class StoreWriter:
         deliver: How answers get back to the caller's thread.
         queue_rows: Rows that may wait; past it `submit` and `call` refuse.
         group_rows: Rows of one transaction.
+        complain: Told, the way answers come, what fails beside the commits: a word and why, once for each
+            new why. Nothing waits for it, so nobody else would hear of it.
     """
 
     def __init__(
@@ -121,8 +124,10 @@ class StoreWriter:
         *,
         queue_rows: int = limits.STORE_QUEUE_ROWS,
         group_rows: int = limits.STORE_GROUP_ROWS,
+        complain: Callable[[str, str], None] = lambda _word, _why: None,
     ) -> None:
         self._store = store
+        self._complain = complain
         self._deliver = deliver
         self._queue_rows = queue_rows
         self._group_rows = group_rows
@@ -134,7 +139,7 @@ class StoreWriter:
         self._closing = False
         self._undelivered = 0
         self._transactions = 0
-        self._index_trouble: str | None = None
+        self._troubles: dict[str, str | None] = {"index_trouble": None, "log_trouble": None}
         self._unindexed = 1  # what an earlier run left is looked for
         self._alone = True  # nothing was written for a while before the last group
         self._bulk = False  # the last group was a large one
@@ -207,8 +212,7 @@ class StoreWriter:
                 "waiting_rows": self._waiting_rows,
                 "transactions": self._transactions,
                 "undelivered": self._undelivered,
-                "index_trouble": self._index_trouble,
-                "log_trouble": self._store.log_trouble(),
+                **self._troubles,
             }
 
     def _take(self, job: _Job) -> None:
@@ -238,6 +242,7 @@ class StoreWriter:
                 self._alone = time.monotonic() >= self._ended + limits.INDEX_REST_SECONDS
                 self._send(group, self._perform(group))
                 self._ended = time.monotonic()
+                self._note("log_trouble", self._store.log_trouble())
                 rows = sum(job.rows for job in group)
                 self._bulk = rows >= limits.INDEX_BURST_ROWS
                 self._follow(rows)
@@ -371,8 +376,16 @@ class StoreWriter:
             trouble = None
         except _core.CoreError as error:
             self._unindexed, trouble = 0, str(error)
+        self._note("index_trouble", trouble)
+
+    def _note(self, word: str, trouble: str | None) -> None:
+        """Keep what fails beside the commits, and tell of it when it begins or changes."""
         with self._changed:
-            self._index_trouble = trouble
+            before, self._troubles[word] = self._troubles[word], trouble
+        if trouble is None or trouble == before:
+            return
+        with contextlib.suppress(RuntimeError):  # the caller's loop is gone, and its log with it
+            self._deliver(lambda: self._complain(word, trouble))
 
 
 def _failed(token: int, error: Exception) -> Failed:

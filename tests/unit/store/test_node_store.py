@@ -277,3 +277,42 @@ def test_a_record_under_another_key_is_trouble_and_is_not_handed_out(path):
 
     assert node.run(play) is None
     assert node.troubles == ["bad_signature"]
+
+
+class Ailing:
+    """A store whose index cannot grow and whose log cannot be copied back; commits are as ever."""
+
+    def __init__(self, store):
+        self._store = store
+        self.indexed = 0
+        self.twice = threading.Event()
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def index(self, _most=512):
+        self.indexed += 1
+        if self.indexed > 2:  # the second was told of, or not, by now
+            self.twice.set()
+        return self._store.record("not a key")
+
+    def log_trouble(self):
+        return "the disk is full"
+
+
+def test_what_fails_beside_the_commits_is_told_once_for_each_why(tmp_path):
+    node = Node(tmp_path / "store.db")
+    ailing = Ailing(node.native)
+    node.store = NodeStore(ailing, ME, SystemClock(), node.trouble)
+
+    async def play(store):
+        token = 0
+        while not await asyncio.to_thread(ailing.twice.wait, 0.05):
+            store.commit(token, batch_of(2, f"said {token}"), NOW)
+            await store.drain()
+            token += 1
+
+    node.run(play)
+    assert sorted(node.troubles) == ["index_trouble", "log_trouble"]
+    assert node.store.status()["log_trouble"] == "the disk is full"
+    assert node.store.status()["trouble.index_trouble"] == 1
