@@ -5,11 +5,16 @@
 //! and nobody without the key can close a session by claiming a place in it. Records and control frames share the
 //! sequence of their direction and differ in the domain of their associated data.
 
+mod cipher;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, Key, KeyInit, Nonce, Tag};
 use std::fmt;
 use std::sync::Arc;
+
+use cipher::{Cipher, NONCE_BYTES};
+
+pub use cipher::TAG_BYTES;
 
 use crate::base64url;
 use crate::compact;
@@ -24,9 +29,6 @@ pub const SUITE: &str = "X25519-HKDF-SHA256-ChaCha20-Poly1305";
 
 /// The last sequence a direction has: the nonce holds 96 bits.
 pub const MAX_SEQUENCE: u128 = (1 << 96) - 1;
-
-/// Bytes of the Poly1305 tag at the end of what is sealed.
-pub const TAG_BYTES: usize = 16;
 
 const RECORD_DOMAIN: &str = "mmp-aead-aad-v2\n";
 const COMPACT_DOMAIN: &str = "x-covey-compact-v1\n";
@@ -104,14 +106,14 @@ pub enum Opened {
 
 /// The key of one direction of one session.
 struct Lane {
-    cipher: ChaCha20Poly1305,
+    cipher: Cipher,
     session_id: SessionId,
     direction: Direction,
 }
 
 impl Lane {
     fn new(key: &[u8; 32], session_id: SessionId, direction: Direction) -> Self {
-        Self { cipher: ChaCha20Poly1305::new(&Key::from(*key)), session_id, direction }
+        Self { cipher: Cipher::new(key), session_id, direction }
     }
 
     fn associated_data(&self, sequence: u128, content: Content<'_>) -> Vec<u8> {
@@ -170,12 +172,8 @@ impl Sealer {
         }
         let sequence = self.next;
         let aad = self.lane.associated_data(sequence, content);
-        let tag = self
-            .lane
-            .cipher
-            .encrypt_inout_detached(&nonce(sequence), &aad, plaintext.as_mut_slice().into())
-            .map_err(|_| Refusal::new(Reason::FrameTooLarge, format!("{} bytes to seal", plaintext.len())))?;
-        plaintext.extend_from_slice(&tag);
+        let sealed = self.lane.cipher.seal(nonce(sequence), &aad, &mut plaintext);
+        sealed.ok_or_else(|| Refusal::new(Reason::FrameTooLarge, format!("{} bytes to seal", plaintext.len())))?;
         self.next += 1;
         Ok((sequence, plaintext))
     }
@@ -224,11 +222,8 @@ impl Unsealer {
         if sequence > MAX_SEQUENCE {
             return Err(Refusal::new(Reason::MalformedFrame, "sequence: above 2^96 - 1"));
         }
-        let (body, tag) = bytes.split_last_chunk_mut::<TAG_BYTES>().ok_or_else(bad)?;
-        let tag = Tag::from(*tag);
         let aad = self.0.associated_data(sequence, content);
-        self.0.cipher.decrypt_inout_detached(&nonce(sequence), &aad, body.into(), &tag).map_err(|_| bad())?;
-        bytes.truncate(bytes.len() - TAG_BYTES);
+        self.0.cipher.open(nonce(sequence), &aad, &mut bytes).ok_or_else(bad)?;
         Ok(bytes)
     }
 }
@@ -342,10 +337,9 @@ pub fn parse_sequence(digits: &str) -> Option<u128> {
     digits.parse().ok().filter(|sequence| *sequence <= MAX_SEQUENCE)
 }
 
-fn nonce(sequence: u128) -> Nonce {
-    let bytes = sequence.to_be_bytes();
-    let mut nonce = Nonce::default();
-    nonce.copy_from_slice(&bytes[4..]);
+fn nonce(sequence: u128) -> [u8; NONCE_BYTES] {
+    let mut nonce = [0; NONCE_BYTES];
+    nonce.copy_from_slice(&sequence.to_be_bytes()[16 - NONCE_BYTES..]);
     nonce
 }
 
