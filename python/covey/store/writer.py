@@ -5,8 +5,8 @@ An idle writer commits at once; what comes while it is busy shares the next tran
 company: under load a transaction is about as long as the disk takes for the one before it. The recall index
 follows: at once where nothing else is written; between commits some rows together, no more than a recall adds
 by itself, so that whoever asks misses nothing; and where blocks come in bulk a whole slice. Rows indexed few
-at a time cost twice as much and more: every slice is a segment that is merged with others later, and behind a
-merge a commit waits longest.
+at a time cost twice as much and more: every slice is a segment that is merged with others later. So that no
+commit waits for a whole merge, a few pages are merged at a time whenever nothing else is to be written.
 """
 
 from __future__ import annotations
@@ -141,6 +141,7 @@ class StoreWriter:
         self._transactions = 0
         self._troubles: dict[str, str | None] = {"index_trouble": None, "log_trouble": None}
         self._unindexed = 1  # what an earlier run left is looked for
+        self._unmerged = False  # pieces of the index may wait to be merged
         self._alone = True  # nothing was written for a while before the last group
         self._bulk = False  # the last group was a large one
         self._ended = -math.inf
@@ -247,17 +248,33 @@ class StoreWriter:
                 self._bulk = rows >= limits.INDEX_BURST_ROWS
                 self._follow(rows)
             else:
-                self._index(self._slice())
+                self._tend()
 
     def _patience(self) -> float | None:
-        """Return for how many seconds a job is waited for before rows are indexed; None for ever."""
-        if not self._unindexed:
-            return None
-        if self._alone or self._unindexed >= (
-            limits.INDEX_SLICE_ROWS if self._bulk else limits.INDEX_BUSY_ROWS
-        ):
+        """Return for how many seconds a job is waited for before the index is tended; None for ever."""
+        if self._index_due() or self._merge_due():
             return 0.0
+        if not self._unindexed and not self._unmerged:
+            return None
         return max(0.0, self._ended + limits.INDEX_REST_SECONDS - time.monotonic())
+
+    def _tend(self) -> None:
+        """Index rows, or merge pieces: nothing else is to be written at this moment."""
+        if self._index_due():
+            self._index(self._slice())
+        elif self._merge_due():
+            self._merge()
+
+    def _index_due(self) -> bool:
+        many = limits.INDEX_SLICE_ROWS if self._bulk else limits.INDEX_BUSY_ROWS
+        return self._unindexed > 0 and (self._alone or self._unindexed >= many or self._rested())
+
+    def _merge_due(self) -> bool:
+        """Tell whether to merge: at once between lone commits; in bulk there is no gap that is left free."""
+        return self._unmerged and (not self._bulk or self._rested())
+
+    def _rested(self) -> bool:
+        return time.monotonic() >= self._ended + limits.INDEX_REST_SECONDS
 
     def _slice(self) -> int:
         """Return how many rows are indexed next: few where few wait, since a commit may come meanwhile."""
@@ -373,7 +390,7 @@ class StoreWriter:
         """Add some rows to the recall index. A store that cannot is left alone until more is stored."""
         try:
             self._unindexed = self._store.index(most)
-            trouble = None
+            self._unmerged, trouble = True, None
         except _core.CoreError as error:
             self._unindexed, trouble = 0, str(error)
         self._note("index_trouble", trouble)
@@ -386,6 +403,15 @@ class StoreWriter:
             return
         with contextlib.suppress(RuntimeError):  # the caller's loop is gone, and its log with it
             self._deliver(lambda: self._complain(word, trouble))
+
+    def _merge(self) -> None:
+        """Merge a few pages of the recall index. One that cannot is left alone until more is indexed."""
+        try:
+            self._unmerged, trouble = self._store.merge(), None
+        except _core.CoreError as error:
+            self._unmerged, trouble = False, str(error)
+        with self._changed:
+            self._index_trouble = trouble
 
 
 def _failed(token: int, error: Exception) -> Failed:

@@ -470,6 +470,11 @@ impl Store {
         Ok(figures)
     }
 
+    /// Merge a few pages of the recall index; say whether more may be merged.
+    fn merge(&self, py: Python<'_>) -> PyResult<bool> {
+        detached(py, || Ok(self.inner.merge_some()?))
+    }
+
     /// Say why the log could not be copied back into the file when that was tried last; None where it could.
     fn log_trouble(&self) -> Option<String> {
         self.inner.log_trouble()

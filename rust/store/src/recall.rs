@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::error::{Fault, StoreError};
 use crate::limits::{
-    INDEX_ON_RECALL, INDEX_SLICE, PAGE_MAX, RECALL_CANDIDATES, RECALL_MAX_BYTES, RECALL_MAX_TERMS, RECALL_RANKING,
+    INDEX_ON_RECALL, INDEX_SLICE, MERGE_PAGES, PAGE_MAX, RECALL_CANDIDATES, RECALL_MAX_BYTES, RECALL_MAX_TERMS,
+    RECALL_RANKING,
 };
 use crate::records::{StoredRecord, stored_by_id};
 use crate::store::Store;
@@ -63,6 +64,19 @@ impl Store {
         self.write_unsynced(&mut writer, |transaction| {
             index_slice(transaction, most.clamp(1, INDEX_SLICE))?;
             lag(transaction)
+        })
+    }
+
+    /// Merges a few pages of the index, where many pieces wait for it. Returns whether more may be merged.
+    pub fn merge_some(&self) -> Result<bool, StoreError> {
+        let mut writer = self.writer();
+        self.write_unsynced(&mut writer, |transaction| {
+            let before = transaction.total_changes();
+            transaction
+                .prepare_cached("INSERT INTO recall (recall, rank) VALUES ('merge', ?1)")?
+                .execute([MERGE_PAGES])?;
+            // The command itself counts as one change; so it is said where nothing was merged.
+            Ok(transaction.total_changes() - before >= 2)
         })
     }
 }

@@ -13,8 +13,10 @@ pub(crate) const APPLICATION_ID: i32 = 0x636f_7679;
 /// What this build reads and writes.
 pub const SCHEMA_VERSION: i32 = STEPS_COUNT;
 
-const STEPS: [&str; 10] =
-    [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8, VERSION_9, VERSION_10];
+const STEPS: [&str; 11] = [
+    VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8, VERSION_9, VERSION_10,
+    VERSION_11,
+];
 #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful of steps")]
 const STEPS_COUNT: i32 = STEPS.len() as i32;
 
@@ -287,6 +289,12 @@ INSERT INTO recall (recall, rank) VALUES ('automerge', 16);
 INSERT INTO recall (recall, rank) VALUES ('crisismerge', 64);
 INSERT INTO recall (recall, rank) VALUES ('deletemerge', 40);
 UPDATE meta SET value = 0 WHERE name = 'indexed_upto';
+";
+
+/// Pieces of the full text are merged between commits, a few pages at a time, as soon as eight wait; only where nothing
+/// gives way are sixteen merged with the commit that adds the last.
+const VERSION_11: &str = "
+INSERT INTO recall (recall, rank) VALUES ('usermerge', 8);
 ";
 
 /// Every table that the current version has; a file that lacks one was changed by something else.

@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{ANN, BOB, Folder, NOW, Said, key_of, node, record};
+use common::{ANN, BOB, Folder, ME, NOW, Said, key_of, node, record, says};
 use covey_core::category::Category;
 use covey_core::id::ContentKey;
 use covey_store::{Lifecycle, Query, Store};
@@ -127,4 +127,28 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn pieces_of_the_index_are_merged_a_little_at_a_time_and_hold_the_same() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let pieces = || -> i64 {
+        let view = rusqlite::Connection::open(folder.file()).unwrap();
+        view.query_row("SELECT count(DISTINCT segid) FROM recall_idx", [], |row| row.get(0)).unwrap()
+    };
+    let found = || store.recall("fox", 100).unwrap().hits.len();
+    for number in 0..7 {
+        store.put_own(&says(ME, &format!("fox {number}")), NOW, &[]).unwrap();
+        store.index().unwrap();
+    }
+    assert!(!store.merge_some().unwrap(), "seven are not worth it");
+    assert_eq!(pieces(), 7);
+    store.put_own(&says(ME, "fox 7"), NOW, &[]).unwrap();
+    store.index().unwrap();
+    assert_eq!((pieces(), found()), (8, 8));
+    let steps = (0..100).take_while(|_| store.merge_some().unwrap()).count();
+    assert!((1..100).contains(&steps), "{steps}");
+    assert_eq!((pieces(), found()), (1, 8));
+    assert!(store.integrity().unwrap().is_empty());
 }

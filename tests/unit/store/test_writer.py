@@ -183,6 +183,8 @@ class Watched:
         self._fails = fails
         self.indexed = threading.Event()
         self.asked = []
+        self.merged = threading.Event()
+        self.merges = []
 
     def __getattr__(self, name):
         return getattr(self._store, name)
@@ -195,6 +197,54 @@ class Watched:
         if not left and self._store.stats()["records"]:
             self.indexed.set()
         return left
+
+    def merge(self):
+        self.merges.append(self._store.merge())
+        if not self.merges[-1]:
+            self.merged.set()
+        return self.merges[-1]
+
+
+def test_pieces_of_the_index_are_merged_between_commits_until_nothing_is_left(store):
+    watched, answers = Watched(store), Answers()
+    writer = StoreWriter(watched, at_once)
+    judge = intake()
+    assert watched.merged.wait(30), "what an earlier run left is looked for"
+    for token in range(8):
+        watched.indexed.clear()
+        watched.merged.clear()
+        writer.submit(token, batch_of(1, f"piece {token}", judge), NOW, answers)
+        assert watched.indexed.wait(30)
+        assert watched.merged.wait(30), "each time until nothing is left to merge"
+    writer.close()
+    assert watched.merges[-1] is False
+    assert True in watched.merges, "eight pieces were worth it"
+    assert len(store.recall("piece", 100).hits) == 8
+    assert writer.status()["index_trouble"] is None
+
+
+def test_in_bulk_nothing_is_merged_before_a_rest(store, monkeypatch):
+    monkeypatch.setattr(limits, "INDEX_REST_SECONDS", 60.0)
+    monkeypatch.setattr(limits, "INDEX_SLICE_ROWS", 10)
+    monkeypatch.setattr(limits, "INDEX_BURST_ROWS", 10)
+    watched, answers = Watched(store), Answers()
+    writer = StoreWriter(watched, at_once)
+    judge = intake()
+    assert watched.merged.wait(30)
+    watched.merged.clear()
+    writer.submit(0, batch_of(1, "after a rest", judge), NOW, answers)
+    assert watched.merged.wait(30)
+    watched.indexed.clear()
+    before = len(watched.merges)
+    for token in range(1, 12):
+        writer.submit(token, batch_of(10, f"in bulk {token}", judge), NOW, answers)
+    assert answers.until(12)
+    assert watched.indexed.wait(30)
+    assert len(watched.merges) == before
+    watched.merged.clear()
+    writer.submit(12, batch_of(1, "one by itself", judge), NOW, answers)
+    assert watched.merged.wait(30)
+    writer.close()
 
 
 def test_an_idle_writer_fills_the_recall_index(store):

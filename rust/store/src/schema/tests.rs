@@ -99,8 +99,9 @@ fn a_store_of_version_9_has_its_full_text_made_anew() {
         statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
     };
     assert_eq!(numbers("SELECT rowid FROM recall WHERE recall MATCH 'fox'"), [7]);
-    let settings = "SELECT v FROM recall_config WHERE k IN ('automerge', 'crisismerge', 'deletemerge') ORDER BY k";
-    assert_eq!(numbers(settings), [16, 64, 40]);
+    let settings =
+        "SELECT v FROM recall_config WHERE k IN ('automerge', 'crisismerge', 'deletemerge', 'usermerge') ORDER BY k";
+    assert_eq!(numbers(settings), [16, 64, 40, 8]);
 }
 
 #[test]
