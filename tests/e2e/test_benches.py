@@ -198,5 +198,5 @@ def test_the_index_by_its_slices_has_a_line_for_each():
     command = [sys.executable, "-m", "benches.index", "--blocks", "512", "--rounds", "1"]
     answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
     assert (answer.returncode, answer.stderr) == (0, "")
-    rows = re.findall(r"slices of +(\d+): +[\d.]+ µs a block", answer.stdout)
-    assert rows == ["32", "64", "128", "256", "512"]
+    rows = re.findall(r"slices of +(\d+), merged (with|in) the \w+ *: +[\d.]+ µs a block", answer.stdout)
+    assert rows == [(each, how) for each in ("32", "64", "128", "256", "512") for how in ("with", "in")]
