@@ -9,6 +9,7 @@ use super::Selection;
 use super::recent::{Call, Recent};
 use super::seconds;
 use super::shelf::{Block, Shelf};
+use super::sketches::BOUNDS_MS;
 use crate::category::COUNT;
 use crate::encoder::{DIMENSIONS, Encoder, Kernel};
 use crate::id::{ContentKey, NodeId};
@@ -49,7 +50,7 @@ const DIRECTIVE: f64 = 2.0;
 #[derive(Debug)]
 pub(super) enum Reading {
     Baseline(Box<Features<DIMENSIONS>>),
-    Selective(Box<Traces>),
+    Selective(Traces),
 }
 
 /// How the path in use reads texts.
@@ -64,7 +65,7 @@ impl Reads {
     pub(super) fn read(&self, texts: [&str; COUNT]) -> Reading {
         match self {
             Self::Baseline(kernel) => Reading::Baseline(Box::new(Features::of_texts(*kernel, texts))),
-            Self::Selective(encoder) => Reading::Selective(Box::new(Traces::of_texts(encoder, texts))),
+            Self::Selective(encoder) => Reading::Selective(Traces::of_texts(encoder, texts)),
         }
     }
 }
@@ -197,7 +198,9 @@ impl Memory {
             (Self::Selective(selection, held, decays), Reading::Selective(incoming)) => {
                 let (mut strength, floor) = (decays.at(gate, now_ms), gate.decay(f64::INFINITY));
                 let end = |held: &Block| (floor * held.counts()).min(1.0);
-                let chosen = held.chosen(incoming, now_ms, |held| strength(held), end);
+                // No block loses a larger share in any such while than one that is new then.
+                let kept = gate.decay(seconds(BOUNDS_MS));
+                let chosen = held.chosen(incoming, now_ms, |held| strength(held), end, kept);
                 let mut candidates = Vec::with_capacity(chosen.len());
                 candidates.extend(chosen.iter().map(|held| {
                     let (strength, author) = (strength(held), held.author);

@@ -81,7 +81,7 @@ impl Intake {
             key: block.key,
             author: block.author.unwrap_or(UNSIGNED),
             directive: block.root && block.author.is_some_and(|author| heeded.contains(&author)),
-            read: Box::new(block.traces),
+            read: block.traces,
             stored_ms: block.stored_ms,
             weight: block.weight,
             root: block.root,

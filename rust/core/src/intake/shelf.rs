@@ -8,7 +8,7 @@ use crate::limits::{CANDIDATES, CANDIDATES_NEWEST, CANDIDATES_OF_ONE, ROLLBACK_S
 use crate::svaf::Traces;
 
 /// One block, as covey's own path reads it.
-pub(super) type Block = Held<Box<Traces>>;
+pub(super) type Block = Held<Traces>;
 
 /// All of them, newest last.
 #[derive(Debug)]
@@ -86,18 +86,20 @@ impl Shelf {
     }
 
     /// The blocks that may matter for a newcomer, newest first. `strength` says how much a block counts at `now_ms`: by its
-    /// weight, and the less the later it is; `end` what of that no time takes.
+    /// weight, and the less the later it is; `end` what of that no time takes, `kept` what share of it is left at least
+    /// after [`BOUNDS_MS`](super::sketches::BOUNDS_MS).
     pub(super) fn chosen(
         &mut self,
         incoming: &Traces,
         now_ms: u64,
         strength: impl FnMut(&Block) -> f64,
         end: impl Fn(&Block) -> f64,
+        kept: f64,
     ) -> Vec<&Block> {
         if let (Some(sketches), Some(incoming)) = (&mut self.sketches, incoming.sketch())
             && sketches.saying() > SCANNED_EXACTLY
         {
-            let mut counted = Aged { blocks: &self.blocks, strength, end };
+            let mut counted = Aged { blocks: &self.blocks, strength, end, kept };
             let ages = sketches.choose(incoming, now_ms, &mut counted);
             return ages.into_iter().filter_map(|age| self.blocks.of_age(age)).collect();
         }
@@ -112,6 +114,7 @@ struct Aged<'a, S, E> {
     blocks: &'a Recent<Block>,
     strength: S,
     end: E,
+    kept: f64,
 }
 
 impl<S: FnMut(&Block) -> f64, E: Fn(&Block) -> f64> Strength for Aged<'_, S, E> {
@@ -121,6 +124,10 @@ impl<S: FnMut(&Block) -> f64, E: Fn(&Block) -> f64> Strength for Aged<'_, S, E> 
 
     fn in_the_end(&mut self, age: usize) -> f64 {
         self.blocks.of_age(age).map_or(0.0, &self.end)
+    }
+
+    fn kept(&self) -> f64 {
+        self.kept
     }
 }
 
@@ -162,7 +169,7 @@ mod tests {
     }
 
     fn block(words: &[u16], stored_ms: u64) -> Block {
-        let read = Box::new(read(words));
+        let read = read(words);
         let author = NodeId::from_bytes([u8::try_from(stored_ms % 7).unwrap_or(0); 16]);
         Held {
             key: ContentKey::from_bytes([0; 32]),
@@ -185,13 +192,13 @@ mod tests {
                 let floods = at % 11 != 0;
                 let text = if floods { format!("parser frames burst {at}") } else { format!("parser chat {at}") };
                 let author = if floods { NodeId::from_bytes([1; 16]) } else { others };
-                let (key, read) = (ContentKey::from_bytes([0; 32]), Box::new(say(&text)));
+                let (key, read) = (ContentKey::from_bytes([0; 32]), say(&text));
                 shelf.push(
                     Call { number: 1, now_ms: at },
                     Held { key, author, read, stored_ms: at, weight: 1.0, root: true, directive: false },
                 );
             }
-            let chosen = shelf.chosen(&say("the parser drops frames of a burst"), 0, |_| 1.0, |_| 1.0);
+            let chosen = shelf.chosen(&say("the parser drops frames of a burst"), 0, |_| 1.0, |_| 1.0, 1.0);
             assert_eq!(chosen.len(), CANDIDATES);
             assert_eq!(chosen.iter().filter(|held| held.author == others).count(), CANDIDATES_OF_ONE);
             assert!(chosen.is_sorted_by(|left, right| left.stored_ms > right.stored_ms), "newest first");
@@ -233,7 +240,7 @@ mod tests {
             let incoming = read(&incoming);
             let strength = |block: &Block| if block.stored_ms.is_multiple_of(3) { 0.8 } else { 0.97 };
             let addresses = |held: Vec<&Block>| held.into_iter().map(std::ptr::from_ref).collect::<Vec<_>>();
-            let chosen = addresses(shelf.chosen(&incoming, 1_001, strength, |_| 0.8));
+            let chosen = addresses(shelf.chosen(&incoming, 1_001, strength, |_| 0.8, 0.9));
             let saying: Vec<_> = shelf.blocks().live().filter(|held| held.read.says_something()).collect();
             let expected = if saying.len() <= SCANNED_EXACTLY { saying } else { ranked(&saying, &incoming, strength) };
             prop_assert_eq!(chosen, addresses(expected));

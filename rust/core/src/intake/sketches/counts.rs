@@ -3,6 +3,7 @@
 
 use covey_kernels::{Work, widest};
 
+use super::bounds::{Each, needed};
 use super::{LANES, Lanes, place, without};
 
 /// Binary digits of a count: a block has at most 256 words.
@@ -22,18 +23,11 @@ impl Counts {
         widest(Counting { rows, stride, depth: depth.min(DIGITS) })
     }
 
-    /// The counts of sixty-four slots.
-    pub(super) fn of(&self, number: usize) -> [u16; 64] {
-        let digits = &self.digits[number / LANES];
-        let of = digits.map(|digit| digit[number % LANES]);
-        widest(Unpacking { digits: &of[..self.depth] })
-    }
-
     /// The count of one slot.
-    pub(super) fn of_one(&self, slot: usize) -> u16 {
+    pub(super) fn of(&self, slot: usize) -> u16 {
         let (lanes, number, bit) = place(slot);
-        let digits = self.digits[lanes][..self.depth].iter().enumerate();
-        digits.fold(0, |count, (place, digit)| count | u16::from(digit[number] & bit != 0) << place)
+        let digits = self.digits[lanes][..self.depth].iter().rev();
+        digits.fold(0, |count, digit| count << 1 | u16::from(digit[number] & bit != 0))
     }
 
     /// The largest count that at least `most` of the marked blocks reach; 0 where there are fewer.
@@ -51,33 +45,14 @@ impl Counts {
         widest(Reaching { counts: self, marked, asked })
     }
 
+    /// How many marked blocks reach a rank above nothing, where those of sixty-four slots each count so much.
+    pub(super) fn ranking(&self, marked: &[Lanes], rank: f64, each: &[Each]) -> usize {
+        widest(Ranking { counts: self, marked, rank, each })
+    }
+
     /// The marked blocks that have nothing in common with the newcomer.
     pub(super) fn none(&self, marked: &[Lanes]) -> Vec<Lanes> {
         without(marked, &self.at_least(marked, 1))
-    }
-}
-
-/// Turn the binary digits of sixty-four counts into numbers.
-struct Unpacking<'a> {
-    digits: &'a [u64],
-}
-
-impl Work for Unpacking<'_> {
-    type Out = [u16; 64];
-
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
-    fn run(self) -> [u16; 64] {
-        let mut counts = [0; 64];
-        for (place, digit) in self.digits.iter().enumerate() {
-            for (part, counts) in counts.as_chunks_mut::<16>().0.iter_mut().enumerate() {
-                let bits = digit >> (16 * part) & 0xffff;
-                for (at, count) in counts.iter_mut().enumerate() {
-                    *count |= u16::from(bits & 1 << at != 0) << place;
-                }
-            }
-        }
-        counts
     }
 }
 
@@ -131,23 +106,53 @@ impl Work for Reaching<'_> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
     fn run(self) -> Vec<Lanes> {
-        let (mut found, depth) = (self.marked.to_vec(), self.counts.depth);
-        for ((found, digits), asked) in found.iter_mut().zip(&self.counts.digits).zip(self.asked) {
-            let (mut equal, mut more) = (*found, [0; LANES]);
-            for (place, digit) in digits[..depth].iter().enumerate().rev() {
-                for lane in 0..LANES {
-                    let asked = (asked[lane] >> place & 1).wrapping_neg();
-                    more[lane] |= equal[lane] & digit[lane] & !asked;
-                    equal[lane] &= !(digit[lane] ^ asked);
-                }
-            }
-            for lane in 0..LANES {
-                // What is more than the largest count is reached by none.
-                let beyond = asked[lane] >> depth;
-                found[lane] = if beyond == 0 { equal[lane] | more[lane] } else { 0 };
-            }
+        let mut found = Vec::with_capacity(self.marked.len());
+        for ((marked, digits), asked) in self.marked.iter().zip(&self.counts.digits).zip(self.asked) {
+            found.push(reaching(&digits[..self.counts.depth], marked, asked));
         }
         found
+    }
+}
+
+/// Those of marked blocks whose counts, by their digits, reach what is asked.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+fn reaching(digits: &[Lanes], marked: &Lanes, asked: &Lanes) -> Lanes {
+    let (mut equal, mut more) = (*marked, [0; LANES]);
+    for (place, digit) in digits.iter().enumerate().rev() {
+        for lane in 0..LANES {
+            let asked = (asked[lane] >> place & 1).wrapping_neg();
+            more[lane] |= equal[lane] & digit[lane] & !asked;
+            equal[lane] &= !(digit[lane] ^ asked);
+        }
+    }
+    for lane in 0..LANES {
+        // What is more than the largest count is reached by none.
+        more[lane] = if asked[lane] >> digits.len() == 0 { equal[lane] | more[lane] } else { 0 };
+    }
+    more
+}
+
+/// Count who reaches a rank.
+struct Ranking<'a> {
+    counts: &'a Counts,
+    marked: &'a [Lanes],
+    rank: f64,
+    each: &'a [Each],
+}
+
+impl Work for Ranking<'_> {
+    type Out = usize;
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+    fn run(self) -> usize {
+        let mut number = 0;
+        for ((marked, digits), each) in self.marked.iter().zip(&self.counts.digits).zip(self.each) {
+            let found = reaching(&digits[..self.counts.depth], marked, &needed(self.rank, each));
+            number += found.iter().map(|found| u64::from(found.count_ones())).sum::<u64>();
+        }
+        usize::try_from(number).unwrap_or(usize::MAX)
     }
 }
 

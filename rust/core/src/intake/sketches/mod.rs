@@ -4,10 +4,13 @@
 //! The choice is that of ranking all of them: by the common bits times how much a block counts, the newer first of equals. Where one
 //! author has more than half of it, half is chosen among that author's blocks and half among those of all others.
 
+mod bounds;
 mod counts;
 #[cfg(test)]
 mod tests;
 
+pub(super) use bounds::BOUNDS_MS;
+use bounds::Bounds;
 use counts::Counts;
 
 use crate::id::NodeId;
@@ -23,38 +26,14 @@ const LANES: usize = 8;
 pub(super) type Sketch<'a> = Option<&'a [u64; SKETCH]>;
 type Lanes = [u64; LANES];
 
-/// For how long bounds on what blocks count are good enough: age takes little from a block in so many milliseconds.
-const BOUNDS_MS: u64 = 1_000;
-/// More than any block has in common with another.
-const BEYOND: u64 = 512;
-/// More than rounding can make of a rank.
-const ROUNDING: f64 = 1e-9;
-
-/// What the blocks of sixty-four places count. Time only takes from that, so it holds for a while.
-#[derive(Clone, Copy, Debug)]
-struct Bound {
-    /// None counts more.
-    most: f64,
-    /// Time takes nothing any more: all count this, above nothing.
-    settled: Option<f64>,
-}
-
-/// What blocks count that came since bounds were found.
-const UNKNOWN: Bound = Bound { most: 1.0, settled: None };
-
-#[derive(Debug)]
-struct Bounds {
-    /// When they were found; nothing where they no longer hold.
-    at: Option<u64>,
-    of: Vec<Bound>,
-}
-
 /// How much a block of an age counts, from 0 to 1.
 pub(super) trait Strength {
     /// Now: no more than at any time before, unless [`Sketches::reweighed`] or [`Sketches::all_reweighed`] tells of it.
     fn now(&mut self, age: usize) -> f64;
     /// When time has taken all it takes.
     fn in_the_end(&mut self, age: usize) -> f64;
+    /// What share of any block's strength time leaves at least in [`BOUNDS_MS`].
+    fn kept(&self) -> f64;
 }
 
 /// The sketches of the newest blocks, in a ring.
@@ -80,8 +59,7 @@ impl Sketches {
     pub(super) fn new(capacity: usize) -> Self {
         let stride = capacity.div_ceil(64 * LANES);
         let (authors, rows) = (vec![NodeId::from_bytes([0; 16]); capacity], vec![[0; LANES]; (BITS + 1) * stride]);
-        let bounds = Bounds { at: None, of: vec![UNKNOWN; stride * LANES] };
-        Self { rows, authors, crowd: None, bounds, stride, capacity, next: 0, saying: 0 }
+        Self { rows, authors, crowd: None, bounds: Bounds::new(), stride, capacity, next: 0, saying: 0 }
     }
 
     /// Take a block of an author in, as the newest. In a full ring it takes the place of the oldest, whose sketch is given.
@@ -94,21 +72,20 @@ impl Sketches {
             let owned = &mut theirs[lanes][number];
             *owned = if *crowding == author { *owned | bit } else { *owned & !bit };
         }
-        self.bounds.of[self.next / 64] = UNKNOWN;
+        self.bounds.renew(self.next);
         self.next = (self.next + 1) % self.capacity;
     }
 
     /// Know that the block of an age may count more than it did.
     pub(super) fn reweighed(&mut self, age: usize) {
         if age < self.capacity {
-            let slot = self.slot(age);
-            self.bounds.of[slot / 64] = UNKNOWN;
+            self.bounds.renew(self.slot(age));
         }
     }
 
     /// Know that any block may: bounds are found anew.
-    pub(super) const fn all_reweighed(&mut self) {
-        self.bounds.at = None;
+    pub(super) fn all_reweighed(&mut self) {
+        self.bounds.forget();
     }
 
     /// How many of the blocks say something.
@@ -145,27 +122,16 @@ impl Sketches {
         }
         let mut both = self.pick(&counts, &rest, others, strength);
         let theirs = self.pick(&counts, &theirs, CANDIDATES - others, strength);
-        both.as_flattened_mut().iter_mut().zip(theirs.as_flattened()).for_each(|(both, theirs)| *both |= theirs);
+        join(&mut both, &theirs);
         self.newest(&both, CANDIDATES)
     }
 
-    /// Find anew what blocks count, where what was found is too old.
+    /// Find what blocks count that is not known.
     fn bound(&mut self, now_ms: u64, strength: &mut impl Strength) {
-        if self.bounds.at.is_some_and(|at| (at..=at.saturating_add(BOUNDS_MS)).contains(&now_ms)) {
-            return;
-        }
-        let mut of: Vec<Option<Bound>> = vec![None; self.bounds.of.len()];
-        for age in self.newest(self.row(BITS), usize::MAX) {
-            let (now, end) = (strength.now(age), strength.in_the_end(age));
-            let settled = (now > 0.0 && now <= end).then_some(now);
-            let held = &mut of[self.slot(age) / 64];
-            *held = Some(match *held {
-                None => Bound { most: now, settled },
-                Some(Bound { most, settled: before }) => Bound { most: most.max(now), settled: same(before, settled) },
-            });
-        }
-        let of = of.into_iter().map(|held| held.unwrap_or(UNKNOWN)).collect();
-        self.bounds = Bounds { at: Some(now_ms), of };
+        let mut bounds = std::mem::replace(&mut self.bounds, Bounds::new());
+        let all = || self.newest(self.row(BITS), usize::MAX).into_iter().map(|age| self.slot(age)).collect();
+        bounds.find(self.stride, now_ms, strength, all, |slot| self.age(slot));
+        self.bounds = bounds;
     }
 
     /// Know the places of an author's blocks, of whom the last choice was full.
@@ -205,30 +171,34 @@ impl Sketches {
             chosen[lanes][number] |= bit;
         }
         let level = counts.level(&others, ranking);
-        // As many as are chosen have the level; what ranks below the last of them is not chosen.
-        let sure = self.newest(&counts.at_least(&others, level), ranking);
-        let mut ranks = Ranks { sketches: self, counts, strength, asked: usize::MAX, unpacked: None };
-        let least = sure.iter().map(|age| ranks.of(*age)).fold(f64::INFINITY, f64::min);
-        let [asked, above] = self.asked(least);
+        let mut rank = |age| f64::from(counts.of(self.slot(age))) * strength.now(age);
+        // As many as are chosen rank so; what ranks below is not chosen.
+        let least = self.bounds.reached(counts, &others, ranking, f64::from(level)).unwrap_or_else(|| {
+            let sure = self.newest(&counts.at_least(&others, level), ranking);
+            sure.iter().map(|age| rank(*age)).fold(f64::INFINITY, f64::min)
+        });
+        let [asked, above] = self.bounds.asked(least);
         let (reached, some) = (counts.reaching(&others, &asked), counts.reaching(&others, &above));
         // Of those known to rank last, and of those that have nothing in common and so rank by age alone, the newest are
         // enough.
         let mut ties = self.newest(&without(&reached, &some), ranking);
-        let some = self.newest(&some, usize::MAX);
         let nothing = if level == 0 || least <= 0.0 { self.newest(&counts.none(&others), ranking) } else { Vec::new() };
-        let mut ranked = Vec::with_capacity(2 * ranking);
-        for age in some.into_iter().chain(nothing) {
-            let rank = ranks.of(age);
+        let sure = self.bounds.sure(counts, &some, ranking, [least, f64::from(level)]);
+        join(&mut chosen, &sure);
+        let ranking = ranking - number(&sure);
+        let mut ranked = Vec::with_capacity(ranking);
+        for age in self.newest(&without(&some, &sure), usize::MAX).into_iter().chain(nothing) {
+            let rank = rank(age);
             if rank > least {
                 ranked.push((rank, age));
             } else if rank >= least {
                 ties.push(age);
             }
         }
-        if ranked.len() > ranking {
+        if ranking < ranked.len() {
             let before =
                 |left: &(f64, usize), right: &(f64, usize)| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1));
-            ranked.select_nth_unstable_by(ranking - 1, before);
+            ranked.select_nth_unstable_by(ranking, before);
             ranked.truncate(ranking);
         }
         // Of those that rank last the newest fill up what is left.
@@ -244,32 +214,14 @@ impl Sketches {
         chosen
     }
 
-    /// How much blocks need in common with a newcomer, at least anything: for a rank, as far as their bounds tell, and
-    /// where they are settled, for more than it.
-    fn asked(&self, rank: f64) -> [Vec<Lanes>; 2] {
-        let needed = |bound: &Bound| {
-            if rank <= 0.0 {
-                return [1, 1];
-            }
-            let mut asked = above(rank / bound.most * (1.0 - ROUNDING)).max(1);
-            let Some(settled) = bound.settled else { return [asked; 2] };
-            let of = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX)) * settled;
-            while asked < BEYOND && of(asked) < rank {
-                asked += 1;
-            }
-            [asked, asked + u64::from(of(asked) <= rank)]
-        };
-        let (mut reached, mut beyond) = (vec![[0; LANES]; self.stride], vec![[0; LANES]; self.stride]);
-        let both = reached.as_flattened_mut().iter_mut().zip(beyond.as_flattened_mut());
-        for (bound, (reached, beyond)) in self.bounds.of.iter().zip(both) {
-            [*reached, *beyond] = needed(bound);
-        }
-        [reached, beyond]
-    }
-
     const fn slot(&self, age: usize) -> usize {
         let back = age + 1;
         if self.next >= back { self.next - back } else { self.next + self.capacity - back }
+    }
+
+    /// The age of a slot's block: the same the other way round.
+    const fn age(&self, slot: usize) -> usize {
+        self.slot(slot)
     }
 
     /// The ages of marked blocks, newest first, at most so many.
@@ -318,23 +270,16 @@ pub(super) fn crowding(owners: impl Iterator<Item = NodeId>) -> Option<NodeId> {
     left.filter(|left| owners.iter().filter(|owner| *owner == left).count() > CANDIDATES_OF_ONE)
 }
 
-/// What both say, where it is the same.
-fn same(one: Option<f64>, other: Option<f64>) -> Option<f64> {
-    one.zip(other).filter(|(one, other)| one.total_cmp(other).is_eq()).map(|(one, _)| one)
-}
-
 fn without(marked: &[Lanes], others: &[Lanes]) -> Vec<Lanes> {
     marked.iter().zip(others).map(|(marked, others)| std::array::from_fn(|lane| marked[lane] & !others[lane])).collect()
 }
 
-fn number(marked: &[Lanes]) -> usize {
-    marked.as_flattened().iter().map(|number| number.count_ones() as usize).sum()
+fn join(marked: &mut [Lanes], others: &[Lanes]) {
+    marked.as_flattened_mut().iter_mut().zip(others.as_flattened()).for_each(|(marked, other)| *marked |= other);
 }
 
-/// The least whole number that is no less, as far as it makes a difference: as much has to be in common.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what a count can be")]
-fn above(needed: f64) -> u64 {
-    needed.clamp(0.0, 512.0).ceil() as u64
+fn number(marked: &[Lanes]) -> usize {
+    marked.as_flattened().iter().map(|number| number.count_ones() as usize).sum()
 }
 
 /// Where the bit of a slot stands.
@@ -351,27 +296,4 @@ fn ones(sketch: &[u64; SKETCH]) -> impl Iterator<Item = usize> {
             (bit < 64).then_some(64 * at + bit)
         })
     })
-}
-
-/// Blocks by rank: the bits in common times how much a block counts.
-struct Ranks<'a, S> {
-    sketches: &'a Sketches,
-    counts: &'a Counts,
-    strength: &'a mut S,
-    /// Which sixty-four slots were asked for last: who is asked for comes in order. Their counts, once a second was.
-    asked: usize,
-    unpacked: Option<[u16; 64]>,
-}
-
-impl<S: Strength> Ranks<'_, S> {
-    fn of(&mut self, age: usize) -> f64 {
-        let slot = self.sketches.slot(age);
-        let count = if self.asked == slot / 64 {
-            self.unpacked.get_or_insert_with(|| self.counts.of(slot / 64))[slot % 64]
-        } else {
-            (self.asked, self.unpacked) = (slot / 64, None);
-            self.counts.of_one(slot)
-        };
-        f64::from(count) * self.strength.now(age)
-    }
 }
