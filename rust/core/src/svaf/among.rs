@@ -58,7 +58,7 @@ pub(super) fn known<'a>(incoming: &Words, counts: u8, candidates: impl Iterator<
                 search.compare(held);
             }
         }
-        search.look_up(held);
+        search.look_up(&*held);
     })
 }
 
@@ -161,7 +161,8 @@ impl<'a> Limits<'a> {
 
     /// Whether a block may have any word of a category.
     fn touches(&self, held: &Held<'_>, category: usize) -> bool {
-        self.categories[category].iter().zip(&held.words.marks).any(|(mine, theirs)| mine & theirs != 0)
+        // All of it, so that it needs no branch.
+        self.categories[category].iter().zip(&held.words.marks).fold(0, |any, (mine, theirs)| any | mine & theirs) != 0
     }
 }
 
@@ -207,15 +208,16 @@ struct Search<'a> {
     faint: bool,
     likes: Likes,
     known: Known,
-    /// Of the categories in which the newcomer says something: how like the nearest block is at least.
-    least: f64,
+    /// Of the categories in which the newcomer says something: how like the nearest block is at least, and of those as
+    /// little like the last place.
+    least: (f64, usize),
 }
 
 impl<'a> Search<'a> {
     fn new(newcomer: &'a Newcomer<'a>, limits: &'a Limits<'a>, held: &[Held<'_>]) -> Self {
         let faint = held.iter().any(|held| held.strength < FAINT);
         let known = Known { kinship: Kinship::new(newcomer.words), nearest: [None; COUNT] };
-        Self { newcomer, limits, faint, likes: Likes::new(), known, least: -1.0 }
+        Self { newcomer, limits, faint, likes: Likes::new(), known, least: (-1.0, usize::MAX) }
     }
 
     fn compare(&mut self, held: &mut Held<'_>) {
@@ -224,7 +226,7 @@ impl<'a> Search<'a> {
         let shared = newcomer.meet(words, &mut self.likes);
         self.known.kinship.count(&shared, shared.met_share(words), &self.likes, held.strength, held.author);
         let whole = newcomer.likeness(words, &shared);
-        self.least = f64::INFINITY;
+        let mut least = (f64::INFINITY, 0);
         for (category, nearest) in self.known.nearest.iter_mut().enumerate() {
             if !newcomer.words.speaks(category) {
                 continue;
@@ -234,8 +236,12 @@ impl<'a> Search<'a> {
             if beats(whole.min(most), held.place, *nearest) {
                 *nearest = Some((whole.min(most), held.place));
             }
-            self.least = nearest.map_or(-1.0, |(like, _)| self.least.min(like));
+            let (like, place) = nearest.unwrap_or((-1.0, usize::MAX));
+            if !beats(like, place, Some(least)) {
+                least = (like, place);
+            }
         }
+        self.least = least;
     }
 
     /// Whether a candidate could be the nearest block, or the nearest for a category.
@@ -243,7 +249,7 @@ impl<'a> Search<'a> {
         let kinship = &self.known.kinship;
         let content = kinship.reaches(held.content, held.common, held.strength, self.faint);
         let nearer = |category| self.newcomer.words.speaks(category) && self.nearer(held, category);
-        content || (held.whole >= self.least && (0..COUNT).any(nearer))
+        content || (beats(held.whole, held.place, Some(self.least)) && (0..COUNT).any(nearer))
     }
 
     fn nearer(&self, held: &Held<'_>, category: usize) -> bool {
@@ -257,22 +263,26 @@ impl<'a> Search<'a> {
 
     /// Look up in blocks that were not compared the words which memory does not yet have as often as counts. What one
     /// author wrote stands together, the block that counts most first: then a word that was found needs no other of it.
-    fn look_up(&mut self, held: &mut [Held<'_>]) {
-        let order = |held: &Held<'_>| (held.author, Reverse(held.strength));
-        if !held.is_sorted_by_key(order) {
-            held.sort_by_key(order);
+    fn look_up(&mut self, held: &[Held<'_>]) {
+        let mut left: Vec<&Held<'_>> = Vec::with_capacity(held.len());
+        left.extend(held.iter().filter(|held| !held.compared));
+        // Often one author wrote all, and what is newer counts more.
+        if !left.is_sorted_by(|one, next| one.author == next.author && one.strength >= next.strength) {
+            left.sort_by_key(|held| (held.author, Reverse(held.strength)));
         }
-        let left: Vec<&Held<'_>> = held.iter().filter(|held| !held.compared).collect();
-        let authors: Vec<&[&Held<'_>]> = left.chunk_by(|one, next| one.author == next.author).collect();
+        let heaps = widest(Heaping { left: &left });
         let strongest = left.iter().map(|held| held.strength).max().unwrap_or(0);
         let said = &self.newcomer.words.said;
         let mut from = 0;
         while let Some(word) = said.get(from) {
-            let to = from + said[from..].iter().take_while(|other| other.head() == word.head()).count();
+            let more = if word.alone {
+                0
+            } else {
+                said[from + 1..].iter().take_while(|other| other.head() == word.head()).count()
+            };
+            let to = from + 1 + more;
             if self.is_open(from..to, strongest) {
-                for held in &authors {
-                    self.ask(from..to, *word, held);
-                }
+                self.ask(from..to, *word, &heaps);
             }
             from = to;
         }
@@ -283,28 +293,88 @@ impl<'a> Search<'a> {
         forms.any(|place| self.known.kinship.is_open(self.newcomer.words.said[place], place, strength))
     }
 
-    /// Look up the forms of a word in blocks of one author, until none of them could say more: what is not open to a block
+    /// Look up the forms of a word in blocks, of each author until none of them could say more: what is not open to a block
     /// is open to no weaker one of its author.
-    fn ask(&mut self, forms: Range<usize>, word: Said, held: &[&Held<'_>]) {
-        for held in held.iter().filter(|held| has(&held.words.marks, word.mark())) {
-            let mut open = false;
-            for place in forms.clone() {
-                let mine = self.newcomer.words.said[place];
-                if self.known.kinship.is_open_to(mine, place, held.strength, held.author) {
-                    self.known.kinship.hear(place, likest(mine, held.words), held.strength, held.author);
-                    open |= self.known.kinship.is_open_to(mine, place, held.strength, held.author);
-                }
+    fn ask(&mut self, forms: Range<usize>, word: Said, heaps: &[Heap<'_>]) {
+        let mark = word.mark();
+        let mut done = None;
+        for heap in heaps.iter().filter(|heap| has(&heap.marks, mark)) {
+            if done == heap.last() {
+                continue;
             }
-            if !open {
-                return;
+            for held in heap.held.iter().filter(|held| has(&held.words.marks, mark)) {
+                if done == Some(held.author) {
+                    continue;
+                }
+                if !self.ask_one(forms.clone(), held) {
+                    done = Some(held.author);
+                    if done == heaps.last().and_then(Heap::last) {
+                        return;
+                    }
+                }
             }
         }
     }
+
+    /// Look up the forms of a word in one block; false where no block of its author that counts no more
+    /// could say more.
+    fn ask_one(&mut self, forms: Range<usize>, held: &Held<'_>) -> bool {
+        let (kinship, said) = (&mut self.known.kinship, &self.newcomer.words.said);
+        let theirs = held.words.with_head(said[forms.start].head());
+        if theirs.is_empty() {
+            return true; // It only has a word of the same mark: nothing was learned.
+        }
+        let mut open = false;
+        for place in forms {
+            let mine = said[place];
+            if kinship.is_open_to(mine, place, held.strength, held.author) {
+                let others = theirs[1..].iter().map(|theirs| alike(mine, *theirs));
+                let like = others.fold(alike(mine, theirs[0]), u32::max);
+                kinship.hear(place, like, held.strength, held.author);
+                open |= kinship.is_open_to(mine, place, held.strength, held.author);
+            }
+        }
+        open
+    }
 }
 
-/// How like the likest of a block's words is to a word.
-fn likest(mine: Said, held: &Words) -> u32 {
-    held.with_head(mine.head()).map(|theirs| alike(mine, *theirs)).max().unwrap_or(0)
+/// Some blocks in a row, and the marks that any of them has: most words are in none of them.
+struct Heap<'a> {
+    held: &'a [&'a Held<'a>],
+    marks: Marks,
+}
+
+impl Heap<'_> {
+    /// Whose the last block is.
+    fn last(&self) -> Option<NodeId> {
+        self.held.last().map(|held| held.author)
+    }
+}
+
+/// Blocks of one heap.
+const HEAP: usize = 8;
+
+/// Put blocks into heaps.
+struct Heaping<'a> {
+    left: &'a [&'a Held<'a>],
+}
+
+impl<'a> Work for Heaping<'a> {
+    type Out = Vec<Heap<'a>>;
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+    fn run(self) -> Self::Out {
+        let mut heaps = Vec::with_capacity(self.left.len().div_ceil(HEAP));
+        for held in self.left.chunks(HEAP) {
+            let mut marks = [0; MARKS];
+            for held in held {
+                marks = std::array::from_fn(|number| marks[number] | held.words.marks[number]);
+            }
+            heaps.push(Heap { held, marks });
+        }
+        heaps
+    }
 }
 
 /// Whether a likeness at a place is nearer than the nearest so far; of equals the first place is.

@@ -4,7 +4,7 @@
 //! this table. The counts saturate, and only another author confirms a word: many blocks of one author cannot make a
 //! matter of memory out of nothing.
 
-use super::meeting::{Likes, SAME, Shared, share};
+use super::meeting::{Likes, PLACES, SAME, Shared, share};
 use super::words::{BLOCK_WORDS, Said, Sums, Words, spread};
 use crate::category::{COUNT, Category};
 use crate::encoder::words::Kind;
@@ -91,10 +91,12 @@ impl Evidence {
 pub(super) struct Kinship {
     /// For each word the likest that memory has, by strength; and the sum over authors of the likest that each has, of
     /// which [`CONFIRMED`] and more is the same.
-    best: Vec<u32>,
+    best: [u8; BLOCK_WORDS],
     sums: Vec<u32>,
-    /// Which words are content: only those are confirmed.
-    content: Vec<bool>,
+    /// Which words can be confirmed and are not yet, one bit each: those of content.
+    open: [u64; PLACES],
+    /// Places of words, in lanes.
+    lanes: usize,
     voices: Voices,
     /// The nearest block: what it has of the newcomer's content, of its common words, and what the newcomer has of it.
     top: (u32, u32, u32),
@@ -149,6 +151,15 @@ impl Voices {
     }
 }
 
+/// Words that are counted together.
+const LANES: usize = 32;
+
+/// What of one word of strength counts, in short numbers.
+#[expect(clippy::cast_possible_truncation, reason = "both are at most 100")]
+const fn part_of(like: u8, strength: u32) -> u8 {
+    (like as u16 * strength as u16 / 100) as u8
+}
+
 /// What of a word of strength, or of words, counts.
 const fn part(like: u32, strength: u32) -> u32 {
     like * strength / 100
@@ -156,17 +167,32 @@ const fn part(like: u32, strength: u32) -> u32 {
 
 impl Kinship {
     pub(super) fn new(incoming: &Words) -> Self {
-        let nothing = vec![0; incoming.said.len()];
-        let voices = Voices { first: vec![0; incoming.said.len()], each: Vec::with_capacity(incoming.said.len()) };
-        let content = incoming.said.iter().map(|said| said.is(Kind::Content)).collect();
-        Self { best: nothing.clone(), sums: nothing, content, voices, top: (0, 0, 0), beside: [0; BLOCK_WORDS] }
+        let count = incoming.said.len();
+        let voices = Voices { first: vec![0; count], each: Vec::with_capacity(count) };
+        let mut open = [0; PLACES];
+        for (place, said) in incoming.said.iter().enumerate() {
+            open[place / 64] |= u64::from(said.is(Kind::Content)) << (place % 64);
+        }
+        let (best, lanes) = ([0; BLOCK_WORDS], count.div_ceil(LANES));
+        Self { best, sums: vec![0; count], open, lanes, voices, top: (0, 0, 0), beside: [0; BLOCK_WORDS] }
     }
 
     /// Count one held block: what it shares, how much of it that is, how like its words are, how much they count (0 to
     /// 100), and whose it is.
     pub(super) fn count(&mut self, shared: &Shared, met_share: u32, likes: &Likes, strength: u32, author: NodeId) {
-        for (place, like) in likes.touched() {
-            self.hear(place, like, strength, author);
+        let both = self.best.as_chunks_mut::<LANES>().0.iter_mut().zip(likes.values().as_chunks::<LANES>().0);
+        for (best, likes) in both.take(self.lanes) {
+            for (best, like) in best.iter_mut().zip(likes) {
+                *best = part_of(*like, strength).max(*best);
+            }
+        }
+        for number in 0..PLACES {
+            let mut left = likes.touched()[number] & self.open[number];
+            while left != 0 {
+                let place = 64 * number + left.trailing_zeros() as usize;
+                left &= left - 1;
+                self.confirm(place, part(u32::from(likes.values()[place]), strength), author);
+            }
         }
         let near = (part(shared.content, strength), part(shared.common, strength), met_share);
         // Of blocks that are as near, the words decide, so that the order of memory does not.
@@ -177,28 +203,40 @@ impl Kinship {
     }
 
     /// Count one word of a held block of an author.
+    #[expect(clippy::cast_possible_truncation, reason = "likes are below 256")]
     pub(super) fn hear(&mut self, place: usize, like: u32, strength: u32, author: NodeId) {
         let counted = part(like, strength);
-        self.best[place] = self.best[place].max(counted);
-        if self.content[place] && counted > 0 && self.sums[place] < CONFIRMED {
-            self.sums[place] += self.voices.raise(place, author, counted);
+        self.best[place] = self.best[place].max(counted as u8);
+        if self.is_unconfirmed(place) {
+            self.confirm(place, counted, author);
+        }
+    }
+
+    /// Count what an author has of a word that is not confirmed yet.
+    fn confirm(&mut self, place: usize, counted: u32, author: NodeId) {
+        if counted == 0 {
+            return;
+        }
+        self.sums[place] += self.voices.raise(place, author, counted);
+        if self.sums[place] >= CONFIRMED {
+            self.open[place / 64] &= !(1 << (place % 64));
         }
     }
 
     /// Whether a block of that strength could say more of a word, whoever wrote it: have it more like, or confirm it.
     pub(super) fn is_open(&self, word: Said, place: usize, strength: u32) -> bool {
-        word.weight() > 0 && (self.best[place] < part(SAME, strength) || self.is_unconfirmed(word, place))
+        word.weight() > 0 && (u32::from(self.best[place]) < part(SAME, strength) || self.is_unconfirmed(place))
     }
 
     /// Whether a block of that strength by that author could.
     pub(super) fn is_open_to(&self, word: Said, place: usize, strength: u32, author: NodeId) -> bool {
         let most = part(SAME, strength);
-        let confirms = || self.is_unconfirmed(word, place) && self.voices.like(place, author) < most;
-        word.weight() > 0 && (self.best[place] < most || confirms())
+        let confirms = || self.is_unconfirmed(place) && self.voices.like(place, author) < most;
+        word.weight() > 0 && (u32::from(self.best[place]) < most || confirms())
     }
 
-    fn is_unconfirmed(&self, word: Said, place: usize) -> bool {
-        word.is(Kind::Content) && self.sums[place] < CONFIRMED
+    const fn is_unconfirmed(&self, place: usize) -> bool {
+        self.open[place / 64] >> (place % 64) & 1 == 1
     }
 
     /// Whether a block with so much of the newcomer's content and common words could be the nearest. `faint` says that a
@@ -221,7 +259,7 @@ impl Kinship {
             if !said.is(Kind::Content) || said.places & counts == 0 {
                 continue;
             }
-            let (best, again) = (self.best[at], (self.sums[at].max(SAME) - SAME).min(SAME));
+            let (best, again) = (u32::from(self.best[at]), (self.sums[at].max(SAME) - SAME).min(SAME));
             all += 1;
             known += best;
             confirmed += again;
@@ -267,7 +305,7 @@ impl Kinship {
     pub(super) fn most(&self, incoming: &Words, counts: u8) -> f64 {
         let counted = incoming.said.iter().zip(&self.best);
         let best = counted.filter(|(said, _)| said.is(Kind::Content) && said.places & counts != 0);
-        4.0 * share(best.map(|(_, best)| *best).max().unwrap_or(0), 1) - 1.0
+        4.0 * share(best.map(|(_, best)| u32::from(*best)).max().unwrap_or(0), 1) - 1.0
     }
 
     /// How much of each category's words memory has, from 0 to 1.
@@ -275,7 +313,7 @@ impl Kinship {
         let (mut each, mut found) = (Sums::default(), Sums::default());
         for (said, best) in incoming.said.iter().zip(&self.best) {
             spread(&mut each, said.places, said.weight());
-            spread(&mut found, said.places, said.weight() * best);
+            spread(&mut found, said.places, said.weight() * u32::from(*best));
         }
         std::array::from_fn(|category| share(u32::from(found[category]), u32::from(each[category])))
     }

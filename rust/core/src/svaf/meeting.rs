@@ -1,13 +1,11 @@
 //! What a newcomer shares with held blocks, word by word: made ready once, compared with many.
 
-use super::words::{BLOCK_WORDS, Said, Sums, Words, spread};
+use super::words::{BLOCK_WORDS, ONE_FIGURE, Said, Sums, Words, spread};
 use crate::category::COUNT;
 use crate::encoder::words::Kind;
 
 /// What the same word in two blocks counts, and what another form of it does.
 pub(super) const SAME: u32 = 100;
-/// The same, where sums are short.
-const SAME_EACH: u16 = 100;
 const FORM: u32 = 85;
 /// From here on two blocks say so nearly the same that one word which turns it round makes them say the opposite.
 pub(super) const TURNED: f64 = 0.85;
@@ -18,53 +16,42 @@ pub(super) fn share(part: u32, whole: u32) -> f64 {
     if whole == 0 { 0.0 } else { f64::from(part) / (f64::from(SAME) * f64::from(whole)) }
 }
 
+/// Numbers of 64 bits with one bit for each word of a block.
+pub(super) const PLACES: usize = BLOCK_WORDS / 64;
+
 /// How like the likest word of a held block is to each word of a newcomer.
 pub(super) struct Likes {
     values: [u8; BLOCK_WORDS],
-    /// The places that hold anything, and how many they are.
-    touched: [u8; BLOCK_WORDS],
-    count: usize,
+    /// Which of them are anything.
+    touched: [u64; PLACES],
 }
 
 impl Likes {
     pub(super) const fn new() -> Self {
-        Self { values: [0; BLOCK_WORDS], touched: [0; BLOCK_WORDS], count: 0 }
+        Self { values: [0; BLOCK_WORDS], touched: [0; PLACES] }
     }
 
     pub(super) const fn values(&self) -> &[u8; BLOCK_WORDS] {
         &self.values
     }
 
-    /// The places of words that the held block has, each with how like it is.
-    pub(super) fn touched(&self) -> impl Iterator<Item = (usize, u32)> {
-        self.touched[..self.count]
-            .iter()
-            .map(|place| (usize::from(*place), u32::from(self.values[usize::from(*place)])))
+    /// The places of words that the held block has, one bit each.
+    pub(super) const fn touched(&self) -> &[u64; PLACES] {
+        &self.touched
     }
 
-    fn clear(&mut self) {
-        for place in &self.touched[..self.count] {
-            self.values[usize::from(*place)] = 0;
-        }
-        self.count = 0;
-    }
-
-    /// Say that a word of which nothing was said yet is the same.
-    #[expect(clippy::cast_possible_truncation, reason = "places and likes are below 256")]
-    const fn is_same(&mut self, place: usize) {
-        self.values[place] = SAME as u8;
-        self.touched[self.count] = place as u8;
-        self.count += 1;
+    /// Say how like a word is of which nothing was said yet.
+    #[expect(clippy::cast_possible_truncation, reason = "likes are below 256")]
+    const fn set(&mut self, place: usize, like: u32) {
+        self.values[place] = like as u8;
+        self.touched[place / 64] |= 1 << (place % 64);
     }
 
     /// Say how like a word is; returns by how much that is more than was said of it before.
-    #[expect(clippy::cast_possible_truncation, reason = "places and likes are below 256")]
+    #[expect(clippy::cast_possible_truncation, reason = "likes are below 256")]
     fn raise(&mut self, place: usize, like: u32) -> u32 {
         let before = u32::from(self.values[place]);
-        if before == 0 {
-            self.touched[self.count] = place as u8;
-            self.count += 1;
-        }
+        self.touched[place / 64] |= 1 << (place % 64);
         self.values[place] = like.max(before) as u8;
         like.saturating_sub(before)
     }
@@ -138,41 +125,48 @@ impl<'a> Newcomer<'a> {
 
     /// Compare it with a held block, word by word. `likes` gets how like the held block's words are.
     pub(super) fn meet(&self, held: &Words, likes: &mut Likes) -> Shared {
-        likes.clear();
-        let (mut shared, mut same) = (Shared::default(), Row::default());
+        *likes = Likes::new();
+        // Of words that are the same, and of those that are another form.
+        let (mut shared, [mut same, mut forms], [mut met, mut near]) = (Shared::default(), [Row::default(); 2], [0; 2]);
         let (mine, theirs) = (&self.words.said[..], &held.said[..]);
         let (mut left, mut right) = (0, 0);
         while let (Some(my), Some(their)) = (mine.get(left), theirs.get(right)) {
             if my.head() != their.head() {
-                let before = my.head() < their.head();
-                left += usize::from(before);
-                right += usize::from(!before);
+                left += usize::from(my.head() < their.head());
+                right += usize::from(my.head() > their.head());
                 continue;
             }
-            let other_mine = mine.get(left + 1).is_some_and(|next| next.head() == my.head());
-            let other_theirs = theirs.get(right + 1).is_some_and(|next| next.head() == my.head());
-            if !other_mine && !other_theirs && my.stem() == their.stem() {
-                likes.is_same(left);
-                same.iter_mut().zip(&self.rows[left]).for_each(|(sum, value)| *sum += value);
-                shared.have(*their, held.about, SAME);
+            if my.alone && their.alone {
+                let (row, like) = (&self.rows[left], alike(*my, *their));
+                likes.set(left, like);
+                if like == SAME {
+                    same.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+                    met += their.counted;
+                } else {
+                    forms.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+                    near += their.counted;
+                }
                 left += 1;
                 right += 1;
             } else {
                 // Words with one head stand together: each of theirs is held against all of mine.
                 let common = my.head();
                 for their in theirs[right..].iter().take_while(|next| next.head() == common) {
-                    self.meet_word(left, *their, held.about, likes, &mut shared);
+                    self.meet_word(left, *their, likes, &mut shared);
                     right += 1;
                 }
                 left += mine[left..].iter().take_while(|next| next.head() == common).count();
             }
         }
-        shared.add(&same);
+        for (rows, counted, like) in [(same, met, SAME), (forms, near, FORM)] {
+            shared.add(&rows, like);
+            shared.have(counted, like);
+        }
         shared
     }
 
     /// Compare a word of a held block with the newcomer's forms of it, the first of which stands there.
-    fn meet_word(&self, first: usize, theirs: Said, about: u8, likes: &mut Likes, shared: &mut Shared) {
+    fn meet_word(&self, first: usize, theirs: Said, likes: &mut Likes, shared: &mut Shared) {
         let (mut likest, head) = (0, theirs.head());
         for (place, mine) in self.words.said.iter().enumerate().skip(first) {
             if mine.head() != head {
@@ -185,7 +179,7 @@ impl<'a> Newcomer<'a> {
                 shared.take(*mine, self.counts, more, like);
             }
         }
-        shared.have(theirs, about, likest);
+        shared.have(theirs.counted, likest);
     }
 
     /// How alike they are. Other figures, or a negation on one side only, are news however like the rest is.
@@ -208,24 +202,23 @@ pub(super) const fn alike(mine: Said, theirs: Said) -> u32 {
 }
 
 impl Shared {
-    /// Count words of the newcomer that are the same in the held block, by their rows.
-    fn add(&mut self, same: &Row) {
-        let each = same.map(|sum| u32::from(sum) * SAME);
-        for (found, sum) in self.found_each.iter_mut().zip(same).take(COUNT) {
-            *found += sum * SAME_EACH;
+    /// Count words of the newcomer that are as like in the held block, by their rows.
+    #[expect(clippy::cast_possible_truncation, reason = "likes are below 256")]
+    fn add(&mut self, rows: &Row, like: u32) {
+        let each = rows.map(|sum| u32::from(sum) * like);
+        for (found, sum) in self.found_each.iter_mut().zip(rows).take(COUNT) {
+            *found += sum * like as u16;
         }
         self.found += each[COUNTED];
         self.content += each[CONTENT];
         self.common += each[COMMON];
-        self.figures[0] += u32::from(same[FIGURE]);
+        self.figures[0] += if like == SAME { u32::from(rows[FIGURE]) } else { 0 };
     }
 
-    /// Count a word of the held block, and how like the likest of the newcomer's is.
-    fn have(&mut self, theirs: Said, about: u8, likest: u32) {
-        if theirs.places & about != 0 {
-            self.met += theirs.weight() * likest;
-            self.figures[1] += u32::from(theirs.is(Kind::Figure) && likest == SAME);
-        }
+    /// Count words of the held block of which the newcomer has words as like: what is counted of each, in all.
+    const fn have(&mut self, counted: u32, like: u32) {
+        self.met += counted % ONE_FIGURE * like;
+        self.figures[1] += if like == SAME { counted / ONE_FIGURE } else { 0 };
     }
 
     /// Count a word of the newcomer that is `like`, `more` than it was counted before.

@@ -53,9 +53,20 @@ pub(super) struct Said {
     kind: Kind,
     /// The categories it stands in, one bit each.
     pub(super) places: u8,
+    /// Where its block is about it: its weight, and [`ONE_FIGURE`] where it is a figure. So one addition counts a word.
+    pub(super) counted: u32,
+    /// No other word of its block has its head.
+    pub(super) alone: bool,
 }
 
+/// One figure in what is counted of words: more than all weights of a block.
+pub(super) const ONE_FIGURE: u32 = 1 << 16;
+
 impl Said {
+    const fn new(key: u64, kind: Kind, places: u8) -> Self {
+        Self { key, kind, places, counted: 0, alone: false }
+    }
+
     pub(super) const fn head(self) -> u32 {
         (self.key >> 32) as u32
     }
@@ -140,7 +151,7 @@ impl Words {
             if !text.eq_ignore_ascii_case(NEUTRAL) {
                 words::each(text, &mut spelling, |word| {
                     let key = u64::from(word.head) << 32 | u64::from(word.stem);
-                    said.push(Said { key, kind: word.kind, places: 1 << category });
+                    said.push(Said::new(key, word.kind, 1 << category));
                 });
             }
             if said.len() > 2 * BLOCK_WORDS {
@@ -160,8 +171,13 @@ impl Words {
         }
         said.truncate(BLOCK_WORDS);
         let mut masses = Sums::default();
-        let (mut says, mut sketch, mut marks) = (0, [0; SKETCH], [0; MARKS]);
-        for word in &said {
+        let (mut says, mut sketch, mut marks, mut before) = (0, [0; SKETCH], [0; MARKS], None);
+        for at in 0..said.len() {
+            let next = said.get(at + 1).map(|next| next.head());
+            let word = &mut said[at];
+            let head = Some(word.head());
+            word.alone = before != head && next != head;
+            before = head;
             says |= if word.weight() > 0 { word.places } else { 0 };
             spread(&mut masses, word.places, word.weight());
             if word.is(Kind::Content) {
@@ -172,10 +188,12 @@ impl Words {
         }
         let about = about(&masses);
         let (mut mass, mut figures, mut negates) = (0, Figures::default(), false);
-        for word in said.iter().filter(|word| word.places & about != 0) {
+        for word in said.iter_mut().filter(|word| word.places & about != 0) {
             mass += word.weight();
             negates |= word.is(Kind::Negation);
+            word.counted = word.weight();
             if word.is(Kind::Figure) {
+                word.counted += ONE_FIGURE;
                 if let Some(room) = figures.stems.get_mut(figures.count as usize) {
                     *room = word.stem();
                 }
@@ -211,16 +229,17 @@ impl Words {
     }
 
     /// The words with a head.
-    pub(super) fn with_head(&self, head: u32) -> impl Iterator<Item = &Said> {
+    pub(super) fn with_head(&self, head: u32) -> &[Said] {
         // Heads are hashes: it stands about as far on as it is large.
-        let guess = usize::try_from((u64::from(head) * self.said.len() as u64) >> 32).unwrap_or(0);
-        let before = |said: &Said| said.head() < head;
-        let from = if self.said.get(guess).is_some_and(before) {
-            guess + self.said[guess..].iter().position(|said| !before(said)).unwrap_or(self.said.len() - guess)
-        } else {
-            self.said[..guess].iter().rposition(before).map_or(0, |last| last + 1)
-        };
-        self.said[from..].iter().take_while(move |said| said.head() == head)
+        let mut from = usize::try_from((u64::from(head) * self.said.len() as u64) >> 32).unwrap_or(0);
+        while from > 0 && self.said[from - 1].head() >= head {
+            from -= 1;
+        }
+        while self.said.get(from).is_some_and(|said| said.head() < head) {
+            from += 1;
+        }
+        let rest = self.said.get(from..).unwrap_or_default();
+        &rest[..rest.iter().take_while(|said| said.head() == head).count()]
     }
 
     /// Whether a category says something.
@@ -234,7 +253,7 @@ fn said_of(bytes: &[u8; SAID_BYTES]) -> Option<Said> {
     let (stem, rest) = rest.split_first_chunk::<4>()?;
     let [kind, places] = *rest else { return None };
     let key = u64::from(u32::from_le_bytes(*head)) << 32 | u64::from(u32::from_le_bytes(*stem));
-    (places != 0 && places >> COUNT == 0).then_some(Said { key, kind: Kind::of_number(kind)?, places })
+    (places != 0 && places >> COUNT == 0).then_some(Said::new(key, Kind::of_number(kind)?, places))
 }
 
 /// One entry for each stem, by head and stem; of several kinds the one that says most.
