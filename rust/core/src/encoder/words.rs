@@ -88,47 +88,66 @@ impl Letter for char {}
 #[derive(Debug)]
 pub struct Spelling {
     letters: [u8; WORD_CHARS],
-    /// What the first letters hash to as a word: none of them, one, and so on.
-    hashed: [u64; WORD_CHARS + 1],
     /// A word in which not all is ASCII.
     wide: String,
 }
 
 impl Default for Spelling {
     fn default() -> Self {
-        Self { letters: [0; WORD_CHARS], hashed: [hashed(b'w'); WORD_CHARS + 1], wide: String::new() }
+        Self { letters: [0; WORD_CHARS], wide: String::new() }
     }
 }
 
+/// The highest bit of each of eight bytes, and the lowest.
+const HIGH: u64 = 0x8080_8080_8080_8080;
+const LOW: u64 = 0x0101_0101_0101_0101;
+
+/// Of eight bytes, the highest bit of each that is from a first to a last one; none of them has it itself.
+const fn within(bytes: u64, first: u8, last: u8) -> u64 {
+    let from = bytes + LOW * (0x80 - first as u64);
+    let beyond = bytes + LOW * (0x7f - last as u64);
+    from & !beyond & HIGH
+}
+
 impl Spelling {
-    /// Spell the letters at the beginning of bytes; returns how many were kept, how many there are, and whether what
-    /// stopped them is no ASCII.
+    /// Spell the letters at the beginning of bytes, eight at a time; returns how many were kept, how many there are, and
+    /// whether what stopped them is no ASCII.
     fn read(&mut self, bytes: &[u8]) -> (usize, usize, bool) {
-        let (mut length, mut hash) = (0, self.hashed[0]);
-        for (at, byte) in bytes.iter().enumerate() {
-            let letter = LETTER[usize::from(*byte)];
-            if letter == 0 || letter == WIDE {
-                return (length, at, letter == WIDE);
+        let mut at = 0;
+        loop {
+            let eight = eight(&bytes[at..]);
+            let ascii = eight & !HIGH;
+            // Small letters and digits have this bit.
+            let small = ascii | (LOW * 0x20);
+            let letters = (within(small, b'a', b'z') | within(ascii, b'0', b'9')) & !eight;
+            if let Some(room) = self.letters.get_mut(at..at + 8) {
+                room.copy_from_slice(&small.to_le_bytes());
             }
-            if length < WORD_CHARS {
-                hash = hashed_on(hash, letter.into());
-                self.letters[length] = letter;
-                length += 1;
-                self.hashed[length] = hash;
+            let others = letters ^ HIGH;
+            if others != 0 {
+                at += others.trailing_zeros() as usize / 8;
+                let wider = eight & others & others.wrapping_neg() != 0;
+                return (at.min(WORD_CHARS), at, wider);
             }
+            at += 8;
         }
-        (length, bytes.len(), false)
     }
 
     /// The word of so many letters that was read.
     fn word(&self, length: usize) -> Word {
         let letters = &self.letters[..length];
         let stem = stem(letters);
-        let stemmed = stirred(self.hashed[stem.len()]);
+        let stemmed = hash(b'w', stem);
         let head = stem.first_chunk::<HEAD>().map_or(stemmed, |head| hash(b'h', head));
         let first = self.letters.first_chunk().map_or(0, |first| vocabulary::first(*first, length));
         Word { head, stem: stemmed, kind: kind(letters, first) }
     }
+}
+
+/// The first eight bytes; behind the last there is nothing, which parts words.
+fn eight(bytes: &[u8]) -> u64 {
+    let behind = || bytes.iter().rev().fold(0, |eight, byte| eight << 8 | u64::from(*byte));
+    bytes.first_chunk().map_or_else(behind, |eight| u64::from_le_bytes(*eight))
 }
 
 /// Give each word of a text in turn.
@@ -139,34 +158,30 @@ pub fn each(text: &str, spelling: &mut Spelling, mut give: impl FnMut(Word)) {
     }
     let text = &text[..end];
     let (mut at, mut left) = (0, READ_WORDS);
-    while let Some(start) = next_word(text, at).filter(|_| left > 0) {
-        left -= 1;
-        let (kept, length, wider) = spelling.read(&text.as_bytes()[start..]);
-        if wider {
-            let rest = &text[start..];
-            let word = rest.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
-            at = start + word.len();
-            wide(word, &mut spelling.wide, &mut give);
-        } else {
-            at = start + length;
-            give(spelling.word(kept));
-        }
-    }
-}
-
-/// Where the next word begins, at `at` or behind it.
-fn next_word(text: &str, mut at: usize) -> Option<usize> {
-    loop {
-        match LETTER[usize::from(*text.as_bytes().get(at)?)] {
-            0 => at += 1,
-            WIDE => {
-                let letter = text[at..].chars().next()?;
-                if letter.is_alphanumeric() {
-                    return Some(at);
-                }
-                at += letter.len_utf8();
+    while let Some(byte) = text.as_bytes().get(at).filter(|_| left > 0) {
+        match LETTER[usize::from(*byte)] {
+            0 => {
+                at += 1;
+                continue;
             }
-            _ => return Some(at),
+            WIDE => match text[at..].chars().next() {
+                Some(letter) if !letter.is_alphanumeric() => {
+                    at += letter.len_utf8();
+                    continue;
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+        left -= 1;
+        let (kept, length, wider) = spelling.read(&text.as_bytes()[at..]);
+        if wider {
+            let word = text[at..].split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
+            wide(word, &mut spelling.wide, &mut give);
+            at += word.len();
+        } else {
+            give(spelling.word(kept));
+            at += length;
         }
     }
 }

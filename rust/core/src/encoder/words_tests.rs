@@ -76,6 +76,16 @@ proptest! {
 }
 
 #[test]
+fn every_ascii_character_parts_words_or_belongs_to_one() {
+    for letter in 0..0x80_u8 {
+        for before in 0..18 {
+            let text = format!("{}{}tail {0}", "x".repeat(before), char::from(letter));
+            assert_eq!(read(&text), plain(&text), "{text:?}");
+        }
+    }
+}
+
+#[test]
 fn bounds_are_the_same() {
     for text in
         ["a ".repeat(2_000), "x".repeat(9_000), "é".repeat(60), format!("{}é tail", "b".repeat(50)), "²".repeat(3)]
