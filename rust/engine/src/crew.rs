@@ -1,96 +1,114 @@
-//! Work of one call on several cores: runs of items from one queue, whose results come back in the order of the items.
+//! Threads that stay: they sleep until a call has something for them, and end with the engine.
 //!
-//! Rules: nobody waits while there is work to take. Who asked is a worker like the others, and takes what is done in
-//! order as soon as it is there, before it works on. Runs get shorter towards the end, so that all end together.
+//! Rules: a call never waits for a thread to come, since it does all that nobody took. So nothing hangs on how many there
+//! are: none where the machine gives none, none in a process that was forked from theirs. What waits is bounded.
 
-use std::sync::{Mutex, PoisonError, mpsc};
-use std::thread;
-use std::vec;
+use std::collections::VecDeque;
+use std::process;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 
-/// What is left to do, cut into runs.
-struct Queue<T> {
-    left: Mutex<(usize, vec::IntoIter<T>)>,
-    workers: usize,
-    least: usize,
+/// Calls that may wait for a helper: more are made at once only by more threads than cores, which have no need of any.
+const MOST_POSTS: usize = 16;
+
+/// A call that could do with help.
+pub trait Post: Send + Sync {
+    /// Work on it until nothing is left to take. It never panics.
+    fn help(&self);
 }
 
-impl<T> Queue<T> {
-    /// Take the next run: its place among all runs, and its items.
-    fn next(&self) -> Option<(usize, Vec<T>)> {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        let (place, items) = &mut *left;
-        // Half of everybody's share of what is left: long while there is much, short where others would wait for it.
-        let run = items.len().div_ceil(2 * self.workers).max(self.least).min(items.len());
-        let run: Vec<T> = items.by_ref().take(run).collect();
-        (!run.is_empty()).then(|| {
-            *place += 1;
-            (*place - 1, run)
-        })
+#[derive(Default)]
+struct Board {
+    posts: VecDeque<Arc<dyn Post>>,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    board: Mutex<Board>,
+    called: Condvar,
+}
+
+/// At most so many helpers, started with the first call that has work for them.
+pub struct Crew {
+    shared: Arc<Shared>,
+    helpers: Mutex<Option<Vec<JoinHandle<()>>>>,
+    most: usize,
+    /// Where the helpers live. A forked process has their locks as they happened to be, and none of them.
+    process: u32,
+}
+
+impl Crew {
+    /// A crew of at most so many helpers; none of them is started yet.
+    pub fn new(most: usize) -> Self {
+        Self { shared: Arc::default(), helpers: Mutex::new(None), most, process: process::id() }
     }
-}
 
-/// Do `work` on runs of at least `least` items with so many workers; give `take` what came of them, in the order of the
-/// items.
-pub fn share<T: Send, R: Send>(
-    items: Vec<T>,
-    workers: usize,
-    least: usize,
-    work: impl Fn(Vec<T>) -> R + Sync,
-    mut take: impl FnMut(R),
-) {
-    let queue = Queue { left: Mutex::new((0, items.into_iter())), workers, least };
-    let (queue, work) = (&queue, &work);
-    let (sender, receiver) = mpsc::channel();
-    thread::scope(|scope| {
-        for _ in 1..workers {
-            let sender = sender.clone();
-            let worker = move || {
-                while let Some((place, run)) = queue.next() {
-                    // Nobody listens any more only where the call itself panics.
-                    if sender.send((place, work(run))).is_err() {
-                        return;
-                    }
-                }
+    /// Ask so many helpers to look at a call.
+    pub fn post(&self, post: &Arc<dyn Post>, helpers: usize) {
+        if helpers == 0 || self.most == 0 || self.process != process::id() {
+            return;
+        }
+        self.start();
+        let mut board = self.shared.lock();
+        for _ in 0..helpers.min(self.most) {
+            if board.posts.len() < MOST_POSTS {
+                board.posts.push_back(Arc::clone(post));
+                self.shared.called.notify_one();
+            }
+        }
+    }
+
+    /// What every helper holds as long as it lives.
+    #[cfg(test)]
+    pub fn watch(&self) -> std::sync::Weak<impl Sized + use<>> {
+        Arc::downgrade(&self.shared)
+    }
+
+    fn start(&self) {
+        let mut helpers = self.helpers.lock().unwrap_or_else(PoisonError::into_inner);
+        helpers.get_or_insert_with(|| {
+            let start = |_| {
+                let shared = Arc::clone(&self.shared);
+                thread::Builder::new().name("covey-crew".to_owned()).spawn(move || shared.help_whoever_calls())
             };
-            if thread::Builder::new().name("covey-crew".to_owned()).spawn_scoped(scope, worker).is_err() {
-                // The machine has no thread left for it: those that are there do all of the work.
-                break;
-            }
-        }
-        drop(sender);
-        let mut done = InOrder { next: 0, waiting: Vec::new() };
-        loop {
-            while let Ok((place, result)) = receiver.try_recv() {
-                done.put(place, result);
-            }
-            if let Some(result) = done.take() {
-                take(result);
-            } else if let Some((place, run)) = queue.next() {
-                done.put(place, work(run));
-            } else if let Ok((place, result)) = receiver.recv() {
-                done.put(place, result);
-            } else {
-                // Every worker is done, and all that came was taken; the scope passes on a panic of any of them.
-                return;
-            }
-        }
-    });
+            // Where the machine has no thread left, the callers do all of the work.
+            (0..self.most).map_while(|place| start(place).ok()).collect()
+        });
+    }
 }
 
-/// Results that came before their turn; few, since workers are.
-struct InOrder<R> {
-    next: usize,
-    waiting: Vec<(usize, R)>,
-}
-
-impl<R> InOrder<R> {
-    fn put(&mut self, place: usize, result: R) {
-        self.waiting.push((place, result));
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&mut self) -> Option<R> {
-        let at = self.waiting.iter().position(|(place, _)| *place == self.next)?;
-        self.next += 1;
-        Some(self.waiting.swap_remove(at).1)
+    fn help_whoever_calls(&self) {
+        let mut board = self.lock();
+        while !board.closed {
+            if let Some(post) = board.posts.pop_front() {
+                drop(board);
+                post.help();
+                drop(post);
+                board = self.lock();
+            } else {
+                board = self.called.wait(board).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        if self.process != process::id() {
+            return;
+        }
+        self.shared.lock().closed = true;
+        self.shared.called.notify_all();
+        let helpers = self.helpers.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        for helper in helpers.into_iter().flatten() {
+            // A helper passes a panic of the work on to who asked for it; it has none of its own to hand over.
+            helper.join().unwrap_or_default();
+        }
     }
 }

@@ -4,13 +4,16 @@
 //! in the order in which things were heard, while the others go on with what comes behind.
 //!
 //! Rules: events are those of [`Session::receive`] and outcomes those of [`Intake::evaluate`], whatever the number of
-//! workers. Workers live as long as one call: there is no queue that could grow and no thread that an idle peer keeps.
+//! workers. Helpers are as many as there are further cores, start with the first call that has work for them, sleep
+//! where none has, and end with the engine; what waits for them is bounded, and no call waits for one to come.
 
+mod call;
 mod crew;
 
 use std::num::NonZeroUsize;
-use std::sync::OnceLock;
-use std::thread;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+use std::{fmt, thread};
 
 use covey_core::error::Refusal;
 use covey_core::id::NodeId;
@@ -18,12 +21,13 @@ use covey_core::identity::SigningKey;
 use covey_core::intake::{Intake, OutcomeBatch};
 use covey_core::limits::MAX_INTAKE_BATCH;
 use covey_core::record::{Batch, Draft, Verified};
-use covey_core::session::{Event, Session};
+use covey_core::session::{Event, Read, Reader, Session};
 use covey_core::signature;
+use crew::Crew;
 
 /// Most workers of one call: a batch has at most 256 records, and a peer is not the only program of its machine.
 pub const MOST_WORKERS: usize = 4;
-/// Fewest records for a worker: their checks take some ten times what starting a thread does.
+/// Fewest records for a worker: their checks take some ten times what waking a thread does.
 pub const LEAST_SHARE: usize = 32;
 /// Fewest bytes for a worker that opens frames: some thirty blocks in envelopes, or one full batch.
 pub const LEAST_SHARE_BYTES: usize = 65_536;
@@ -31,24 +35,30 @@ pub const LEAST_SHARE_BYTES: usize = 65_536;
 /// Fewest records of one run: the inversions of a run are made together.
 const LEAST_RUN: usize = 8;
 
-/// How many cores an intake may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How many cores an intake may use, and the threads that use them.
 pub struct Engine {
     workers: usize,
+    crew: Crew,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Engine({} workers)", self.workers)
+    }
 }
 
 impl Engine {
-    /// An engine with this many workers, at least one and at most [`MOST_WORKERS`].
-    pub const fn new(workers: usize) -> Self {
-        let most = if workers > MOST_WORKERS { MOST_WORKERS } else { workers };
-        Self { workers: if most == 0 { 1 } else { most } }
+    /// An engine with this many workers, at least one and at most [`MOST_WORKERS`]. Who calls is one of them.
+    pub fn new(workers: usize) -> Self {
+        let workers = workers.clamp(1, MOST_WORKERS);
+        Self { workers, crew: Crew::new(workers - 1) }
     }
 
-    /// An engine with a worker for each core that this process may use, as it was when first asked: to find out
-    /// takes the system half as long as a signature.
-    pub fn of_machine() -> Self {
-        static CORES: OnceLock<usize> = OnceLock::new();
-        Self::new(*CORES.get_or_init(|| thread::available_parallelism().map_or(1, NonZeroUsize::get)))
+    /// The engine of this process: a worker for each core that it may use, as it was when first asked.
+    pub fn of_machine() -> Arc<Self> {
+        static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
+        let all = || Arc::new(Self::new(thread::available_parallelism().map_or(1, NonZeroUsize::get)));
+        Arc::clone(ENGINE.get_or_init(all))
     }
 
     /// How many workers there are.
@@ -73,14 +83,13 @@ impl Engine {
         }
         let (unchecked, checker) = (intake.unchecked(batch.0), intake.checker());
         let mut judging = intake.begin_judging(count, session, now_ms)?;
-        crew::share(
+        call::share(
+            &self.crew,
             unchecked,
-            workers,
-            LEAST_RUN,
-            |run| checker.check(run),
+            (workers, LEAST_RUN),
+            move |run| checker.check(run),
             |checked| intake.judge_next(&mut judging, checked),
         );
-        drop(checker);
         Ok(intake.end_judging(judging))
     }
 
@@ -88,31 +97,59 @@ impl Engine {
     pub fn receive(&self, session: &mut Session, data: &[u8]) -> Vec<Event> {
         match self.workers.min(data.len() / LEAST_SHARE_BYTES) {
             0 | 1 => session.receive(data),
-            workers => receive_among(workers, session, data),
+            workers => self.receive_among(workers, session, data),
         }
     }
 
     /// Sign drafts of one author: each, in its place, or why there is none.
     pub fn sign(&self, drafts: Vec<Draft>, key: &SigningKey) -> Vec<Result<Verified, Refusal>> {
-        let sign = |part: Vec<Draft>| part.into_iter().map(|draft| signature::sign(draft, key)).collect::<Vec<_>>();
+        let sign =
+            |part: Vec<Draft>, key: &SigningKey| part.into_iter().map(|draft| signature::sign(draft, key)).collect();
         let workers = self.workers.min(drafts.len() / LEAST_SHARE);
         if workers < 2 {
-            return sign(drafts);
+            return sign(drafts, key);
         }
-        let mut signed = Vec::with_capacity(drafts.len());
-        crew::share(drafts, workers, LEAST_RUN, sign, |run| signed.extend(run));
+        // The copy of the key is wiped when the call is over.
+        let (mut signed, key) = (Vec::with_capacity(drafts.len()), key.clone());
+        let work = move |part: Vec<Draft>| -> Vec<_> { sign(part, &key) };
+        call::share(&self.crew, drafts, (workers, LEAST_RUN), work, |run| signed.extend(run));
         signed
+    }
+
+    /// Take in what a socket read, whose whole frames are opened and read side by side.
+    fn receive_among(&self, workers: usize, session: &mut Session, data: &[u8]) -> Vec<Event> {
+        session.receive_with(data, |reader, frames| {
+            let mut read = Vec::with_capacity(frames.len());
+            let workers = workers.min(frames.len()).max(1);
+            let (frames, ranges) = Frames::copy(reader, frames);
+            call::share(&self.crew, ranges, (workers, 1), move |run| frames.read(run), |run| read.extend(run));
+            read
+        })
     }
 }
 
-/// Take in what a socket read, whose whole frames are opened and read side by side.
-fn receive_among(workers: usize, session: &mut Session, data: &[u8]) -> Vec<Event> {
-    session.receive_with(data, |reader, frames| {
-        let mut read = Vec::with_capacity(frames.len());
-        let open = |run: Vec<&[u8]>| run.into_iter().map(|frame| reader.read(frame)).collect::<Vec<_>>();
-        crew::share(frames.to_vec(), workers.min(frames.len()).max(1), 1, open, |run| read.extend(run));
-        read
-    })
+/// Frames that outlast the call of who read them: a copy, which takes a hundredth of the time that opening them does.
+struct Frames {
+    reader: Reader,
+    bytes: Vec<u8>,
+}
+
+impl Frames {
+    /// Copy frames: them, and where each stands.
+    fn copy(reader: &Reader, frames: &[&[u8]]) -> (Self, Vec<Range<usize>>) {
+        let mut bytes = Vec::with_capacity(frames.iter().map(|frame| frame.len()).sum());
+        let place = |frame: &&[u8]| {
+            let start = bytes.len();
+            bytes.extend_from_slice(frame);
+            start..bytes.len()
+        };
+        let ranges = frames.iter().map(place).collect();
+        (Self { reader: reader.clone(), bytes }, ranges)
+    }
+
+    fn read(&self, run: Vec<Range<usize>>) -> Vec<Read> {
+        run.into_iter().map(|range| self.reader.read(&self.bytes[range])).collect()
+    }
 }
 
 #[cfg(test)]

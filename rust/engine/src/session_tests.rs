@@ -155,8 +155,9 @@ proptest! {
         let (mut client, _) = pair(tokens);
         let stream = travelled(&frames(&mut client, count), &fates);
         let alone = seen(tokens, &stream, &cuts, Session::receive);
+        let engine = Engine::new(MOST_WORKERS);
         for workers in 1..=MOST_WORKERS {
-            let shared = seen(tokens, &stream, &cuts, |session, data| receive_among(workers, session, data));
+            let shared = seen(tokens, &stream, &cuts, |session, data| engine.receive_among(workers, session, data));
             prop_assert_eq!(&alone, &shared, "{} workers", workers);
         }
     }
@@ -175,6 +176,7 @@ fn a_long_stream_is_opened_the_same_from_its_first_byte() {
         Session::client(config(1, &[]), &Entropy::new([1; 64]), None).unwrap(),
         Session::server(config(2, &[]), &Entropy::new([2; 64])).unwrap(),
     );
-    assert!(receive_among(3, &mut listener, &dialler.take_output()).is_empty());
-    assert_eq!(receive_among(3, &mut dialler, &listener.take_output()).len(), 1);
+    let engine = Engine::new(3);
+    assert!(engine.receive_among(3, &mut listener, &dialler.take_output()).is_empty());
+    assert_eq!(engine.receive_among(3, &mut dialler, &listener.take_output()).len(), 1);
 }

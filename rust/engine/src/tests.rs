@@ -1,5 +1,6 @@
-use std::sync::Barrier;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 
 use super::*;
 use covey_core::category::{Category, Weights};
@@ -64,7 +65,8 @@ proptest! {
         count in 0..300_usize, workers in 1..=MOST_WORKERS, least in 1..40_usize,
     ) {
         let (mut all, mut runs) = (Vec::new(), 0);
-        crew::share((0..count).collect(), workers, least, |run: Vec<usize>| run, |run| {
+        let crew = Crew::new(workers - 1);
+        call::share(&crew, (0..count).collect(), (workers, least), |run: Vec<usize>| run, |run| {
             runs += 1;
             all.extend(run);
         });
@@ -73,19 +75,85 @@ proptest! {
     }
 }
 
-#[test]
-#[should_panic(expected = "a scoped thread panicked")]
-fn a_panic_of_a_worker_is_one_of_the_call() {
+/// Work for two, of which each has one run before the other can go on, done by `each`.
+fn met(crew: &Crew, each: impl Fn(bool) + Send + Sync + 'static) {
     let (mine, both, waited) = (thread::current().id(), Barrier::new(2), AtomicBool::new(false));
-    let work = |run: Vec<usize>| {
+    let work = move |run: Vec<usize>| {
+        let is_mine = thread::current().id() == mine;
         // This thread's first run lasts until the other has one.
-        if thread::current().id() != mine || !waited.swap(true, Ordering::Relaxed) {
+        if !is_mine || !waited.swap(true, Ordering::Relaxed) {
             both.wait();
         }
-        assert!(thread::current().id() == mine, "a worker fails");
+        each(is_mine);
         run
     };
-    crew::share((0..400).collect(), 2, 1, work, drop);
+    call::share(crew, (0..400).collect(), (2, 200), work, drop);
+}
+
+#[test]
+fn a_panic_of_a_helper_is_one_of_the_call_and_the_helper_stays() {
+    let crew = Crew::new(1);
+    let panic = catch_unwind(AssertUnwindSafe(|| met(&crew, |mine| assert!(mine, "a helper fails")))).unwrap_err();
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"a helper fails"));
+    met(&crew, drop);
+}
+
+#[test]
+fn a_panic_of_the_caller_waits_for_its_helper() {
+    let (crew, held) = (Crew::new(1), Arc::new(()));
+    let work = {
+        let held = Arc::clone(&held);
+        move |mine: bool| assert!(!mine && Arc::strong_count(&held) > 1, "the caller fails")
+    };
+    assert!(catch_unwind(AssertUnwindSafe(|| met(&crew, work))).is_err());
+    assert_eq!(Arc::strong_count(&held), 1);
+    met(&crew, drop);
+}
+
+#[test]
+fn nobody_holds_anything_of_a_call_that_is_over() {
+    let (crew, held) = (Crew::new(3), Arc::new(()));
+    for _ in 0..500 {
+        let work = {
+            let held = Arc::clone(&held);
+            move |run: Vec<usize>| (run, Arc::strong_count(&held)).0
+        };
+        call::share(&crew, (0..40).collect(), (4, 1), work, drop);
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
+}
+
+#[test]
+fn calls_of_several_threads_share_a_crew() {
+    let crew = Crew::new(2);
+    thread::scope(|scope| {
+        for first in 0..8_usize {
+            let crew = &crew;
+            scope.spawn(move || {
+                for _ in 0..50 {
+                    let mut all = Vec::new();
+                    call::share(
+                        crew,
+                        (first..first + 90).collect(),
+                        (3, 2),
+                        |run| run,
+                        |run: Vec<usize>| all.extend(run),
+                    );
+                    assert_eq!(all, (first..first + 90).collect::<Vec<_>>());
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn helpers_end_with_their_crew() {
+    let crew = Crew::new(2);
+    met(&crew, drop);
+    let threads = crew.watch();
+    assert!(threads.upgrade().is_some());
+    drop(crew);
+    assert!(threads.upgrade().is_none(), "every helper has let go of what they share");
 }
 
 #[test]

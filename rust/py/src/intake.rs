@@ -26,7 +26,7 @@ use crate::svaf::{Basis, Evaluation};
 #[pyclass(frozen, module = "covey._core")]
 pub struct Intake {
     inner: Mutex<intake::Intake>,
-    engine: Engine,
+    engine: Arc<Engine>,
 }
 
 impl Intake {
@@ -81,7 +81,7 @@ impl Intake {
         encoder: Option<&Encoder>,
         workers: Option<usize>,
     ) -> PyResult<Self> {
-        let engine = workers.map_or_else(Engine::of_machine, Engine::new);
+        let engine = workers.map_or_else(Engine::of_machine, |workers| Arc::new(Engine::new(workers)));
         let encoder = encoder.map(|encoder| encoder.inner.clone());
         let usual = encoder.as_ref().map_or(Thresholds::DEFAULT, Thresholds::selective);
         let thresholds = Thresholds {

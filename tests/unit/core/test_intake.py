@@ -1,5 +1,8 @@
 """The intake as Python sees it: opaque batches in, outcomes out, safe from any thread."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -138,3 +141,40 @@ def test_many_threads_lose_nothing_and_take_nothing_twice():
         heard = list(pool.map(lambda block: hear(listening, block), blocks * 2))
     judged = [outcomes[0].key for outcomes in heard if outcomes[0].evaluation is not None]
     assert sorted(judged) == sorted(block.key for block in blocks)
+
+
+FORKED = """
+import os, sys
+from covey import _core, core
+
+key = core.SigningKey(b"\\x0a" * 32)
+author, here, room, now = sys.argv[1], sys.argv[2], "tests", 1_800_000_000_000
+listening = _core.Intake(here, room, [1.0] * 7, workers=4)
+listening.bind(author, key.public_key)
+
+
+def hear(first):
+    drafts = [
+        core.Draft({"focus": f"thing {number}"}, node_id=author, author="ann", room=room, created_ms=now)
+        for number in range(first, first + 200)
+    ]
+    batch = _core.RecordBatch(_core.sign_many(drafts, key))
+    heard = listening.evaluate(batch, session_node_id=author, now_ms=now, entropy=bytes(32))
+    return sum(outcome.kind != "refused" for outcome in heard)
+
+
+assert hear(0) == 200
+child = os.fork()
+if child == 0:
+    os._exit(0 if hear(200) == 200 else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert hear(200) == 200
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no such call on this system")
+def test_a_forked_process_works_without_the_helpers_it_does_not_have():
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED, ANN, HERE], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
