@@ -45,7 +45,7 @@ const NEGATIONS: [&str; 10] =
     ["cannot", "neither", "never", "no", "nobody", "none", "nor", "not", "nothing", "without"];
 
 /// Places of the table below: four for each word in it, so that most searches end at the first.
-const PLACES: usize = 1_024;
+pub(super) const PLACES: usize = 1_024;
 /// Seven bits of each letter; the eighth of the first two says which kind.
 const LETTERS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 /// Letters that one number holds.
@@ -99,15 +99,27 @@ pub(super) const fn first(letters: [u8; HELD], length: usize) -> u64 {
     if length >= HELD { u64::from_le_bytes(letters) } else { u64::from_le_bytes(letters) & !(u64::MAX << (8 * length)) }
 }
 
-fn listed(word: u64) -> Option<Kind> {
+/// Where a word of at most eight letters stands in the table, if it does.
+pub(super) fn listed(word: u64) -> Option<usize> {
     let mut place = place(word);
     while TABLE[place] != 0 {
         if TABLE[place] & LETTERS == word {
-            return Some(KINDS[usize::from(TABLE[place] >> 7 & 1 == 1) + 2 * usize::from(TABLE[place] >> 15 & 1 == 1)]);
+            return Some(place);
         }
         place = (place + 1) % PLACES;
     }
     None
+}
+
+/// The kind of the word in a place of the table.
+const fn kind_at(place: usize) -> Kind {
+    KINDS[(TABLE[place] >> 7 & 1) as usize + 2 * (TABLE[place] >> 15 & 1) as usize]
+}
+
+/// The letters of the word in a place of the table; nothing where none stands.
+pub(super) fn letters_at(place: usize) -> Vec<u8> {
+    let letters = (TABLE[place] & LETTERS).to_le_bytes();
+    letters.into_iter().take_while(|letter| *letter != 0).collect()
 }
 
 /// What a word in small ASCII letters and digits does; `None` where no list has it. Whether it is a number is not asked.
@@ -118,9 +130,14 @@ pub(super) fn kind(word: &[u8]) -> Option<Kind> {
 
 /// The same of a word whose first letters were read as one number.
 pub(super) fn kind_of(word: &[u8], first: u64) -> Option<Kind> {
+    let found = if word.len() <= HELD { listed(first).map(kind_at) } else { None };
+    found.or_else(|| kind_beside(word, first))
+}
+
+/// The same of a word that does not stand in the table.
+pub(super) fn kind_beside(word: &[u8], first: u64) -> Option<Kind> {
     let among = |words: &[&str]| words.iter().any(|listed| listed.as_bytes() == word);
-    let found = if word.len() <= HELD { listed(first) } else { None };
-    if found.is_none() && word.len() == HELD + 1 {
+    if word.len() == HELD + 1 {
         if among(&FIGURES_LONG) {
             return Some(Kind::Figure);
         }
@@ -128,14 +145,14 @@ pub(super) fn kind_of(word: &[u8], first: u64) -> Option<Kind> {
             return Some(Kind::Common);
         }
     }
-    found.or_else(|| plural(word, first))
+    plural(word, first)
 }
 
 /// A common word with an s behind it.
 fn plural(word: &[u8], first: u64) -> Option<Kind> {
     let one = word.strip_suffix(b"s").filter(|one| one.len() <= HELD)?;
     let first = if one.len() < HELD { first & !(u64::MAX << (8 * one.len())) } else { first };
-    listed(first).filter(|kind| *kind == Kind::Common)
+    listed(first).map(kind_at).filter(|kind| *kind == Kind::Common)
 }
 
 /// The same, letter by letter: what the table is held against.

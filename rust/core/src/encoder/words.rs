@@ -4,6 +4,8 @@
 //! can be counted. Scripts without spaces are read by pairs of letters. The same text gives the same words everywhere,
 //! and no word costs an allocation.
 
+use std::sync::LazyLock;
+
 use super::vocabulary;
 
 /// Of a text, as much is read as of the other kernels.
@@ -84,6 +86,9 @@ pub(super) trait Letter: Copy + PartialEq + From<u8> + Into<u32> {}
 impl Letter for u8 {}
 impl Letter for char {}
 
+/// Places of the vocabulary.
+pub const VOCABULARY: usize = vocabulary::PLACES;
+
 /// Room to spell a word in, used again for each.
 #[derive(Debug)]
 pub struct Spelling {
@@ -133,16 +138,27 @@ impl Spelling {
         }
     }
 
-    /// The word of so many letters that was read.
-    fn word(&self, length: usize) -> Word {
-        let letters = &self.letters[..length];
-        let stem = stem(letters);
-        let stemmed = hash(b'w', stem);
-        let head = stem.first_chunk::<HEAD>().map_or(stemmed, |head| hash(b'h', head));
+    /// The word of so many letters that was read, and its place in the vocabulary, if it has one.
+    fn word(&self, length: usize) -> (Word, Option<usize>) {
         let first = self.letters.first_chunk().map_or(0, |first| vocabulary::first(*first, length));
-        Word { head, stem: stemmed, kind: kind(letters, first) }
+        if length <= vocabulary::HELD
+            && let Some(place) = vocabulary::listed(first)
+        {
+            return (KNOWN[place], Some(place));
+        }
+        let letters = &self.letters[..length];
+        (whole(letters, kind(letters, vocabulary::kind_beside(letters, first))), None)
     }
 }
+
+/// Every word of the vocabulary in its place, as it is read: half of a text is of these.
+static KNOWN: LazyLock<Box<[Word]>> = LazyLock::new(|| {
+    let known = |place| {
+        let letters = vocabulary::letters_at(place);
+        whole(&letters, kind(&letters, vocabulary::kind_of(&letters, vocabulary::packed(&letters))))
+    };
+    (0..vocabulary::PLACES).map(known).collect()
+});
 
 /// The first eight bytes; behind the last there is nothing, which parts words.
 fn eight(bytes: &[u8]) -> u64 {
@@ -150,8 +166,8 @@ fn eight(bytes: &[u8]) -> u64 {
     bytes.first_chunk().map_or_else(behind, |eight| u64::from_le_bytes(*eight))
 }
 
-/// Give each word of a text in turn.
-pub fn each(text: &str, spelling: &mut Spelling, mut give: impl FnMut(Word)) {
+/// Give each word of a text in turn, and its place in the vocabulary, if it has one.
+pub fn each(text: &str, spelling: &mut Spelling, mut give: impl FnMut(Word, Option<usize>)) {
     let mut end = text.len().min(READ_BYTES);
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -180,14 +196,15 @@ pub fn each(text: &str, spelling: &mut Spelling, mut give: impl FnMut(Word)) {
             wide(word, &mut spelling.wide, &mut give);
             at += word.len();
         } else {
-            give(spelling.word(kept));
+            let (word, place) = spelling.word(kept);
+            give(word, place);
             at += length;
         }
     }
 }
 
 /// A word in which not all is ASCII.
-fn wide(word: &str, spelled: &mut String, give: &mut impl FnMut(Word)) {
+fn wide(word: &str, spelled: &mut String, give: &mut impl FnMut(Word, Option<usize>)) {
     let mut letters = ['\0'; WORD_CHARS];
     let mut length = 0;
     for letter in word.chars().flat_map(char::to_lowercase).take(WORD_CHARS) {
@@ -198,31 +215,32 @@ fn wide(word: &str, spelled: &mut String, give: &mut impl FnMut(Word)) {
     if length > 2 && read.iter().any(|letter| super::lexis::unspaced(*letter)) {
         for pair in read.windows(2) {
             let hash = hash(b'c', pair);
-            give(Word { head: hash, stem: hash, kind: Kind::Content });
+            give(Word { head: hash, stem: hash, kind: Kind::Content }, None);
         }
         return;
     }
     spelled.clear();
     spelled.extend(read);
     // Small letters of another script may be ASCII (the Kelvin sign's is), and one may stand alone.
-    let ascii = spelled.is_ascii().then(|| kind(spelled.as_bytes(), vocabulary::packed(spelled.as_bytes())));
+    let bytes = spelled.as_bytes();
+    let ascii = spelled.is_ascii().then(|| kind(bytes, vocabulary::kind_of(bytes, vocabulary::packed(bytes))));
     let numeric = read.iter().all(|letter| letter.is_numeric());
-    give(whole(read, ascii.unwrap_or(if numeric { Kind::Figure } else { Kind::Content })));
+    give(whole(read, ascii.unwrap_or(if numeric { Kind::Figure } else { Kind::Content })), None);
 }
 
 fn whole<L: Letter>(letters: &[L], kind: Kind) -> Word {
     let stem = stem(letters);
     let stemmed = hash(b'w', stem);
-    let head = if stem.len() >= HEAD { hash(b'h', &stem[..HEAD]) } else { stemmed };
+    let head = stem.first_chunk::<HEAD>().map_or(stemmed, |head| hash(b'h', head));
     Word { head, stem: stemmed, kind }
 }
 
-/// What a word in ASCII does, whose first letters are one number.
-fn kind(letters: &[u8], first: u64) -> Kind {
+/// What a word in ASCII does, of which the vocabulary says something or nothing.
+fn kind(letters: &[u8], listed: Option<Kind>) -> Kind {
     if letters.iter().all(u8::is_ascii_digit) {
         return Kind::Figure;
     }
-    match vocabulary::kind_of(letters, first) {
+    match listed {
         Some(kind @ (Kind::Figure | Kind::Negation)) => kind,
         _ if letters.len() == 1 => Kind::Binding,
         found => found.unwrap_or(Kind::Content),
@@ -278,7 +296,7 @@ mod tests {
 
     fn read(text: &str) -> Vec<Word> {
         let mut found = Vec::new();
-        each(text, &mut Spelling::default(), |word| found.push(word));
+        each(text, &mut Spelling::default(), |word, _| found.push(word));
         found
     }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 fn read(text: &str) -> Vec<Word> {
     let mut found = Vec::new();
-    each(text, &mut Spelling::default(), |word| found.push(word));
+    each(text, &mut Spelling::default(), |word, _| found.push(word));
     found
 }
 

@@ -101,7 +101,9 @@ impl Shelf {
         {
             let mut counted = Aged { blocks: &self.blocks, strength, end, kept };
             let ages = sketches.choose(incoming, now_ms, &mut counted);
-            return ages.into_iter().filter_map(|age| self.blocks.of_age(age)).collect();
+            let mut chosen = Vec::with_capacity(ages.len());
+            chosen.extend(ages.into_iter().filter_map(|age| self.blocks.of_age(age)));
+            return chosen;
         }
         let mut held = Vec::with_capacity(self.blocks.held());
         held.extend(self.blocks.live().filter(|held| held.read.says_something()));

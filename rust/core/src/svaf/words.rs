@@ -145,17 +145,28 @@ pub struct Words {
 impl Words {
     /// Read the texts of a block, in category order.
     pub fn of_texts(texts: [&str; COUNT]) -> Self {
-        let (mut said, mut spelling) = (Vec::with_capacity(USUAL), Spelling::default());
+        let (mut said, mut spelling) = (Vec::<Said>::with_capacity(USUAL), Spelling::default());
+        // Which word each place of the vocabulary stands for, counted from 1: those come again and again.
+        let mut known = [0_u16; words::VOCABULARY];
         for (category, text) in texts.iter().enumerate() {
             let text = text.trim();
             if !text.eq_ignore_ascii_case(NEUTRAL) {
-                words::each(text, &mut spelling, |word| {
+                words::each(text, &mut spelling, |word, place| {
+                    if let Some(place) = place {
+                        let at = &mut known[place];
+                        if let Some(again) = usize::from(*at).checked_sub(1).and_then(|at| said.get_mut(at)) {
+                            again.places |= 1 << category;
+                            return;
+                        }
+                        *at = u16::try_from(said.len() + 1).unwrap_or(0);
+                    }
                     let key = u64::from(word.head) << 32 | u64::from(word.stem);
                     said.push(Said::new(key, word.kind, 1 << category));
                 });
             }
             if said.len() > 2 * BLOCK_WORDS {
                 unite(&mut said);
+                known.fill(0);
             }
         }
         unite(&mut said);

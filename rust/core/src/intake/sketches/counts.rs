@@ -170,10 +170,11 @@ impl Work for Counting<'_> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
     fn run(self) -> Counts {
-        let (mut counts, nothing) = (vec![[[0; LANES]; DIGITS]; self.stride], vec![[0; LANES]; self.stride]);
+        let (mut counts, nothing) = (Vec::with_capacity(self.stride), vec![[0; LANES]; self.stride]);
         let (eights, rest) = self.rows.as_chunks::<EIGHT>();
         let last = std::array::from_fn(|at| rest.get(at).copied().unwrap_or(&nothing));
-        for (at, digits) in counts.iter_mut().enumerate() {
+        for at in 0..self.stride {
+            let mut digits = [[0; LANES]; DIGITS];
             let [mut ones, mut twos, mut fours] = [[0; LANES]; 3];
             let (lower, higher) = digits.split_at_mut(3);
             let higher = &mut higher[..self.depth.saturating_sub(3)];
@@ -184,6 +185,7 @@ impl Work for Counting<'_> {
                 add(higher, added(&mut fours, &halves[0], &halves[1]));
             }
             lower.copy_from_slice(&[ones, twos, fours]);
+            counts.push(digits);
         }
         Counts { digits: counts, depth: self.depth }
     }

@@ -12,6 +12,7 @@ mod tests;
 pub(super) use bounds::BOUNDS_MS;
 use bounds::Bounds;
 use counts::Counts;
+use covey_kernels::{Work, widest};
 
 use crate::id::NodeId;
 use crate::limits::{CANDIDATES, CANDIDATES_NEWEST, CANDIDATES_OF_ONE};
@@ -112,18 +113,28 @@ impl Sketches {
     pub(super) fn choose(&mut self, incoming: &[u64; SKETCH], now_ms: u64, strength: &mut impl Strength) -> Vec<usize> {
         self.bound(now_ms, strength);
         let counts = self.count(incoming);
-        let chosen = self.newest(&self.pick(&counts, self.row(BITS), CANDIDATES, strength), CANDIDATES);
-        let Some(author) = crowding(chosen.iter().map(|age| self.authors[self.slot(*age)])) else { return chosen };
+        let chosen = self.pick(&counts, self.row(BITS), CANDIDATES, strength);
+        let Some(author) = self.crowding(&chosen) else { return self.newest(&chosen, CANDIDATES) };
         self.crowded_by(author);
         let [theirs, rest] = self.parted();
         let others = number(&rest).min(CANDIDATES - CANDIDATES_OF_ONE);
         if others == 0 {
-            return chosen;
+            return self.newest(&chosen, CANDIDATES);
         }
         let mut both = self.pick(&counts, &rest, others, strength);
         let theirs = self.pick(&counts, &theirs, CANDIDATES - others, strength);
         join(&mut both, &theirs);
         self.newest(&both, CANDIDATES)
+    }
+
+    /// The author of more than [`CANDIDATES_OF_ONE`] of the chosen blocks, if one is: often who was it before.
+    fn crowding(&self, chosen: &[Lanes]) -> Option<NodeId> {
+        if let Some((author, theirs)) = &self.crowd
+            && common(chosen, theirs) > CANDIDATES_OF_ONE
+        {
+            return Some(*author);
+        }
+        crowding(self.newest(chosen, CANDIDATES).into_iter().map(|age| self.authors[self.slot(age)]))
     }
 
     /// Find what blocks count that is not known.
@@ -279,7 +290,33 @@ fn join(marked: &mut [Lanes], others: &[Lanes]) {
 }
 
 fn number(marked: &[Lanes]) -> usize {
-    marked.as_flattened().iter().map(|number| number.count_ones() as usize).sum()
+    common(marked, marked)
+}
+
+/// How many blocks both mark.
+fn common(marked: &[Lanes], others: &[Lanes]) -> usize {
+    widest(Common { marked, others })
+}
+
+struct Common<'a> {
+    marked: &'a [Lanes],
+    others: &'a [Lanes],
+}
+
+impl Work for Common<'_> {
+    type Out = usize;
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+    fn run(self) -> usize {
+        let mut number = 0;
+        for (marked, others) in self.marked.iter().zip(self.others) {
+            for lane in 0..LANES {
+                number += u64::from((marked[lane] & others[lane]).count_ones());
+            }
+        }
+        usize::try_from(number).unwrap_or(usize::MAX)
+    }
 }
 
 /// Where the bit of a slot stands.
