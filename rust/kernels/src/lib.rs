@@ -14,8 +14,8 @@ pub trait Work {
     fn run(self) -> Self::Out;
 }
 
-/// Run `work` with the widest vectors there are: AVX2 on x86-64 that has it, else what the target always has (SSE2,
-/// or NEON on 64-bit ARM).
+/// Run `work` with the widest vectors that are worth it: AVX2 on x86-64 that has it, else what the target always has
+/// (SSE2, or NEON on 64-bit ARM). Compiled for AVX-512 too, the same work took as long, or longer.
 #[inline]
 pub fn widest<W: Work>(work: W) -> W::Out {
     #[cfg(target_arch = "x86_64")]
@@ -24,6 +24,17 @@ pub fn widest<W: Work>(work: W) -> W::Out {
         return unsafe { avx2(work) };
     }
     work.run()
+}
+
+/// Run the same work in every way that this machine has, the plain one first: tests compare what comes of it.
+pub fn every_way<W: Work>(work: impl Fn() -> W) -> Vec<W::Out> {
+    let mut out = vec![work().run()];
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the only thing `avx2` asks of its caller is a processor with AVX2, which the line above found.
+        out.push(unsafe { avx2(work()) });
+    }
+    out
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -63,7 +74,9 @@ mod tests {
         };
         for rows in 0..70 {
             let rows: Vec<[f64; 8]> = (0..rows).map(|_| std::array::from_fn(|_| number())).collect();
-            assert_eq!(widest(Sum(&rows)).map(f64::to_bits), Sum(&rows).run().map(f64::to_bits));
+            let plain = Sum(&rows).run().map(f64::to_bits);
+            assert_eq!(widest(Sum(&rows)).map(f64::to_bits), plain);
+            assert!(every_way(|| Sum(&rows)).iter().all(|sums| sums.map(f64::to_bits) == plain));
         }
     }
 }

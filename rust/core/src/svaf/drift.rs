@@ -119,3 +119,37 @@ fn divide(rows: &mut [Row], divisors: &Row) {
         *row = std::array::from_fn(|lane| row[lane] / divisors[lane]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use covey_kernels::every_way;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Vectors = [Option<[f64; 4]>; COUNT];
+
+    fn vectors() -> impl Strategy<Value = Vectors> {
+        prop::array::uniform7(prop::option::of(prop::array::uniform4(prop_oneof![Just(0.0), -1.0..1.0f64])))
+    }
+
+    proptest! {
+        #[test]
+        fn memory_is_read_to_the_same_bits_in_every_way_a_machine_has(
+            incoming in vectors(),
+            held in prop::collection::vec((vectors(), 0.001..=1.0f64), 0..40),
+            alphas in prop::array::uniform7(0.0..3.0f64),
+        ) {
+            let incoming = Features::from_vectors(incoming);
+            let features: Vec<_> = held.iter().map(|(vectors, _)| Features::from_vectors(*vectors)).collect();
+            let anchors: Vec<_> = features.iter().zip(&held)
+                .map(|(features, (_, decay))| Anchor { features, decay: *decay, confidence: 1.0 }).collect();
+            let alphas = std::array::from_fn(|lane| alphas.get(lane).copied().unwrap_or_default());
+            let ways = every_way(|| Read { incoming: &incoming, alphas, anchors: &anchors });
+            let bits = |read: &[Option<Distance>; COUNT]| {
+                read.map(|one| one.map(|it| (it.drift.to_bits(), it.nearest.to_bits(), it.anchor)))
+            };
+            prop_assert!(ways.iter().all(|way| bits(way) == bits(&ways[0])));
+        }
+    }
+}

@@ -161,3 +161,22 @@ impl Vectors {
         self.block.is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use covey_kernels::every_way;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn codes_are_multiplied_to_the_same_number_in_every_way_a_machine_has(
+            pairs in prop::collection::vec((-127..=127i8, -127..=127i8), 0..1_025),
+        ) {
+            let (left, right): (Vec<i8>, Vec<i8>) = pairs.into_iter().unzip();
+            let ways = every_way(|| Dot(&left, &right));
+            prop_assert!(ways.iter().all(|way| *way == ways[0]));
+        }
+    }
+}
