@@ -139,7 +139,9 @@ class StoreWriter:
         self._closing = False
         self._undelivered = 0
         self._transactions = 0
-        self._troubles: dict[str, str | None] = {"index_trouble": None, "log_trouble": None}
+        self._troubles: dict[str, str | None] = dict.fromkeys(
+            ("index_trouble", "merge_trouble", "log_trouble")
+        )
         self._unindexed = 1  # what an earlier run left is looked for
         self._unmerged = False  # pieces of the index may wait to be merged
         self._alone = True  # nothing was written for a while before the last group
@@ -410,8 +412,7 @@ class StoreWriter:
             self._unmerged, trouble = self._store.merge(), None
         except _core.CoreError as error:
             self._unmerged, trouble = False, str(error)
-        with self._changed:
-            self._index_trouble = trouble
+        self._note("merge_trouble", trouble)
 
 
 def _failed(token: int, error: Exception) -> Failed:

@@ -355,6 +355,32 @@ def test_an_index_that_cannot_grow_does_not_stop_the_writer(store, monkeypatch):
     assert store.stats()["records"] == 4
 
 
+def test_pieces_that_cannot_be_merged_stop_nothing_and_are_told_of_once(store):
+    class Torn(Watched):
+        def merge(self):
+            return self._store.record("not a key")
+
+    told, heard = [], threading.Event()
+
+    def complain(word, why):
+        told.append((word, why))
+        heard.set()
+
+    watched = Torn(store)
+    writer, answers = StoreWriter(watched, at_once, complain=complain), Answers()
+    judge = intake()
+    for token in (1, 2):
+        watched.indexed.clear()
+        writer.submit(token, batch_of(2, f"stored {token}", judge), NOW, answers)
+        assert watched.indexed.wait(30)
+    assert heard.wait(30)
+    writer.close()
+    assert [word for word, _ in told] == ["merge_trouble"]
+    assert "invalid_id" in writer.status()["merge_trouble"]
+    assert writer.status()["index_trouble"] is None
+    assert store.stats()["records"] == 4
+
+
 def test_answers_nobody_takes_are_counted_and_stay_stored(store):
     def gone(_work):
         raise RuntimeError("Event loop is closed")
