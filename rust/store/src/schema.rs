@@ -277,7 +277,7 @@ UPDATE meta SET value = min(value, (SELECT coalesce(max(id), 0) FROM records))
 
 /// The index of full text marks what is forgotten, and leaves it out when pieces of which four tenths are marked are
 /// merged. Before, forgetting wrote every word of a block once more, and both stayed until the oldest pieces were merged:
-/// of a hundred thousand blocks held while a million passed through, the index was ten times as large as of them alone.
+/// of 115,000 blocks held after 1.1 million had passed through, the index was 357 MB of a store of 514.
 /// What is held is indexed anew behind the commits, and a recall says meanwhile how much it lacks.
 const VERSION_10: &str = "
 DROP TABLE recall;
