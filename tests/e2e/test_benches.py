@@ -200,3 +200,21 @@ def test_the_index_by_its_slices_has_a_line_for_each():
     assert (answer.returncode, answer.stderr) == (0, "")
     rows = re.findall(r"slices of +(\d+), merged (with|in) the \w+ *: +[\d.]+ µs a block", answer.stdout)
     assert rows == [(each, how) for each in ("32", "64", "128", "256", "512") for how in ("with", "in")]
+
+
+def test_the_way_with_nothing_in_it_has_a_line_for_each_station():
+    command = [sys.executable, "-m", "benches.bare", "--pace", "500", "--seconds", "1"]
+    answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    medians = {
+        name.strip(): float(at) for name, at in re.findall(r"^  (.+?) +p50 +([\d.]+)", answer.stdout, re.M)
+    }
+    assert set(medians) == {"kept", "read", "delivered", "disk", "disk rested"}
+    assert 0.0 < medians["kept"] <= medians["read"] <= medians["delivered"]
+
+
+def test_the_way_with_nothing_in_it_says_what_is_too_short():
+    command = [sys.executable, "-m", "benches.bare", "--seconds", "0.01"]
+    answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
+    assert answer.returncode == 2
+    assert "more than 100 blocks" in answer.stderr
