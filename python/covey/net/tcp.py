@@ -144,11 +144,12 @@ class TcpTransport:
             # every link is aborted after GOODBYE_SECONDS, so this ends
             await self._all_gone.wait()
 
-    def gone(self, link: int) -> None:
-        """Forget a link whose connection has ended."""
-        self._links.pop(link, None)
+    def gone(self, link: int) -> bool:
+        """Forget a link whose connection has ended; tell whether that is news."""
+        known = self._links.pop(link, None) is not None
         if self._all_gone is not None and not self._links:
             self._all_gone.set()
+        return known
 
     def _accepted(self, sink: LinkSink) -> _TcpLink:
         link = _TcpLink(self, self._next_accepted, sink, inbound=True)
@@ -164,13 +165,23 @@ class TcpTransport:
         try:
             async with asyncio.timeout(timeout_seconds):
                 await loop.create_connection(lambda: _TcpLink(self, link, sink, inbound=False), host, port)
+        except asyncio.CancelledError:
+            self._undone(link, "closed", sink)
+            raise
         except TimeoutError:
-            self.gone(link)  # it may have stood at the very end
-            sink.link_failed(link, "connect timeout")
+            if not self._undone(link, "connect timeout", sink):
+                sink.link_failed(link, "connect timeout")
         except OSError as error:
             sink.link_failed(link, _why(error))
         finally:
             self._dials.pop(link, None)
+
+    def _undone(self, link: int, why: str, sink: LinkSink) -> bool:
+        """Tell the loss of a link that stood just before its dial was given up: uvloop would tell nobody."""
+        stood = self.gone(link)
+        if stood:
+            sink.link_lost(link, why)
+        return stood
 
 
 def _is_address(host: str) -> bool:
@@ -241,7 +252,8 @@ class _TcpLink(asyncio.Protocol):
         self._sink.link_full(self.id, False)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._owner.gone(self.id)
+        if not self._owner.gone(self.id):
+            return
         why = _why(exc) if isinstance(exc, OSError) else type(exc).__name__
         self._sink.link_lost(self.id, "closed" if exc is None else why)
 

@@ -147,6 +147,61 @@ def test_to_stop_as_a_dial_stands_ends_with_its_loss_told(loop: str) -> None:
     run_on(loop, run())
 
 
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("steps", range(6))
+def test_a_dial_that_is_closed_just_as_it_stands_leaves_no_link_behind(
+    monkeypatch: pytest.MonkeyPatch, loop: str, steps: int
+) -> None:
+    monkeypatch.setattr(limits, "GOODBYE_SECONDS", 0.05)
+
+    async def run() -> None:
+        here = asyncio.get_running_loop()
+        told, teller = socket.socketpair()
+        with socket.create_server(("127.0.0.1", 0)) as listening, told, teller:
+            told.setblocking(False)
+            client, sink, closed = TcpTransport(), Sink(), asyncio.Event()
+
+            def close() -> None:
+                here.remove_reader(told)
+                client.close(1)
+                closed.set()
+
+            client.connect(1, "127.0.0.1", listening.getsockname()[1], 5.0, sink)
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            here.add_reader(told, close)
+            teller.send(b"x")  # so that it is closed by what the loop hears together with the connection
+            await closed.wait()
+            async with asyncio.timeout(10):
+                await client.stop()
+            assert [said[:2] for said in sink.said] in ([], [("opened", 1), ("lost", 1)])
+
+    run_on(loop, run())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_link_whose_dial_is_given_up_as_it_opens_is_told_lost_once(loop: str) -> None:
+    async def run() -> None:
+        client = TcpTransport()
+
+        class Late(Sink):
+            def link_opened(self, *args: Any, **more: Any) -> None:
+                super().link_opened(*args, **more)
+                client._dials[1].cancel()  # as a timeout does that comes before the dial has woken
+
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            sink = Late()
+            client.connect(1, "127.0.0.1", listening.getsockname()[1], 5.0, sink)
+            lost = await sink.until("lost", 1)
+            for _ in range(10):
+                await asyncio.sleep(0)  # a second loss would be told now
+            async with asyncio.timeout(10):
+                await client.stop()
+            assert sink.said == [("opened", 1, False, True), lost]
+
+    run_on(loop, run())
+
+
 def test_last_words_arrive_although_input_is_unread() -> None:
     async def run() -> None:
         server, server_sink, client, client_sink = await two()
