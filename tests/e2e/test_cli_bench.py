@@ -75,7 +75,9 @@ def test_what_is_asked_wrongly_is_said_before_anything_is_measured(covey, tmp_pa
 
 
 def test_a_place_that_cannot_be_written_is_said_before_anything_is_measured(covey, tmp_path):
-    for flag, place in (("--html", tmp_path / "no" / "x.html"), ("--save", tmp_path)):
+    (tmp_path / "file").touch()
+    nowhere = [tmp_path / "no" / "x.html", tmp_path, tmp_path / "file" / "x.json", tmp_path / ("x" * 300)]
+    for flag, place in zip(["--html", "--save", "--save", "--save"], nowhere, strict=True):
         ended = covey("bench", "--quick", flag, str(place))
         assert (ended.code, ended.out) == (1, "")
         assert f"cannot write {place}: " in ended.err

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -95,12 +97,23 @@ def _check_places(*files: Path | None) -> None:
     for file in files:
         if file is None:
             continue
-        if file.is_dir():
-            raise CoveyError(f"cannot write {file}: is a directory")
-        if not file.parent.is_dir():
-            raise CoveyError(f"cannot write {file}: no such file or directory")
-        if not os.access(file if file.exists() else file.parent, os.W_OK):
-            raise CoveyError(f"cannot write {file}: permission denied")
+        try:
+            _check_place(file)
+        except OSError as error:
+            raise CoveyError(f"cannot write {file}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _check_place(file: Path) -> None:
+    """Raise what the system would say of writing a file there, as far as it can be known without writing."""
+    try:
+        place, mode = file, file.stat().st_mode
+    except FileNotFoundError:
+        place, mode = file.parent, 0
+        place.stat()
+    if stat.S_ISDIR(mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not os.access(place, os.W_OK):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _measured(arguments: argparse.Namespace, console: Console) -> Report:
