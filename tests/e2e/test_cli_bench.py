@@ -52,6 +52,12 @@ def test_a_measure_that_surely_fell_fails_the_command(covey, tmp_path):
     assert ended.code == 1
     assert "verification: " in ended.err
     assert "worse" in ended.out
+    document["measures"][0]["unit"] = "signatures/min"
+    kept.write_text(json.dumps(document))
+    assert covey(*words).code == 0
+    ended = covey(*words, "--worst", "0.5")
+    assert ended.code == 1, "what is not compared has not passed"
+    assert "--worst: nothing was held against the saved run" in ended.err
 
 
 @pytest.mark.parametrize(

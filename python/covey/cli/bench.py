@@ -35,7 +35,7 @@ def configure(parser: Parser) -> None:
         "--worst",
         type=_share,
         metavar="RATIO",
-        help="with --compare: fail when a measure surely fell below this part of before (0.7)",
+        help="with --compare: fail when a measure surely fell below this part of before, or none compares (0.7)",
     )
 
 
@@ -74,7 +74,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.note(f"the saved run: {printable(reason)}")
     for change in worse:
         console.note(f"{change.name}: {change.ratio:.2f} times before, surely below {arguments.worst:g}")
-    return EXIT_FAILED if worse else EXIT_OK
+    unheld = arguments.worst is not None and not changes
+    if unheld:
+        console.note("--worst: nothing was held against the saved run")
+    return EXIT_FAILED if worse or unheld else EXIT_OK
 
 
 def _fallen(changes: Sequence[Change], worst: float | None) -> list[Change]:
