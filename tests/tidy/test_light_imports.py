@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -99,8 +101,12 @@ def test_no_vendor_is_loaded_to_check_a_configuration(tmp_path, monkeypatch):
 
 
 IDLE = """
-import json, os, sys
+import json, os, sys, threading
 from covey.cli import listen, main
+
+def fell(args):
+    sys.__excepthook__(args.exc_type, args.exc_value, args.exc_traceback)
+    os._exit(1)
 
 def began(shown, facts, text):
     loaded = sorted(name for name in sys.modules )
@@ -108,6 +114,7 @@ def began(shown, facts, text):
     sys.stdout.flush()
     os._exit(0)
 
+threading.excepthook = fell  # whoever waits for that thread would wait for ever
 listen.Shown.began = began
 main(["listen", "--room", {room!r}])
 """
@@ -162,8 +169,36 @@ UNUSED = {
     "zipfile": "no bundle is read",
 }
 """What a peer that only listens does not load, each with the reason why it need not."""
+LATE_SECONDS = 60.0
+"""By then it has said so on the slowest machine. Less than a test's bound, which would leave it running."""
 IDLE_MODULES = 240
 """Modules of covey itself that it may load: see benches.startup before it is moved."""
+
+
+def modules_of(program: str, environment: dict[str, str], folder: Path) -> set[str]:
+    """Run a program until it says what it has loaded, or ends; nothing of it is left then.
+
+    Where it ends without a word (a native module that is not of this source, as a rule), what it printed of
+    its error is what the test says.
+    """
+    said = folder / "stderr.txt"
+    with (
+        said.open("w") as stderr,
+        subprocess.Popen(
+            [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=stderr, env=environment, text=True
+        ) as child,
+    ):
+        late = threading.Timer(LATE_SECONDS, child.kill)
+        late.start()
+        try:
+            assert child.stdout is not None
+            line = next((line for line in child.stdout if line.startswith("[")), None)
+        finally:
+            late.cancel()
+            child.kill()
+    if line is None:
+        pytest.fail(f"ended with {child.returncode} before it listened:\n{said.read_text()}")
+    return set(json.loads(line))
 
 
 @pytest.fixture(scope="module")
@@ -171,9 +206,8 @@ def idle(tmp_path_factory):
     """Return the modules that a listening peer has loaded when it says so."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     environment["COVEY_HOME"] = str(tmp_path_factory.mktemp("home"))
-    words = [sys.executable, "-c", IDLE.format(room=f"idle-{os.getpid()}")]
-    answer = subprocess.run(words, capture_output=True, check=True, env=environment, text=True, timeout=120)
-    return set(json.loads(answer.stdout.splitlines()[-1]))
+    program = IDLE.format(room=f"idle-{os.getpid()}")
+    return modules_of(program, environment, tmp_path_factory.mktemp("idle"))
 
 
 def test_an_idle_listener_loads_only_what_it_uses(idle):
@@ -184,6 +218,15 @@ def test_an_idle_listener_loads_only_what_it_uses(idle):
 def test_an_idle_listener_stays_small(idle):
     own = {name for name in idle if name.startswith("covey.")}
     assert len(own) <= IDLE_MODULES
+
+
+@pytest.mark.parametrize("ends", ["raise OSError('stale')", "{thread}.start(); threading.Event().wait()"])
+def test_a_program_that_never_listens_is_told_of_by_its_own_error(ends, tmp_path):
+    thread = "threading.Thread(target=lambda: open('/stale/module'))"
+    program = IDLE.split("listen.Shown")[0] + ends.format(thread=thread)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    with pytest.raises(pytest.fail.Exception, match=r"ended with 1 (.|\n)*stale"):
+        modules_of(program, environment, tmp_path)
 
 
 def test_what_an_idle_listener_does_not_load_exists():
