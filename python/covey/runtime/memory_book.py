@@ -58,18 +58,15 @@ def purge(store: _core.Store, days: float, now_ms: int, *, dry_run: bool) -> Res
         behind them, or something that stays descends from them or shows them.
     """
     before = _before(now_ms, days)
-    places = store.memory.forgettable(before)
     total, gone = store.stats()["records"], 0
-    if not dry_run:
-        at = 0
-        while at < len(places):
-            went, dealt = store.memory.forget(places[at : at + limits.STORE_GROUP_ROWS], before)
-            gone, at = gone + went, at + max(1, dealt)
+    old = store.memory.forgettable(before)
+    while not dry_run and not old.over:
+        gone += old.forget()
     return {
         "older_than_days": days,
-        "forgettable": len(places),
+        "forgettable": len(old),
         "forgotten": gone,
-        "kept": total - (len(places) if dry_run else gone),
+        "kept": total - (len(old) if dry_run else gone),
         "dry_run": dry_run,
     }
 

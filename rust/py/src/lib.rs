@@ -65,8 +65,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<outlet::Settled>()?;
     module.add_function(wrap_pyfunction!(outlet::read_receipts, module)?)?;
     module.add_class::<store_delivery::StoreMail>()?;
-    module.add_class::<store_memory::StoreShelf>()?;
-    module.add_class::<store_memory::FeedbackRow>()?;
+    store_memory::register(module)?;
     module.add_class::<store_delivery::Attention>()?;
     module.add_class::<store_delivery::SendRow>()?;
     module.add_class::<store_delivery::OutboxPage>()?;

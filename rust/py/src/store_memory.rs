@@ -1,7 +1,7 @@
 //! What the store keeps of blocks over time, for Python: lifecycle, feedback, retention, search, carrying away.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use covey_core::category::Category;
 use covey_core::id::{AssertionId, ContentKey, NodeId};
@@ -23,6 +23,14 @@ type Carried<'py> = (i64, Bound<'py, PyBytes>, u64, String);
 
 /// (records by lifecycle, words by kind, first, last).
 type Census = (BTreeMap<String, i64>, BTreeMap<String, i64>, Option<u64>, Option<u64>);
+
+/// Adds the classes of this file to the module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<StoreShelf>()?;
+    module.add_class::<Forgetting>()?;
+    module.add_class::<FeedbackRow>()?;
+    Ok(())
+}
 
 /// What a store keeps of blocks over time: `Store.memory`.
 #[pyclass(frozen, module = "covey._core")]
@@ -155,14 +163,10 @@ impl StoreShelf {
         detached(py, || Ok(self.held().archive_idle(before_ms)?))
     }
 
-    /// Return the places of what retention can forget that was stored before a moment. Changes nothing.
-    fn forgettable(&self, py: Python<'_>, before_ms: u64) -> PyResult<Vec<i64>> {
-        detached(py, || Ok(self.held().forgettable(before_ms)?))
-    }
-
-    /// Forget a slice of such a list, in its order; return how many went and how many were dealt with.
-    fn forget(&self, py: Python<'_>, places: Vec<i64>, before_ms: u64) -> PyResult<(usize, usize)> {
-        detached(py, || Ok(self.held().forget(&places, before_ms)?))
+    /// Begin a pass over what retention can forget that was stored before a moment. Changes nothing.
+    fn forgettable(&self, py: Python<'_>, before_ms: u64) -> PyResult<Forgetting> {
+        let pass = detached(py, || Ok(self.held().forgettable(before_ms)?))?;
+        Ok(Forgetting { store: self.store.clone_ref(py), pass: Mutex::new(pass) })
     }
 
     /// Return what blocks say of others that was stored behind a place, oldest first.
@@ -244,6 +248,41 @@ impl StoreShelf {
     fn census(&self, py: Python<'_>) -> PyResult<Census> {
         let census = detached(py, || Ok(self.held().census()?))?;
         Ok((census.lifecycle, census.feedback, census.oldest_ms, census.newest_ms))
+    }
+}
+
+/// A pass over what could be forgotten when it began: `StoreShelf.forgettable`. It goes in calls, so that a commit waits for
+/// one of them at most.
+#[pyclass(frozen, module = "covey._core")]
+pub struct Forgetting {
+    store: Py<Store>,
+    pass: Mutex<covey_store::Forgetting>,
+}
+
+impl Forgetting {
+    /// A panic leaves a pass where it was: its places are looked at again.
+    fn lock(&self) -> MutexGuard<'_, covey_store::Forgetting> {
+        self.pass.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl Forgetting {
+    /// How many blocks could go when it began.
+    fn __len__(&self, py: Python<'_>) -> usize {
+        py.detach(|| self.lock().len())
+    }
+    /// Nothing is left to do.
+    #[getter]
+    fn over(&self, py: Python<'_>) -> bool {
+        py.detach(|| self.lock().is_over())
+    }
+    /// Do one call's part; return how many blocks went. That they went is durable when the pass is over.
+    fn forget(&self, py: Python<'_>) -> PyResult<usize> {
+        detached(py, || Ok(self.store.get().inner.forget(&mut self.lock())?))
+    }
+    fn __repr__(&self, py: Python<'_>) -> String {
+        format!("Forgetting({} blocks)", self.__len__(py))
     }
 }
 

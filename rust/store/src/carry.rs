@@ -9,7 +9,7 @@ use rusqlite::params;
 
 use crate::error::{Fault, StoreError, StoreReason};
 use crate::evidence::{self, COLUMN_COUNT, COLUMNS};
-use crate::limits::{COMMIT_MAX_ROWS, MEMORY_SLICE};
+use crate::limits::{CARRY_SLICE, COMMIT_MAX_ROWS};
 use crate::recall::sql_count;
 use crate::records::{Arrived, Shelf};
 use crate::seen::{self, Marks};
@@ -37,7 +37,7 @@ impl Store {
                 "SELECT {COLUMNS}, r.stored_ms, r.lifecycle FROM records r
                  WHERE r.id > ?1 AND r.proof = 'signature' ORDER BY r.id LIMIT ?2"
             ))?;
-            let mut rows = statement.query(params![after, sql_count(limit).min(MEMORY_SLICE)])?;
+            let mut rows = statement.query(params![after, sql_count(limit.min(CARRY_SLICE))])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
                 found.push(Carried {

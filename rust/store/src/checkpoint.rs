@@ -8,7 +8,7 @@
 use std::ffi::c_int;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use rusqlite::hooks::Wal;
@@ -27,6 +27,8 @@ pub(crate) struct Keeper {
     copying: AtomicBool,
     stopped: AtomicBool,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// A thread has done; told with `thread` locked since it was.
+    done: Condvar,
     trouble: Mutex<Option<String>>,
 }
 
@@ -38,6 +40,7 @@ impl Keeper {
             copying: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             thread: Mutex::new(None),
+            done: Condvar::new(),
             trouble: Mutex::new(None),
         })
     }
@@ -56,6 +59,15 @@ impl Keeper {
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
         self.wait();
+    }
+
+    /// Waits until nobody copies. For who writes much and has time: else the log grows as fast as it is copied, and in the
+    /// end a commit of somebody who has none copies what is left.
+    pub(crate) fn rest(&self) {
+        let mut thread = hold(&self.thread);
+        while self.copying.load(Ordering::Acquire) {
+            thread = self.done.wait(thread).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     /// Returns why the log could not be copied back when that was tried last.
@@ -87,14 +99,15 @@ impl Keeper {
         self.wait(); // it has done what it had to do, or `copying` would be set
         let keeper = Arc::clone(self);
         let begun = Builder::new().name("covey-log".to_owned()).spawn(move || {
+            // Also where it panics, which `wait` tells of: who rests must not rest for ever.
+            let _done = Done(&keeper);
             keeper.judge(keeper.copy());
-            keeper.copying.store(false, Ordering::Release);
         });
         match begun {
             Ok(thread) => *hold(&self.thread) = Some(thread),
             Err(error) => {
                 self.note(Some(error.to_string()));
-                self.copying.store(false, Ordering::Release);
+                drop(Done(self));
             }
         }
     }
@@ -122,6 +135,17 @@ impl Keeper {
 
     fn note(&self, trouble: Option<String>) {
         *hold(&self.trouble) = trouble;
+    }
+}
+
+/// Says, when it is dropped, that nobody copies any more.
+struct Done<'a>(&'a Keeper);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.copying.store(false, Ordering::Release);
+        drop(hold(&self.0.thread));
+        self.0.done.notify_all();
     }
 }
 
@@ -184,6 +208,22 @@ mod tests {
         assert_eq!(store.stats().unwrap().log_bytes, copied.log_bytes, "the log is written over from its start");
         assert_eq!(store.keeper.due.load(Ordering::Relaxed), CHECKPOINT_PAGES);
         assert!(store.integrity().unwrap().is_empty());
+    }
+
+    #[test]
+    fn who_has_time_waits_until_the_log_is_copied_and_leaves_it_short() {
+        let folder = Folder::new("rest");
+        let store = folder.open();
+        for _ in 0..12 {
+            store.keeper.rest();
+            assert!(!store.keeper.copying.load(Ordering::Acquire));
+            much(&store);
+        }
+        let bytes = store.stats().unwrap().log_bytes;
+        assert!(bytes < (u64::from(CHECKPOINT_PAGES.unsigned_abs()) + 2_000) * 4_200, "{bytes}");
+        store.keeper.rest();
+        store.keeper.rest();
+        assert_eq!(store.log_trouble(), None);
     }
 
     #[test]

@@ -38,6 +38,7 @@ mod store;
 mod streams;
 mod tasks;
 mod times;
+mod turns;
 mod vectors;
 
 pub use attest::{AttestKind, AttestRow};
@@ -49,6 +50,7 @@ pub use decisions::DecisionRow;
 pub use error::{StoreError, StoreReason};
 pub use feedback::FeedbackRow;
 pub use find::Query;
+pub use forget::Forgetting;
 pub use inbox::{Attention, InboxRow};
 pub use judgement::Judgement;
 pub use kept::{KeptRow, Line};

@@ -8,7 +8,7 @@ use covey_core::id::{AssertionId, ContentKey, NodeId};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::error::{Fault, StoreError, StoreReason};
-use crate::limits::{MEMORY_SLICE, MOVES_KEPT, PAGE_MAX};
+use crate::limits::{ARCHIVE_SLICE, MOVES_KEPT, PAGE_MAX};
 use crate::recall::sql_count;
 use crate::store::Store;
 use crate::times::{read_ms, sql_ms};
@@ -195,13 +195,13 @@ impl Store {
 
     /// Archives a slice of what nothing came of since a moment; returns how many. Zero says that none are left.
     pub fn archive_idle(&self, before_ms: u64) -> Result<usize, StoreError> {
-        self.write(|transaction| {
+        self.write_behind(|transaction| {
             Ok(transaction
                 .prepare_cached(&format!(
                     "UPDATE records SET lifecycle = 'archived'
                      WHERE id IN (SELECT id FROM records WHERE {IDLE} LIMIT ?2)"
                 ))?
-                .execute(params![sql_ms(before_ms), MEMORY_SLICE])?)
+                .execute(params![sql_ms(before_ms), sql_count(ARCHIVE_SLICE)])?)
         })
     }
 }

@@ -69,16 +69,41 @@ impl Store {
 
     /// Merges a few pages of the index, where many pieces wait for it. Returns whether more may be merged.
     pub fn merge_some(&self) -> Result<bool, StoreError> {
-        let mut writer = self.writer();
-        self.write_unsynced(&mut writer, |transaction| {
-            let before = transaction.total_changes();
-            transaction
-                .prepare_cached("INSERT INTO recall (recall, rank) VALUES ('merge', ?1)")?
-                .execute([MERGE_PAGES])?;
-            // The command itself counts as one change; so it is said where nothing was merged.
-            Ok(transaction.total_changes() - before >= 2)
-        })
+        self.write_unsynced(&mut self.writer(), merge)
     }
+
+    /// As [`Store::merge_some`], behind whoever waits for the writer.
+    pub(crate) fn merge_behind(&self) -> Result<bool, StoreError> {
+        self.write_unsynced(&mut self.writer_behind(), merge)
+    }
+}
+
+fn merge(transaction: &Transaction<'_>) -> Result<bool, Fault> {
+    let before = transaction.total_changes();
+    set(transaction, "merge", MERGE_PAGES)?;
+    // The command itself counts as one change; so it is said where nothing was merged.
+    Ok(transaction.total_changes() - before >= 2)
+}
+
+/// Has the index merge nothing by itself; returns what [`resume_merging`] takes. Else each block that goes counts as a page
+/// that was written, and every sixty-fourth has some hundred pages merged at once.
+pub(crate) fn hold_merging(transaction: &Transaction<'_>) -> Result<i64, Fault> {
+    let usual = transaction
+        .prepare_cached("SELECT v FROM recall_config WHERE k = 'automerge'")?
+        .query_row([], |row| row.get(0))?;
+    set(transaction, "automerge", 0)?;
+    Ok(usual)
+}
+
+/// Has the index merge by itself again, behind what was done meanwhile.
+pub(crate) fn resume_merging(transaction: &Transaction<'_>, usual: i64) -> Result<(), Fault> {
+    set(transaction, "automerge", usual)
+}
+
+/// Tells the index something.
+fn set(transaction: &Transaction<'_>, what: &str, value: i64) -> Result<(), Fault> {
+    transaction.prepare_cached("INSERT INTO recall (recall, rank) VALUES (?1, ?2)")?.execute(params![what, value])?;
+    Ok(())
 }
 
 /// Returns how many stored records the index does not hold yet: by their places, the first and the last of which are read,

@@ -1,12 +1,13 @@
 //! The store of one peer: one writing connection, one reading connection, one lock.
 //!
-//! Rules: every change is one transaction that is durable when the call returns (WAL, `synchronous=FULL`); an
-//! error means that nothing of the call was kept. Readers never wait for the writer.
+//! Rules: every change is one transaction that is durable when the call returns (WAL, `synchronous=FULL`), but for what
+//! can be made or done again; an error means that nothing of the call was kept. Readers never wait for the writer, and
+//! nobody waits for what has time (`_behind`): it comes after whoever waits.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use covey_core::id::NodeId;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -14,6 +15,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::checkpoint::Keeper;
 use crate::error::{Fault, StoreError, StoreReason};
 use crate::open;
+use crate::turns::{Turn, Turns};
 
 /// The durable memory of one peer. Shared between threads by reference.
 #[derive(Debug)]
@@ -21,13 +23,16 @@ pub struct Store {
     path: PathBuf,
     node_id: NodeId,
     // Dropped in this order: the writer closes last of the two and copies the log back, then the lock goes.
-    reader: Mutex<Option<Connection>>,
-    writer: Mutex<Option<Connection>>,
+    reader: Turns<Option<Connection>>,
+    writer: Turns<Option<Connection>>,
     lock: Mutex<Option<File>>,
     pub(crate) keeper: Arc<Keeper>,
     /// The newest record when an intake was filled from here: what comes later it hears by itself.
     pub(crate) loaded: AtomicI64,
 }
+
+/// The connection that writes; none once the store is closed.
+pub(crate) type Writer<'a> = Turn<'a, Option<Connection>>;
 
 impl Store {
     /// Opens or creates the store of `node_id` at `path`. A refusal changes nothing.
@@ -36,8 +41,8 @@ impl Store {
         let opened = open::open(&path, &node_id.to_string()).map_err(|fault| fault.at(&path))?;
         Ok(Self {
             node_id,
-            reader: Mutex::new(Some(opened.reader)),
-            writer: Mutex::new(Some(opened.writer)),
+            reader: Turns::new(Some(opened.reader)),
+            writer: Turns::new(Some(opened.writer)),
             lock: Mutex::new(Some(opened.lock)),
             keeper: opened.keeper,
             loaded: AtomicI64::new(0),
@@ -57,15 +62,15 @@ impl Store {
 
     /// Closes both connections and frees the lock; a second call does nothing.
     pub fn close(&self) -> Result<(), StoreError> {
-        let mut writer = hold(&self.writer);
+        let mut writer = self.writer.take();
         self.keeper.stop(); // its connection must not be the last one
-        let reader = hold(&self.reader).take();
+        let reader = self.reader.take().take();
         let closed = reader
             .into_iter()
             .chain(writer.take())
             .map(|connection| connection.close().map_err(|(_, error)| Fault::from(error)))
             .fold(Ok(()), Result::and);
-        drop(hold(&self.lock).take());
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
         closed.map_err(|fault| fault.at(&self.path))
     }
 
@@ -76,7 +81,22 @@ impl Store {
 
     /// Runs `work` in one transaction on the writer. Durable when it returns.
     pub(crate) fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, StoreError> {
-        let mut writer = hold(&self.writer);
+        self.write_at(self.writer.take(), work)
+    }
+
+    /// Runs `work` as `write` does, when nobody else waits for the writer and the log is not being copied.
+    pub(crate) fn write_behind<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.write_at(self.writer_behind(), work)
+    }
+
+    fn write_at<T>(
+        &self,
+        mut writer: Writer<'_>,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
         transact(writer.as_mut(), work).map_err(|fault| fault.at(&self.path))
     }
 
@@ -84,7 +104,7 @@ impl Store {
     /// together with nothing else. Only for what can be made again.
     pub(crate) fn write_unsynced<T>(
         &self,
-        writer: &mut MutexGuard<'_, Option<Connection>>,
+        writer: &mut Writer<'_>,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         let outcome = set_synchronous(writer.as_ref(), "NORMAL").and_then(|()| transact(writer.as_mut(), work));
@@ -93,22 +113,42 @@ impl Store {
     }
 
     /// Waits for the writer.
-    pub(crate) fn writer(&self) -> MutexGuard<'_, Option<Connection>> {
-        hold(&self.writer)
+    pub(crate) fn writer(&self) -> Writer<'_> {
+        self.writer.take()
+    }
+
+    /// Waits for the writer until nobody else does, and for the log: what has time must not fill it.
+    pub(crate) fn writer_behind(&self) -> Writer<'_> {
+        self.keeper.rest();
+        self.writer.take_behind()
+    }
+
+    /// Counts who waits for the writer.
+    #[cfg(test)]
+    pub(crate) fn writers_waiting(&self) -> usize {
+        self.writer.waiting()
     }
 
     /// Takes the writer if nobody has it.
-    pub(crate) fn idle_writer(&self) -> Option<MutexGuard<'_, Option<Connection>>> {
-        match self.writer.try_lock() {
-            Ok(guard) => Some(guard),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
+    pub(crate) fn idle_writer(&self) -> Option<Writer<'_>> {
+        self.writer.try_take()
     }
 
     /// Runs `work` on one consistent view of what is committed.
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
-        let mut reader = hold(&self.reader);
+        self.read_at(self.reader.take(), work)
+    }
+
+    /// Runs `work` as `read` does, behind whoever waits for the reader.
+    pub(crate) fn read_behind<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
+        self.read_at(self.reader.take_behind(), work)
+    }
+
+    fn read_at<T>(
+        &self,
+        mut reader: Turn<'_, Option<Connection>>,
+        work: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
         open_or_closed(reader.as_mut())
             .and_then(|connection| {
                 let view = connection.transaction()?;
@@ -143,9 +183,4 @@ fn set_synchronous(connection: Option<&Connection>, mode: &str) -> Result<(), Fa
 
 fn open_or_closed<T>(connection: Option<T>) -> Result<T, Fault> {
     connection.ok_or_else(|| Fault::new(StoreReason::Closed, "the store is closed"))
-}
-
-/// A panic under a lock leaves no half-done change: its transaction was rolled back when it was dropped.
-fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

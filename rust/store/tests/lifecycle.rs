@@ -35,6 +35,15 @@ fn read_all(store: &Store) {
     store.inbox_ack(store.stats().unwrap().inbox_last).unwrap();
 }
 
+/// Does a whole pass; returns how many went.
+fn forget(store: &Store, before_ms: u64) -> usize {
+    let (mut pass, mut gone) = (store.forgettable(before_ms).unwrap(), 0);
+    while !pass.is_over() {
+        gone += store.forget(&mut pass).unwrap();
+    }
+    gone
+}
+
 #[test]
 fn only_the_table_moves_a_block_and_the_canon_needs_two_others() {
     let folder = Folder::new();
@@ -103,7 +112,6 @@ fn what_is_needed_stays_and_what_went_is_gone_from_everything() {
     take(&store, &[by_category], NOW + 1_000);
     while store.index().unwrap() > 0 {}
     assert!(store.forgettable(NOW + 500).unwrap().is_empty(), "the inbox still shows them");
-    assert_eq!(store.forget(&[1, 2, 3, 4, 5, 6], NOW + 500).unwrap(), (0, 6), "it is looked at again for each");
     read_all(&store);
     let all = Query { own: Some(false), ..Query::default() };
     assert_eq!(store.find(&all, 10).unwrap().hits.len(), 6);
@@ -121,9 +129,8 @@ fn what_is_needed_stays_and_what_went_is_gone_from_everything() {
         )
         .unwrap();
     while other.index().unwrap() > 0 {}
-    let ids = other.forgettable(NOW + 500).unwrap();
-    assert_eq!(ids.len(), 3);
-    assert_eq!(other.forget(&ids, NOW + 500).unwrap(), (3, 3));
+    assert_eq!(other.forgettable(NOW + 500).unwrap().len(), 3);
+    assert_eq!(forget(&other, NOW + 500), 3);
     for gone in [&alone, &pair, &pair_child] {
         assert_eq!(other.record(key_of(gone)).unwrap(), None);
         assert!(other.children(key_of(gone)).unwrap().is_empty());
@@ -132,6 +139,56 @@ fn what_is_needed_stays_and_what_went_is_gone_from_everything() {
     assert_eq!(other.recall("old", 10).unwrap().hits.len(), 2);
     assert!(other.record(key_of(&root)).unwrap().is_some() && other.record(key_of(&stood)).unwrap().is_some());
     assert!(other.integrity().unwrap().is_empty());
+}
+
+#[test]
+fn what_mail_came_to_show_during_a_pass_stays() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let blocks: Vec<Verified> = (0..200).map(|at| says(ME, &format!("block {at}"))).collect();
+    store.carry_in(&blocks.iter().collect::<Vec<_>>(), NOW).unwrap();
+    let mut pass = store.forgettable(NOW + 500).unwrap();
+    assert_eq!(pass.len(), 200);
+    let show = |place: &str, at: usize| {
+        let from = "FROM records WHERE key = ?1";
+        let row = match place {
+            "inbox" => format!(
+                "INSERT INTO inbox (key, assertion, from_node_id, received_ms, ingested, directed, decision_id, proof)
+                 SELECT key, assertion, author_node_id, stored_ms, 1, 0, 0, proof {from}"
+            ),
+            _ => format!(
+                "INSERT INTO outbox (assertion, key, node_id, queued_ms, number)
+                 SELECT assertion, key, author_node_id, stored_ms, id {from}"
+            ),
+        };
+        let other = rusqlite::Connection::open(folder.file()).unwrap();
+        assert_eq!(other.execute(&row, [key_of(&blocks[at]).as_bytes()]).unwrap(), 1);
+    };
+    // The last stored go first: these have their turn in the first slice, and in the last.
+    show("inbox", 190);
+    let mut gone = store.forget(&mut pass).unwrap();
+    show("inbox", 3);
+    show("outbox", 2);
+    while !pass.is_over() {
+        gone += store.forget(&mut pass).unwrap();
+    }
+    assert_eq!(gone, 197);
+    let held = |at: &usize| store.record(key_of(&blocks[*at])).unwrap().is_some();
+    assert_eq!((0..200).filter(held).collect::<Vec<_>>(), [2, 3, 190]);
+}
+
+#[test]
+fn a_block_that_took_the_place_of_a_forgotten_one_is_looked_at_by_itself() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let (first, second) = (says(ANN, "first of all"), says(ANN, "second of all"));
+    store.carry_in(&[&first, &second], NOW).unwrap();
+    let mut pass = store.forgettable(NOW + 500).unwrap();
+    assert_eq!(forget(&store, NOW + 500), 2, "another pass was quicker");
+    let third = says(ANN, "third of all");
+    take(&store, std::slice::from_ref(&third), NOW + 1);
+    assert_eq!(store.forget(&mut pass).unwrap(), 0, "the inbox shows it");
+    assert!(pass.is_over() && store.record(key_of(&third)).unwrap().is_some());
 }
 
 #[test]
@@ -144,8 +201,7 @@ fn the_index_of_full_text_grows_with_what_is_held_and_not_with_what_passed_throu
         let blocks: Vec<Verified> = (0..100).map(|at| says(ANN, &format!("fox {at} of day {day}"))).collect();
         store.carry_in(&blocks.iter().collect::<Vec<_>>(), NOW + day).unwrap();
         while store.index().unwrap() > 0 {}
-        let ids = store.forgettable((NOW + day).saturating_sub(3)).unwrap();
-        store.forget(&ids, (NOW + day).saturating_sub(3)).unwrap();
+        forget(&store, (NOW + day).saturating_sub(3));
         let size: i64 = look.query_row("SELECT sum(length(block)) FROM recall_data", [], |row| row.get(0)).unwrap();
         sizes.push(size);
     }
@@ -162,8 +218,7 @@ fn what_comes_after_the_newest_were_forgotten_is_found_and_acted_upon() {
     store.carry_in(&[&first, &second, &ground(BOB, "verified: it held", key_of(&first))], NOW).unwrap();
     while store.index().unwrap() > 0 {}
     store.feedback_done(3).unwrap();
-    let ids = store.forgettable(NOW + 1).unwrap();
-    assert_eq!(store.forget(&ids, NOW + 1).unwrap(), (3, 3));
+    assert_eq!(forget(&store, NOW + 1), 3);
     assert_eq!(store.feedback_cursor().unwrap(), 0);
     let third = says(ANN, "third of all");
     store.carry_in(&[&third, &ground(BOB, "failed: it did not", key_of(&third))], NOW + 2).unwrap();
@@ -276,8 +331,7 @@ proptest! {
                 store.move_block(key_of(&blocks[at]), Lifecycle::Validated, node(ANN), because, NOW).unwrap();
             }
         }
-        let ids = store.forgettable(NOW + cut).unwrap();
-        store.forget(&ids, NOW + cut).unwrap();
+        forget(&store, NOW + cut);
         let held: Vec<bool> = blocks.iter().map(|block| store.record(key_of(block)).unwrap().is_some()).collect();
         for (at, block) in blocks.iter().enumerate() {
             let stays = validated[at] || at as u64 >= cut;

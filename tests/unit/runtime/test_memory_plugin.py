@@ -180,6 +180,19 @@ def test_old_blocks_go_and_what_they_are_needed_for_stays(store):
     assert stats(store, Keeping(), OLD)["records"] == 2
 
 
+def test_a_pass_goes_in_calls_and_a_commit_comes_between_them(store):
+    store.memory.carry_in([says(ME, f"old {number}") for number in range(130)], NOW)
+    old = store.memory.forgettable(NOW + 1)
+    assert (len(old), old.over, repr(old)) == (130, False, "Forgetting(130 blocks)")
+    gone = old.forget()
+    assert 0 < gone < 130
+    store.put_own(says(ME, "new"), NOW)
+    while not old.over:
+        gone += old.forget()
+    assert (gone, store.stats()["records"]) == (130, 1)
+    assert old.forget() == 0, "nothing is left"
+
+
 def test_memory_comes_back_as_it_was_signed_and_from_nobody_unknown(store, tmp_path):
     parent = says(ANN, "parent “quoted” \u2028 text")
     store.commit([judged(intake(), parent, says(BOB, "child", parents=[parent.key]))], NOW)
