@@ -5,6 +5,8 @@
 //! `word_next` goes on from the hash of `word`. Bucket sums are kept doubled, as integers: every term is a multiple of
 //! one half, so the sums are exact in any order and the floats made from them have one value.
 
+use std::ops::AddAssign;
+
 /// Dimensions of the half that admission compares.
 pub const DIMENSIONS: usize = 32;
 
@@ -15,9 +17,9 @@ const FNV_BASIS: u32 = 0x811c_9dc5;
 const FNV_PRIME: u32 = 16_777_619;
 
 /// Weights, doubled: a trigram counts 1, a word 2, a pair of neighbours 1.5.
-const TRIGRAM: i64 = 2;
-const WORD: i64 = 4;
-const PAIR: i64 = 3;
+const TRIGRAM: i8 = 2;
+const WORD: i8 = 4;
+const PAIR: i8 = 3;
 
 /// What one text encodes to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,57 +32,146 @@ pub struct Encoded {
 
 /// Encode a text. A text without ASCII letters or digits gives zeros.
 pub fn encode(text: &str) -> Encoded {
-    let (doubled, length) = read(text);
-    let (compared, unread) = doubled.split_at(DIMENSIONS);
-    Encoded { compared: normalised(compared, length), unread: normalised(unread, length) }
+    if text.len() < EXACT_BYTES {
+        let doubled = read::<i32>(text);
+        let length = exact_length(&doubled);
+        let half = |from: usize| std::array::from_fn(|index| f64::from(doubled[from + index]) / 2.0 / length);
+        Encoded { compared: half(0), unread: half(DIMENSIONS) }
+    } else {
+        encode_long(text)
+    }
 }
 
 /// Encode a text, and leave out the half that nothing compares.
 pub fn compared(text: &str) -> [f64; DIMENSIONS] {
-    let (doubled, length) = read(text);
-    normalised(&doubled[..DIMENSIONS], length)
+    if text.len() < EXACT_BYTES {
+        let doubled = read::<i32>(text);
+        let length = exact_length(&doubled);
+        std::array::from_fn(|index| f64::from(doubled[index]) / 2.0 / length)
+    } else {
+        encode_long(text).compared
+    }
 }
 
-/// The doubled bucket sums of a text, and the length of the vector they stand for.
-fn read(text: &str) -> ([i64; BUCKETS], f64) {
-    let (mut words, mut rest) = (Words::new(), text.as_bytes());
-    // Bytes do: what is read is ASCII, and no byte of another character is.
+/// The same of a text whose sums may be too large to be squared as whole numbers.
+#[expect(clippy::cast_precision_loss, reason = "a sum over one text stays far below 2^53")]
+fn encode_long(text: &str) -> Encoded {
+    let halves = read::<i64>(text).map(|sum| sum as f64 / 2.0);
+    let length = or_one(halves.iter().fold(0.0, |total, sum| total + sum * sum).sqrt());
+    let half = |from: usize| std::array::from_fn(|index| halves[from + index] / length);
+    Encoded { compared: half(0), unread: half(DIMENSIONS) }
+}
+
+/// A text shorter than this has sums below 2^23, for no byte adds more than a trigram, a word and a pair: their squares
+/// and every sum of these are whole numbers that a float holds exactly, so they give the float that adding them in
+/// order gives.
+const EXACT_BYTES: usize = 1 << 19;
+
+#[expect(clippy::cast_precision_loss, reason = "exact: below 2^53, as the bound above says")]
+fn exact_length(doubled: &[i32; BUCKETS]) -> f64 {
+    let squares: i64 = doubled.iter().map(|&sum| i64::from(sum) * i64::from(sum)).sum();
+    or_one((squares as f64 / 4.0).sqrt())
+}
+
+fn or_one(length: f64) -> f64 {
+    if length == 0.0 { 1.0 } else { length }
+}
+
+/// What a sum over a text is counted in.
+trait Sum: Copy + Default + AddAssign + From<i8> {}
+
+impl Sum for i32 {}
+impl Sum for i64 {}
+
+/// The doubled bucket sums of a text.
+///
+/// A word's first letter, its further ones and what ends it are read in loops of their own, so that nothing is asked of a
+/// letter but whether it is one; what is carried from one to the next stays in registers.
+fn read<S: Sum>(text: &str) -> [S; BUCKETS] {
+    let mut sums = [S::default(); BUCKETS];
+    // Hash of the last finished word and "_", where there is one.
+    let mut before = None;
+    let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
+        let (first, after) = letter(byte, after);
         rest = after;
-        match LETTERS[usize::from(byte)] {
-            0 => words.end_word(),
-            OTHER => {
-                // The two characters outside ASCII whose lower case begins with an ASCII letter: KELVIN SIGN is "k";
-                // capital I WITH DOT ABOVE is "i" and a combining dot, which ends the word.
-                if byte == 0xe2 && rest.starts_with(&[0x84, 0xaa]) {
-                    words.letter(b'k');
-                    rest = &rest[2..];
-                } else {
-                    if byte == 0xc4 && rest.starts_with(&[0xb0]) {
-                        words.letter(b'i');
-                    }
-                    words.end_word();
-                }
-            }
-            letter => words.letter(letter),
+        let Some(first) = first else { continue };
+        // Hash of the last character, and of the last two; a word begins and ends with a space.
+        let (mut one, mut two) = (fnv(FNV_BASIS, first), fnv(SPACE, first));
+        let (mut word, mut pair) = (one, fnv(before.unwrap_or_default(), first));
+        while let Some((&byte, after)) = rest.split_first() {
+            let (letter, after) = letter(byte, after);
+            rest = after;
+            let Some(letter) = letter else { break };
+            add_trigram(&mut sums, fnv(two, letter));
+            (two, one) = (fnv(one, letter), ONES[usize::from(letter)]);
+            (word, pair) = (fnv(word, letter), fnv(pair, letter));
         }
+        add_trigram(&mut sums, fnv(two, b' '));
+        add(&mut sums, word, WORD);
+        if before.is_some() {
+            add(&mut sums, pair, PAIR);
+        }
+        before = Some(fnv(word, b'_'));
     }
-    words.end_word();
-    (words.doubled, length(&words.doubled))
+    sums
+}
+
+/// Add the hash of a trigram, of which none is zero: its sign is one bit, and nothing is asked.
+#[inline]
+fn add_trigram<S: Sum>(sums: &mut [S; BUCKETS], hash: u32) {
+    // 0, or -1 where the hash counts as negative; the bits of a number turned round, and one more, are the other number.
+    let sign = hash.cast_signed() >> 31;
+    let bucket = ((hash ^ sign.cast_unsigned()).wrapping_sub(sign.cast_unsigned())) as usize % BUCKETS;
+    sums[bucket] += S::from(TRIGRAM + 2 * TRIGRAM * sign as i8);
+}
+
+#[inline]
+fn add<S: Sum>(sums: &mut [S; BUCKETS], hash: u32, weight: i8) {
+    let signed = hash.cast_signed();
+    // unsigned_abs: the absolute value of -2^31 does not fit an i32. A hash of zero counts as negative.
+    let bucket = signed.unsigned_abs() as usize % BUCKETS;
+    sums[bucket] += S::from(if signed > 0 { weight } else { -weight });
+}
+
+/// The small letter or digit that a byte is, or begins; `None` where it ends a word. Bytes do: what is read is ASCII, and
+/// no byte of another character is.
+#[inline]
+fn letter(byte: u8, rest: &[u8]) -> (Option<u8>, &[u8]) {
+    let letter = LETTERS[usize::from(byte)];
+    // One question for nearly all there are.
+    if letter > 0 {
+        (Some(letter.cast_unsigned()), rest)
+    } else if letter == OTHER {
+        beginning(byte, rest)
+    } else {
+        (None, rest)
+    }
+}
+
+/// The letter that a character outside ASCII begins with. There are two of which the lower case does: KELVIN SIGN is "k";
+/// capital I WITH DOT ABOVE is "i" and a combining dot, which ends the word as the byte behind does.
+#[cold]
+fn beginning(byte: u8, rest: &[u8]) -> (Option<u8>, &[u8]) {
+    match (byte, rest) {
+        (0xe2, [0x84, 0xaa, behind @ ..]) => (Some(b'k'), behind),
+        (0xc4, [0xb0, ..]) => (Some(b'i'), rest),
+        _ => (None, rest),
+    }
 }
 
 /// What stands in [`LETTERS`] for a byte outside ASCII.
-const OTHER: u8 = 0xff;
+const OTHER: i8 = -1;
 
 /// The small letter or digit that a byte is; 0 where it ends a word.
-const LETTERS: [u8; 256] = {
+const LETTERS: [i8; 256] = {
     let mut letters = [0; 256];
     let mut byte: usize = 0;
     while byte < 256 {
         let letter = byte.to_le_bytes()[0];
         letters[byte] = match letter {
-            b'a'..=b'z' | b'0'..=b'9' => letter,
-            b'A'..=b'Z' => letter.to_ascii_lowercase(),
+            b'a'..=b'z' | b'0'..=b'9' => letter.cast_signed(),
+            b'A'..=b'Z' => letter.to_ascii_lowercase().cast_signed(),
             0x80.. => OTHER,
             _ => 0,
         };
@@ -89,83 +180,16 @@ const LETTERS: [u8; 256] = {
     letters
 };
 
-/// Sums below this have squares whose sum over all buckets is a whole number that a float holds exactly.
-const EXACT: u64 = 1 << 23;
-
-#[expect(clippy::cast_precision_loss, reason = "exact: below 2^53, as the bound above says, or rounded like the terms")]
-fn length(doubled: &[i64; BUCKETS]) -> f64 {
-    let largest = doubled.iter().fold(0, |largest, sum| largest.max(sum.unsigned_abs()));
-    let squares = if largest < EXACT {
-        // Every partial sum is exact, so whole numbers give the float that adding squares in order gives.
-        doubled.iter().map(|sum| sum * sum).sum::<i64>() as f64 / 4.0
-    } else {
-        doubled.iter().map(|sum| *sum as f64 / 2.0).fold(0.0, |total, sum| total + sum * sum)
-    };
-    let length = squares.sqrt();
-    if length == 0.0 { 1.0 } else { length }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a sum over one text stays far below 2^53")]
-fn normalised(doubled: &[i64], length: f64) -> [f64; DIMENSIONS] {
-    std::array::from_fn(|index| doubled[index] as f64 / 2.0 / length)
-}
-
-/// The running state over a stream of words.
-struct Words {
-    doubled: [i64; BUCKETS],
-    /// Hash of the word being read; the basis when none is open.
-    word: u32,
-    /// Hash of the last finished word, "_" and what the open word has so far.
-    pair: u32,
-    /// Whether there is a last finished word.
-    paired: bool,
-    /// Hash of the last character, and of the last two; a word begins and ends with a space.
-    one: u32,
-    two: u32,
-    /// Whether a word is open.
-    open: bool,
-}
-
-impl Words {
-    const fn new() -> Self {
-        let (word, pair, one, two) = (FNV_BASIS, 0, 0, 0);
-        Self { doubled: [0; BUCKETS], word, pair, paired: false, one, two, open: false }
+/// Hash of each character alone.
+const ONES: [u32; 256] = {
+    let mut ones = [0; 256];
+    let mut byte: usize = 0;
+    while byte < 256 {
+        ones[byte] = fnv(FNV_BASIS, byte.to_le_bytes()[0]);
+        byte += 1;
     }
-
-    fn letter(&mut self, letter: u8) {
-        if self.open {
-            self.add(fnv(self.two, letter), TRIGRAM);
-            self.two = fnv(self.one, letter);
-        } else {
-            self.open = true;
-            self.two = fnv(SPACE, letter);
-        }
-        self.one = fnv(FNV_BASIS, letter);
-        self.word = fnv(self.word, letter);
-        self.pair = fnv(self.pair, letter);
-    }
-
-    fn end_word(&mut self) {
-        if !self.open {
-            return;
-        }
-        self.add(fnv(self.two, b' '), TRIGRAM);
-        self.add(self.word, WORD);
-        if self.paired {
-            self.add(self.pair, PAIR);
-        }
-        (self.pair, self.paired) = (fnv(self.word, b'_'), true);
-        self.word = FNV_BASIS;
-        self.open = false;
-    }
-
-    fn add(&mut self, hash: u32, weight: i64) {
-        let signed = hash.cast_signed();
-        // unsigned_abs: the absolute value of -2^31 does not fit an i32. A hash of zero counts as negative.
-        let bucket = signed.unsigned_abs() as usize % BUCKETS;
-        self.doubled[bucket] += if signed > 0 { weight } else { -weight };
-    }
-}
+    ones
+};
 
 /// Hash of a space.
 const SPACE: u32 = fnv(FNV_BASIS, b' ');
@@ -264,7 +288,36 @@ mod tests {
         }
     }
 
+    fn bits(vector: &[f64]) -> Vec<u64> {
+        vector.iter().map(|value| value.to_bits()).collect()
+    }
+
+    #[test]
+    fn no_trigram_has_the_hash_zero() {
+        let letters = || (b'a'..=b'z').chain(b'0'..=b'9');
+        for first in letters().chain([b' ']) {
+            for (middle, last) in letters().flat_map(|middle| letters().chain([b' ']).map(move |last| (middle, last))) {
+                assert_ne!([first, middle, last].into_iter().fold(FNV_BASIS, fnv), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_text_encodes_as_its_construction_says() {
+        let text = "a long text, and İ of it again ".repeat(EXACT_BYTES / 30);
+        assert!(text.len() >= EXACT_BYTES);
+        let (expected, found) = (plain(&text), both_halves(&text));
+        assert!(expected.iter().zip(&found).all(|(left, right)| (left - right).abs() < 1e-9));
+        assert!(bits(&compared(&text)) == bits(&encode(&text).compared));
+    }
+
     proptest::proptest! {
+        #[test]
+        fn both_ways_of_counting_agree(text in "(\\PC|[a-zA-Z0-9 ]){0,80}") {
+            proptest::prop_assert_eq!(encode(&text), encode_long(&text));
+            proptest::prop_assert_eq!(bits(&compared(&text)), bits(&encode(&text).compared));
+        }
+
         #[test]
         fn the_stream_agrees_with_the_written_construction(text in "(\\PC|[a-zA-Z0-9 ]){0,80}") {
             proptest::prop_assert_eq!(both_halves(&text), plain(&text));

@@ -31,22 +31,28 @@ pub struct Features<const D: usize> {
 impl<const D: usize> Features<D> {
     /// Features of vectors made elsewhere; `None` is a category without text.
     pub fn from_vectors(vectors: [Option<[f64; D]>; COUNT]) -> Self {
-        let mut features = Self { rows: [[0.0; LANES]; D], lengths: [0.0; LANES], present: [false; COUNT] };
-        for (lane, vector) in vectors.into_iter().enumerate() {
-            if let Some(vector) = vector {
-                features.rows.iter_mut().zip(vector).for_each(|(row, value)| row[lane] = value);
-                features.present[lane] = true;
-            }
-        }
-        features.lengths = lengths(&features.rows);
-        features
+        let present = vectors.each_ref().map(Option::is_some);
+        Self::turned(&vectors.map(|vector| vector.unwrap_or([0.0; D])), present)
+    }
+
+    /// Turn vectors round, of which those that are not `present` are zero.
+    fn turned(vectors: &[[f64; D]; COUNT], present: [bool; COUNT]) -> Self {
+        // Each row is written once, whole: nothing is zeroed first.
+        let rows = std::array::from_fn(|dimension| {
+            std::array::from_fn(|lane| vectors.get(lane).map_or(0.0, |vector| vector[dimension]))
+        });
+        Self { lengths: lengths(&rows), rows, present }
     }
 }
 
 impl Features<{ encoder::DIMENSIONS }> {
     /// Encode the texts of a block, in category order. An empty text counts as none.
     pub fn of_texts(kernel: Kernel, texts: [&str; COUNT]) -> Self {
-        Self::from_vectors(texts.map(|text| (!text.is_empty()).then(|| kernel.encode(text))))
+        let mut vectors = [[0.0; encoder::DIMENSIONS]; COUNT];
+        for (vector, text) in vectors.iter_mut().zip(texts).filter(|(_, text)| !text.is_empty()) {
+            *vector = kernel.encode(text);
+        }
+        Self::turned(&vectors, texts.map(|text| !text.is_empty()))
     }
 }
 
