@@ -184,12 +184,16 @@ impl Memory {
         match (self, incoming) {
             (Self::Baseline(_, held), Reading::Baseline(incoming)) => {
                 let anchors: Vec<_> = held.live().collect();
+                // Blocks of one call were stored at one time, and they are the newest ones.
+                let (mut stored_ms, mut decay) = (now_ms, gate.decay(0.0));
                 let read: Vec<_> = anchors
                     .iter()
-                    .map(|held| Anchor {
-                        features: &held.read,
-                        decay: gate.decay(seconds(now_ms.saturating_sub(held.stored_ms))),
-                        confidence: 1.0,
+                    .map(|held| {
+                        if held.stored_ms != stored_ms {
+                            stored_ms = held.stored_ms;
+                            decay = gate.decay(seconds(now_ms.saturating_sub(stored_ms)));
+                        }
+                        Anchor { features: &held.read, decay, confidence: 1.0 }
                     })
                     .collect();
                 let (evaluation, nearest) = gate.judge(incoming, about.age_seconds, &read, about.grounding);

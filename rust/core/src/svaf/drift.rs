@@ -54,61 +54,104 @@ impl<const D: usize> Work for Read<'_, D> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
     fn run(self) -> Self::Out {
-        let mut readout =
-            Readout { sums: [[0.0; LANES]; D], weight: [0.0; LANES], nearest: [-1.0; LANES], anchor: [0; LANES] };
-        for (place, anchor) in self.anchors.iter().enumerate() {
-            let dots = dots(&self.incoming.rows, &anchor.features.rows);
-            readout.add(place, anchor, &self.alphas, dots, &self.incoming.lengths);
+        let Some((first, others)) = self.anchors.split_first() else { return [None; COUNT] };
+        let mut seen = Seen { weight: [0.0; LANES], nearest: [-1.0; LANES], anchor: [0; LANES] };
+        let weights = seen.weights(0, first, &self);
+        // The first one writes the sums, so that they need not be zeroed; the 0 makes of a -0 what it would in a sum.
+        let rows = &first.features.rows;
+        let mut readout = Readout {
+            sums: std::array::from_fn(|dimension| {
+                std::array::from_fn(|lane| 0.0 + weights[lane] * rows[dimension][lane])
+            }),
+            seen,
+        };
+        let (fours, rest) = others.as_chunks::<TOGETHER>();
+        for (turn, four) in fours.iter().enumerate() {
+            readout.add(1 + turn * TOGETHER, four, &self);
+        }
+        for (turn, one) in rest.iter().enumerate() {
+            readout.add(1 + fours.len() * TOGETHER + turn, std::array::from_ref(one), &self);
         }
         readout.distances(self.incoming)
     }
 }
 
-struct Readout<const D: usize> {
-    sums: [Row; D],
+/// As many anchors are added while a row of sums is at hand: their weights still fit the registers.
+const TOGETHER: usize = 4;
+
+/// What the anchors that were read come to, but for their sums.
+struct Seen {
     weight: Row,
     nearest: Row,
     anchor: [usize; LANES],
 }
 
-impl<const D: usize> Readout<D> {
+impl Seen {
+    /// The weights of one anchor, which is counted with them.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
-    fn add(&mut self, place: usize, anchor: &Anchor<'_, D>, alphas: &Row, dots: Row, incoming: &Row) {
-        let held = anchor.features;
+    fn weights<const D: usize>(&mut self, place: usize, anchor: &Anchor<'_, D>, read: &Read<'_, D>) -> Row {
+        let (incoming, held) = (read.incoming, anchor.features);
+        let dots = dots(&incoming.rows, &held.rows);
+        let mut weights = [0.0; LANES];
         // A category that an anchor does not have has no length, so its lane reads as nothing: neither near nor of weight.
-        let weights: Row = std::array::from_fn(|lane| {
-            let similarity = cosine(dots[lane], incoming[lane], held.lengths[lane]);
+        for lane in 0..LANES {
+            let similarity = cosine(dots[lane], incoming.lengths[lane], held.lengths[lane]);
             let nearer = similarity > self.nearest[lane];
             self.nearest[lane] = if nearer { similarity } else { self.nearest[lane] };
             self.anchor[lane] = if nearer { place } else { self.anchor[lane] };
             let toward = if similarity > 0.0 { similarity } else { 0.0 };
-            alphas[lane] * toward * anchor.decay * anchor.confidence
-        });
-        for (sums, row) in self.sums.iter_mut().zip(&held.rows) {
-            *sums = std::array::from_fn(|lane| sums[lane] + weights[lane] * row[lane]);
+            weights[lane] = read.alphas[lane] * toward * anchor.decay * anchor.confidence;
+            self.weight[lane] += weights[lane];
         }
-        self.weight = std::array::from_fn(|lane| self.weight[lane] + weights[lane]);
+        weights
+    }
+}
+
+struct Readout<const D: usize> {
+    sums: [Row; D],
+    seen: Seen,
+}
+
+impl<const D: usize> Readout<D> {
+    /// Add anchors, the first of which has a place among all: in order, whatever their number.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
+    fn add<const N: usize>(&mut self, place: usize, anchors: &[Anchor<'_, D>; N], read: &Read<'_, D>) {
+        let mut weights = [[0.0; LANES]; N];
+        for (at, (weights, anchor)) in weights.iter_mut().zip(anchors).enumerate() {
+            *weights = self.seen.weights(place + at, anchor, read);
+        }
+        for (dimension, sums) in self.sums.iter_mut().enumerate() {
+            let mut row = *sums;
+            for (weights, anchor) in weights.iter().zip(anchors) {
+                let held = &anchor.features.rows[dimension];
+                for lane in 0..LANES {
+                    row[lane] += weights[lane] * held[lane];
+                }
+            }
+            *sums = row;
+        }
     }
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled with its caller, for wide vectors too")]
-    fn distances(mut self, incoming: &Features<D>) -> [Option<Distance>; COUNT] {
+    fn distances(&mut self, incoming: &Features<D>) -> [Option<Distance>; COUNT] {
+        let Seen { weight, nearest, anchor } = &self.seen;
         // A lane that found nothing is divided by one, so that no lane ever holds what is no number.
-        let divisors = self.weight.map(|weight| if weight < NOTHING { 1.0 } else { weight });
+        let divisors = weight.map(|weight| if weight < NOTHING { 1.0 } else { weight });
         divide(&mut self.sums, &divisors);
         let scales = lengths(&self.sums).map(|scale| if scale >= NOTHING { scale } else { 1.0 });
         divide(&mut self.sums, &scales);
         let (dots, fused) = (dots(&self.sums, &incoming.rows), lengths(&self.sums));
-        let drifts: Row = std::array::from_fn(|lane| 1.0 - cosine(dots[lane], fused[lane], incoming.lengths[lane]));
-        std::array::from_fn(|lane| {
-            let found = incoming.present[lane] && self.weight[lane] >= NOTHING;
-            found.then(|| Distance {
-                drift: drifts[lane],
-                nearest: 1.0 - self.nearest[lane].max(0.0),
-                anchor: self.anchor[lane],
-            })
-        })
+        let mut found = [None; COUNT];
+        for (lane, found) in found.iter_mut().enumerate() {
+            if incoming.present[lane] && weight[lane] >= NOTHING {
+                let drift = 1.0 - cosine(dots[lane], fused[lane], incoming.lengths[lane]);
+                *found = Some(Distance { drift, nearest: 1.0 - nearest[lane].max(0.0), anchor: anchor[lane] });
+            }
+        }
+        found
     }
 }
 
@@ -133,6 +176,34 @@ mod tests {
         prop::array::uniform7(prop::option::of(prop::array::uniform4(prop_oneof![Just(0.0), -1.0..1.0f64])))
     }
 
+    /// The sums as they are written down: one anchor after the other, each lane by itself.
+    fn plain(incoming: &Features<4>, alphas: &[f64; COUNT], anchors: &[Anchor<'_, 4>]) -> [Option<Distance>; COUNT] {
+        std::array::from_fn(|lane| {
+            let dot = |left: &[f64; 4], right: &[f64; 4]| left.iter().zip(right).fold(0.0, |sum, (a, b)| sum + a * b);
+            let vector = |features: &Features<4>| features.rows.map(|row| row[lane]);
+            let said = vector(incoming);
+            let (mut sums, mut weight, mut nearest, mut place) = ([0.0; 4], 0.0, -1.0, 0);
+            for (at, anchor) in anchors.iter().enumerate() {
+                let held = vector(anchor.features);
+                let near = cosine(dot(&said, &held), incoming.lengths[lane], anchor.features.lengths[lane]);
+                if near > nearest {
+                    (nearest, place) = (near, at);
+                }
+                let counts = alphas[lane] * near.max(0.0) * anchor.decay * anchor.confidence;
+                weight += counts;
+                sums = std::array::from_fn(|dimension| sums[dimension] + counts * held[dimension]);
+            }
+            if !incoming.present[lane] || weight < NOTHING {
+                return None;
+            }
+            let sums = sums.map(|sum| sum / weight);
+            let length = dot(&sums, &sums).sqrt();
+            let sums = sums.map(|sum| sum / if length >= NOTHING { length } else { 1.0 });
+            let drift = 1.0 - cosine(dot(&sums, &said), dot(&sums, &sums).sqrt(), incoming.lengths[lane]);
+            Some(Distance { drift, nearest: 1.0 - f64::max(nearest, 0.0), anchor: place })
+        })
+    }
+
     proptest! {
         #[test]
         fn memory_is_read_to_the_same_bits_in_every_way_a_machine_has(
@@ -144,12 +215,13 @@ mod tests {
             let features: Vec<_> = held.iter().map(|(vectors, _)| Features::from_vectors(*vectors)).collect();
             let anchors: Vec<_> = features.iter().zip(&held)
                 .map(|(features, (_, decay))| Anchor { features, decay: *decay, confidence: 1.0 }).collect();
+            let in_order = plain(&incoming, &alphas, &anchors);
             let alphas = std::array::from_fn(|lane| alphas.get(lane).copied().unwrap_or_default());
             let ways = every_way(|| Read { incoming: &incoming, alphas, anchors: &anchors });
             let bits = |read: &[Option<Distance>; COUNT]| {
                 read.map(|one| one.map(|it| (it.drift.to_bits(), it.nearest.to_bits(), it.anchor)))
             };
-            prop_assert!(ways.iter().all(|way| bits(way) == bits(&ways[0])));
+            prop_assert!(ways.iter().all(|way| bits(way) == bits(&in_order)));
         }
     }
 }
