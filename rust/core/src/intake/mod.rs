@@ -16,6 +16,7 @@ mod receipt;
 mod recent;
 mod reports;
 mod restoring;
+mod seen;
 mod shelf;
 mod sketches;
 #[cfg(test)]
@@ -25,13 +26,14 @@ pub use checked::{Checked, Checker, Judging, Unchecked};
 pub use outcome::{Claim, Heard, Kind, Outcome, OutcomeBatch};
 pub use receipt::frame as receipt_frame;
 pub use restoring::ReadBlock;
+pub use seen::SeenId;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::encoder::Encoder;
 use crate::error::{Reason, Refusal};
-use crate::id::{AssertionId, ContentKey, NodeId};
+use crate::id::{ContentKey, NodeId};
 use crate::identity::PublicKey;
 use crate::record::{Batch, Hearsay, Record, Unverified, Verified};
 use crate::signature::{self, Familiar};
@@ -121,16 +123,6 @@ impl Binding {
             Self::Full => "full",
         }
     }
-}
-
-/// What was judged before: a block's cognition, and one author's assertion of it. They never collide, being digests of
-/// different domains.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SeenId {
-    /// By content key; memory takes a cognition once.
-    Memory(ContentKey),
-    /// By assertion id; a directed record is heard once, also where memory knew its words.
-    Directed(AssertionId),
 }
 
 /// The keys that nodes proved, and tables of multiples of those that are met often. A copy shares them.
