@@ -1,7 +1,7 @@
 //! Content addresses: category keys and the promote-odd Merkle root over them (MMP 2.0 §8.2.1, §8.8.2).
 
 use crate::category::{COUNT, Category};
-use crate::hash::{Digest, sha256};
+use crate::hash::{Digest, sha256, sha256_fixed};
 use crate::id::{CategoryKey, ContentKey};
 use crate::netstring::{LENGTH_DIGITS, decimal};
 use crate::text;
@@ -35,14 +35,21 @@ pub fn category_keys(texts: [&str; COUNT]) -> [CategoryKey; COUNT] {
 /// The address of a record's cognition: the Merkle root over its category keys. A node without a sibling is promoted as
 /// it is, never doubled; of seven leaves that is the last one, once.
 pub fn content_key(keys: &[CategoryKey; COUNT]) -> ContentKey {
-    let leaves = keys.map(|key| sha256(&[&[0], key.as_bytes()]));
+    let leaves = keys.map(|key| {
+        let mut leaf = [0; 33];
+        leaf[1..].copy_from_slice(key.as_bytes());
+        sha256_fixed(&leaf)
+    });
     let pair = |at: usize| parent(&leaves[at], &leaves[at + 1]);
     let (left, right) = (parent(&pair(0), &pair(2)), parent(&pair(4), &leaves[6]));
     ContentKey::from_bytes(parent(&left, &right))
 }
 
 fn parent(left: &Digest, right: &Digest) -> Digest {
-    sha256(&[&[1], left, right])
+    let mut node = [1; 65];
+    node[1..33].copy_from_slice(left);
+    node[33..].copy_from_slice(right);
+    sha256_fixed(&node)
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ pub type Digest = [u8; 32];
 
 /// What a message of one call's blocks has at most: an address is hashed of some hundred bytes.
 const SHORT_BLOCKS: usize = 4;
+/// What [`sha256_fixed`] takes at most.
+const FIXED_BYTES: usize = 2 * BLOCK_BYTES - PADDING_BYTES;
 /// Bytes of a block.
 const BLOCK_BYTES: usize = 64;
 /// The bit and the length behind every message.
@@ -34,8 +36,26 @@ pub fn sha256(parts: &[&[u8]]) -> Digest {
     bytes[at] = 0x80;
     let used = (length + PADDING_BYTES).div_ceil(BLOCK_BYTES);
     bytes[used * BLOCK_BYTES - 8..used * BLOCK_BYTES].copy_from_slice(&(length as u64 * 8).to_be_bytes());
+    hashed(&blocks[..used])
+}
+
+/// Hash a message of a length that is known when this is compiled, at most [`FIXED_BYTES`]: nothing is looped over, and no
+/// copy asks how long it is.
+pub(crate) fn sha256_fixed<const N: usize>(message: &[u8; N]) -> Digest {
+    const { assert!(N <= FIXED_BYTES, "it fits two blocks with what is behind it") };
+    let mut blocks = [[0_u8; BLOCK_BYTES]; 2];
+    let bytes = blocks.as_flattened_mut();
+    bytes[..N].copy_from_slice(message);
+    bytes[N] = 0x80;
+    let used = (N + PADDING_BYTES).div_ceil(BLOCK_BYTES);
+    bytes[used * BLOCK_BYTES - 8..used * BLOCK_BYTES].copy_from_slice(&(N as u64 * 8).to_be_bytes());
+    hashed(&blocks[..used])
+}
+
+/// The digest of padded blocks.
+fn hashed(blocks: &[[u8; BLOCK_BYTES]]) -> Digest {
     let mut state = START;
-    compress256(&mut state, &blocks[..used]);
+    compress256(&mut state, blocks);
     let mut digest = Digest::default();
     for (slot, word) in digest.chunks_exact_mut(4).zip(state) {
         slot.copy_from_slice(&word.to_be_bytes());
@@ -84,7 +104,11 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// Read exactly `N` bytes of lower-case hexadecimal; anything else is `None`.
 pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits = text.as_bytes();
+    unhex_bytes(text.as_bytes())
+}
+
+/// As [`unhex`], of bytes that nobody has asked yet whether they are text.
+pub(crate) fn unhex_bytes<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     if digits.len() != N * 2 {
         return None;
     }
@@ -144,6 +168,22 @@ mod tests {
             let message = &bytes[..length];
             assert_eq!(sha256(&[message]), Digest::from(Sha256::digest(message)), "{length}");
         }
+    }
+
+    #[test]
+    fn a_fixed_length_changes_no_digest() {
+        fn same<const N: usize>() {
+            let message: [u8; N] = std::array::from_fn(|place| place.to_le_bytes()[0]);
+            assert_eq!(sha256_fixed(&message), sha256(&[&message]), "{N}");
+        }
+        same::<0>();
+        same::<33>();
+        same::<55>();
+        same::<56>();
+        same::<63>();
+        same::<64>();
+        same::<65>();
+        same::<119>();
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::error::{Reason, Refusal};
-use crate::hash::{digits, push_hex, unhex};
+use crate::hash::{digits, push_hex, unhex, unhex_bytes};
 
 /// A node: a UUID in its one lower-case spelling (MMP 2.0 §3.1.1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -16,15 +16,18 @@ impl NodeId {
     }
 
     fn read(text: &str) -> Option<Self> {
-        let bytes = text.as_bytes();
-        if bytes.len() != 36 || [8, 13, 18, 23].iter().any(|&at| bytes[at] != b'-') {
+        let bytes = <&[u8; 36]>::try_from(text.as_bytes()).ok()?;
+        if [8, 13, 18, 23].iter().any(|&at| bytes[at] != b'-') {
             return None;
         }
+        // Copies of lengths that are known here: a few moves, and no loop.
         let mut digits = [0_u8; 32];
-        let parts = [&bytes[..8], &bytes[9..13], &bytes[14..18], &bytes[19..23], &bytes[24..]];
-        let plain = parts.into_iter().flatten();
-        digits.iter_mut().zip(plain).for_each(|(digit, byte)| *digit = *byte);
-        std::str::from_utf8(&digits).ok().and_then(unhex::<16>).map(Self)
+        digits[..8].copy_from_slice(&bytes[..8]);
+        digits[8..12].copy_from_slice(&bytes[9..13]);
+        digits[12..16].copy_from_slice(&bytes[14..18]);
+        digits[16..20].copy_from_slice(&bytes[19..23]);
+        digits[20..].copy_from_slice(&bytes[24..]);
+        unhex_bytes::<16>(&digits).map(Self)
     }
 
     /// Write the text form into `buffer` and lend it.
