@@ -12,14 +12,26 @@ impl Writer {
         Self(bytes)
     }
 
+    /// Another writer that has written what this one has, and has room for more.
+    #[must_use]
+    pub fn begun(&self) -> Self {
+        let mut bytes = Vec::with_capacity(512);
+        bytes.extend_from_slice(&self.0);
+        Self(bytes)
+    }
+
     /// Append `lp(bytes)`.
     pub fn lp(&mut self, bytes: &[u8]) -> &mut Self {
-        let mut buffer = [0; LENGTH_DIGITS];
-        let digits = decimal(bytes.len() as u64, &mut buffer);
-        // Room for all of it at once: one check in place of three.
-        self.0.reserve(digits.len() + 1 + bytes.len());
-        self.0.extend_from_slice(digits);
-        self.0.push(b':');
+        // Nearly all are below a hundred bytes: their length has a digit or two, and it and the colon are written at once.
+        let digit = |number: usize| b'0' + u8::try_from(number % 10).unwrap_or(0);
+        match bytes.len() {
+            length @ 0..10 => self.0.extend_from_slice(&[digit(length), b':']),
+            length @ 10..100 => self.0.extend_from_slice(&[digit(length / 10), digit(length), b':']),
+            length => {
+                self.0.extend_from_slice(decimal(length as u64, &mut [0; LENGTH_DIGITS]));
+                self.0.push(b':');
+            }
+        }
         self.0.extend_from_slice(bytes);
         self
     }
@@ -144,6 +156,17 @@ mod tests {
         let mut writer = Writer::new("tag\n");
         writer.lp_str("é").lp_u64(0).lp_str("");
         assert_eq!(writer.into_bytes(), "tag\n2:é1:00:".as_bytes());
+    }
+
+    #[test]
+    fn a_prefix_of_every_length_is_its_decimal() {
+        for length in (0..130).chain([999, 1_000, 12_345]) {
+            let mut writer = Writer::new("tag\n");
+            writer.lp_str("x").lp(&vec![b'y'; length]);
+            let expected = format!("tag\n1:x{length}:{}", "y".repeat(length));
+            assert_eq!(writer.as_bytes(), expected.as_bytes());
+            assert_eq!(writer.begun().lp(b"z").as_bytes(), format!("{expected}1:z").as_bytes());
+        }
     }
 
     #[test]

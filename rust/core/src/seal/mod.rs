@@ -109,15 +109,21 @@ struct Lane {
     cipher: Cipher,
     session_id: SessionId,
     direction: Direction,
+    /// What the associated data of each record begin with.
+    record_head: Writer,
 }
 
 impl Lane {
     fn new(key: &[u8; 32], session_id: SessionId, direction: Direction) -> Self {
-        Self { cipher: Cipher::new(key), session_id, direction }
+        let record_head = head(RECORD_DOMAIN, &session_id, direction);
+        Self { cipher: Cipher::new(key), session_id, direction, record_head }
     }
 
     fn associated_data(&self, sequence: u128, content: Content<'_>) -> Vec<u8> {
-        associated_data(&self.session_id, self.direction, sequence, content)
+        match content {
+            Content::Record(_) => tail(self.record_head.begun(), sequence, content),
+            _ => associated_data(&self.session_id, self.direction, sequence, content),
+        }
     }
 
     fn shown(&self, next: u128, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -309,10 +315,20 @@ pub fn associated_data(session_id: &SessionId, direction: Direction, sequence: u
         Content::Compact(compact::Version::One) => COMPACT_DOMAIN,
         Content::Compact(compact::Version::Two) => COMPACT_2_DOMAIN,
     };
+    tail(head(domain, session_id, direction), sequence, content)
+}
+
+/// What does not change from one envelope of a direction to the next.
+fn head(domain: &str, session_id: &SessionId, direction: Direction) -> Writer {
     let mut writer = Writer::new(domain);
     writer.lp_str(VERSION);
     writer.lp_str(digits(session_id.as_bytes(), &mut [0; 64]));
     writer.lp_str(direction.name());
+    writer
+}
+
+/// What does.
+fn tail(mut writer: Writer, sequence: u128, content: Content<'_>) -> Vec<u8> {
     match u64::try_from(sequence) {
         Ok(sequence) => writer.lp_u64(sequence),
         Err(_) => writer.lp_str(&sequence.to_string()),

@@ -38,6 +38,19 @@ fn the_published_bytes_of_a_sealed_ping() {
 }
 
 #[test]
+fn what_a_direction_writes_once_is_what_is_written_each_time() {
+    let lane = Lane::new(&[7; 32], session(), Direction::ServerToClient);
+    let to_nobody = Content::Record(Subject { to: None, ..SUBJECT });
+    let contents = [Content::Record(SUBJECT), to_nobody, Content::Control, Content::Compact(compact::Version::Two)];
+    for (sequence, content) in
+        [0, 9, 10, u128::from(u64::MAX), MAX_SEQUENCE].into_iter().zip(contents.into_iter().cycle())
+    {
+        let written = associated_data(&session(), Direction::ServerToClient, sequence, content);
+        assert_eq!(lane.associated_data(sequence, content), written);
+    }
+}
+
+#[test]
 fn the_published_associated_data() {
     let record = associated_data(&session(), Direction::ServerToClient, 0, Content::Record(SUBJECT));
     let text = String::from_utf8(record).unwrap();
