@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from covey import limits
 from covey.model import Block
 
 if TYPE_CHECKING:
@@ -49,19 +51,30 @@ def _recent(memory: Memory, limit: int, *, own: bool, room: str, without: Collec
 
 def words(blocks: Iterable[Block]) -> frozenset[str]:
     """Return the distinct lower-case words of three letters or more that the blocks say."""
-    found: set[str] = set()
-    for block in blocks:
-        for text in block.said().values():
-            found.update(_WORD.findall(text.lower()))
-    return frozenset(found)
+    return frozenset().union(*(_words_of(block) for block in blocks))
 
 
 def by_relevance(blocks: Sequence[Block], topic: frozenset[str]) -> list[Block]:
     """Order blocks by the share of `topic` words they repeat, most first; the given order breaks ties."""
 
     def score(block: Block) -> float:
-        said = words([block])
-        union = len(said | topic)
-        return len(said & topic) / union if union else 0.0
+        said = _words_of(block)
+        shared = len(said & topic)
+        union = len(said) + len(topic) - shared
+        return shared / union if union else 0.0
 
     return sorted(blocks, key=score, reverse=True)
+
+
+def _words_of(block: Block) -> frozenset[str]:
+    texts = tuple(block.said().values())
+    short = sum(map(len, texts)) <= limits.RECENT_WORDS_CHARS
+    return _kept(texts) if short else _read(texts)
+
+
+def _read(texts: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(word for text in texts for word in _WORD.findall(text.lower()))
+
+
+_kept = lru_cache(maxsize=limits.RECENT_WORDS_KEPT)(_read)
+"""Most of what is recent at one wake was recent at the one before."""

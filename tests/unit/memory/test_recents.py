@@ -1,3 +1,5 @@
+from covey import limits
+from covey.memory import recents
 from covey.memory.recents import by_relevance, own_recent, room_recent, words
 from covey.model import Block
 
@@ -48,3 +50,22 @@ def test_relevance_is_shared_words_and_ties_keep_their_order():
     ]
     assert [block.key for block in by_relevance(blocks, topic)] == ["3", "2", "1", "4"]
     assert [block.key for block in by_relevance(blocks[:1], frozenset())] == ["1"]
+
+
+def test_the_words_of_what_stays_recent_are_read_once():
+    recents._kept.cache_clear()
+    first = [said(str(number), f"report {number} of the parser") for number in range(9)]
+    topic = words([said("new", "the parser fails")])
+    ranked = by_relevance(first, topic)
+    reads = recents._kept.cache_info().misses
+    # Another wake reads its blocks from the store anew: others in memory, the same in what they say.
+    again = [said(block.key, block.categories["focus"]) for block in first]
+    assert by_relevance(again, topic) == ranked
+    assert (reads, recents._kept.cache_info().misses) == (10, 10)
+
+
+def test_a_long_block_is_ranked_and_its_words_are_not_kept():
+    recents._kept.cache_clear()
+    long = said("long", "parser " * limits.RECENT_WORDS_CHARS)
+    assert by_relevance([said("1", "weather"), long], frozenset({"parser"}))[0] is long
+    assert recents._kept.cache_info().currsize == 1
