@@ -146,12 +146,13 @@ pub const ATTEST_EVIDENCE_MAX: i64 = 1_024;
 /// Bytes of one frame: its longest members, names included, stay under 2 KiB.
 pub const ATTEST_FRAME_MAX_BYTES: usize = 4_096;
 
-/// Records that one call forgets: p50 2.4 ms of the processor, p90 3.3, worst 7, of 300,000 with their full text, of which
-/// half go. What the full text merges between two slices takes p50 0.1, p90 2, and once, when its largest piece is done
-/// with, 25. Beside such a pass a commit of one block every five milliseconds took p50 4.8 ms, p90 11, p99 50, worst 200
-/// (alone 4.0, 8, 13 and 217); beside slices of 512, in which the full text merged too, 7.9, 69, 863 and 1,549. The whole pass took 37 s for 20, since
-/// it gives way and waits for the log. (`cargo bench -p covey-store --bench forget -- --records 300000 commits`; three runs
-/// of each in turns beside builds, the median of the runs; the first figures with a clock of the thread round each call.)
+/// Records that one call forgets: p50 2.4 ms of the processor, p90 3.2, worst 7, of 300,000 with their full text, of which
+/// half go; 23 at worst beside commits, where it had to copy the log all the same. What the full text merges between two
+/// slices takes p50 under 0.1, p90 1.7, and once, when its largest piece is done with, 25. Beside such a pass a commit of one
+/// block every five milliseconds took p50 4.8 ms, p90 11, p99 50, worst 200 (alone, in one run, 4.0, 8, 13 and 217); beside
+/// slices of 512, in which the full text merged too, 7.9, 69, 863 and 1,558. The whole pass took 37 s for 20, since it gives
+/// way and waits for the log. (`cargo bench -p covey-store --bench forget -- --records 300000 commits`; three runs of each
+/// in turns beside builds, the median of the runs; the first figures with a clock of the thread round each call.)
 pub const FORGET_SLICE: usize = 64;
 /// Old records that one page of the search before a pass looks at: some milliseconds, in which other readers wait.
 pub const FORGET_LOOKED: usize = 1_024;
