@@ -15,6 +15,9 @@ const ROUNDING: f64 = 1e-9;
 /// How often the distance is halved between a rank that enough blocks reach and one that too few do: what is left is less
 /// than a bit in common.
 const HALVINGS: usize = 6;
+/// Ranks of settled blocks that are tried: more than lie between what the halvings leave, where each counts a half or more.
+/// Of blocks that count next to nothing no end of them lies there.
+const SETTLED_STEPS: u32 = 16;
 /// So many more than are wanted are not worth another halving.
 const ENOUGH: usize = 12;
 
@@ -110,12 +113,15 @@ impl Bounds {
         }
         // Of those that time takes nothing from any more, many have one and the same rank: then it is that.
         if let Some(settled) = self.settled() {
-            let mut common = (high / settled).floor();
-            while common * settled > low {
-                if reaching(common * settled) >= wanted {
-                    return Some(common * settled);
+            let most = (high / settled).floor();
+            for fewer in 0..SETTLED_STEPS {
+                let rank = (most - f64::from(fewer)) * settled;
+                if rank <= low {
+                    break;
                 }
-                common -= 1.0;
+                if reaching(rank) >= wanted {
+                    return Some(rank);
+                }
             }
         }
         Some(low)

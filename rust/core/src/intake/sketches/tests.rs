@@ -132,3 +132,20 @@ proptest! {
         }
     }
 }
+
+/// Blocks of which next to nothing is left, all of them the same: they are chosen among as soon as any others.
+#[test]
+fn blocks_that_hardly_count_are_chosen_among_in_bounded_steps() {
+    for left in [0.4, 1e-6, 1e-18] {
+        let mut held = Sketches::new(CAPACITY);
+        let blocks: Vec<_> = (0..CAPACITY)
+            .map(|at| (Some(std::array::from_fn(|number| if number <= at % SKETCH { 1 << (at % 61) } else { 0 })), 0))
+            .collect();
+        for (block, _) in &blocks {
+            held.push(NodeId::from_bytes([0; 16]), block.as_ref(), None);
+        }
+        let (incoming, strengths) = ([u64::MAX; SKETCH], vec![left; CAPACITY]);
+        let chosen = held.choose(&incoming, 0, &mut Plain(&strengths, left));
+        assert_eq!(chosen, plain(&blocks, &incoming, &strengths), "{left}");
+    }
+}
