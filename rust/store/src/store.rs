@@ -37,7 +37,8 @@ pub(crate) type Writer<'a> = Turn<'a, Option<Connection>>;
 impl Store {
     /// Opens or creates the store of `node_id` at `path`. A refusal changes nothing.
     pub fn open(path: impl AsRef<Path>, node_id: NodeId) -> Result<Self, StoreError> {
-        let path = path.as_ref().to_path_buf();
+        // As it is now: its log is copied by a connection of its own, long after the process may have gone elsewhere.
+        let path = std::path::absolute(&path).unwrap_or_else(|_| path.as_ref().to_path_buf());
         let opened = open::open(&path, &node_id.to_string()).map_err(|fault| fault.at(&path))?;
         Ok(Self {
             node_id,

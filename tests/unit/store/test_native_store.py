@@ -1,5 +1,7 @@
 """The store as Python sees it: text ids, frozen rows, typed errors."""
 
+import os
+
 import pytest
 
 from covey import _core
@@ -159,3 +161,30 @@ def test_a_refusal_names_file_and_reason(store, tmp_path):
     with pytest.raises(_core.CoreError) as refusal:
         store.stats()
     assert refusal.value.reason == "store_closed"
+
+
+def test_a_store_that_was_asked_before_its_index_was_merged_is_whole(store):
+    for number in range(9):
+        store.commit([batch_of(1, f"word{number}")], NOW)
+        store.index()
+    assert store.recall("word1", 1).hits
+    while store.merge():
+        pass
+    assert store.integrity() == []
+
+
+def test_a_store_named_from_where_the_process_was_is_kept_where_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = _core.Store.open("store.db", node_id=ME.node_id)
+    try:
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        for number in range(6):
+            store.state_put("much", os.urandom(1) * (4_000_000 + number))
+        store.index()
+        assert store.log_trouble() is None
+        assert store.stats()["file_bytes"] > 4_000_000
+    finally:
+        store.close()
+    assert store.log_trouble() is None
+    assert list((tmp_path / "elsewhere").iterdir()) == []
