@@ -35,7 +35,8 @@ def configure(parser: Parser) -> None:
         "--worst",
         type=_share,
         metavar="RATIO",
-        help="with --compare: fail when a measure surely fell below this part of before, or none compares (0.7)",
+        help="with --compare: fail when a measure surely fell below this part of before, "
+        "or none compares (0.7)",
     )
 
 
