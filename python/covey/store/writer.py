@@ -140,13 +140,14 @@ class StoreWriter:
         self._undelivered = 0
         self._transactions = 0
         self._troubles: dict[str, str | None] = dict.fromkeys(
-            ("index_trouble", "merge_trouble", "log_trouble")
+            ("index_trouble", "merge_trouble", "log_trouble", "writer_trouble")
         )
         self._unindexed = 1  # what an earlier run left is looked for
         self._unmerged = False  # pieces of the index may wait to be merged
         self._alone = True  # nothing was written for a while before the last group
         self._bulk = False  # the last group was a large one
         self._ended = -math.inf
+        self._under_way: list[_Job] = []  # taken from the queue, and not answered yet
         # A daemon: a process that ends without `close` loses nothing acknowledged, and must not hang.
         self._thread = threading.Thread(target=self._run, name="covey-store", daemon=True)
         self._thread.start()
@@ -221,7 +222,7 @@ class StoreWriter:
     def _take(self, job: _Job) -> None:
         with self._changed:
             if self._closing:
-                raise StoreError("store: closed", code="store_closed")
+                raise self._closed()
             rows = job.rows
             if self._waiting_rows and self._waiting_rows + rows > self._queue_rows:
                 raise StoreError(
@@ -234,9 +235,34 @@ class StoreWriter:
             if self._waits:
                 self._changed.notify()
 
+    def _closed(self) -> StoreError:
+        """Return why nothing is taken any more. Under the lock."""
+        trouble = self._troubles["writer_trouble"]
+        if trouble is None:
+            return StoreError("store: closed", code="store_closed")
+        hint = "what was acknowledged is on the disk: start the peer again"
+        return StoreError(f"store: its writer ended: {trouble}", code="store_closed", hint=hint)
+
     # --- on the writer's thread -----------------------------------------------------------------
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except (
+            BaseException
+        ) as error:  # a panic of the native core is no Exception; who waits must hear of it
+            self._break(f"{type(error).__name__}: {error}")
+
+    def _break(self, trouble: str) -> None:
+        """Take nothing more, and tell whoever waits: else all would wait on, for nobody."""
+        self._note("writer_trouble", trouble)
+        with self._changed:
+            self._closing = True
+            left = [*self._under_way, *self._jobs]
+            self._jobs.clear()
+        self._send(left, [Failed(job.token, "store_closed", trouble) for job in left])
+
+    def _work(self) -> None:
         while True:
             group = self._next_group(self._patience())
             if group is None:
@@ -306,6 +332,7 @@ class StoreWriter:
                 if rows > self._group_rows:
                     break
                 group.append(self._jobs.popleft())
+            self._under_way = group
             return group
 
     def _told(self, patience: float | None) -> bool:
@@ -382,6 +409,7 @@ class StoreWriter:
 
         with self._changed:
             self._waiting_rows -= sum(job.rows for job in group)
+            self._under_way = []
         try:
             self._deliver(deliver_all)
         except RuntimeError:  # the caller's loop is gone; what was stored stays stored

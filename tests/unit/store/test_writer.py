@@ -381,6 +381,44 @@ def test_pieces_that_cannot_be_merged_stop_nothing_and_are_told_of_once(store):
     assert store.stats()["records"] == 4
 
 
+@pytest.mark.parametrize("where", ["commit", "index"])
+def test_a_writer_that_ends_by_itself_answers_whoever_waits_and_says_why(store, where):
+    class Panic(BaseException):
+        """As a panic of the native core is."""
+
+    class Torn(Watched):
+        def commit(self, *arguments):
+            if where == "commit":
+                raise Panic("out of bounds")
+            return self._store.commit(*arguments)
+
+        def index(self, most):
+            if self._store.stats()["records"]:
+                raise Panic("out of bounds")
+            return self._store.index(most)
+
+    told, heard = [], threading.Event()
+
+    def complain(word, why):
+        told.append((word, why))
+        heard.set()
+
+    writer, answers = StoreWriter(Torn(store), at_once, complain=complain), Answers()
+    writer.submit(1, batch_of(2, "one"), NOW, answers)
+    assert heard.wait(30)
+    writer.close()
+    assert told == [("writer_trouble", "Panic: out of bounds")]
+    assert writer.status()["writer_trouble"] == "Panic: out of bounds"
+    assert writer.status()["waiting_rows"] == 0
+    if where == "commit":
+        assert answers.all == [Failed(1, "store_closed", "Panic: out of bounds")]
+    else:
+        assert answers.all == [Written(1)]
+    with pytest.raises(StoreError, match=r"its writer ended: Panic: out of bounds") as refused:
+        writer.submit(2, batch_of(2, "two"), NOW, answers)
+    assert (refused.value.code, "start the peer again" in refused.value.hint) == ("store_closed", True)
+
+
 def test_answers_nobody_takes_are_counted_and_stay_stored(store):
     def gone(_work):
         raise RuntimeError("Event loop is closed")
