@@ -27,8 +27,9 @@ use crew::Crew;
 
 /// Most workers of one call: a batch has at most 256 records, and a peer is not the only program of its machine.
 pub const MOST_WORKERS: usize = 4;
-/// Fewest records for a worker: their checks take some ten times what waking a thread does.
-pub const LEAST_SHARE: usize = 32;
+/// Fewest records for a worker: their checks take several times what waking a thread does, and what a read leaves beside
+/// a full batch is seldom too little for two.
+pub const LEAST_SHARE: usize = 16;
 /// Fewest bytes for a worker that opens frames: some thirty blocks in envelopes, or one full batch.
 pub const LEAST_SHARE_BYTES: usize = 65_536;
 
