@@ -12,14 +12,14 @@ mod crew;
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, OnceLock};
 use std::{fmt, thread};
 
 use covey_core::error::Refusal;
 use covey_core::id::NodeId;
 use covey_core::identity::SigningKey;
-use covey_core::intake::{Intake, OutcomeBatch};
-use covey_core::limits::MAX_INTAKE_BATCH;
+use covey_core::intake::{Checked, Intake, OutcomeBatch, Unchecked};
 use covey_core::record::{Batch, Draft, Verified};
 use covey_core::session::{Event, Read, Reader, Session};
 use covey_core::signature;
@@ -78,19 +78,36 @@ impl Engine {
         session: NodeId,
         now_ms: u64,
     ) -> Result<OutcomeBatch, Refusal> {
-        let (count, workers) = (batch.0.len(), self.workers.min(batch.0.len() / LEAST_SHARE));
-        if workers < 2 || count > MAX_INTAKE_BATCH {
-            return intake.evaluate(batch, session, now_ms);
+        let checker = intake.checker();
+        self.evaluate_by(intake, batch, (session, now_ms), move |run| checker.check(run))
+    }
+
+    /// Judge what `check` lets through. A call that panics takes back what it judged, or the same blocks would be
+    /// duplicates when they come again, of outcomes that nobody has.
+    fn evaluate_by(
+        &self,
+        intake: &mut Intake,
+        batch: Batch,
+        (session, now_ms): (NodeId, u64),
+        check: impl Fn(Vec<Unchecked>) -> Checked + Send + Sync + 'static,
+    ) -> Result<OutcomeBatch, Refusal> {
+        let workers = self.workers.min(batch.0.len() / LEAST_SHARE);
+        // Refuses a batch beyond the bound before anything of it is checked.
+        let mut judging = intake.begin_judging(batch.0.len(), session, now_ms)?;
+        let judged = panic::catch_unwind(AssertUnwindSafe(|| {
+            let unchecked = intake.unchecked(batch.0);
+            if workers < 2 {
+                let checked = check(unchecked);
+                return intake.judge_next(&mut judging, checked);
+            }
+            call::share(&self.crew, unchecked, (workers, LEAST_RUN), check, |checked| {
+                intake.judge_next(&mut judging, checked);
+            });
+        }));
+        if let Err(panic) = judged {
+            intake.abandon_judging(&judging);
+            panic::resume_unwind(panic);
         }
-        let (unchecked, checker) = (intake.unchecked(batch.0), intake.checker());
-        let mut judging = intake.begin_judging(count, session, now_ms)?;
-        call::share(
-            &self.crew,
-            unchecked,
-            (workers, LEAST_RUN),
-            move |run| checker.check(run),
-            |checked| intake.judge_next(&mut judging, checked),
-        );
         Ok(intake.end_judging(judging))
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Barrier};
 use super::*;
 use covey_core::category::{Category, Weights};
 use covey_core::intake::Policy;
+use covey_core::limits::MAX_INTAKE_BATCH;
 use covey_core::record::Unverified;
 use covey_core::svaf::{Gate, Thresholds};
 use proptest::prelude::*;
@@ -154,6 +155,31 @@ fn helpers_end_with_their_crew() {
     assert!(threads.upgrade().is_some());
     drop(crew);
     assert!(threads.upgrade().is_none(), "every helper has let go of what they share");
+}
+
+#[test]
+fn a_call_that_panics_takes_back_what_it_judged() {
+    let blocks: Vec<_> = (0..256).map(|number| block(1, number, false)).collect();
+    let (mut intake, engine, both) = (intake(), Engine::new(2), Barrier::new(2));
+    let (checker, caller, waited) = (intake.checker(), thread::current().id(), AtomicBool::new(false));
+    let check = move |run: Vec<Unchecked>| {
+        // The first run is the longest, and is judged: a later one fails, while this thread is in its own first.
+        if thread::current().id() != caller && run.len() < 64 {
+            both.wait();
+            panic!("a check fails");
+        }
+        if thread::current().id() == caller && !waited.swap(true, Ordering::Relaxed) {
+            both.wait();
+        }
+        checker.check(run)
+    };
+    let call = || engine.evaluate_by(&mut intake, Batch(blocks.clone()), (node(1), NOW), check);
+    let panic = catch_unwind(AssertUnwindSafe(call)).unwrap_err();
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"a check fails"));
+    assert_eq!(intake.anchors().count(), 0);
+    let again = engine.evaluate(&mut intake, Batch(blocks.clone()), node(1), NOW).unwrap();
+    let anew = super::tests::intake().evaluate(Batch(blocks), node(1), NOW).unwrap();
+    assert_eq!(again.outcomes, anew.outcomes);
 }
 
 #[test]

@@ -123,6 +123,14 @@ impl Intake {
         judging.outcomes.extend(checked.0.into_iter().map(|checked| self.hear(checked, call)));
     }
 
+    /// Take back what a call judged that came to no end, as [`Intake::rollback`] does: nobody has its outcomes.
+    pub fn abandon_judging(&mut self, judging: &Judging) {
+        let Call { number, .. } = judging.call;
+        self.seen.withdraw(number);
+        self.memory.withdraw(number);
+        self.reports.withdraw(number);
+    }
+
     /// End the call: its outcomes.
     pub fn end_judging(&mut self, judging: Judging) -> OutcomeBatch {
         // Whoever still checks with these keys had its result thrown away by a panic; then nothing is counted.
