@@ -13,6 +13,22 @@ pub const PREFIX_BYTES: usize = 4;
 /// megabyte to every idle session.
 const KEPT_CAPACITY_BYTES: usize = 65_536;
 
+/// The body of a frame before [`Decoder::next`] lends it: what came of it before, and the rest.
+#[derive(Clone, Copy, Debug)]
+pub struct Ahead<'a> {
+    /// Bytes that are held; most frames have none.
+    pub begun: &'a [u8],
+    /// Bytes of the input.
+    pub ended: &'a [u8],
+}
+
+impl Ahead<'_> {
+    /// How long the body is.
+    pub const fn length(&self) -> usize {
+        self.begun.len() + self.ended.len()
+    }
+}
+
 /// An incremental decoder of one byte stream.
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -55,27 +71,32 @@ impl Decoder {
         Ok(Some(&self.buffer[PREFIX_BYTES..]))
     }
 
-    /// Look at what [`Decoder::next`] will lend of `input` without taking anything: whether the first frame is one that
-    /// was begun before, and the bodies of those behind it that lie whole in `input`, up to what is no frame.
-    pub fn ahead<'i>(&self, input: &'i [u8], limit: usize) -> (bool, Vec<&'i [u8]>) {
+    /// Look at what [`Decoder::next`] will lend as far as `input` goes, without taking anything: the bodies of frames, up
+    /// to what is no frame.
+    pub fn ahead<'i>(&'i self, input: &'i [u8], limit: usize) -> Vec<Ahead<'i>> {
         let held = if self.lent { &[] } else { &self.buffer[..] };
         let (mut rest, mut frames) = (input, Vec::new());
         if !held.is_empty() {
-            let begun: Vec<u8> = held.iter().chain(input).take(PREFIX_BYTES).copied().collect();
-            let body = begun.first_chunk::<PREFIX_BYTES>().and_then(|prefix| body_length(*prefix, limit).ok());
-            match body.and_then(|body| input.get((PREFIX_BYTES + body).saturating_sub(held.len())..)) {
-                Some(behind) => rest = behind,
-                None => return (true, frames),
+            let (prefix, begun) = held.split_at(held.len().min(PREFIX_BYTES));
+            let (lacking, behind) = input.split_at(input.len().min(PREFIX_BYTES - prefix.len()));
+            let prefix: Vec<u8> = [prefix, lacking].concat();
+            let length = prefix.first_chunk::<PREFIX_BYTES>().and_then(|prefix| body_length(*prefix, limit).ok());
+            match length.and_then(|length| behind.split_at_checked(length.saturating_sub(begun.len()))) {
+                Some((ended, after)) => {
+                    frames.push(Ahead { begun, ended });
+                    rest = after;
+                }
+                None => return frames,
             }
         }
         while let Some((prefix, behind)) = rest.split_first_chunk::<PREFIX_BYTES>()
             && let Ok(length) = body_length(*prefix, limit)
-            && let Some((body, after)) = behind.split_at_checked(length)
+            && let Some((ended, after)) = behind.split_at_checked(length)
         {
-            frames.push(body);
+            frames.push(Ahead { begun: &[], ended });
             rest = after;
         }
-        (!held.is_empty(), frames)
+        frames
     }
 
     /// How many bytes of an unfinished frame are held.

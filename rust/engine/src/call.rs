@@ -1,12 +1,14 @@
 //! One call's work, done by whoever comes: runs of items from one queue, whose results come back in the order of the items.
+//! What came of a run may bring items of its own, which stand behind those that are left.
 //!
 //! Rules: nobody waits while there is work to take. Who asked is a worker like the others, and takes what is done in
 //! order as soon as it is there, before it works on. Runs get shorter towards the end, so that all end together. Once
 //! the call is over nobody holds anything of it: what the work borrowed by counting is the caller's alone again.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::{thread, vec};
+use std::thread;
 
 use crate::crew::{Crew, Post};
 
@@ -15,7 +17,7 @@ type Work<T, R> = dyn Fn(Vec<T>) -> R + Send + Sync;
 
 /// What is left to do, and what was done.
 struct State<T, R> {
-    left: vec::IntoIter<T>,
+    left: VecDeque<T>,
     /// Runs that were taken.
     taken: usize,
     /// Results that came before their turn; few, since workers are.
@@ -35,32 +37,40 @@ struct Call<T, R> {
 }
 
 /// Do `work` on runs of at least `least` items with so many workers of which the caller is one; give `take` what came of
-/// them, in the order of the items.
+/// them, in the order of the items. What `take` returns is to be done as well, behind what is left.
 pub fn share<T, R>(
     crew: &Crew,
     items: Vec<T>,
     (workers, least): (usize, usize),
     work: impl Fn(Vec<T>) -> R + Send + Sync + 'static,
-    mut take: impl FnMut(R),
+    mut take: impl FnMut(R) -> Vec<T>,
 ) where
     T: Send + 'static,
     R: Send + 'static,
 {
     let work: Arc<Work<T, R>> = Arc::new(work);
-    let state =
-        State { left: items.into_iter(), taken: 0, done: Vec::new(), helping: 0, work: Some(Arc::clone(&work)) };
+    let state = State { left: items.into(), taken: 0, done: Vec::new(), helping: 0, work: Some(Arc::clone(&work)) };
     let call = Arc::new(Call { state: Mutex::new(state), changed: Condvar::new(), workers, least });
     let over = Over(&call);
-    crew.post(&(Arc::clone(&call) as Arc<dyn Post>), workers.saturating_sub(1));
+    let post = Arc::clone(&call) as Arc<dyn Post>;
+    crew.post(&post, workers.saturating_sub(1));
     let mut next = 0;
     let mut state = call.lock();
     loop {
         if let Some(at) = state.done.iter().position(|(place, _)| *place == next) {
             let (_, result) = state.done.swap_remove(at);
             drop(state);
-            take(result.unwrap_or_else(|panic| resume_unwind(panic)));
+            let more = take(result.unwrap_or_else(|panic| resume_unwind(panic)));
             next += 1;
             state = call.lock();
+            if !more.is_empty() {
+                state.left.extend(more);
+                // Those who found nothing left have gone.
+                let away = workers.saturating_sub(1 + state.helping);
+                drop(state);
+                crew.post(&post, away);
+                state = call.lock();
+            }
         } else if let Some((place, run)) = call.next(&mut state) {
             drop(state);
             let result = work(run);
@@ -84,7 +94,7 @@ impl<T: Send, R: Send> Drop for Over<'_, T, R> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.work = None;
-        state.left = Vec::new().into_iter();
+        state.left = VecDeque::new();
         while state.helping > 0 {
             state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -101,7 +111,7 @@ impl<T, R> Call<T, R> {
         // Half of everybody's share of what is left: long while there is much, short where others would wait for it.
         let left = state.left.len();
         let run = left.div_ceil(2 * self.workers).max(self.least).min(left);
-        let run: Vec<T> = state.left.by_ref().take(run).collect();
+        let run: Vec<T> = state.left.drain(..run).collect();
         (!run.is_empty()).then(|| {
             state.taken += 1;
             (state.taken - 1, run)

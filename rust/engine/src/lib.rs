@@ -9,9 +9,9 @@
 
 mod call;
 mod crew;
+mod opening;
 
 use std::num::NonZeroUsize;
-use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, OnceLock};
 use std::{fmt, thread};
@@ -21,7 +21,7 @@ use covey_core::id::NodeId;
 use covey_core::identity::SigningKey;
 use covey_core::intake::{Checked, Intake, OutcomeBatch, Unchecked};
 use covey_core::record::{Batch, Draft, Verified};
-use covey_core::session::{Event, Read, Reader, Session};
+use covey_core::session::{Event, Session};
 use covey_core::signature;
 use crew::Crew;
 
@@ -102,6 +102,7 @@ impl Engine {
             }
             call::share(&self.crew, unchecked, (workers, LEAST_RUN), check, |checked| {
                 intake.judge_next(&mut judging, checked);
+                Vec::new()
             });
         }));
         if let Err(panic) = judged {
@@ -130,43 +131,16 @@ impl Engine {
         // The copy of the key is wiped when the call is over.
         let (mut signed, key) = (Vec::with_capacity(drafts.len()), key.clone());
         let work = move |part: Vec<Draft>| -> Vec<_> { sign(part, &key) };
-        call::share(&self.crew, drafts, (workers, LEAST_RUN), work, |run| signed.extend(run));
+        call::share(&self.crew, drafts, (workers, LEAST_RUN), work, |run| {
+            signed.extend(run);
+            Vec::new()
+        });
         signed
     }
 
     /// Take in what a socket read, whose whole frames are opened and read side by side.
     fn receive_among(&self, workers: usize, session: &mut Session, data: &[u8]) -> Vec<Event> {
-        session.receive_with(data, |reader, frames| {
-            let mut read = Vec::with_capacity(frames.len());
-            let workers = workers.min(frames.len()).max(1);
-            let (frames, ranges) = Frames::copy(reader, frames);
-            call::share(&self.crew, ranges, (workers, 1), move |run| frames.read(run), |run| read.extend(run));
-            read
-        })
-    }
-}
-
-/// Frames that outlast the call of who read them: a copy, which takes a hundredth of the time that opening them does.
-struct Frames {
-    reader: Reader,
-    bytes: Vec<u8>,
-}
-
-impl Frames {
-    /// Copy frames: them, and where each stands.
-    fn copy(reader: &Reader, frames: &[&[u8]]) -> (Self, Vec<Range<usize>>) {
-        let mut bytes = Vec::with_capacity(frames.iter().map(|frame| frame.len()).sum());
-        let place = |frame: &&[u8]| {
-            let start = bytes.len();
-            bytes.extend_from_slice(frame);
-            start..bytes.len()
-        };
-        let ranges = frames.iter().map(place).collect();
-        (Self { reader: reader.clone(), bytes }, ranges)
-    }
-
-    fn read(&self, run: Vec<Range<usize>>) -> Vec<Read> {
-        run.into_iter().map(|range| self.reader.read(&self.bytes[range])).collect()
+        session.receive_with(data, |reader, frames| opening::read(&self.crew, workers, reader, frames))
     }
 }
 

@@ -78,13 +78,14 @@ fn fate() -> impl Strategy<Value = Fate> {
     ]
 }
 
-/// The frames of a conversation: blocks, with a control frame now and then.
-fn frames(client: &mut Session, count: u16) -> Vec<Vec<u8>> {
-    for number in 0..count {
-        if number % 7 == 3 {
+/// The frames of a conversation: so many blocks at a time, with a control frame now and then.
+fn frames(client: &mut Session, count: u16, together: u16) -> Vec<Vec<u8>> {
+    for first in (0..count).step_by(usize::from(together)) {
+        if first / together % 7 == 3 {
             client.send_control(b"{\"type\":\"ping\"}").unwrap();
         }
-        client.send_record(&block(number)).unwrap();
+        let blocks: Vec<_> = (first..count.min(first + together)).map(block).collect();
+        client.send_records(&blocks).unwrap();
     }
     client.take_messages()
 }
@@ -149,11 +150,12 @@ proptest! {
     fn several_workers_open_what_one_does(
         tokens in prop::sample::select(vec![&[][..], &[compact::TOKEN], &[compact::TOKEN, compact::TOKEN_2]]),
         count in 1..60_u16,
+        together in prop::sample::select(vec![1, 3, 25]),
         fates in prop::collection::vec(fate(), 1..80),
         cuts in prop::collection::vec(prop_oneof![1..40_usize, 1..9_000_usize, Just(100_000)], 1..9),
     ) {
         let (mut client, _) = pair(tokens);
-        let stream = travelled(&frames(&mut client, count), &fates);
+        let stream = travelled(&frames(&mut client, count, together), &fates);
         let alone = seen(tokens, &stream, &cuts, Session::receive);
         let engine = Engine::new(MOST_WORKERS);
         for workers in 1..=MOST_WORKERS {
@@ -166,7 +168,7 @@ proptest! {
 #[test]
 fn a_long_stream_is_opened_the_same_from_its_first_byte() {
     let (mut client, _) = pair(&[]);
-    let stream = travelled(&frames(&mut client, 90), &[Fate::Comes]);
+    let stream = travelled(&frames(&mut client, 90, 1), &[Fate::Comes]);
     assert!(stream.len() > 2 * LEAST_SHARE_BYTES, "it is enough for two workers");
     let alone = seen(&[], &stream, &[usize::MAX], Session::receive);
     assert_eq!(alone.matches("assertion_id").count(), 90);

@@ -70,9 +70,36 @@ proptest! {
         call::share(&crew, (0..count).collect(), (workers, least), |run: Vec<usize>| run, |run| {
             runs += 1;
             all.extend(run);
+            Vec::new()
         });
         prop_assert_eq!(all, (0..count).collect::<Vec<_>>());
         prop_assert!(runs <= count.div_ceil(least));
+    }
+}
+
+fn nothing_more<T, R>(_: R) -> Vec<T> {
+    Vec::new()
+}
+
+#[test]
+fn what_comes_of_a_run_is_done_behind_what_is_left() {
+    for workers in 1..=MOST_WORKERS {
+        let (crew, mut all) = (Crew::new(workers - 1), Vec::<usize>::new());
+        for _ in 0..50 {
+            all.clear();
+            call::share(
+                &crew,
+                vec![3_usize, 0, 2],
+                (workers, 1),
+                |run: Vec<usize>| run,
+                |run| {
+                    all.extend(&run);
+                    // Each brings as many as it says, each of which brings one less.
+                    run.into_iter().flat_map(|count| vec![count.saturating_sub(1); count]).collect()
+                },
+            );
+            assert_eq!(all, [3, 0, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0], "{workers} workers");
+        }
     }
 }
 
@@ -88,7 +115,7 @@ fn met(crew: &Crew, each: impl Fn(bool) + Send + Sync + 'static) {
         each(is_mine);
         run
     };
-    call::share(crew, (0..400).collect(), (2, 200), work, drop);
+    call::share(crew, (0..400).collect(), (2, 200), work, nothing_more);
 }
 
 #[test]
@@ -119,7 +146,7 @@ fn nobody_holds_anything_of_a_call_that_is_over() {
             let held = Arc::clone(&held);
             move |run: Vec<usize>| (run, Arc::strong_count(&held)).0
         };
-        call::share(&crew, (0..40).collect(), (4, 1), work, drop);
+        call::share(&crew, (0..40).collect(), (4, 1), work, nothing_more);
         assert_eq!(Arc::strong_count(&held), 1);
     }
 }
@@ -138,7 +165,10 @@ fn calls_of_several_threads_share_a_crew() {
                         (first..first + 90).collect(),
                         (3, 2),
                         |run| run,
-                        |run: Vec<usize>| all.extend(run),
+                        |run: Vec<usize>| {
+                            all.extend(run);
+                            Vec::new()
+                        },
                     );
                     assert_eq!(all, (first..first + 90).collect::<Vec<_>>());
                 }

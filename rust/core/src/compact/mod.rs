@@ -6,8 +6,11 @@
 //! is no batch is refused as a whole; a record in it that breaks a rule of records is refused by itself.
 
 mod pack;
+mod parts;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use parts::{Found, Part, Parts};
 
 use crate::category::COUNT;
 use crate::error::{Reason, Refusal};
@@ -157,24 +160,40 @@ pub fn size(record: &Record) -> usize {
     own + said + pack::uint_size(metadata.created_ms) + to + parents + application + categories
 }
 
+/// What stands in a record's place in a batch: it, or why it is none.
+pub type Entry = Result<Unverified, Refusal>;
+
 /// Read a batch: each record, or why it is none.
 ///
 /// # Errors
 /// The bytes are no array of at most [`MAX_INTAKE_BATCH`] records of the right shape, or something stands behind it.
-pub fn read(batch: &[u8], version: Version) -> Result<Vec<Result<Unverified, Refusal>>, Refusal> {
-    let shape = |detail: &str| Refusal::new(Reason::MalformedFrame, format!("compact: {detail}"));
+pub fn read(batch: &[u8], version: Version) -> Result<Vec<Entry>, Refusal> {
     let mut input = Unpacker(batch);
-    let count = input.array().filter(|count| (1..=MAX_INTAKE_BATCH).contains(count));
-    let count = count.ok_or_else(|| shape("expected an array of 1 to 256 records"))?;
+    let count = count(&mut input).ok_or_else(|| shape("expected an array of 1 to 256 records"))?;
+    let records = entries(&mut input, count, version)?;
+    if input.0.is_empty() { Ok(records) } else { Err(shape("bytes behind the batch")) }
+}
+
+fn shape(detail: &str) -> Refusal {
+    Refusal::new(Reason::MalformedFrame, format!("compact: {detail}"))
+}
+
+/// Take the head of a batch: how many records follow.
+fn count(input: &mut Unpacker<'_>) -> Option<usize> {
+    input.array().filter(|count| (1..=MAX_INTAKE_BATCH).contains(count))
+}
+
+/// Take so many records.
+fn entries(input: &mut Unpacker<'_>, count: usize, version: Version) -> Result<Vec<Entry>, Refusal> {
     let mut records = Vec::with_capacity(count);
     for _ in 0..count {
-        let (record, bytes) = record(&mut input, version).ok_or_else(|| shape("a record of another shape"))?;
+        let (record, bytes) = record(input, version).ok_or_else(|| shape("a record of another shape"))?;
         records.push(record.and_then(|record| match version {
             Version::One => Unverified::from_parts(record, bytes),
             Version::Two => signature::derive(record, bytes),
         }));
     }
-    if input.0.is_empty() { Ok(records) } else { Err(shape("bytes behind the batch")) }
+    Ok(records)
 }
 
 /// Take one record and the number of its bytes; the inner result is what its application section breaks.

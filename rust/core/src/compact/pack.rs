@@ -134,6 +134,11 @@ impl<'a> Unpacker<'a> {
     }
 
     pub(super) fn text(&mut self) -> Option<&'a str> {
+        self.characters().and_then(|bytes| std::str::from_utf8(bytes).ok())
+    }
+
+    /// Take the bytes of a text, which are perhaps none.
+    fn characters(&mut self) -> Option<&'a [u8]> {
         let length = match self.mark()? {
             small @ 0xa0..=0xbf => u64::from(small & 31),
             0xd9 => self.number(1, 32)?,
@@ -141,7 +146,7 @@ impl<'a> Unpacker<'a> {
             0xdb => self.number(4, 0x1_0000)?,
             _ => return None,
         };
-        self.take(length).and_then(|bytes| std::str::from_utf8(bytes).ok())
+        self.take(length)
     }
 
     pub(super) fn bytes(&mut self) -> Option<&'a [u8]> {
@@ -152,6 +157,22 @@ impl<'a> Unpacker<'a> {
             _ => return None,
         };
         self.take(length)
+    }
+
+    /// Step over one value and all that is in it, whatever it is and whatever a text holds.
+    pub(super) fn skip(&mut self) -> Option<()> {
+        let mut left = 1_usize;
+        while left > 0 {
+            left -= 1;
+            match self.0.first()? {
+                0x90..=0x9f | 0xdc | 0xdd => left += self.array()?,
+                0xa0..=0xbf | 0xd9..=0xdb => drop(self.characters()?),
+                0xc4..=0xc6 => drop(self.bytes()?),
+                0xc0 => drop(self.nil()),
+                _ => drop(self.uint()?),
+            }
+        }
+        Some(())
     }
 
     /// Take exactly `N` bytes.

@@ -41,7 +41,7 @@ fn batch(records: &[Record], version: Version) -> Vec<u8> {
     writer.take()
 }
 
-fn plain(text: &str) -> Record {
+pub(super) fn plain(text: &str) -> Record {
     let mut draft = Draft::new(NodeId::from_bytes([1; 16]), "a", 1_000, "den").unwrap();
     draft.say(Category::Focus, text).unwrap();
     sign(draft, &key()).unwrap().into_record()

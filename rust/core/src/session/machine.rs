@@ -54,8 +54,9 @@ impl Machine {
         }
     }
 
-    /// Take in one frame, with what it read as where it was read before.
-    pub(super) fn receive(&mut self, frame: &[u8], read: Option<Read>, events: &mut Vec<Event>) {
+    /// Take in one frame, with what it read as where it was read before; a batch that begins with it gets room for as
+    /// many records as are `coming`.
+    pub(super) fn receive(&mut self, frame: &[u8], read: Option<Read>, coming: usize, events: &mut Vec<Event>) {
         // The state is taken out and put back only by a step that succeeds: a failed handshake keeps no key.
         let outcome = match mem::replace(&mut self.state, State::Closed) {
             State::Client(client) => client.receive(frame).and_then(|(established, finish)| {
@@ -71,7 +72,7 @@ impl Machine {
             State::Finishing(finishing) => finishing.receive(frame).map(|established| self.open(established, events)),
             State::Open(open) => {
                 self.state = State::Open(open);
-                self.receive_open(frame, read, events);
+                self.receive_open(frame, read, coming, events);
                 Ok(())
             }
             State::Closed => Ok(()),
@@ -88,14 +89,17 @@ impl Machine {
         events.push(Event::Authenticated { peer: Box::new(peer), role });
     }
 
-    fn receive_open(&mut self, frame: &[u8], read: Option<Read>, events: &mut Vec<Event>) {
+    fn receive_open(&mut self, frame: &[u8], read: Option<Read>, coming: usize, events: &mut Vec<Event>) {
         let State::Open(open) = &mut self.state else { return };
         match open.step(frame, read) {
-            Ok(Step::Record(record)) => push_record(*record, events),
-            Ok(Step::Records(records)) => {
-                for record in records {
+            Ok(Step::Record(record)) => push_record(*record, coming, events),
+            Ok(Step::Records(parts)) => {
+                // A refusal ends a batch of the event, so only where there is none is it known how long one gets.
+                let whole = parts.iter().flatten().all(Result::is_ok);
+                let count: usize = if whole { parts.iter().map(Vec::len).sum() } else { 0 };
+                for (place, record) in parts.into_iter().flatten().enumerate() {
                     match record {
-                        Ok(record) => push_record(record, events),
+                        Ok(record) => push_record(record, count.saturating_sub(place), events),
                         Err(refusal) => events.push(Event::Refused(refusal)),
                     }
                 }
@@ -194,13 +198,17 @@ fn not_open() -> Refusal {
     Refusal::new(Reason::SessionNotOpen, "the session is not open")
 }
 
-/// Append a record to the batch at the end of the events, or start a new one.
-fn push_record(record: Unverified, events: &mut Vec<Event>) {
+/// Append a record to the batch at the end of the events, or start a new one for as many as are `coming`, this one included.
+///
+/// Records are large, and are moved once.
+fn push_record(record: Unverified, coming: usize, events: &mut Vec<Event>) {
     if let Some(Event::Records(Batch(records))) = events.last_mut()
         && records.len() < MAX_INTAKE_BATCH
     {
         records.push(record);
         return;
     }
-    events.push(Event::Records(Batch(vec![record])));
+    let mut records = Vec::with_capacity(coming.min(MAX_INTAKE_BATCH));
+    records.push(record);
+    events.push(Event::Records(Batch(records)));
 }

@@ -22,13 +22,13 @@ use serde_json::json;
 use std::mem;
 
 pub use event::{Closed, Event, Ignored};
-pub use read::{Read, Reader};
+pub use read::{Batch, Opened, Part, Read, ReadPart, Reader};
 
 use crate::error::Refusal;
-use crate::frame::{self, Decoder};
+use crate::frame::{self, Ahead, Decoder};
 use crate::handshake::{Client, Config, Entropy, PeerHello, Server};
 use crate::id::{ContentKey, NodeId};
-use crate::limits::MAX_FRAME_BYTES;
+use crate::limits::{MAX_FRAME_BYTES, MAX_INTAKE_BATCH};
 use crate::record::Verified;
 use machine::{Machine, State};
 
@@ -93,26 +93,31 @@ impl Session {
     ///
     /// Whatever the bytes are, the result is events; nothing is left behind for a later call but one unfinished frame.
     pub fn receive(&mut self, data: &[u8]) -> Vec<Event> {
-        self.take_in(data, 0, Vec::new())
+        self.take_in(data, Vec::new())
     }
 
     /// Take in what the socket read, as [`Session::receive`] does, with the same events: on an open session `read_all`
-    /// may read frames before their turn comes, side by side. It is given those that lie whole in `data`, in their
-    /// order, and returns what as many of them read as as it likes, from the first, in the same order.
-    pub fn receive_with(&mut self, data: &[u8], read_all: impl FnOnce(&Reader, &[&[u8]]) -> Vec<Read>) -> Vec<Event> {
+    /// may read frames before their turn comes, side by side. It is given those that end in `data`, in their order, and
+    /// returns what as many of them read as as it likes, from the first, in the same order.
+    pub fn receive_with(
+        &mut self,
+        data: &[u8],
+        read_all: impl FnOnce(&Reader, &[Ahead<'_>]) -> Vec<Read>,
+    ) -> Vec<Event> {
         let Some(reader) = self.machine.reader() else { return self.receive(data) };
-        let (held, frames) = self.decoder.ahead(data, self.machine.frame_limit());
-        let read = read_all(reader, &frames);
-        self.take_in(data, usize::from(held), read)
+        let read = read_all(reader, &self.decoder.ahead(data, self.machine.frame_limit()));
+        self.take_in(data, read)
     }
 
-    /// Take in `data`, of whose frames those behind the first `unread` were read before.
-    fn take_in(&mut self, data: &[u8], unread: usize, read: Vec<Read>) -> Vec<Event> {
-        let (mut events, mut input) = (Vec::new(), data);
-        let mut read = std::iter::repeat_with(|| None).take(unread).chain(read.into_iter().map(Some));
+    /// Take in `data`, whose first frames were perhaps read before.
+    fn take_in(&mut self, data: &[u8], read: Vec<Read>) -> Vec<Event> {
+        let (mut events, mut input, mut read) = (Vec::new(), data, read.into_iter());
         while self.machine.phase() != Phase::Closed {
             match self.decoder.next(&mut input, self.machine.frame_limit()) {
-                Ok(Some(frame)) => self.machine.receive(frame, read.next().flatten(), &mut events),
+                Ok(Some(frame)) => {
+                    let coming = coming(&events, read.as_slice());
+                    self.machine.receive(frame, read.next(), coming, &mut events);
+                }
                 Ok(None) => return events,
                 Err(refusal) => self.machine.fail(&refusal, &mut events),
             }
@@ -129,7 +134,7 @@ impl Session {
         let mut events = Vec::new();
         if self.machine.phase() != Phase::Closed {
             match frame::check_length(frame.len(), self.machine.frame_limit()) {
-                Ok(()) => self.machine.receive(frame, None, &mut events),
+                Ok(()) => self.machine.receive(frame, None, 1, &mut events),
                 Err(refusal) => self.machine.fail(&refusal, &mut events),
             }
         }
@@ -214,4 +219,16 @@ impl Session {
     pub const fn peer(&self) -> Option<&PeerHello> {
         self.machine.peer.as_ref()
     }
+}
+
+/// How many records of envelopes come one behind the other, the first included: what a batch that begins has room for.
+///
+/// Their places follow one another, so that all of them join the batch if the first does: no room is left empty.
+fn coming(events: &[Event], read: &[Read]) -> usize {
+    let joins = matches!(events.last(), Some(Event::Records(batch)) if batch.0.len() < MAX_INTAKE_BATCH);
+    let first = if joins { None } else { read.first().and_then(Read::record_at) };
+    first.map_or(1, |first| {
+        let places = read.iter().map(Read::record_at).zip(first..).take(MAX_INTAKE_BATCH);
+        places.take_while(|(place, expected)| *place == Some(*expected)).count()
+    })
 }

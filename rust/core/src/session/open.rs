@@ -4,7 +4,7 @@ use super::control::{self, Kind, Known};
 use super::envelope;
 use super::event::{Closed, Event, Ignored};
 use super::read::{Content, Found, Read, Reader};
-use crate::compact::{self, Version};
+use crate::compact::{self, Entry, Version};
 use crate::error::{Reason, Refusal};
 use crate::frame;
 use crate::handshake::PeerHello;
@@ -32,7 +32,8 @@ pub(super) struct Open {
 /// What one frame of an open session amounts to.
 pub(super) enum Step {
     Record(Box<Unverified>),
-    Records(Vec<Result<Unverified, Refusal>>),
+    /// A batch, in the parts that it was read in.
+    Records(Vec<Vec<Entry>>),
     Event(Event),
     Gap(Refusal),
     Ended(Closed),
