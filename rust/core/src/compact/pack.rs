@@ -165,11 +165,15 @@ impl<'a> Unpacker<'a> {
         while left > 0 {
             left -= 1;
             match self.0.first()? {
-                0x90..=0x9f | 0xdc | 0xdd => left += self.array()?,
+                0x90..=0x9f | 0xdc | 0xdd => left = left.checked_add(self.array()?)?,
                 0xa0..=0xbf | 0xd9..=0xdb => drop(self.characters()?),
                 0xc4..=0xc6 => drop(self.bytes()?),
                 0xc0 => drop(self.nil()),
                 _ => drop(self.uint()?),
+            }
+            // Each value has a byte at least: an array that says otherwise is not looked through.
+            if left > self.0.len() {
+                return None;
             }
         }
         Some(())
