@@ -148,6 +148,7 @@ class StoreWriter:
         self._bulk = False  # the last group was a large one
         self._ended = -math.inf
         self._under_way: list[_Job] = []  # taken from the queue, and not answered yet
+        self._answers: list[Answer] = []  # to the first of these, where each had its own try
         # A daemon: a process that ends without `close` loses nothing acknowledged, and must not hang.
         self._thread = threading.Thread(target=self._run, name="covey-store", daemon=True)
         self._thread.start()
@@ -258,9 +259,11 @@ class StoreWriter:
         self._note("writer_trouble", trouble)
         with self._changed:
             self._closing = True
-            left = [*self._under_way, *self._jobs]
+            left, answers = [*self._under_way, *self._jobs], list(self._answers)
             self._jobs.clear()
-        self._send(left, [Failed(job.token, "store_closed", trouble) for job in left])
+        # What was made durable before is: who hears that it failed would say it again.
+        answers.extend(Failed(job.token, "store_closed", trouble) for job in left[len(answers) :])
+        self._send(left, answers)
 
     def _work(self) -> None:
         while True:
@@ -351,7 +354,9 @@ class StoreWriter:
         if len(group) > 1 and isinstance(answers[0], Failed):
             # One bad job must not take its neighbours with it: each has its own try.
             self._transactions += len(group)
-            return [self._write([job])[0] for job in group]
+            for job in group:
+                self._answers.append(self._write([job])[0])
+            return self._answers
         return answers
 
     def _write(self, group: list[_Job]) -> list[Answer]:
@@ -409,7 +414,7 @@ class StoreWriter:
 
         with self._changed:
             self._waiting_rows -= sum(job.rows for job in group)
-            self._under_way = []
+            self._under_way, self._answers = [], []
         try:
             self._deliver(deliver_all)
         except RuntimeError:  # the caller's loop is gone; what was stored stays stored

@@ -13,7 +13,7 @@ use covey_core::id::ContentKey;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
 
 use crate::error::{Fault, StoreError};
-use crate::limits::{FORGET_LOOKED, FORGET_SLICE};
+use crate::limits::{FORGET_LOOKED, FORGET_ROWS, FORGET_SLICE};
 use crate::recall::{self, sql_count};
 use crate::store::Store;
 use crate::times::sql_ms;
@@ -100,9 +100,15 @@ impl Store {
     /// Begins a pass: finds what can be forgotten. Changes nothing. It reads in pages, and whoever waits for the reader has
     /// it between two of them; what changes meanwhile is found when the block's turn has come.
     pub fn forgettable(&self, before_ms: u64) -> Result<Forgetting, StoreError> {
+        let (going, mail) = self.find_old(before_ms)?;
+        Ok(Forgetting { before_ms, places: going.order, at: 0, merging: false, mail })
+    }
+
+    fn find_old(&self, before_ms: u64) -> Result<(Going, Mail), StoreError> {
         let (mail, shown) = self.read_behind(|view| Ok((Mail::of(view)?, shown(view)?)))?;
         let (mut going, mut waiting) = (Going::default(), Vec::new());
-        // Newest first, a child nearly always comes before its parents; what was fetched later takes another round.
+        // Newest first, a child nearly always comes before its parents. What came the other way round, as a thread does that
+        // is fetched from its end, is found by going back: each round goes against the one before.
         let mut page = Some((sql_ms(before_ms), i64::MIN));
         while let Some(than) = page {
             page = self.read_behind(|view| {
@@ -115,11 +121,12 @@ impl Store {
         }
         loop {
             let before = going.order.len();
+            waiting.reverse();
             for some in std::mem::take(&mut waiting).chunks(FORGET_LOOKED) {
                 self.read_behind(|view| going.sift(view, some, &mut waiting))?;
             }
             if going.order.len() == before {
-                return Ok(Forgetting { before_ms, places: going.order, at: 0, merging: false, mail });
+                return Ok((going, mail));
             }
         }
     }
@@ -139,17 +146,22 @@ impl Store {
         let work = |transaction: &Transaction<'_>| {
             mail.read_on(transaction)?;
             let merging = recall::hold_merging(transaction)?;
-            let (mut eraser, mut gone) = (Eraser::of(transaction)?, 0);
+            let (mut eraser, mut gone, mut dealt) = (Eraser::of(transaction)?, 0, 0);
             for id in slice {
                 gone += usize::from(eraser.forget(*id, before_ms, &mail.shown)?);
+                dealt += 1;
+                if eraser.rows >= FORGET_ROWS {
+                    break;
+                }
             }
             recall::resume_merging(transaction, merging)?;
             recall::step_back(transaction)?;
-            Ok(gone)
+            Ok((gone, dealt))
         };
         let over = upto == pass.places.len();
-        let gone = if over { self.write_behind(work)? } else { self.write_unsynced(&mut self.writer_behind(), work)? };
-        (pass.at, pass.merging) = (upto, gone > 0);
+        let (gone, dealt) =
+            if over { self.write_behind(work)? } else { self.write_unsynced(&mut self.writer_behind(), work)? };
+        (pass.at, pass.merging) = (pass.at + dealt, gone > 0);
         Ok(gone)
     }
 }
@@ -189,6 +201,8 @@ fn older(view: &Connection, than: (i64, i64)) -> Result<Vec<Block>, Fault> {
 struct Going {
     order: Vec<i64>,
     found: HashSet<i64>,
+    #[cfg(test)]
+    looked: usize,
 }
 
 impl Going {
@@ -196,10 +210,17 @@ impl Going {
     fn sift(&mut self, view: &Connection, blocks: &[Block], waiting: &mut Vec<Block>) -> Result<(), Fault> {
         let mut children = view.prepare_cached("SELECT child FROM lineage WHERE parent = ?1 AND child <> ?2")?;
         for block in blocks {
+            #[cfg(test)]
+            {
+                self.looked += 1;
+            }
             let mut rows = children.query(params![block.key.as_bytes(), block.id])?;
             let mut needed = false;
-            while let Some(row) = rows.next()? {
-                needed = needed || !self.found.contains(&row.get::<_, i64>(0)?);
+            // One that stays is enough: a block may be named by any number of others.
+            while let Some(row) = rows.next()?
+                && !needed
+            {
+                needed = !self.found.contains(&row.get::<_, i64>(0)?);
             }
             if needed {
                 waiting.push(block.clone());
@@ -222,6 +243,8 @@ fn shown(view: &Connection) -> Result<HashSet<ContentKey>, Fault> {
 struct Eraser<'t> {
     free: CachedStatement<'t>,
     traces: Vec<CachedStatement<'t>>,
+    /// How many went so far, of all tables.
+    rows: usize,
 }
 
 impl<'t> Eraser<'t> {
@@ -240,7 +263,7 @@ impl<'t> Eraser<'t> {
             "DELETE FROM records WHERE id = ?1",
         ];
         let traces = traces.into_iter().map(|trace| transaction.prepare_cached(trace)).collect::<Result<_, _>>()?;
-        Ok(Self { free, traces })
+        Ok(Self { free, traces, rows: 0 })
     }
 
     /// Forgets the block at a place, where it can still go.
@@ -251,7 +274,7 @@ impl<'t> Eraser<'t> {
             return Ok(false);
         }
         for trace in &mut self.traces {
-            trace.execute([id])?;
+            self.rows += trace.execute([id])?;
         }
         Ok(true)
     }
@@ -341,6 +364,62 @@ mod tests {
             });
         }
         assert!(!pass.is_over());
+    }
+
+    #[test]
+    fn a_thread_that_came_from_its_end_is_found_in_two_rounds() {
+        let old = filled("backwards", 0);
+        let key = SigningKey::from_seed(&[1; 32]).unwrap();
+        let mut thread: Vec<covey_core::record::Verified> = Vec::new();
+        for number in 0..200 {
+            let mut draft = Draft::new(ME, "me", NOW, "den").unwrap();
+            draft.say(Category::Focus, &format!("fox {number}")).unwrap();
+            if let Some(before) = thread.last() {
+                draft.descend(&[before.record().metadata.key]).unwrap();
+            }
+            thread.push(sign(draft, &key).unwrap());
+        }
+        for (number, block) in (0..).zip(thread.iter().rev()) {
+            old.1.put_own(block, NOW + number, &[]).unwrap();
+        }
+        let (going, _) = old.1.find_old(NOW + 1_000).unwrap();
+        assert_eq!(going.order, (1..=200).collect::<Vec<i64>>(), "its end first, and all of it");
+        assert!(going.looked <= 3 * 200, "{}", going.looked);
+    }
+
+    #[test]
+    fn blocks_of_many_parents_make_a_slice_shorter() {
+        let old = filled("parents", 0);
+        let key = SigningKey::from_seed(&[1; 32]).unwrap();
+        for number in 0..16_u64 {
+            let mut draft = Draft::new(ME, "me", NOW, "den").unwrap();
+            draft.say(Category::Focus, &format!("fox {number}")).unwrap();
+            let parent = |at: u8| covey_core::id::ContentKey::from_bytes([at; 32]);
+            draft.descend(&(0..=255).map(parent).collect::<Vec<_>>()).unwrap();
+            old.1.put_own(&sign(draft, &key).unwrap(), NOW + number, &[]).unwrap();
+        }
+        let mut pass = old.1.forgettable(NOW + 16).unwrap();
+        let mut gone = Vec::new();
+        while !pass.is_over() {
+            gone.push(old.1.forget(&mut pass).unwrap());
+        }
+        assert_eq!(gone.iter().sum::<usize>(), 16);
+        assert!(gone.iter().all(|went| *went <= 4), "{gone:?}");
+        assert_eq!(old.number("SELECT count(*) FROM lineage"), 0);
+    }
+
+    #[test]
+    fn a_panic_in_unsynced_work_leaves_the_next_commit_durable() {
+        let old = filled("panic", 1);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            old.1.write_unsynced(&mut old.1.writer(), |_| -> Result<(), Fault> { panic!("on purpose") })
+        }));
+        assert!(panicked.is_err());
+        let mode = |writer: &mut crate::store::Writer<'_>| -> i64 {
+            let connection = writer.as_ref().unwrap();
+            connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(mode(&mut old.1.writer()), 2, "FULL");
     }
 
     #[test]

@@ -154,6 +154,9 @@ pub const ATTEST_FRAME_MAX_BYTES: usize = 4_096;
 /// way and waits for the log. (`cargo bench -p covey-store --bench forget -- --records 300000 commits`; three runs of each
 /// in turns beside builds, the median of the runs; the first figures with a clock of the thread round each call.)
 pub const FORGET_SLICE: usize = 64;
+/// Rows of all tables after which a slice ends, whatever its blocks: an author may name two thousand parents in one, at two
+/// microseconds each, and sixty-four of those are a quarter of a second. Eleven rows a block are more than most have.
+pub const FORGET_ROWS: usize = 1_024;
 /// Old records that one page of the search before a pass looks at: some milliseconds, in which other readers wait.
 pub const FORGET_LOOKED: usize = 1_024;
 /// Records that one call archives: at 7 us of the processor each, 2 ms; nothing of the full text changes.

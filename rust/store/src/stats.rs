@@ -69,11 +69,12 @@ impl Store {
         self.read(|view| {
             // A look at the full text takes note of its pieces as they are: the check itself goes by those this connection
             // saw last, and would miss the ones that were merged since.
-            view.query_row("SELECT rowid FROM recall LIMIT 1", [], |_| Ok(())).optional()?;
+            let looked = view.query_row("SELECT rowid FROM recall LIMIT 1", [], |_| Ok(())).optional();
             let mut statement = view.prepare("PRAGMA integrity_check")?;
             let lines = statement.query_map([], |row| row.get::<_, String>(0))?;
             let lines: Vec<String> = lines.collect::<Result<_, _>>()?;
-            Ok(lines.into_iter().filter(|line| line != "ok").collect())
+            let unreadable = looked.err().map(|error| format!("full text: {error}"));
+            Ok(lines.into_iter().filter(|line| line != "ok").chain(unreadable).collect())
         })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Rules: every change is one transaction that is durable when the call returns (WAL, `synchronous=FULL`), but for what
 //! can be made or done again; an error means that nothing of the call was kept. Readers never wait for the writer, and
-//! nobody waits for what has time (`_behind`): it comes after whoever waits.
+//! what has time (`_behind`) comes after whoever waits: who comes while it is at work waits for a slice of it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -85,7 +85,7 @@ impl Store {
         self.write_at(self.writer.take(), work)
     }
 
-    /// Runs `work` as `write` does, when nobody else waits for the writer and the log is not being copied.
+    /// Runs `work` as `write` does, once the log was copied and nobody else waits for the writer.
     pub(crate) fn write_behind<T>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
@@ -108,8 +108,9 @@ impl Store {
         writer: &mut Writer<'_>,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        let outcome = set_synchronous(writer.as_ref(), "NORMAL").and_then(|()| transact(writer.as_mut(), work));
-        let restored = set_synchronous(writer.as_ref(), "FULL");
+        let unsynced = Unsynced(writer);
+        let outcome = set_synchronous(unsynced.0.as_ref(), "NORMAL").and_then(|()| transact(unsynced.0.as_mut(), work));
+        let restored = set_synchronous(unsynced.0.as_ref(), "FULL");
         outcome.and_then(|value| restored.map(|()| value)).map_err(|fault| fault.at(&self.path))
     }
 
@@ -175,6 +176,18 @@ fn transact<T>(
     let value = work(&transaction)?;
     transaction.commit()?;
     Ok(value)
+}
+
+/// Work that does not wait for the disk. Where it panics, those that come after it wait again, or find the store closed:
+/// none of them may be told that something is durable which is not.
+struct Unsynced<'a, 'w>(&'a mut Writer<'w>);
+
+impl Drop for Unsynced<'_, '_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() && set_synchronous(self.0.as_ref(), "FULL").is_err() {
+            **self.0 = None;
+        }
+    }
 }
 
 fn set_synchronous(connection: Option<&Connection>, mode: &str) -> Result<(), Fault> {

@@ -419,6 +419,34 @@ def test_a_writer_that_ends_by_itself_answers_whoever_waits_and_says_why(store, 
     assert (refused.value.code, "start the peer again" in refused.value.hint) == ("store_closed", True)
 
 
+def test_what_was_kept_before_a_writer_ended_is_answered_as_kept(store, gate):
+    class Panic(BaseException):
+        """As a panic of the native core is."""
+
+    class Torn(Watched):
+        tries = 0
+
+        def commit(self, batches, *arguments):
+            if len(batches) > 1:
+                raise ValueError("one of them is bad")
+            self.tries += 1
+            if self.tries == 2:
+                raise Panic("out of bounds")
+            return self._store.commit(batches, *arguments)
+
+    writer, answers = StoreWriter(Torn(store), at_once), Answers()
+    busy(writer, gate, answers)
+    judge = intake()
+    for token in (1, 2, 3):
+        writer.submit(token, batch_of(2, f"block {token}", judge), NOW, answers)
+    gate.set()
+    _, first, second, third = answers.until(4)
+    writer.close()
+    assert first == Written(1)
+    assert [second.reason, third.reason] == ["store_closed"] * 2
+    assert store.stats()["records"] == 2
+
+
 def test_answers_nobody_takes_are_counted_and_stay_stored(store):
     def gone(_work):
         raise RuntimeError("Event loop is closed")
