@@ -191,10 +191,12 @@ fn helpers_end_with_their_crew() {
 fn a_call_that_panics_takes_back_what_it_judged() {
     let blocks: Vec<_> = (0..256).map(|number| block(1, number, false)).collect();
     let (mut intake, engine, both) = (intake(), Engine::new(2), Barrier::new(2));
-    let (checker, caller, waited) = (intake.checker(), thread::current().id(), AtomicBool::new(false));
+    let (checker, caller) = (intake.checker(), thread::current().id());
+    let (waited, failed) = (AtomicBool::new(false), AtomicBool::new(false));
     let check = move |run: Vec<Unchecked>| {
-        // The first run is the longest, and is judged: a later one fails, while this thread is in its own first.
-        if thread::current().id() != caller && run.len() < 64 {
+        // The first run is the longest, and is judged: a later one fails, while this thread is in its own first. Only one
+        // does: before this thread has heard of it, the helper may take the next.
+        if thread::current().id() != caller && run.len() < 64 && !failed.swap(true, Ordering::Relaxed) {
             both.wait();
             panic!("a check fails");
         }
