@@ -155,7 +155,7 @@ pub const ATTEST_FRAME_MAX_BYTES: usize = 4_096;
 /// in turns beside builds, the median of the runs; the first figures with a clock of the thread round each call.)
 pub const FORGET_SLICE: usize = 64;
 /// Rows of all tables after which a slice ends, whatever its blocks: an author may name two thousand parents in one, at two
-/// microseconds each, and sixty-four of those are a quarter of a second. Eleven rows a block are more than most have.
+/// microseconds each, and sixty-four of those are a quarter of a second. It leaves sixteen rows for each of 64 blocks.
 pub const FORGET_ROWS: usize = 1_024;
 /// Old records that one page of the search before a pass looks at: some milliseconds, in which other readers wait.
 pub const FORGET_LOOKED: usize = 1_024;
