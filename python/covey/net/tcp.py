@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from covey import limits
 from covey.errors import NetworkError
 from covey.proto.peers import spelled
+from covey.values import dataclass
 
 if TYPE_CHECKING:
     from covey.ports import LinkSink
@@ -31,7 +32,8 @@ class TcpTransport:
         self._servers: dict[str, asyncio.Server] = {}
         self._port = 0
         self._links: dict[int, _TcpLink] = {}
-        self._dials: dict[int, asyncio.Task[None]] = {}
+        self._dials: dict[int, _Dial] = {}
+        self._stopping = False
         self._next_accepted = 2
         self._all_gone: asyncio.Event | None = None
 
@@ -100,8 +102,13 @@ class TcpTransport:
 
     def connect(self, link: int, host: str, port: int, timeout_seconds: float, sink: LinkSink) -> None:
         """Start to dial; `link_opened` or `link_failed` follows."""
-        work = self._dial(link, host, port, timeout_seconds, sink)
-        self._dials[link] = asyncio.get_running_loop().create_task(work)
+        if self._stopping:
+            return
+        made = _TcpLink(self, link, sink, inbound=False)
+        work = self._dial(made, host, port, timeout_seconds)
+        task = asyncio.get_running_loop().create_task(work)
+        self._dials[link] = _Dial(made, task)
+        task.add_done_callback(lambda _: self._dials.pop(link, None))  # also where it was cancelled unbegun
 
     def write(self, link: int, data: bytes) -> None:
         """Write in order; a link that is gone swallows it, its loss is already on the way."""
@@ -120,23 +127,29 @@ class TcpTransport:
             found.transport.pause_reading()
 
     def close(self, link: int) -> None:
-        """Write what is buffered, then close; a peer that does not read is cut off a moment later."""
+        """Write what is buffered, then close; a peer that does not read is cut off a moment later.
+
+        Of a dial that is closed before its connection stands nothing more is told.
+        """
         found = self._links.get(link)
         if found is not None:
             found.end()
             asyncio.get_running_loop().call_later(limits.GOODBYE_SECONDS, found.abort)
-        elif (dial := self._dials.pop(link, None)) is not None:
-            dial.cancel()
+        elif (dial := self._dials.get(link)) is not None:
+            dial.give_up()
 
     async def stop(self) -> None:
-        """Stop listening and close every link, giving buffered bytes a moment to leave."""
+        """Stop listening and close every link, giving buffered bytes a moment to leave.
+
+        Nothing is told once it has returned, and nobody is dialled once it has begun.
+        """
+        self._stopping = True  # what the system has accepted already, or connected, is cut as it comes
         self._unbind(tuple(self._servers))
         for link, dial in tuple(self._dials.items()):
             # One whose connection stands is no dial any more: uvloop would close it and tell nobody.
             if link not in self._links:
-                dial.cancel()
-        await asyncio.gather(*self._dials.values(), return_exceptions=True)
-        self._dials.clear()
+                dial.give_up()
+        await asyncio.gather(*(dial.task for dial in self._dials.values()), return_exceptions=True)
         if self._links:
             self._all_gone = asyncio.Event()
             for link in tuple(self._links):
@@ -156,32 +169,38 @@ class TcpTransport:
         self._next_accepted += 2
         return link
 
-    def opened(self, link: _TcpLink) -> None:
-        """Take a link whose connection stands."""
-        self._links[link.id] = link
+    def opened(self, link: _TcpLink) -> bool:
+        """Take a link whose connection stands; false where nobody wants it any more."""
+        if not self._stopping:
+            self._links[link.id] = link
+        return not self._stopping
 
-    async def _dial(self, link: int, host: str, port: int, timeout_seconds: float, sink: LinkSink) -> None:
+    async def _dial(self, link: _TcpLink, host: str, port: int, timeout_seconds: float) -> None:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout_seconds):
-                await loop.create_connection(lambda: _TcpLink(self, link, sink, inbound=False), host, port)
+                await loop.create_connection(lambda: link, host, port)
         except asyncio.CancelledError:
-            self._undone(link, "closed", sink)
+            link.undone("closed")
             raise
         except TimeoutError:
-            if not self._undone(link, "connect timeout", sink):
-                sink.link_failed(link, "connect timeout")
+            link.undone("connect timeout")
+            link.failed("connect timeout")
         except OSError as error:
-            sink.link_failed(link, _why(error))
-        finally:
-            self._dials.pop(link, None)
+            link.failed(_why(error))
 
-    def _undone(self, link: int, why: str, sink: LinkSink) -> bool:
-        """Tell the loss of a link that stood just before its dial was given up: uvloop would tell nobody."""
-        stood = self.gone(link)
-        if stood:
-            sink.link_lost(link, why)
-        return stood
+
+@dataclass(frozen=True, slots=True)
+class _Dial:
+    """A link on its way, and who brings it."""
+
+    link: _TcpLink
+    task: asyncio.Task[None]
+
+    def give_up(self) -> None:
+        """Let it come to nothing, and tell nobody."""
+        self.link.unwanted = True
+        self.task.cancel()
 
 
 def _is_address(host: str) -> bool:
@@ -220,11 +239,18 @@ class _TcpLink(asyncio.Protocol):
         self._sink = sink
         self._inbound = inbound
         self._said_all = False
+        self._told = False
         self.near = ""
         """Our own address on it."""
+        self.unwanted = False
+        """Its dial was given up before the connection stood."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
+        if self.unwanted or not self._owner.opened(self):
+            self.transport.abort()
+            return
+        self._told = True
         self.transport.set_write_buffer_limits(limits.WRITE_HIGH_BYTES, limits.WRITE_LOW_BYTES)
         raw = self.transport.get_extra_info("socket")
         if raw is not None:
@@ -232,7 +258,6 @@ class _TcpLink(asyncio.Protocol):
         host, port = _place(self.transport.get_extra_info("peername"))
         near, near_port = _place(self.transport.get_extra_info("sockname"))
         self.near = "" if near == "unknown" else near
-        self._owner.opened(self)
         self._sink.link_opened(
             self.id,
             inbound=self._inbound,
@@ -240,6 +265,16 @@ class _TcpLink(asyncio.Protocol):
             local=spelled(near, near_port),
             loopback=is_loopback(host),
         )
+
+    def failed(self, why: str) -> None:
+        """Tell that its dial came to nothing, unless nobody waits for it, or it stood, and was told lost."""
+        if not self.unwanted and not self._told:
+            self._sink.link_failed(self.id, why)
+
+    def undone(self, why: str) -> None:
+        """Tell its loss where it stood just before its dial was given up: uvloop would tell nobody."""
+        if self._owner.gone(self.id):
+            self._sink.link_lost(self.id, why)
 
     def data_received(self, data: bytes) -> None:
         if not self._said_all:

@@ -287,10 +287,10 @@ class Transport(Protocol):
         """Pause or resume reading."""
 
     def close(self, link: int) -> None:
-        """Write what is buffered, then close."""
+        """Write what is buffered, then close; of a dial that does not stand yet nothing more is told."""
 
     async def stop(self) -> None:
-        """Stop listening and close every link, giving buffered bytes a moment to leave."""
+        """Stop listening, close every link when its buffered bytes had a moment to leave, and be silent."""
 
 
 class NetworkView(Protocol):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Coroutine
@@ -11,6 +12,7 @@ import pytest
 from covey import limits
 from covey.errors import NetworkError
 from covey.net.tcp import TcpTransport, is_loopback
+from covey.ports import LinkSink
 
 LOOPS = ["asyncio", "uvloop"]
 
@@ -187,7 +189,7 @@ def test_a_link_whose_dial_is_given_up_as_it_opens_is_told_lost_once(loop: str) 
         class Late(Sink):
             def link_opened(self, *args: Any, **more: Any) -> None:
                 super().link_opened(*args, **more)
-                client._dials[1].cancel()  # as a timeout does that comes before the dial has woken
+                client._dials[1].task.cancel()  # as a timeout does that comes before the dial has woken
 
         with socket.create_server(("127.0.0.1", 0)) as listening:
             sink = Late()
@@ -198,6 +200,90 @@ def test_a_link_whose_dial_is_given_up_as_it_opens_is_told_lost_once(loop: str) 
             async with asyncio.timeout(10):
                 await client.stop()
             assert sink.said == [("opened", 1, False, True), lost]
+
+    run_on(loop, run())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_dial_whose_time_is_up_as_its_link_is_lost_again_did_not_fail(
+    monkeypatch: pytest.MonkeyPatch, loop: str
+) -> None:
+    made: list[asyncio.Timeout] = []
+    of_asyncio = asyncio.timeout
+
+    def timeout(seconds: float | None) -> asyncio.Timeout:
+        made.append(of_asyncio(seconds))
+        return made[-1]
+
+    async def run() -> None:
+        client = TcpTransport()
+
+        class Cut(Sink):
+            def link_opened(self, link: int, **more: Any) -> None:
+                super().link_opened(link, **more)
+                client._links[link].abort()
+                made[0].reschedule(asyncio.get_running_loop().time())  # before the dial has woken
+
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            sink = Cut()
+            with monkeypatch.context() as patched:
+                patched.setattr(asyncio, "timeout", timeout)
+                client.connect(1, "127.0.0.1", listening.getsockname()[1], 5.0, sink)
+                await asyncio.sleep(0)
+            await sink.until("lost", 1)
+            await nothing_later(client, sink, [("opened", 1), ("lost", 1)])
+
+    run_on(loop, run())
+
+
+async def nothing_later(transport: TcpTransport, sink: Sink, told: list[tuple[object, ...]]) -> None:
+    """Stop a transport: nothing but this was told, nor is in the rounds that follow."""
+    await transport.stop()
+    transport.connect(3, "127.0.0.1", 9, 5.0, sink)
+    for _ in range(30):
+        assert [said[:2] for said in sink.said] == told
+        await asyncio.sleep(0)
+    assert not transport._dials
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("steps", range(8))
+def test_nothing_is_told_of_a_dial_once_it_is_closed(loop: str, steps: int) -> None:
+    async def run() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            client, sink = TcpTransport(), Sink()
+            client.connect(1, "127.0.0.1", listening.getsockname()[1], 5.0, sink)
+            for _ in range(steps):
+                await asyncio.sleep(0)  # in one of them its connection stands, and it has not heard of it
+            stood = bool(sink.said)
+            client.close(1)
+            if stood:
+                listening.accept()[0].close()
+            await nothing_later(client, sink, [("opened", 1), ("lost", 1)] if stood else [])
+
+    run_on(loop, run())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_what_was_accepted_as_a_transport_stops_is_cut_and_told_to_nobody(loop: str) -> None:
+    stops: list[asyncio.Task[None]] = []
+
+    class Stopping(TcpTransport):
+        def _accepted(self, sink: LinkSink) -> Any:
+            stops.append(asyncio.ensure_future(self.stop()))  # runs before the connection is told to stand
+            return super()._accepted(sink)
+
+    async def run() -> None:
+        here = asyncio.get_running_loop()
+        server, sink = Stopping(), Sink()
+        port = await server.listen(["127.0.0.1"], 0, sink)
+        with socket.create_connection(("127.0.0.1", port)) as raw:
+            raw.setblocking(False)
+            async with asyncio.timeout(10):
+                with contextlib.suppress(ConnectionResetError):
+                    assert await here.sock_recv(raw, 1) == b""
+            await stops[0]
+            await nothing_later(server, sink, [])
 
     run_on(loop, run())
 
