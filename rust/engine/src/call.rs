@@ -24,6 +24,8 @@ struct State<T, R> {
     done: Vec<(usize, thread::Result<R>)>,
     /// Helpers that are at work.
     helping: usize,
+    /// Helpers that were asked and have not come yet.
+    asked: usize,
     /// None once the call is over: who comes then has nothing to do.
     work: Option<Arc<Work<T, R>>>,
 }
@@ -49,13 +51,13 @@ pub fn share<T, R>(
     R: Send + 'static,
 {
     let work: Arc<Work<T, R>> = Arc::new(work);
-    let state = State { left: items.into(), taken: 0, done: Vec::new(), helping: 0, work: Some(Arc::clone(&work)) };
+    let state =
+        State { left: items.into(), taken: 0, done: Vec::new(), helping: 0, asked: 0, work: Some(Arc::clone(&work)) };
     let call = Arc::new(Call { state: Mutex::new(state), changed: Condvar::new(), workers, least });
-    let over = Over(&call);
     let post = Arc::clone(&call) as Arc<dyn Post>;
-    crew.post(&post, workers.saturating_sub(1));
+    let over = Over { call: &call, crew, post: &post };
     let mut next = 0;
-    let mut state = call.lock();
+    let mut state = call.ask(crew, &post, call.lock());
     loop {
         if let Some(at) = state.done.iter().position(|(place, _)| *place == next) {
             let (_, result) = state.done.swap_remove(at);
@@ -66,10 +68,7 @@ pub fn share<T, R>(
             if !more.is_empty() {
                 state.left.extend(more);
                 // Those who found nothing left have gone.
-                let away = workers.saturating_sub(1 + state.helping);
-                drop(state);
-                crew.post(&post, away);
-                state = call.lock();
+                state = call.ask(crew, &post, state);
             }
         } else if let Some((place, run)) = call.next(&mut state) {
             drop(state);
@@ -88,15 +87,24 @@ pub fn share<T, R>(
 }
 
 /// Ends a call, also one that panics: whoever helps comes to its end, and nobody begins.
-struct Over<'c, T: Send + 'static, R: Send + 'static>(&'c Call<T, R>);
+struct Over<'c, T: Send + 'static, R: Send + 'static> {
+    call: &'c Call<T, R>,
+    crew: &'c Crew,
+    post: &'c Arc<dyn Post>,
+}
 
 impl<T: Send, R: Send> Drop for Over<'_, T, R> {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
+        let mut state = self.call.lock();
         state.work = None;
         state.left = VecDeque::new();
+        if state.asked > 0 {
+            drop(state);
+            self.crew.withdraw(self.post);
+            state = self.call.lock();
+        }
         while state.helping > 0 {
-            state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.call.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -104,6 +112,27 @@ impl<T: Send, R: Send> Drop for Over<'_, T, R> {
 impl<T, R> Call<T, R> {
     fn lock(&self) -> MutexGuard<'_, State<T, R>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ask as many helpers to come as would find a run beside the caller's, and are not here or on their way.
+    fn ask<'s>(
+        &'s self,
+        crew: &Crew,
+        post: &Arc<dyn Post>,
+        mut state: MutexGuard<'s, State<T, R>>,
+    ) -> MutexGuard<'s, State<T, R>> {
+        let away = self.workers.saturating_sub(1 + state.helping + state.asked);
+        let wanted = state.left.len().div_ceil(self.least).saturating_sub(1 + state.asked).min(away);
+        if wanted == 0 {
+            return state;
+        }
+        // Counted before they are asked: one of them may come at once.
+        state.asked += wanted;
+        drop(state);
+        let asked = crew.post(post, wanted);
+        let mut state = self.lock();
+        state.asked -= wanted - asked;
+        state
     }
 
     /// Take the next run: its place among all runs, and its items.
@@ -122,6 +151,7 @@ impl<T, R> Call<T, R> {
 impl<T: Send, R: Send> Post for Call<T, R> {
     fn help(&self) {
         let mut state = self.lock();
+        state.asked -= 1;
         while let Some(work) = state.work.clone()
             && let Some((place, run)) = self.next(&mut state)
         {

@@ -44,19 +44,30 @@ impl Crew {
         Self { shared: Arc::default(), helpers: Mutex::new(None), most, process: process::id() }
     }
 
-    /// Ask so many helpers to look at a call.
-    pub fn post(&self, post: &Arc<dyn Post>, helpers: usize) {
+    /// Ask so many helpers to look at a call; return how many were asked. Each looks once, unless it is withdrawn.
+    pub fn post(&self, post: &Arc<dyn Post>, helpers: usize) -> usize {
         if helpers == 0 || self.most == 0 || self.process != process::id() {
-            return;
+            return 0;
         }
         self.start();
         let mut board = self.shared.lock();
-        for _ in 0..helpers.min(self.most) {
-            if board.posts.len() < MOST_POSTS {
-                board.posts.push_back(Arc::clone(post));
-                self.shared.called.notify_one();
-            }
+        let asked = helpers.min(self.most).min(MOST_POSTS - board.posts.len());
+        for _ in 0..asked {
+            board.posts.push_back(Arc::clone(post));
+            self.shared.called.notify_one();
         }
+        asked
+    }
+
+    /// Take a call that is over off the board: its places are others', and nobody need come for it.
+    pub fn withdraw(&self, post: &Arc<dyn Post>) {
+        self.shared.lock().posts.retain(|posted| !Arc::ptr_eq(posted, post));
+    }
+
+    /// How many places of the board are taken.
+    #[cfg(test)]
+    pub fn posted(&self) -> usize {
+        self.shared.lock().posts.len()
     }
 
     /// What every helper holds as long as it lives.

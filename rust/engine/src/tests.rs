@@ -151,6 +151,58 @@ fn nobody_holds_anything_of_a_call_that_is_over() {
     }
 }
 
+/// Keeps helpers from everything else, from when they have come to when they are let go.
+struct Busy {
+    came: Barrier,
+    end: Barrier,
+}
+
+impl crew::Post for Busy {
+    fn help(&self) {
+        self.came.wait();
+        self.end.wait();
+    }
+}
+
+/// What stands on the board each time that something was done, and when the call is over, while nobody comes to help:
+/// of a call for four whose pieces each bring as many as they say.
+fn posted(pieces: Vec<usize>) -> (Vec<usize>, usize) {
+    let (crew, helpers) = (Crew::new(MOST_WORKERS - 1), MOST_WORKERS - 1);
+    let busy = Arc::new(Busy { came: Barrier::new(helpers + 1), end: Barrier::new(helpers + 1) });
+    crew.post(&(Arc::clone(&busy) as Arc<dyn crew::Post>), helpers);
+    busy.came.wait();
+    let mut seen = Vec::new();
+    call::share(
+        &crew,
+        pieces,
+        (MOST_WORKERS, 1),
+        |run: Vec<usize>| run,
+        |run| {
+            seen.push(crew.posted());
+            run.into_iter().flat_map(|count| vec![0; count]).collect()
+        },
+    );
+    let left = crew.posted();
+    busy.end.wait();
+    (seen, left)
+}
+
+#[test]
+fn a_call_asks_for_no_more_helpers_than_it_has_workers_however_often_work_comes_of_its_work() {
+    let (seen, left) = posted(vec![20; 60]);
+    assert_eq!(seen.iter().max(), Some(&(MOST_WORKERS - 1)), "the other places are for other calls");
+    assert_eq!(left, 0, "nobody comes for a call that is over");
+}
+
+#[test]
+fn nobody_is_waked_who_would_find_nothing_to_do() {
+    assert_eq!(posted(vec![0]).0, [0], "the caller takes the only piece");
+    assert_eq!(posted(vec![0, 0]).0, [1, 1]);
+    // One frame, as a batch of many records is: who reads them beside the caller is asked when they were found.
+    assert_eq!(posted(vec![2]).0, [0, 1, 1]);
+    assert_eq!(posted(vec![5]).0, [0, 3, 3, 3, 3, 3]);
+}
+
 #[test]
 fn calls_of_several_threads_share_a_crew() {
     let crew = Crew::new(2);
