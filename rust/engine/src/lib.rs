@@ -19,8 +19,8 @@ use std::{fmt, thread};
 use covey_core::error::Refusal;
 use covey_core::id::NodeId;
 use covey_core::identity::SigningKey;
-use covey_core::intake::{Checked, Intake, OutcomeBatch, Unchecked};
-use covey_core::record::{Batch, Draft, Verified};
+use covey_core::intake::{Checked, Intake, Judging, OutcomeBatch, Unchecked};
+use covey_core::record::{Batch, Draft, Hearsay, Verified};
 use covey_core::session::{Event, Session};
 use covey_core::signature;
 use crew::Crew;
@@ -82,8 +82,7 @@ impl Engine {
         self.evaluate_by(intake, batch, (session, now_ms), move |run| checker.check(run))
     }
 
-    /// Judge what `check` lets through. A call that panics takes back what it judged, or the same blocks would be
-    /// duplicates when they come again, of outcomes that nobody has.
+    /// Judge what `check` lets through.
     fn evaluate_by(
         &self,
         intake: &mut Intake,
@@ -92,24 +91,35 @@ impl Engine {
         check: impl Fn(Vec<Unchecked>) -> Checked + Send + Sync + 'static,
     ) -> Result<OutcomeBatch, Refusal> {
         let workers = self.workers.min(batch.0.len() / LEAST_SHARE);
-        // Refuses a batch beyond the bound before anything of it is checked.
-        let mut judging = intake.begin_judging(batch.0.len(), session, now_ms)?;
-        let judged = panic::catch_unwind(AssertUnwindSafe(|| {
+        judge(intake, batch.0.len(), (session, now_ms), |intake, judging| {
             let unchecked = intake.unchecked(batch.0);
             if workers < 2 {
                 let checked = check(unchecked);
-                return intake.judge_next(&mut judging, checked);
+                return intake.judge_next(judging, checked);
             }
             call::share(&self.crew, unchecked, (workers, LEAST_RUN), check, |checked| {
-                intake.judge_next(&mut judging, checked);
+                intake.judge_next(judging, checked);
                 Vec::new()
             });
-        }));
-        if let Err(panic) = judged {
-            intake.abandon_judging(&judging);
-            panic::resume_unwind(panic);
-        }
-        Ok(intake.end_judging(judging))
+        })
+    }
+
+    /// Judge what one connection of the legacy wire said, as [`Intake::evaluate_hearsay`] does. There is nothing to spread:
+    /// nobody can verify it.
+    ///
+    /// # Errors
+    /// As for [`Intake::evaluate_hearsay`].
+    pub fn evaluate_hearsay(
+        intake: &mut Intake,
+        heard: impl ExactSizeIterator<Item = Hearsay>,
+        session: NodeId,
+        now_ms: u64,
+    ) -> Result<OutcomeBatch, Refusal> {
+        judge(intake, heard.len(), (session, now_ms), |intake, judging| {
+            for hearsay in heard {
+                intake.judge_hearsay(judging, hearsay);
+            }
+        })
     }
 
     /// Take in what a socket read, as [`Session::receive`] does.
@@ -142,6 +152,24 @@ impl Engine {
     fn receive_among(&self, workers: usize, session: &mut Session, data: &[u8]) -> Vec<Event> {
         session.receive_with(data, |reader, frames| opening::read(&self.crew, workers, reader, frames))
     }
+}
+
+/// Judge as many records of one session as are said. A call that panics takes back what it judged, or the same blocks would
+/// be duplicates when they come again, of outcomes that nobody has.
+fn judge(
+    intake: &mut Intake,
+    records: usize,
+    (session, now_ms): (NodeId, u64),
+    judge: impl FnOnce(&mut Intake, &mut Judging),
+) -> Result<OutcomeBatch, Refusal> {
+    // Refuses a batch beyond the bound before anything of it is checked.
+    let mut judging = intake.begin_judging(records, session, now_ms)?;
+    let judged = panic::catch_unwind(AssertUnwindSafe(|| judge(intake, &mut judging)));
+    if let Err(panic) = judged {
+        intake.abandon_judging(&judging);
+        panic::resume_unwind(panic);
+    }
+    Ok(intake.end_judging(judging))
 }
 
 #[cfg(test)]

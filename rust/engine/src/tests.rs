@@ -267,6 +267,27 @@ fn a_call_that_panics_takes_back_what_it_judged() {
 }
 
 #[test]
+fn a_call_that_panics_takes_back_what_it_judged_of_hearsay() {
+    let hearsay = |number: usize| {
+        let mut draft = Draft::new(node(1), "somebody", NOW, "den").unwrap();
+        draft.say(Category::Focus, &format!("thing {number}")).unwrap();
+        signature::attribute(draft).unwrap()
+    };
+    let (mut intake, heard) = (intake(), (0..8).map(hearsay).collect::<Vec<_>>());
+    let fails = heard.clone().into_iter().enumerate().map(|(place, hearsay)| {
+        assert!(place < 5, "it fails in the middle");
+        hearsay
+    });
+    let call = || Engine::evaluate_hearsay(&mut intake, fails, node(1), NOW);
+    assert!(catch_unwind(AssertUnwindSafe(call)).is_err());
+    assert_eq!(intake.anchors().count(), 0);
+    let again = Engine::evaluate_hearsay(&mut intake, heard.clone().into_iter(), node(1), NOW).unwrap();
+    let anew = super::tests::intake().evaluate_hearsay(heard, node(1), NOW).unwrap();
+    assert_eq!(again.outcomes, anew.outcomes);
+    assert!(again.outcomes[0].deliver(), "nobody has heard of it");
+}
+
+#[test]
 fn a_batch_beyond_the_bound_is_refused_before_anything_is_checked() {
     let records = vec![block(1, 1, false); MAX_INTAKE_BATCH + 1];
     assert!(Engine::new(2).evaluate(&mut intake(), Batch(records), node(1), NOW).is_err());

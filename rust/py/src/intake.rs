@@ -146,7 +146,7 @@ impl Intake {
             let session = NodeId::parse(session_node_id)?;
             match batch.take()? {
                 Heard::Records(records) => self.engine.evaluate(&mut self.lock(), records, session, now_ms),
-                Heard::Hearsay(heard) => self.lock().evaluate_hearsay(heard, session, now_ms),
+                Heard::Hearsay(heard) => Engine::evaluate_hearsay(&mut self.lock(), heard.into_iter(), session, now_ms),
             }
         });
         mapped(py, judged).map(OutcomeBatch::wrap)

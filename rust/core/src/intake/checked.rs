@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::memory::{Reading, Reads};
 use super::recent::Call;
-use super::{Intake, Keys, Outcome, OutcomeBatch, SeenId};
+use super::{Heard, Intake, Keys, Outcome, OutcomeBatch, SeenId};
 use crate::category::COUNT;
 use crate::error::Refusal;
 use crate::id::NodeId;
-use crate::record::{Unverified, Verified};
+use crate::record::{Hearsay, Unverified, Verified};
 use crate::signature::{self, Failed};
 
 /// A record whose addresses and signature hold, and what admission reads in its texts, if it is likely to ask.
@@ -121,6 +121,14 @@ impl Intake {
         judging.held.extend(checked.0.iter().flatten().map(|proven| proven.verified.record().metadata.author));
         let call = judging.call;
         judging.outcomes.extend(checked.0.into_iter().map(|checked| self.hear(checked, call)));
+    }
+
+    /// Judge what one connection of the legacy wire said next, which nobody here can verify.
+    pub fn judge_hearsay(&mut self, judging: &mut Judging, hearsay: Hearsay) {
+        let (hearsay, call) = (Arc::new(hearsay), judging.call);
+        // A report of how something turned out needs a signature to be taken past the redundancy rule.
+        let outcome = self.outcome(Heard::Hearsay(Arc::clone(&hearsay)), hearsay.record(), Standing::Hearsay, call);
+        judging.outcomes.push(outcome);
     }
 
     /// Take back what a call judged that came to no end, as [`Intake::rollback`] does: nobody has its outcomes.

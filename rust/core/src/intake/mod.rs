@@ -241,16 +241,11 @@ impl Intake {
         session: NodeId,
         now_ms: u64,
     ) -> Result<OutcomeBatch, Refusal> {
-        let call = self.begin(heard.len(), now_ms)?;
-        let outcomes = heard
-            .into_iter()
-            .map(|hearsay| {
-                let hearsay = Arc::new(hearsay);
-                // A report of how something turned out needs a signature to be taken past the redundancy rule.
-                self.outcome(Heard::Hearsay(Arc::clone(&hearsay)), hearsay.record(), Standing::Hearsay, call)
-            })
-            .collect();
-        Ok(self.finish(outcomes, session, call))
+        let mut judging = self.begin_judging(heard.len(), session, now_ms)?;
+        for hearsay in heard {
+            self.judge_hearsay(&mut judging, hearsay);
+        }
+        Ok(self.end_judging(judging))
     }
 
     fn begin(&mut self, records: usize, now_ms: u64) -> Result<Call, Refusal> {
