@@ -42,6 +42,11 @@ def _terms(text: str) -> frozenset[str]:
     return frozenset(_stem(word) for word in _WORD.findall(text.lower()) if word not in _SILENT)
 
 
+def forget() -> None:
+    """Keep no text that was read before: the owner had blocks forgotten, and theirs may be among them."""
+    _terms.cache_clear()
+
+
 def query(text: str) -> str:
     """Return the carrying words of a text as they stand, for a full-text search."""
     words = (word for word in _WORD.findall(text.lower()) if word not in _SILENT)

@@ -76,5 +76,10 @@ def _read(texts: tuple[str, ...]) -> frozenset[str]:
     return frozenset(word for text in texts for word in _WORD.findall(text.lower()))
 
 
+def forget() -> None:
+    """Keep no words that were read before: the owner had blocks forgotten, and theirs may be among them."""
+    _kept.cache_clear()
+
+
 _kept = lru_cache(maxsize=limits.RECENT_WORDS_KEPT)(_read)
 """Most of what is recent at one wake was recent at the one before."""

@@ -51,7 +51,7 @@ def stats(store: _core.Store, keeping: Keeping, now_ms: int) -> Result:
 
 
 def purge(store: _core.Store, days: float, now_ms: int, *, dry_run: bool) -> Result:
-    """Forget what is older and may go, or only count it.
+    """Forget what is older and may go, or only count it. What this process read of texts goes, too.
 
     Returns:
         `{"older_than_days", "forgettable", "forgotten", "kept"}`; `kept` are old and stay: authority stands
@@ -60,8 +60,12 @@ def purge(store: _core.Store, days: float, now_ms: int, *, dry_run: bool) -> Res
     before = _before(now_ms, days)
     total, gone = store.stats()["records"], 0
     old = store.memory.forgettable(before)
-    while not dry_run and not old.over:
-        gone += old.forget()
+    try:
+        while not dry_run and not old.over:
+            gone += old.forget()
+    finally:
+        if gone:
+            _forget_texts()
     return {
         "older_than_days": days,
         "forgettable": len(old),
@@ -227,6 +231,15 @@ def reading(read: Callable[[], Result]) -> Result:
         return read()
     except _core.CoreError as error:
         raise StoreError(error.detail, code=error.reason) from error
+
+
+def _forget_texts() -> None:
+    """Empty what keeps texts beside the store: those of what went would stay until others push them out."""
+    from covey.cognition import terms  # here: a peer that only listens reads no texts, and loads neither
+    from covey.memory import recents
+
+    terms.forget()
+    recents.forget()
 
 
 def _before(now_ms: int, days: float) -> int:

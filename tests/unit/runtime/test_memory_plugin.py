@@ -7,14 +7,16 @@ import json
 import pytest
 
 from covey import _core
+from covey.cognition import terms
 from covey.errors import IpcError
+from covey.memory import recents
 from covey.model import Ruling
 from covey.proto.remembering import Look, Moved
 from covey.runtime.encoding import Encoding
 from covey.runtime.memory import MemoryPlugin
 from covey.runtime.memory_book import DAY_MS, Importer, Keeping, archive, keep, page, purge, stats
 from covey.store import open_store
-from covey.store.memory import feedback_as
+from covey.store.memory import block_of, feedback_as
 from tests.unit.store.storekit import ANN, BOB, ME, NOW, ROOM, intake, judged, says
 
 OLD = NOW + 100 * DAY_MS
@@ -178,6 +180,58 @@ def test_old_blocks_go_and_what_they_are_needed_for_stays(store):
     assert store.record(alone.key) is None and store.record(root.key).lifecycle == "remixed"
     assert keep(store, Keeping(None, None), OLD + 1000 * DAY_MS) == {"archived": 0, "forgotten": 0}
     assert stats(store, Keeping(), OLD)["records"] == 2
+
+
+def test_what_was_purged_stays_in_no_cache_of_texts(store):
+    secret, kept = says(ME, "the password is swordfish"), says(ME, "what came later")
+    store.put_own(secret, NOW)
+    store.put_own(kept, OLD)
+    recents.forget()
+    terms.forget()
+    blocks = [block_of(record) for record in store.recent(10)]
+
+    def cached() -> tuple[int, int]:
+        return recents._kept.cache_info().currsize, terms._terms.cache_info().currsize
+
+    assert recents.words(blocks) >= {"swordfish"} and terms.terms("the password is swordfish") >= {
+        "swordfish"
+    }
+    purge(store, 30, OLD, dry_run=True)
+    keep(store, Keeping(365.0, None), OLD)
+    assert cached() == (2, 1), "nothing was forgotten"
+    assert keep(store, Keeping(30.0, None), OLD)["forgotten"] == 1
+    assert cached() == (0, 0)
+
+
+def test_a_purge_that_breaks_off_has_forgotten_the_texts_of_what_went(store, monkeypatch):
+    class Breaking:
+        over = False
+
+        def __len__(self):
+            return 2
+
+        def forget(self):
+            if terms._terms.cache_info().currsize == 2:
+                raise _core.CoreError("disk")
+            terms.terms("what is read while it forgets")
+            return 1
+
+    terms.forget()
+    terms.terms("the password is swordfish")
+
+    class Shelf:
+        def forgettable(self, before):
+            return Breaking()
+
+    class Store:
+        memory = Shelf()
+
+        def stats(self):
+            return {"records": 3}
+
+    with pytest.raises(_core.CoreError):
+        purge(Store(), 30, OLD, dry_run=False)
+    assert terms._terms.cache_info().currsize == 0
 
 
 def test_a_pass_goes_in_calls_and_a_commit_comes_between_them(store):
