@@ -20,7 +20,7 @@ BEFORE_ANY_LOOP = ("covey/system/lock.py",)
 """Where a short wait may block: a lock is tried again at start-up, before a loop runs."""
 WALL_CLOCK = ("covey/system/clock.py",)
 MAKES_METHODS = ("covey/values.py",)
-"""Where `dataclasses` makes methods; everybody else's are made at first use."""
+"""Where methods are made, of our own text alone; everybody else's are made there, at first use."""
 SILENT = (ast.Pass, ast.Continue, ast.Break)
 BROAD = ("Exception", "BaseException")
 REASONED = re.compile(
@@ -111,7 +111,7 @@ RULES: tuple[tuple[Finder, tuple[str, ...]], ...] = (
     (sleeps, BEFORE_ANY_LOOP),
     (wall_clock, WALL_CLOCK),
     (world, READS_WORLD),
-    (dangerous, ()),
+    (dangerous, MAKES_METHODS),
     (swallows, ()),
     (compiles_early, MAKES_METHODS),
 )

@@ -149,6 +149,84 @@ def test_what_dataclasses_refuses_is_refused_at_the_first_use():
         Wrong()
 
 
+@pytest.mark.parametrize("make", [dataclasses.dataclass(frozen=True, slots=True), dataclass(frozen=True)])
+def test_a_constructor_takes_what_the_standard_librarys_takes(make):
+    made: list[int] = []
+
+    def tag() -> int:
+        made.append(len(made))
+        return made[-1]
+
+    @make
+    class Base:
+        one: int
+        tags: int = field(default_factory=tag)
+
+    @make
+    class More(Base):
+        one: str = "o"  # in its place, with a default from now on
+        two: int = 2
+        late: int = field(default=3, kw_only=True)
+        wanted: str = field(kw_only=True)
+        own: int = field(init=False, default_factory=tag)
+
+    first = More(wanted="w")
+    assert (first.one, first.tags, first.two, first.late, first.wanted, first.own) == ("o", 0, 2, 3, "w", 1)
+    second = More("p", 7, 8, wanted="v", late=9)
+    assert (second.one, second.tags, second.two, second.late, second.own) == ("p", 7, 8, 9, 2)
+    names = list(inspect.signature(More).parameters)
+    assert names == ["one", "tags", "two", "late", "wanted"]
+    assert str(inspect.signature(More)).startswith(
+        "(one: 'str' = 'o', tags: 'int' = <factory>, two: 'int' = 2"
+    )
+    assert More.__init__.__annotations__["return"] is None and More.__init__.__qualname__.endswith(
+        "More.__init__"
+    )
+    with pytest.raises(TypeError, match="wanted"):
+        More()
+    with pytest.raises(TypeError):
+        More("o", 1, 2, 3, wanted="w")
+    assert replace(first, wanted="x").wanted == "x" and Base(1, 2) == Base(1, tags=2)
+
+
+def test_a_frozen_field_without_a_default_does_not_follow_one_with():
+    @dataclass(frozen=True)
+    class Wrong:
+        one: int = 1
+        two: int  # type: ignore[misc]  # the very thing refused
+
+    with pytest.raises(TypeError, match="'two' follows default"):
+        Wrong(1, 2)
+
+
+def test_a_field_may_be_called_self_and_a_subclass_may_wrap_a_frozen_one():
+    @dataclass(frozen=True)
+    class Odd:
+        self: int
+        other: int = 2
+
+    class Wrapped(Odd):
+        def __init__(me, value: int) -> None:  # noqa: N805 - `self` is a field
+            super().__init__(value, other=value)
+
+    assert Odd(1).self == 1 and (Wrapped(3).self, Wrapped(3).other) == (3, 3)
+    with pytest.raises(FrozenInstanceError):
+        Wrapped(3).other = 4
+
+
+def test_what_is_more_than_writing_its_fields_is_made_by_the_standard_library():
+    @dataclass(frozen=True)
+    class Asked:
+        one: int
+        asked: dataclasses.InitVar[int]
+        doubled: int = field(init=False)
+
+        def __post_init__(self, asked: int) -> None:
+            object.__setattr__(self, "doubled", asked * 2)
+
+    assert Asked(1, 4).doubled == 8 and [each.name for each in fields(Asked)] == ["one", "doubled"]
+
+
 def test_mutable_ones_by_identity_and_post_init():
     assert Door("a") != Door("a") and len({Door("a"), Door("a")}) == 2
     box = Box("x", 4)
