@@ -47,7 +47,6 @@ class Amount(NamedTuple):
         return self.records <= other.records and self.bytes <= other.bytes
 
 
-NOTHING: Final = Amount(0, 0)
 FIRST: Final = Amount(limits.CREDIT_FIRST_RECORDS, limits.CREDIT_FIRST_BYTES)
 """What the token alone grants: something can be said before the first grant is there."""
 
@@ -58,16 +57,22 @@ class BadCreditError(ValueError):
 
 @dataclass(slots=True)
 class Spending:
-    """What this side may still send."""
+    """What this side may still send. Sums are numbers that grow: a block alone must not cost a value each."""
 
     granted: Amount = FIRST
-    sent: Amount = NOTHING
+    sent_records: int = 0
+    sent_bytes: int = 0
     short_at: float | None = None
     """Since when something waits for credit, without any that came."""
 
-    def left(self) -> Amount:
-        """Return what may be sent now."""
-        return Amount(self.granted.records - self.sent.records, self.granted.bytes - self.sent.bytes)
+    @property
+    def sent(self) -> Amount:
+        """Return what was sent in all."""
+        return Amount(self.sent_records, self.sent_bytes)
+
+    def left(self) -> tuple[int, int]:
+        """Return how many records, of how many bytes, may be sent now."""
+        return self.granted.records - self.sent_records, self.granted.bytes - self.sent_bytes
 
     def fitting(self, sizes: Iterable[int]) -> int:
         """Return how many records of these sizes, in this order, may be sent now."""
@@ -81,8 +86,10 @@ class Spending:
 
     def spend(self, records: int, size: int) -> None:
         """Note what was sent."""
-        self.sent = self.sent.plus(records, size)
-        assert self.sent.within(self.granted), "more was sent than was granted"
+        self.sent_records += records
+        self.sent_bytes += size
+        within = self.sent_records <= self.granted.records and self.sent_bytes <= self.granted.bytes
+        assert within, "more was sent than was granted"
 
     def runs_short(self, now: float) -> None:
         """Note that something waits for credit."""
@@ -105,44 +112,54 @@ class Granting:
     window: Amount
     """How much may be under way or held here: read and not yet durable."""
     given: Amount = FIRST
-    received: Amount = NOTHING
-    held: Amount = NOTHING
+    received_records: int = 0
+    received_bytes: int = 0
+    held_records: int = 0
+    held_bytes: int = 0
     unsaid: bool = False
     """A grant could not be said: the write buffer was full."""
 
     def take(self, records: int, size: int) -> bool:
         """Note what came; False where the peer was never granted so much."""
-        self.received = self.received.plus(records, size)
-        self.held = self.held.plus(records, size)
-        return self.received.within(self.given)
+        self.received_records += records
+        self.received_bytes += size
+        self.held_records += records
+        self.held_bytes += size
+        return self.received_records <= self.given.records and self.received_bytes <= self.given.bytes
 
     def done(self, records: int, size: int) -> None:
         """Note what is held no longer: durable, refused or lost."""
-        self.held = self.held.plus(-records, -size)
+        self.held_records -= records
+        self.held_bytes -= size
 
     def settle(self, sent: Amount) -> bool:
         """Take what the peer says it sent in all; False where it never was granted so much.
 
         Everything before that word has come: what was not counted did not parse, and is held by nobody.
         """
-        self.received = self.received.most(sent)
-        return self.received.within(self.given)
+        self.received_records, self.received_bytes = Amount(self.received_records, self.received_bytes).most(
+            sent
+        )
+        return self.received_records <= self.given.records and self.received_bytes <= self.given.bytes
 
     def due(self) -> bool:
         """Tell whether there is enough to grant: a quarter of the window, lest each record cost a frame."""
-        most = self._most()
-        return (most.records - self.given.records) * 4 >= self.window.records or (
-            most.bytes - self.given.bytes
-        ) * 4 >= self.window.bytes
+        records, size = self._most()
+        more_records, more_bytes = records - self.given.records, size - self.given.bytes
+        return more_records * 4 >= self.window.records or more_bytes * 4 >= self.window.bytes
 
     def grant(self) -> Amount:
         """Return what is granted from now on, in all; never less than before."""
-        self.given = self.given.most(self._most())
+        self.given = self.given.most(Amount(*self._most()))
         return self.given
 
-    def _most(self) -> Amount:
-        free = Amount(self.window.records - self.held.records, self.window.bytes - self.held.bytes)
-        return self.received.plus(max(0, free.records), max(0, free.bytes))
+    def _most(self) -> tuple[int, int]:
+        """Return what may have been sent in all while no more is held than the window: records, bytes."""
+        free_records, free_bytes = (
+            self.window.records - self.held_records,
+            self.window.bytes - self.held_bytes,
+        )
+        return self.received_records + max(0, free_records), self.received_bytes + max(0, free_bytes)
 
 
 @dataclass(slots=True)

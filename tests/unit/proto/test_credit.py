@@ -85,7 +85,8 @@ class World:
         elif what is not None:
             assert self.granting.take(1, what)
             self.held.append(what)
-        assert self.granting.held.within(self.window), "what is held is bounded"
+        held = Amount(self.granting.held_records, self.granting.held_bytes)
+        assert held.within(self.window), "what is held is bounded"
 
     def store(self) -> None:
         if self.held:

@@ -139,5 +139,5 @@ def test_a_record_that_an_extension_sends_needs_credit_like_any_other():
     before = spending.sent.records
     assert one.host.send_record(b.identity.node_id, record, turn)
     assert spending.sent.records == before + 1
-    spending.spend(spending.left().records, 0)
+    spending.spend(spending.left()[0], 0)
     assert not one.host.send_record(b.identity.node_id, record, turn)
