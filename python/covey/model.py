@@ -11,7 +11,7 @@ from dataclasses import field, replace
 from enum import Enum, StrEnum
 from typing import Literal
 
-from covey.values import dataclass
+from covey.values import Deferred, dataclass
 
 CAT7: tuple[str, ...] = ("focus", "issue", "intent", "motivation", "commitment", "perspective", "mood")
 """The seven categories, in the specification's order (MMP 2.0 §8)."""
@@ -114,7 +114,7 @@ class CategoryVerdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Deferred):
     """A decision with what it rests on (MMP 2.0 §9.2.1), by which numbers. Drifts are distances in [0, 2]."""
 
     decision: Decision

@@ -10,10 +10,11 @@ refuses (a mutable default, a field without a default after one with) is refused
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, FrozenInstanceError, field
+from functools import partial
 from types import FunctionType, MemberDescriptorType
-from typing import Any, Final, TypeVar, dataclass_transform
+from typing import Any, Final, Self, TypeVar, dataclass_transform
 
 _T = TypeVar("_T")
 
@@ -133,7 +134,7 @@ def _constructor(cls: type, every: tuple[Field[Any], ...]) -> FunctionType:
     me = "self" if all(each.name != "self" for each in every) else "__self__"
     heads = [me, *(each.name for each in placed), *(["*"] if named else ()), *(each.name for each in named)]
     lines = [f"def __init__({', '.join(heads)}):", "    pass"]
-    space: dict[str, Any] = {"_FACTORY": _FACTORY}
+    space: dict[str, Any] = {"_FACTORY": _FACTORY, "__name__": cls.__module__}
     for each in every:
         name, value = each.name, each.name
         if each.default_factory is not MISSING:
@@ -183,6 +184,37 @@ class _Later:
 
 _LATER: Final = _Later(_FIELDS)
 _LATER_PARAMS: Final = _Later("__dataclass_params__")
+
+
+class Deferred:
+    """A base of frozen values whose fields are read when somebody first looks at one of them.
+
+    A value that `later` made is equal to, printed, copied and matched as the one its constructor makes.
+    """
+
+    __slots__ = ("_read",)
+
+    _read: Callable[[], Mapping[str, Any]] | None
+
+    @classmethod
+    def later(cls, read: Callable[..., Mapping[str, Any]], *of: Any) -> Self:
+        """Return a value whose fields are what `read(*of)` returns, if ever they are wanted."""
+        value = object.__new__(cls)
+        _keep_reading(value, partial(read, *of))
+        return value
+
+    def __getattr__(self, name: str) -> Any:
+        kind: Any = type(self)
+        if name not in kind.__match_args__:
+            raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}")
+        read = self._read
+        if read is not None:  # else another thread has read it meanwhile
+            kind.__init__(self, **read())
+            _keep_reading(self, None)
+        return object.__getattribute__(self, name)
+
+
+_keep_reading: Final = Deferred.__dict__["_read"].__set__
 
 
 def _stand_in(name: str) -> Callable[..., Any]:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import covey.model
 import covey.proto
 import covey.settings
-from covey.values import dataclass
+from covey.values import Deferred, dataclass
 
 T = TypeVar("T")
 
@@ -227,6 +227,70 @@ def test_what_is_more_than_writing_its_fields_is_made_by_the_standard_library():
     assert Asked(1, 4).doubled == 8 and [each.name for each in fields(Asked)] == ["one", "doubled"]
 
 
+@dataclass(frozen=True, slots=True)
+class Read(Deferred):
+    one: int
+    two: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda value: value == Read(1, ("a",)),
+        lambda value: Read(1, ("a",)) == value,
+        lambda value: hash(value) == hash(Read(1, ("a",))),
+        lambda value: repr(value) == "Read(one=1, two=('a',))",
+        lambda value: asdict(value) == {"one": 1, "two": ("a",)},
+        lambda value: replace(value, one=2) == Read(2, ("a",)),
+        lambda value: copy.copy(value) == copy.deepcopy(value) == value,
+        lambda value: pickle.loads(pickle.dumps(value)) == value,
+        lambda value: (value.two, value.one) == (("a",), 1),
+    ],
+)
+def test_a_value_that_is_read_when_somebody_looks_is_as_any_other(look):
+    asked = []
+
+    def read(*of: int) -> dict[str, Any]:
+        asked.append(of)
+        return {"one": 1, "two": ("a",)}
+
+    value = Read.later(read, 3, 4)
+    assert isinstance(value, Read) and not asked
+    assert look(value) and look(value)
+    assert asked == [(3, 4)], "it is read once"
+    with pytest.raises(FrozenInstanceError):
+        value.one = 2
+    with pytest.raises(AttributeError, match="'Read' object has no attribute 'three'"):
+        getattr(value, "three")  # noqa: B009 - mypy and ruff know that there is none
+    with pytest.raises(AttributeError, match="three"):
+        getattr(Read(1), "three")  # noqa: B009 - as above
+
+
+def test_a_pattern_reads_what_nobody_has_looked_at():
+    match Read.later(lambda: {"one": 5}):
+        case Read(one, two):
+            assert (one, two) == (5, ())
+        case _:
+            pytest.fail("no match")
+
+
+def test_many_threads_may_look_first():
+    for _ in range(20):
+        value, start = Read.later(lambda: {"one": 1, "two": ("t",)}), threading.Barrier(8)
+        seen: list[Any] = []
+
+        def look(value: Read = value, start: Any = start, seen: list[Any] = seen) -> None:
+            start.wait()
+            seen.append((value.one, value.two))
+
+        threads = [threading.Thread(target=look) for _ in range(8)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        assert seen == [(1, ("t",))] * 8
+
+
 def test_mutable_ones_by_identity_and_post_init():
     assert Door("a") != Door("a") and len({Door("a"), Door("a")}) == 2
     box = Box("x", 4)
@@ -319,7 +383,8 @@ def test_every_value_of_the_product_can_be_made():
     seen = 0
     for kind in classes():
         names = [each.name for each in fields(kind)]
-        slots = [name for base in reversed(kind.__mro__) for name in base.__dict__.get("__slots__", ())]
+        bases = [base for base in reversed(kind.__mro__) if base is not Deferred]
+        slots = [name for base in bases for name in base.__dict__.get("__slots__", ())]
         assert sorted(names) == sorted(slots), kind
         assert kind.__match_args__ == tuple(each.name for each in fields(kind) if each.init), kind
         seen += 1

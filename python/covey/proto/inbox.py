@@ -127,21 +127,26 @@ def block_of(record: _core.Record | _core.Hearsay) -> Block:
 
 
 def judgement_of(evaluation: _core.Evaluation | None) -> Judgement | None:
-    """Return an evaluation as a frozen value, or None where the record was not evaluated."""
-    if evaluation is None:
-        return None
+    """Return an evaluation as a frozen value, or None where the record was not evaluated.
+
+    It holds some fifty values of which most subscribers look at none: they are read when one is.
+    """
+    return None if evaluation is None else Judgement.later(_judgement, evaluation)
+
+
+def _judgement(evaluation: _core.Evaluation) -> dict[str, object]:
     verdicts = tuple(
         CategoryVerdict(c.name, c.verdict, c.drift, c.nearest, c.weight, c.cause)
         for c in evaluation.categories
     )
-    return Judgement(
-        Decision(evaluation.decision),
-        evaluation.total_drift,
-        evaluation.field_drift,
-        evaluation.temporal_drift,
-        verdicts,
-        evaluation.thresholds,
-    )
+    return {
+        "decision": Decision(evaluation.decision),
+        "total_drift": evaluation.total_drift,
+        "field_drift": evaluation.field_drift,
+        "temporal_drift": evaluation.temporal_drift,
+        "categories": verdicts,
+        "thresholds": evaluation.thresholds,
+    }
 
 
 def news_of(
@@ -159,28 +164,30 @@ def news_of(
         numbered: Its sender's number for it, and when it expires.
     """
     judgement = judgement_of(outcome.evaluation)
-    replayed = outcome.key in origin.context
-    judged = Judged(
-        from_node_id=origin.node_id,
-        from_name=origin.name,
-        outcome=outcome.kind,
-        reason=outcome.reason,
-        detail=outcome.detail or "",
-        key=outcome.key,
-        assertion_id=outcome.assertion_id,
-        author_node_id=outcome.node_id,
-        author=outcome.author,
-        directed=outcome.directed,
-        replayed=replayed,
-        judgement=judgement,
-    )
-    told: list[News] = [judged]
+    told: list[News] = [Judged.later(_judged, outcome, origin, judgement)]
     record = outcome.record or outcome.hearsay
     if outcome.deliver and record is not None and not held:
         told.append(Delivered(_delivery(record, judgement, outcome, origin, trust, numbered)))
     elif outcome.mood:
         told.append(MoodHeard(origin.node_id, origin.name, outcome.mood))
     return told
+
+
+def _judged(outcome: _core.Outcome, origin: Origin, judgement: Judgement | None) -> dict[str, object]:
+    return {
+        "from_node_id": origin.node_id,
+        "from_name": origin.name,
+        "outcome": outcome.kind,
+        "reason": outcome.reason,
+        "detail": outcome.detail or "",
+        "key": outcome.key,
+        "assertion_id": outcome.assertion_id,
+        "author_node_id": outcome.node_id,
+        "author": outcome.author,
+        "directed": outcome.directed,
+        "replayed": outcome.key in origin.context,
+        "judgement": judgement,
+    }
 
 
 def _delivery(

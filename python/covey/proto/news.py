@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 from covey.model import Block, Delivery, Judgement, PeerSend, PeerView
 from covey.proto.membership.news import MemberJoined, MemberLeft, MemberSuspected
-from covey.values import dataclass
+from covey.values import Deferred, dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class PeerSlow:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Deferred):
     """One received record was judged, and what was to be stored is durable.
 
     `outcome` is admitted, redundant, rejected, duplicate or refused; `replayed` marks context that the
