@@ -20,13 +20,12 @@ if TYPE_CHECKING:
     from covey import _core
     from covey.proto.link import Link
 
-_STORED_KINDS = ("admitted", "redundant", "rejected", "refused")
-
 
 @dataclass(slots=True)
 class Batch:
     """One judged batch on its way to the store.
 
+    `counts` are its outcomes by kind.
     `durable` turns True when it may be told; `held` are positions the store knew from long ago.
     `doubtful`: a batch before it failed, and a duplicate in it may mean a record that was taken back.
     """
@@ -37,6 +36,7 @@ class Batch:
     outcomes: _core.OutcomeBatch
     size: int
     size_bytes: int
+    counts: dict[str, int]
     durable: bool = False
     held: frozenset[int] = frozenset()
     doubtful: bool = False
@@ -79,16 +79,16 @@ class Admission:
         outcomes = self._intake.evaluate(
             batch, session_node_id=origin.node_id, now_ms=turn.now.wall_ms, entropy=turn.draw()
         )
-        judged = Batch(token, link.id, origin, outcomes, len(outcomes), size_bytes)
         counts = outcomes.counts
+        judged = Batch(token, link.id, origin, outcomes, len(outcomes), size_bytes, counts)
         self._order.append(judged)
         self._by_token[token] = judged
         self._records += judged.size
         self._of[origin.node_id] += judged.size
-        if any(counts.get(kind) for kind in _STORED_KINDS):
-            turn.add(Store(token, outcomes, turn.now.wall_ms, attend(outcomes, origin)))
-        else:
+        if counts["duplicate"] == judged.size:
             judged.durable = True  # duplicates change nothing that is stored
+        else:
+            turn.add(Store(token, outcomes, turn.now.wall_ms, attend(outcomes, origin)))
 
     def stored(self, token: int, held: frozenset[int]) -> bool:
         """Take the store's answer; tell whether the token was a batch's."""

@@ -179,7 +179,7 @@ class NodeEngine:
     def _hear(self, link: Link, events: Iterable[Any], turn: Turn) -> None:
         """Act on what a session said, until we close it."""
         for said in events:
-            if link.closing:
+            if link.state == "closing":
                 break
             self._session_events[type(said)](link, said, turn)
 
@@ -305,11 +305,12 @@ class NodeEngine:
     # --- the store's answers ----------------------------------------------------------------------
 
     def _on_stored(self, event: fx.Stored, turn: Turn) -> None:
-        others = self._reception.stored(event.done, turn)
-        own = [done for done in others if not self._many.stored(done, turn)]
-        stored = self._emission.stored
-        settled = [stored(done.token, fresh=done.fresh, number=done.number, turn=turn) for done in own]
-        minted = [pending for pending in settled if pending is not None]
+        minted = []
+        for done in self._reception.stored(event.done, turn):
+            if not self._many.stored(done, turn):
+                pending = self._emission.stored(done.token, fresh=done.fresh, number=done.number, turn=turn)
+                if pending is not None:
+                    minted.append(pending)
         if minted:
             self._send(minted, turn)
 

@@ -8,7 +8,7 @@ that reading from the connection pauses: nothing is dropped in silence.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from covey import _core, limits
 from covey.proto import effects as fx
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from covey.proto.timers import Timers
 
 _OUTCOMES = ("admitted", "redundant", "rejected", "duplicate", "refused")
+_COUNTED: Final = {kind: f"records.{kind}" for kind in _OUTCOMES}
 
 
 class Reception:
@@ -148,7 +149,8 @@ class Reception:
     def stored(self, answers: Sequence[fx.Done], turn: Turn) -> list[fx.Done]:
         """Take the store's answers; return those that were not ours."""
         others = [done for done in answers if not self._admission.stored(done.token, done.held)]
-        self._go_on(turn)
+        if self._behind or len(others) < len(answers):
+            self._go_on(turn)
         return others
 
     def failed(self, token: int, reason: str, turn: Turn) -> bool:
@@ -211,9 +213,9 @@ class Reception:
 
     def _settle(self, turn: Turn) -> None:
         for batch in self._admission.settled():
-            counts = batch.outcomes.counts
-            for kind in _OUTCOMES:
-                turn.count(f"records.{kind}", counts.get(kind, 0))
+            for kind, name in _COUNTED.items():
+                if batch.counts[kind]:
+                    turn.count(name, batch.counts[kind])
             turn.count("records.held", len(batch.held))
             self._sessions.flow.done(batch.link, batch.size, batch.size_bytes, turn)
             if batch.origin.claimed is None:

@@ -64,7 +64,8 @@ class Sessions:
         """Whether stock peers are met here: they have no grant to show."""
         self.stock = StockPeers(identity, options.room)
         self.flow = Flow(self, timers)
-        self._dirty: set[int] = set()
+        self._dirty: dict[int, Link] = {}
+        """What has something to write at the end of this turn."""
         self._unproven = [0, 0]
         """Links in their handshake: on TCP, and through relays. One must not crowd out the other."""
         self._pump_also: Callable[[Peer, Link, Line, Turn], bool] = lambda *_: False
@@ -138,20 +139,19 @@ class Sessions:
 
     def read(self, link: Link, data: bytes, turn: Turn) -> Sequence[object]:
         """Let a link's session read; return what happened, in order."""
-        if link.closing:
+        if link.state == "closing":
             turn.count("bytes.late", len(data))  # read before our close reached the socket
             return ()
         link.heard_at = turn.now.monotonic
         turn.count("bytes.in", len(data))
-        data = self._begun(link, data)
+        if link.first is not None:
+            data = self._begun(link, link.first, data)
         return () if link.session is None else link.session.receive(data)
 
-    def _begun(self, link: Link, data: bytes) -> bytes:
+    def _begun(self, link: Link, first: bytearray, data: bytes) -> bytes:
         """Return what a link's session is to read; in a legacy room the first frame says which it is."""
-        if link.first is None:
-            return data
-        link.first += data
-        wire = first_wire(link.first)
+        first += data
+        wire = first_wire(first)
         if wire is None:
             return b""
         if wire == "legacy":
@@ -160,8 +160,8 @@ class Sessions:
             link.session = _core.Session.server(
                 self._identity, room=self._room, extensions=self._offered, entropy=link.entropy
             )
-        data, link.first = bytes(link.first), None
-        return data
+        link.first = None
+        return bytes(first)
 
     def authenticated(self, link: Link, event: _core.Authenticated, turn: Turn) -> Peer | None:
         """Take a proven peer: bind its key, elect the session that stays; None when it is turned away."""
@@ -237,7 +237,7 @@ class Sessions:
         link = self.links.pop(link_id, None)
         if link is None:
             return
-        self._dirty.discard(link_id)
+        self._dirty.pop(link_id, None)
         if link.state in ("handshake", "open"):
             turn.count("sessions.lost" if link.state == "open" else "handshakes.lost")
         self._detach(link, link.why or reason, turn)
@@ -369,14 +369,14 @@ class Sessions:
 
     def touch(self, link: Link) -> None:
         """Note that a session has something to write; `flush` writes it once, at the end of the turn."""
-        self._dirty.add(link.id)
+        self._dirty[link.id] = link
 
     def flush(self, turn: Turn) -> None:
         """Write what sessions have sealed in this turn."""
+        if not self._dirty:
+            return
         for link_id in sorted(self._dirty):
-            link = self.links.get(link_id)
-            if link is not None:
-                self._write(link, turn)
+            self._write(self._dirty[link_id], turn)
         self._dirty.clear()
 
     def heeds_node(self, node_id: str) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
+from collections.abc import Callable
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Any
 
 from covey import limits
@@ -20,24 +20,25 @@ class Turn:
         watched: Somebody listens to news; what nobody hears need not be built, only counted.
     """
 
-    __slots__ = ("_counts", "_drawn", "_effects", "_entropy", "now", "watched")
+    __slots__ = ("_counts", "_drawn", "_effects", "_entropy", "add", "now", "watched")
+
+    add: Callable[[Effect], None]
+    """Want one more thing done, after what was wanted before."""
 
     def __init__(self, now: Now, entropy: bytes = b"", *, watched: bool = True) -> None:
         self.now = now
         self.watched = watched
         self._effects: list[Effect] = []
-        self._counts: Counter[str] = Counter()
+        self.add = self._effects.append
+        self._counts: dict[str, int] = {}
         self._entropy = entropy
         self._drawn = 0
-
-    def add(self, effect: Effect) -> None:
-        """Want one more thing done, after what was wanted before."""
-        self._effects.append(effect)
 
     def count(self, name: str, by: int = 1) -> None:
         """Count something that happened."""
         if by:
-            self._counts[name] += by
+            counts = self._counts
+            counts[name] = counts[name] + by if name in counts else by
 
     def log(self, level: Level, event: str, **facts: Any) -> None:
         """Leave a log line."""
@@ -46,7 +47,8 @@ class Turn:
     def draw(self) -> bytes:
         """Return 32 bytes nobody could predict before this event; each call gives others."""
         self._drawn += 1
-        return hashlib.sha256(b"covey-turn-v1\n" + self._drawn.to_bytes(4, "big") + self._entropy).digest()
+        number = self._drawn.to_bytes(4, "big")
+        return blake2b(self._entropy, digest_size=32, salt=number, person=b"covey-turn-v1").digest()
 
     def jitter(self) -> float:
         """Return a number in [0, 1) from the event's entropy."""
@@ -54,7 +56,7 @@ class Turn:
 
     def effects(self) -> list[Effect]:
         """Return everything wanted: the ordered effects, then the counts."""
-        return [*self._effects, *[_counted(name, by) for name, by in self._counts.items()]]
+        return [*self._effects, *map(_counted, self._counts, self._counts.values())]
 
 
 @lru_cache(maxsize=limits.COUNTS_KEPT)

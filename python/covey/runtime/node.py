@@ -112,7 +112,7 @@ class Node:
         self._collided = collided
         self._gatekeeper = gatekeeper
         self._counters: Counter[str] = Counter()
-        self._listeners: list[Listener] = []
+        self._listeners: tuple[Listener, ...] = ()
         self._queue: deque[fx.Event] = deque()
         self._busy = False
         self._timer: asyncio.TimerHandle | None = None
@@ -124,7 +124,8 @@ class Node:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped = asyncio.Event()
         self._relief = asyncio.Event()
-        self._relief.set()
+        self._pressed = False
+        """Somebody waits for relief."""
         self._roomy = False
         """Nobody presses, as of the last turn: only a turn can change that."""
         self._started_at: float | None = None
@@ -280,13 +281,15 @@ class Node:
 
         A listener that raises is counted and logged, and stays subscribed.
         """
-        self._listeners.append(listener)
+        self._listeners += (listener,)
         if len(self._listeners) == 1:
             self._feed(fx.Watch(True))
 
         def unsubscribe() -> None:
             if listener in self._listeners:
-                self._listeners.remove(listener)
+                left = list(self._listeners)
+                left.remove(listener)
+                self._listeners = tuple(left)
                 if not self._listeners:
                     self._feed(fx.Watch(False))
 
@@ -367,18 +370,23 @@ class Node:
 
         Doing it may cause further events (a write fills a buffer); they queue behind this one.
         """
-        self._queue.append(event)
         if self._busy:
+            self._queue.append(event)
             return
         self._busy = True
+        perform = self._perform
         try:
-            while self._queue:
+            while True:
                 now = fx.Now(self._clock.now_ms(), self._clock.monotonic())
-                for effect in self._engine.handle(self._queue.popleft(), now):
-                    self._perform[type(effect)](effect)
+                for effect in self._engine.handle(event, now):
+                    perform[type(effect)](effect)
+                if not self._queue:
+                    break
+                event = self._queue.popleft()
         finally:
             self._busy = self._roomy = False
-        if not self._relief.is_set() and not self._engine.pressed(self._clock.monotonic()):
+        if self._pressed and not self._engine.pressed(self._clock.monotonic()):
+            self._pressed = False
             self._relief.set()
         self._arm()
 
@@ -386,6 +394,7 @@ class Node:
         if self._loop is None:
             raise RuntimeError("the node is not running: call start() first")
         while self._engine.pressed(self._clock.monotonic()):
+            self._pressed = True
             self._relief.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._relief.wait(), limits.PRESSURE_LOOK_SECONDS)
@@ -423,7 +432,7 @@ class Node:
             fx.Bind: lambda e: store.bind(e.node_id, e.public_key, e.name, self._clock.now_ms()),
             fx.Claimed: self._claimed,
             fx.Want: lambda e: self._plugins[e.name].perform(e.what),
-            fx.Notify: lambda e: self._tell(e.news),
+            fx.Notify: self._tell,
             fx.Reply: self._together.reply,
             fx.Count: self._count,
             fx.Log: lambda e: self._say(e.level, e.event, e.facts),
@@ -469,10 +478,10 @@ class Node:
     def _count(self, effect: fx.Count) -> None:
         self._counters[effect.name] += effect.by
 
-    def _tell(self, news: News) -> None:
-        for listener in tuple(self._listeners):
+    def _tell(self, effect: fx.Notify) -> None:
+        for listener in self._listeners:
             try:
-                listener(news)
+                listener(effect.news)
             except Exception as error:  # a subscriber's fault must not stop the peer
                 self._counters["subscribers.failed"] += 1
                 self._say("error", "subscriber-failed", {"error": repr(error)})
