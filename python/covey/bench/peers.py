@@ -36,6 +36,8 @@ IN_FLIGHT: Final = 1_024
 ANSWER_SECONDS: Final = 120.0
 """A peer of a measurement that says nothing for so long is stuck."""
 _LOOK_SECONDS: Final = 0.002
+_SELDOM_SECONDS: Final = 0.05
+"""How often it is looked whether all have come, where blocks have their time taken: nothing else may run."""
 _EVERYTHING: Final = AdmissionOptions(stable=2.0, guarded=2.0, redundancy=0.0)
 """A gate that admits all: each block is judged and each is a row."""
 _DRAIN_LOOK_SECONDS: Final = 0.005
@@ -210,10 +212,10 @@ async def hear(plan: Hearing, wire: Connection) -> None:
     while min(counts := admitted()) < plan.blocks or len(stamped.at["delivered"]) < expected:
         if not first and any(counts):
             first, began, busy = sum(counts), time.perf_counter(), time.process_time()
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_SELDOM_SECONDS if plan.ages else _LOOK_SECONDS)
     seconds, cpu = time.perf_counter() - began, time.process_time() - busy
     lag, drained = await _drained(files)
-    wire.send(Heard(plan.hearers * plan.blocks - first, seconds, cpu, lag, drained, stamped.at))
+    wire.send(Heard(plan.hearers * plan.blocks - first, seconds, cpu, lag, drained, stamped.stamps()))
     await asyncio.Event().wait()  # the caller ends it
 
 
@@ -254,6 +256,8 @@ async def speak(plan: Speaking, wire: Connection) -> None:
             texts = blocks.categories(number)
             texts["focus"] += f"{MARK}{time.perf_counter_ns()}"
             result = await node.emit(Proposal(texts))
+            if plan.ages and isinstance(result, Minted):
+                stamped.said[result.block.assertion_id] = texts["focus"]
             gate.release()
             if not isinstance(result, Minted):
                 wire.send(RuntimeError(f"block {number} was not minted: {result}"))
@@ -271,7 +275,7 @@ async def speak(plan: Speaking, wire: Connection) -> None:
                 group.create_task(say(number))
         wire.send(None)
         await asyncio.to_thread(wire.recv)  # what is durable may wait for its sealing: the hearers tell
-        wire.send(Spoke(time.process_time() - busy, stamped.at))
+        wire.send(Spoke(time.process_time() - busy, stamped.stamps()))
         await asyncio.Event().wait()  # the caller ends it
 
 

@@ -1,7 +1,8 @@
 """Where a block's time goes between two processes: stamps at each station, joined when both have finished.
 
 The processes of one machine share the monotonic clock. Stamps are taken at the ports (the store's, the
-transport's) and in the node's shell: what is measured is what a peer runs, and no engine knows of it.
+transport's) and in the node's shell: what is measured is what a peer runs, and no engine knows of it. On the
+way a block is known by its assertion id, which is cheap to read; which number it has is seen at the end.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ Stamps = dict[int, int]
 """Monotonic nanoseconds of one station, by the block's number: the nanosecond at which it was emitted."""
 
 
-def number_of(categories: Mapping[str, str]) -> int | None:
+def number_of(focus: str) -> int | None:
     """Return a block's number, which ends its focus; None for a block of somebody else."""
-    number = categories.get("focus", "").rpartition(MARK)[2]
+    number = focus.rpartition(MARK)[2]
     return int(number) if number.isdigit() else None
 
 
@@ -43,24 +44,37 @@ class Stamped:
     """The stamps of one process."""
 
     def __init__(self) -> None:
-        self.at: dict[str, Stamps] = {name: {} for name in STATIONS}
+        self.at: dict[str, dict[str, int]] = {name: {} for name in STATIONS}
+        """Monotonic nanoseconds of each station, by assertion id."""
+        self.said: dict[str, str] = {}
+        """The focus of each block that came to its end here, by assertion id."""
         self.read_ns = 0
         """When the last bytes were read."""
-        self.unwritten: list[int] = []
+        self.unwritten: list[str] = []
         """Durable at their author, and not yet written."""
 
-    def stamp(self, station: str, numbers: Sequence[int], at: int | None = None) -> None:
+    def stamp(self, station: str, blocks: Sequence[str], at: int | None = None) -> None:
         """Note that blocks reached a station, now or `at` a time; a later stamp changes nothing."""
         now = time.perf_counter_ns() if at is None else at
         stamps = self.at[station]
-        for number in numbers:
-            stamps.setdefault(number, now)
+        for assertion_id in blocks:
+            stamps.setdefault(assertion_id, now)
 
     def heard(self, news: News) -> None:
         """Stamp what an application is handed."""
         if isinstance(news, Delivered):
-            number = number_of(news.delivery.block.categories)
-            self.stamp("delivered", () if number is None else (number,))
+            block = news.delivery.block
+            self.at["delivered"].setdefault(block.assertion_id, time.perf_counter_ns())
+            self.said[block.assertion_id] = block.categories["focus"]
+
+    def stamps(self) -> dict[str, Stamps]:
+        """Return the stamps by the numbers of blocks, where both are known."""
+        found = {assertion_id: number_of(focus) for assertion_id, focus in self.said.items()}
+        numbers = {assertion_id: number for assertion_id, number in found.items() if number is not None}
+        return {
+            name: {numbers[each]: at for each, at in stamped.items() if each in numbers}
+            for name, stamped in self.at.items()
+        }
 
 
 class StampedStore(NodeStore):
@@ -70,14 +84,14 @@ class StampedStore(NodeStore):
 
     def start(self, stored: Callable[[Sequence[Done]], None], failed: Callable[[int, str], None]) -> None:
         """Begin, and stamp each answer before the node hears it."""
-        self._wanted: dict[int, tuple[str, list[int]]] = {}
+        self._wanted: dict[int, tuple[str, list[str]]] = {}
 
         def answered(done: Sequence[Done]) -> None:
             for each in done:
-                station, numbers = self._wanted.pop(each.token, ("kept", []))
-                self.stamped.stamp(station, numbers)
+                station, blocks = self._wanted.pop(each.token, ("kept", []))
+                self.stamped.stamp(station, blocks)
                 if station == "kept":
-                    self.stamped.unwritten.extend(numbers)
+                    self.stamped.unwritten += blocks
             stored(done)
 
         super().start(answered, failed)
@@ -88,12 +102,10 @@ class StampedStore(NodeStore):
         """Stamp the verdicts and when they were read, then make them durable."""
         now = time.perf_counter_ns()
         super().commit(token, batch, now_ms, attention)
-        records = (outcome.record for outcome in (batch[index] for index in range(len(batch))))
-        found = [number_of(record.categories) for record in records if record is not None]
-        numbers = [number for number in found if number is not None]
-        self.stamped.stamp("read", numbers, self.stamped.read_ns)
-        self.stamped.stamp("verdict", numbers, now)
-        self._wanted[token] = ("durable", numbers)
+        blocks = [batch[index].assertion_id for index in range(len(batch))]
+        self.stamped.stamp("read", blocks, self.stamped.read_ns)
+        self.stamped.stamp("verdict", blocks, now)
+        self._wanted[token] = ("durable", blocks)
 
     def put_own(
         self,
@@ -106,10 +118,9 @@ class StampedStore(NodeStore):
         """Stamp what is signed, then make it durable."""
         now = time.perf_counter_ns()
         super().put_own(token, record, now_ms, recipients, deadline_ms)
-        number = number_of(record.categories)
-        numbers = [] if number is None else [number]
-        self.stamped.stamp("signed", numbers, now)
-        self._wanted[token] = ("kept", numbers)
+        blocks = [record.assertion_id]
+        self.stamped.stamp("signed", blocks, now)
+        self._wanted[token] = ("kept", blocks)
 
 
 class StampedTransport(TcpTransport):
@@ -119,8 +130,9 @@ class StampedTransport(TcpTransport):
 
     def write(self, link: int, data: bytes) -> None:
         """Stamp what became durable before and leaves now, then write."""
-        self.stamped.stamp("written", self.stamped.unwritten)
-        self.stamped.unwritten.clear()
+        if self.stamped.unwritten:
+            self.stamped.stamp("written", self.stamped.unwritten)
+            self.stamped.unwritten.clear()
         super().write(link, data)
 
 
