@@ -55,6 +55,8 @@ class NodeEngine:
         self.options = options
         self.intake = _intake(identity, options)
         self._timers = Timers()
+        self.next_timer = self._timers.next
+        """Returns the monotonic instant at which a Timer event is wanted, or None."""
         self._trust = Trust(
             options.trusted,
             strangers_wake=options.strangers_wake or options.trust == "open",
@@ -125,10 +127,6 @@ class NodeEngine:
             self._finish(turn)
         self._sessions.flush(turn)
         return turn.effects()
-
-    def next_timer(self) -> float | None:
-        """Return the monotonic instant at which a Timer event is wanted, or None."""
-        return self._timers.next()
 
     def peers(self) -> list[PeerView]:
         """Return the peers with an open session."""

@@ -27,6 +27,7 @@ from covey.runtime.many import ManyBlocks
 from covey.runtime.members import Members
 from covey.runtime.paths import GossipPlugin
 from covey.runtime.plugin import Plugin
+from covey.runtime.subscribers import Listener, Subscribers
 from covey.runtime.surroundings import Surroundings
 from covey.runtime.together import Together
 
@@ -35,11 +36,9 @@ if TYPE_CHECKING:
     from covey._core import Identity
     from covey.proto.gossip import Heard
     from covey.proto.membership.views import MemberView
-    from covey.proto.news import News
     from covey.runtime.gatekeeper import Gatekeeper
     from covey.runtime.relays import Relays
 
-Listener = Callable[["News"], None]
 Logger = Callable[[str, str, Mapping[str, Any]], None]
 
 
@@ -103,7 +102,7 @@ class Node:
             discovery=discovery,
             view=networks,
             feed=self._feed,
-            count=lambda name: self._count(fx.Count(name)),
+            count=self._count,
             log=self._say,
         )
         self._clock = clock
@@ -112,7 +111,7 @@ class Node:
         self._collided = collided
         self._gatekeeper = gatekeeper
         self._counters: Counter[str] = Counter()
-        self._listeners: tuple[Listener, ...] = ()
+        self._subscribers = Subscribers(lambda on: self._feed(fx.Watch(on)), self._subscriber_failed)
         self._queue: deque[fx.Event] = deque()
         self._busy = False
         self._timer: asyncio.TimerHandle | None = None
@@ -213,19 +212,16 @@ class Node:
             `Minted` once the block is durable and handed to every open session (each with its state);
             `Duplicate` when the same cognition is already held; `EmissionRefused` with the reason otherwise.
         """
-        if self._gatekeeper is None:
-            return await self._mint(proposal)
-        cleared = self._gatekeeper.judge(proposal)
+        keeper = self._gatekeeper
+        cleared = None if keeper is None else keeper.judge(proposal)
         if isinstance(cleared, EmissionRefused):
-            self._count(fx.Count(f"emissions.refused.{cleared.reason}"))
+            self._counters[f"emissions.refused.{cleared.reason}"] += 1
             return cleared
-        return self._gatekeeper.ended(cleared, await self._mint(cleared.proposal))
-
-    async def _mint(self, proposal: Proposal) -> EmissionResult:
         if not self._roomy:  # looked at once for all that is emitted in one turn of the loop
             await self._room_to_send()
-        result: EmissionResult = await self._together.emit(proposal)
-        return result
+        if keeper is None or cleared is None:
+            return await self._together.emit(proposal)
+        return keeper.ended(cleared, await self._together.emit(cleared.proposal))
 
     def ended(self, assertion_id: str, how: str, why: str | None = None) -> None:
         """Say that the application has finished with a block addressed to this peer; its sender hears it.
@@ -281,19 +277,7 @@ class Node:
 
         A listener that raises is counted and logged, and stays subscribed.
         """
-        self._listeners += (listener,)
-        if len(self._listeners) == 1:
-            self._feed(fx.Watch(True))
-
-        def unsubscribe() -> None:
-            if listener in self._listeners:
-                left = list(self._listeners)
-                left.remove(listener)
-                self._listeners = tuple(left)
-                if not self._listeners:
-                    self._feed(fx.Watch(False))
-
-        return unsubscribe
+        return self._subscribers.add(listener)
 
     async def wait_for_peers(self, count: int, timeout_seconds: float) -> bool:
         """Wait until `count` peers have an open session; False when the time runs out first."""
@@ -374,12 +358,15 @@ class Node:
             self._queue.append(event)
             return
         self._busy = True
-        perform = self._perform
+        perform, counters = self._perform, self._counters
         try:
             while True:
                 now = fx.Now(self._clock.now_ms(), self._clock.monotonic())
                 for effect in self._engine.handle(event, now):
-                    perform[type(effect)](effect)
+                    if type(effect) is fx.Count:  # half of all there are
+                        counters[effect.name] += effect.by
+                    else:
+                        perform[type(effect)](effect)
                 if not self._queue:
                     break
                 event = self._queue.popleft()
@@ -432,9 +419,8 @@ class Node:
             fx.Bind: lambda e: store.bind(e.node_id, e.public_key, e.name, self._clock.now_ms()),
             fx.Claimed: self._claimed,
             fx.Want: lambda e: self._plugins[e.name].perform(e.what),
-            fx.Notify: self._tell,
+            fx.Notify: self._subscribers.tell,
             fx.Reply: self._together.reply,
-            fx.Count: self._count,
             fx.Log: lambda e: self._say(e.level, e.event, e.facts),
             fx.Collided: lambda e: self._collided(e.how),
             fx.Stopped: lambda _: self._stopped.set(),
@@ -475,16 +461,12 @@ class Node:
         node_id, request, key = effect.node_id, effect.request, effect.key
         self._store.record(key, lambda held: self._feed(fx.RecordLoaded(node_id, request, key, held)))
 
-    def _count(self, effect: fx.Count) -> None:
-        self._counters[effect.name] += effect.by
+    def _count(self, name: str) -> None:
+        self._counters[name] += 1
 
-    def _tell(self, effect: fx.Notify) -> None:
-        for listener in self._listeners:
-            try:
-                listener(effect.news)
-            except Exception as error:  # a subscriber's fault must not stop the peer
-                self._counters["subscribers.failed"] += 1
-                self._say("error", "subscriber-failed", {"error": repr(error)})
+    def _subscriber_failed(self, error: Exception) -> None:
+        self._counters["subscribers.failed"] += 1
+        self._say("error", "subscriber-failed", {"error": repr(error)})
 
     def _say(self, level: str, event: str, facts: Mapping[str, Any]) -> None:
         if self._log is not None:

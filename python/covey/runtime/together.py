@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from covey import limits
-from covey.model import Proposal
+from covey.model import EmissionResult, Proposal
 from covey.proto import effects as fx
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ class Together:
         self._feed = feed
         self._tokens = 0
         self._waiting: dict[int, asyncio.Future[Any]] = {}
-        self._wanted: list[tuple[fx.Emit, asyncio.Future[Any]]] = []
+        self._wanted: list[fx.Emit] = []
 
-    def emit(self, proposal: Proposal) -> asyncio.Future[Any]:
+    def emit(self, proposal: Proposal) -> asyncio.Future[EmissionResult]:
         """Take one more; the future has its `EmissionResult`, or a fault of ours."""
         token, future = self._wait()
-        self._wanted.append((fx.Emit(token, proposal), future))
+        self._wanted.append(fx.Emit(token, proposal))
         if len(self._wanted) == 1:
             future.get_loop().call_soon(self._emit)
         return future
@@ -58,9 +58,9 @@ class Together:
         wanted, self._wanted = self._wanted, []
         try:
             for at in range(0, len(wanted), limits.EMIT_TOGETHER):
-                part = tuple(emit for emit, _ in wanted[at : at + limits.EMIT_TOGETHER])
-                self._feed(fx.EmitMany(part))
+                self._feed(fx.EmitMany(tuple(wanted[at : at + limits.EMIT_TOGETHER])))
         except Exception as error:  # who waits for an answer must hear that there is none
-            for _, future in wanted:
-                if not future.done():
+            for each in wanted:
+                future = self._waiting.pop(each.token, None)
+                if future is not None and not future.done():
                     future.set_exception(error)

@@ -17,9 +17,8 @@ class SystemClock:
         """Return wall-clock milliseconds since the Unix epoch."""
         return time.time_ns() // 1_000_000
 
-    def monotonic(self) -> float:
-        """Return seconds on a clock that never goes back; its zero means nothing."""
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)
+    """Returns seconds on a clock that never goes back; its zero means nothing."""
 
     def era(self) -> str:
         """Return a name of the boot whose monotonic clock this is; empty where the system has none to give.
