@@ -6,7 +6,7 @@ that the same records are judged again when they come again.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -50,7 +50,7 @@ class Admission:
         self._order: deque[Batch] = deque()
         self._by_token: dict[int, Batch] = {}
         self._records = 0
-        self._of: Counter[str] = Counter()
+        self._of: dict[str, int] = {}
         """Records by whose session they came."""
 
     def __len__(self) -> int:
@@ -63,7 +63,8 @@ class Admission:
         have a third each, and there always is some for the next: who floods makes itself wait, nobody else.
         """
         free = limits.PENDING_RECORDS - self._records
-        return self._of[node_id] <= free // 2 if again else self._of[node_id] < free
+        held = self._of.get(node_id, 0)
+        return held <= free // 2 if again else held < free
 
     def judge(
         self,
@@ -84,7 +85,7 @@ class Admission:
         self._order.append(judged)
         self._by_token[token] = judged
         self._records += judged.size
-        self._of[origin.node_id] += judged.size
+        self._of[origin.node_id] = self._of.get(origin.node_id, 0) + judged.size
         if counts["duplicate"] == judged.size:
             judged.durable = True  # duplicates change nothing that is stored
         else:
@@ -126,6 +127,6 @@ class Admission:
 
     def _left(self, batch: Batch) -> None:
         self._records -= batch.size
-        self._of[batch.origin.node_id] -= batch.size
-        if not self._of[batch.origin.node_id]:
-            del self._of[batch.origin.node_id]
+        left = self._of.pop(batch.origin.node_id) - batch.size
+        if left:
+            self._of[batch.origin.node_id] = left

@@ -39,7 +39,8 @@ class Outlet:
 
     def pressed(self, now: float) -> bool:
         """Tell whether an emission should wait: the queue is long, and its peer is still taking records."""
-        return len(self) >= limits.OUTLET_PRESSED and now < self.moved_at + limits.OUTLET_STALLED_SECONDS
+        long = len(self.queue) >= limits.OUTLET_PRESSED
+        return long and now < self.moved_at + limits.OUTLET_STALLED_SECONDS
 
     def session_ended(self, link: int) -> None:
         """Put what this link took and no receipt names back in front of what waits, in its order."""
@@ -107,7 +108,7 @@ def receipted(peer: Peer, frame: bytes, turn: Turn) -> list[Receipt]:
     if len(settled):
         peer.outlet.moved_at = turn.now.monotonic
         for outcome, count in settled.counts.items():
-            turn.count(f"sends.{STATES[outcome].value}", count)
+            turn.count(f"sends.{STATES[outcome]}", count)
         if turn.watched:
             for key, assertion_id, outcome, reason in settled.ended:
                 word = None if outcome == "admitted" else outcome

@@ -7,7 +7,6 @@ be made stops the emission.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from covey import _core, limits
@@ -24,7 +23,7 @@ _KNOWN: Final = frozenset(CAT7)
 _NOTHING: Final = dict.fromkeys(CAT7, NEUTRAL)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Pending:
     """A signed record on its way to the store, and who waits for the answer."""
 
@@ -55,8 +54,8 @@ def draft_of(
     if not _KNOWN.issuperset(said):
         unknown = ", ".join(sorted(set(said) - _KNOWN))
         return EmissionRefused("unknown_category", f"no such category: {unknown}")
-    texts = dict(_NOTHING)
-    texts.update([each for each in said.items() if each[1].strip()])
+    # most begin with a letter of ASCII: to tell them from spaces needs no copy
+    texts = _NOTHING | {name: text for name, text in said.items() if "!" <= text[:1] <= "~" or text.strip()}
     if texts == _NOTHING:
         return EmissionRefused("empty", "no category says anything")
     within = proposal.within_seconds
@@ -75,7 +74,7 @@ def draft_of(
             created_ms=now_ms,
             room=room,
             to=proposal.to,
-            parents=tuple(dict.fromkeys(proposal.parents)),
+            parents=tuple(dict.fromkeys(proposal.parents)) if proposal.parents else (),
             application=None
             if carried is None
             else _core.Application(carried.media_type, carried.schema, carried.data),
@@ -151,7 +150,8 @@ class Emission:
             turn.add(Reply(pending.reply, Duplicate(pending.key)))
             return None
         turn.count("emissions.minted")
-        return replace(pending, number=number) if number else pending
+        pending.number = number
+        return pending
 
     def failed(self, token: int, reason: str, turn: Turn) -> bool:
         """Take the store's refusal; tell whether the token was an emission's."""

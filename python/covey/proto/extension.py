@@ -203,9 +203,10 @@ class Extensions:
             raise ValueError("two extensions claim one name or one frame type")
         self._hosts: dict[str, ExtensionHost] = {}
         self._judging = tuple(each for each in self._all if isinstance(each, Judging))
-        self._schemas = {
+        self.schemas = {
             schema: each for each in self._all if isinstance(each, Addressed) for schema in each.schemas
         }
+        """Whose the directed records of a schema are."""
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -248,8 +249,8 @@ class Extensions:
 
     def addressed(self, record: _core.Record) -> Addressed | None:
         """Return whose a directed record is; None for an application's like any other."""
-        carried = record.application if self._schemas else None
-        return None if carried is None else self._schemas.get(carried.schema)
+        carried = record.application
+        return None if carried is None else self.schemas.get(carried.schema)
 
     def due(self, what: str, whom: str, turn: Turn) -> bool:
         """Act on a deadline, where it is an extension's."""

@@ -20,7 +20,7 @@ from covey.proto.turn import Turn
 
 if TYPE_CHECKING:
     from covey.proto.fetching import Fetching
-    from covey.proto.link import Link, Peer
+    from covey.proto.link import Lane, Link, Peer
     from covey.proto.numbers import Numbers
     from covey.proto.sessions import Sessions
     from covey.proto.timers import Timers
@@ -67,8 +67,9 @@ class Reception:
 
     def take(self, link: Link, batch: _core.RecordBatch, turn: Turn) -> None:
         """Take a batch that a session opened."""
-        turn.count("records.received", len(batch))
-        if not self._sessions.flow.took(link, len(batch), batch.size_bytes, turn):
+        count = len(batch)
+        turn.count("records.received", count)
+        if not self._sessions.flow.took(link, count, batch.size_bytes, turn):
             return
         link.waiting.append(batch)
         self.judge(link, turn)
@@ -79,13 +80,15 @@ class Reception:
         peer = self._sessions.peers.get(node_id)
         while link.waiting and self._admission.room(node_id) and self._may(link, peer, turn):
             batch = link.waiting.popleft()
-            if peer is not None and 0 < peer.share.credit < len(batch):
+            count = len(batch)
+            if peer is not None and 0 < peer.share.credit < count:
                 batch, rest = batch.split(peer.share.credit)  # a share is a share, however records are packed
+                count = peer.share.credit
                 link.waiting.appendleft(rest)
             if link.lane is not None:
-                link.lane.tokens -= len(batch)
+                link.lane.tokens -= count
             if peer is not None:
-                peer.share.credit -= len(batch)
+                peer.share.credit -= count
             origin, attend = self._origin(link, turn), self._numbers.attention
             self._admission.judge(link, batch, origin, self._next_token(), turn, attend)
         self._settle(turn)
@@ -172,9 +175,9 @@ class Reception:
 
     def _may(self, link: Link, peer: Peer | None, turn: Turn) -> bool:
         """Tell whether a batch of this link may be verified now; if not, have it looked at again."""
-        if not self._lane_open(link, turn):
-            return False
         now = turn.now.monotonic
+        if link.lane is not None and not self._lane_open(link, link.lane, now):
+            return False
         if peer is None or self._turns.may(peer, now):
             return True
         self._turns.wait(peer)
@@ -187,13 +190,11 @@ class Reception:
             self._timers.set(("calm", peer.node_id), now + limits.CALM_SECONDS)
         return False
 
-    def _lane_open(self, link: Link, turn: Turn) -> bool:
-        if link.lane is None:
-            return True
-        link.lane.refill(turn.now.monotonic)
-        wait = link.lane.wait_seconds()
+    def _lane_open(self, link: Link, lane: Lane, now: float) -> bool:
+        lane.refill(now)
+        wait = lane.wait_seconds()
         if wait > 0.0:
-            self._timers.set(("lane", link.id), turn.now.monotonic + wait)
+            self._timers.set(("lane", link.id), now + wait)
         return wait == 0.0
 
     def _origin(self, link: Link, turn: Turn) -> Origin:
@@ -256,7 +257,7 @@ class Reception:
     ) -> frozenset[int]:
         """Hand the extensions what is theirs of what was addressed here; return which it was."""
         taken = []
-        if batch.origin.claimed is not None:
+        if batch.origin.claimed is not None or not self._sessions.extensions.schemas:
             return frozenset()
         for index, _, _ in batch.outcomes.addressed():
             outcome = batch.outcomes[index]

@@ -330,8 +330,9 @@ class Sessions:
         receipt goes `by` the link that brought the records: if it is lost there, the sender has lost it, too.
         """
         link = self.links.get(by) if by is not None else None
-        if link is not None and link in peer.links and not link.full and link.speaking is not None:
-            link.speaking.send_control(told[1])
+        session = link.speaking if link is not None and link in peer.links and not link.full else None
+        if link is not None and session is not None:
+            session.send_control(told[1])
             self.touch(link)
             return
         peer.owed.append(told)
