@@ -177,6 +177,16 @@ def test_whose_time_a_sample_is_follows_from_the_line_that_ran(monkeypatch, caps
     assert "skipped, py-spy is not on the path" in capsys.readouterr().out
 
 
+def test_what_python_runs_for_a_block_alone_is_counted_for_each_half():
+    command = [sys.executable, "-m", "benches.turns", "60", "--calls"]
+    answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    rows = re.findall(r"^(\w+) a block alone: (\d+) calls, (\d+) µs of the processor$", answer.stdout, re.M)
+    assert [name for name, _, _ in rows] == ["speaking", "hearing"]
+    assert 50 < int(rows[1][1]) < 190, "it was 254 before each step was looked at: what has come back?"
+    assert re.search(r"^ +1\.00 C Intake\.evaluate$", answer.stdout, re.M), "one block, one turn"
+
+
 def test_curation_keeps_what_a_reader_needs_for_a_fraction_of_the_tokens():
     cases = [curation.case(number, 40) for number in range(25)]
     rows = {(row.way, row.budget): row for row in curation.measure(cases, [500])}
