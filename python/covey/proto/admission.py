@@ -74,8 +74,12 @@ class Admission:
         token: int,
         turn: Turn,
         attend: Callable[[_core.OutcomeBatch, Origin], _core.Attention | None],
-    ) -> None:
-        """Evaluate one batch; ask for its storage under `token`, with what `attend` knows of its blocks."""
+    ) -> bool:
+        """Evaluate one batch; ask for its storage under `token`, with what `attend` knows of its blocks.
+
+        Returns:
+            Whether there is nothing to be stored, so that it may be told at once.
+        """
         size_bytes = batch.size_bytes
         outcomes = self._intake.evaluate(
             batch, session_node_id=origin.node_id, now_ms=turn.now.wall_ms, entropy=turn.draw()
@@ -86,10 +90,10 @@ class Admission:
         self._by_token[token] = judged
         self._records += judged.size
         self._of[origin.node_id] = self._of.get(origin.node_id, 0) + judged.size
-        if counts["duplicate"] == judged.size:
-            judged.durable = True  # duplicates change nothing that is stored
-        else:
+        judged.durable = counts["duplicate"] == judged.size  # they change nothing that is stored
+        if not judged.durable:
             turn.add(Store(token, outcomes, turn.now.wall_ms, attend(outcomes, origin)))
+        return judged.durable
 
     def stored(self, token: int, held: frozenset[int]) -> bool:
         """Take the store's answer; tell whether the token was a batch's."""

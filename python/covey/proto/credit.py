@@ -144,22 +144,18 @@ class Granting:
 
     def due(self) -> bool:
         """Tell whether there is enough to grant: a quarter of the window, lest each record cost a frame."""
-        records, size = self._most()
-        more_records, more_bytes = records - self.given.records, size - self.given.bytes
-        return more_records * 4 >= self.window.records or more_bytes * 4 >= self.window.bytes
+        window, given = self.window, self.given
+        records = self.received_records + window.records - self.held_records - given.records
+        size = self.received_bytes + window.bytes - self.held_bytes - given.bytes
+        return records * 4 >= window.records or size * 4 >= window.bytes
 
     def grant(self) -> Amount:
         """Return what is granted from now on, in all; never less than before."""
-        self.given = self.given.most(Amount(*self._most()))
+        free_records = max(0, self.window.records - self.held_records)
+        free_bytes = max(0, self.window.bytes - self.held_bytes)
+        most = Amount(self.received_records + free_records, self.received_bytes + free_bytes)
+        self.given = self.given.most(most)
         return self.given
-
-    def _most(self) -> tuple[int, int]:
-        """Return what may have been sent in all while no more is held than the window: records, bytes."""
-        free_records, free_bytes = (
-            self.window.records - self.held_records,
-            self.window.bytes - self.held_bytes,
-        )
-        return self.received_records + max(0, free_records), self.received_bytes + max(0, free_bytes)
 
 
 @dataclass(slots=True)

@@ -41,7 +41,8 @@ class Gate:
         self._room = room
         self._sessions = sessions
         self._timers = timers
-        self._waiting: dict[int, _core.Authenticated] = {}
+        self.waiting: dict[int, _core.Authenticated] = {}
+        """Links that still owe a grant: what comes on them does not count yet."""
 
     def holds(self, link: Link, event: _core.Authenticated, turn: Turn) -> bool:
         """Show our own grant to a proven peer; tell whether it has to show one first."""
@@ -53,17 +54,13 @@ class Gate:
             self._sessions.touch(link)
         if event.peer.public_key == options.owner_key:
             return False
-        self._waiting[link.id] = event
+        self.waiting[link.id] = event
         turn.count("gate.waiting")
         return True
 
-    def waits(self, link: Link) -> bool:
-        """Tell whether what comes on a link does not count yet."""
-        return link.id in self._waiting
-
     def shown(self, link: Link, frame: bytes, turn: Turn) -> _core.Authenticated | None:
         """Take a grant: who may come in now, or None and the session's end."""
-        options, event = self._options, self._waiting.pop(link.id, None)
+        options, event = self._options, self.waiting.pop(link.id, None)
         if options is None or event is None:
             turn.count("gate.ignored")  # an open room, or a session that is in already
             return None
@@ -96,5 +93,5 @@ class Gate:
 
     def lost(self, link_id: int) -> None:
         """Forget a connection that is gone."""
-        self._waiting.pop(link_id, None)
+        self.waiting.pop(link_id, None)
         self._timers.cancel(("grant", link_id))

@@ -122,7 +122,7 @@ def block_of(record: _core.Record | _core.Hearsay) -> Block:
         to=record.to,
         parents=tuple(record.parents),
         categories=record.categories,
-        proof="legacy" if isinstance(record, _core.Hearsay) else "signature",
+        proof="legacy" if type(record) is _core.Hearsay else "signature",
     )
 
 

@@ -5,6 +5,7 @@ What belongs here: which room of `proto` answers which event. The rules themselv
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,7 @@ class NodeEngine:
         self.identity = identity
         self.options = options
         self.intake = _intake(identity, options)
+        self._token: Callable[[], int] = itertools.count(1).__next__
         self._timers = Timers()
         self.next_timer = self._timers.next
         """Returns the monotonic instant at which a Timer event is wanted, or None."""
@@ -108,7 +110,6 @@ class NodeEngine:
         self._own_recent: deque[_core.Record] = deque(maxlen=limits.ANCHOR_REPLAY_RECORDS)
         self._many = Many(self.intake, self._sessions, self._own_recent)
         self._closed_logs = Lane(limits.CLOSED_LOGS_PER_SECOND, limits.CLOSED_LOGS_BURST)
-        self._tokens = 0
         self._stopping = False
         self._stopped = False
         self._events = self._event_table()
@@ -256,7 +257,7 @@ class NodeEngine:
         self._sessions.touch(link)
 
     def _said_records(self, link: Link, event: _core.Records, turn: Turn) -> None:
-        if self._gate.waits(link):
+        if link.id in self._gate.waiting:
             turn.count("records.dropped.no_grant", len(event.batch))
             return
         self._reception.take(link, event.batch, turn)
@@ -268,7 +269,7 @@ class NodeEngine:
             if entering is not None:
                 self._enter(link, entering, turn)
             return
-        if self._gate.waits(link):
+        if link.id in self._gate.waiting:
             return
         self._controls.take(link, event.type, event.frame, turn)
 
@@ -426,10 +427,6 @@ class NodeEngine:
         for link in tuple(self._sessions.links.values()):
             self._sessions.end(link, "stopping", turn, code=1010, message="this peer is shutting down")
         turn.add(fx.Stopped())
-
-    def _token(self) -> int:
-        self._tokens += 1
-        return self._tokens
 
     def _event_table(self) -> dict[type, Callable[[Any, Turn], None]]:
         return {

@@ -209,7 +209,7 @@ class Post:
     def pump(self, peer: Peer, link: Link, session: Line, turn: Turn) -> bool:
         """Seal what may leave on this open session; tell whether there was anything."""
         box = self._boxes.get(peer.node_id)
-        if box is None or not box.ready:
+        if box is None or box.loading or box.said is None:
             return False
         if box.link != link.id:  # what another link took may be lost; on this one all come in order
             self._take_back(box, list(box.sent.values()))

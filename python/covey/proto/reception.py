@@ -78,6 +78,7 @@ class Reception:
         """Judge what waits on a link as far as its lane and the store allow; pause reading for the rest."""
         node_id = link.node_id or ""
         peer = self._sessions.peers.get(node_id)
+        at_once = False
         while link.waiting and self._admission.room(node_id) and self._may(link, peer, turn):
             batch = link.waiting.popleft()
             count = len(batch)
@@ -90,8 +91,10 @@ class Reception:
             if peer is not None:
                 peer.share.credit -= count
             origin, attend = self._origin(link, turn), self._numbers.attention
-            self._admission.judge(link, batch, origin, self._next_token(), turn, attend)
-        self._settle(turn)
+            durable = self._admission.judge(link, batch, origin, self._next_token(), turn, attend)
+            at_once = at_once or durable
+        if at_once:
+            self._settle(turn)
         wait = bool(link.waiting) or not self._admission.room(node_id)
         if wait:
             self._behind[link.id] = link
@@ -208,7 +211,7 @@ class Reception:
     def _go_on(self, turn: Turn) -> None:
         """Tell what is durable, then let the links read on that had to wait for the store."""
         self._settle(turn)
-        for link in tuple(self._behind.values()):
+        for link in tuple(self._behind.values()) if self._behind else ():
             if self._admission.room(link.node_id or "", again=True):
                 self.judge(link, turn)
 

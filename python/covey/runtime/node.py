@@ -375,7 +375,9 @@ class Node:
         if self._pressed and not self._engine.pressed(self._clock.monotonic()):
             self._pressed = False
             self._relief.set()
-        self._arm()
+        deadline = self._engine.next_timer()
+        if deadline is not None and (self._timer_at is None or deadline < self._timer_at):
+            self._arm(deadline)  # else the armed timer comes no later; an early Timer event changes nothing
 
     async def _room_to_send(self) -> None:
         if self._loop is None:
@@ -387,12 +389,9 @@ class Node:
                 await asyncio.wait_for(self._relief.wait(), limits.PRESSURE_LOOK_SECONDS)
         self._roomy = True
 
-    def _arm(self) -> None:
-        deadline = self._engine.next_timer()
-        if self._loop is None or deadline is None:
+    def _arm(self, deadline: float) -> None:
+        if self._loop is None:
             return
-        if self._timer_at is not None and self._timer_at <= deadline:
-            return  # the armed timer comes no later; an early Timer event changes nothing
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = deadline
