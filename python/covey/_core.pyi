@@ -1,8 +1,8 @@
 # The native core, as types. Tested against the live module: every name and parameter here exists there,
 # and the reverse.
 import os
-from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias, final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias, final
 
 CATEGORIES: tuple[str, ...]
 
@@ -119,7 +119,6 @@ def category_key(name: str, text: str) -> str: ...
 def content_key(categories: Mapping[str, str]) -> str: ...
 def sign(draft: Draft, key: SigningKey | Identity) -> Record: ...
 def sign_many(drafts: Sequence[Draft], key: SigningKey | Identity) -> list[Record | CoreError]: ...
-def put_batches(store: Store, batches: Sequence[OwnBatch], now_ms: int) -> list[list[int]]: ...
 def verify(record: Unverified | Record, public_key: bytes) -> Record: ...
 def address_only(record: Unverified) -> Hearsay: ...
 def verify_signature(message: bytes, signature: bytes, public_key: bytes) -> None: ...
@@ -976,7 +975,7 @@ class Outcome:
     @property
     def basis(self) -> Basis | None: ...
 
-# --- the store (rust/py/src/{store,store_rows}.rs) ---
+# --- the store (rust/py/src/{store,store_rows,writer}.rs) ---
 
 @final
 class Store:
@@ -1055,6 +1054,55 @@ class Store:
     def log_trouble(self) -> str | None: ...
     def integrity(self) -> list[str]: ...
     def close(self) -> None: ...
+
+@final
+class Writer:
+    def __new__(
+        cls,
+        store: Store,
+        *,
+        queue_rows: int,
+        group_rows: int,
+        rest_seconds: float,
+        busy_rows: int,
+        burst_rows: int,
+        slice_rows: int,
+        lag_rows: int,
+        wake: Callable[[], object] | None = ...,
+    ) -> Writer: ...
+    def fileno(self) -> int: ...
+    def commit(
+        self,
+        token: int,
+        batch: OutcomeBatch,
+        now_ms: int,
+        callback: Callable[..., None],
+        attention: Attention | None,
+    ) -> tuple[str, str] | None: ...
+    def put(
+        self,
+        token: int,
+        record: Record,
+        recipients: Sequence[str],
+        now_ms: int,
+        callback: Callable[..., None],
+        deadline_ms: int | None,
+    ) -> tuple[str, str] | None: ...
+    def put_batch(
+        self, token: int, batch: OwnBatch, now_ms: int, callback: Callable[..., None]
+    ) -> tuple[str, str] | None: ...
+    def call(
+        self, token: int, operation: Callable[[Store], object], callback: Callable[..., None]
+    ) -> tuple[str, str] | None: ...
+    def take(
+        self,
+    ) -> tuple[
+        list[tuple[Any, int, list[int], object, tuple[str, str] | None]],
+        list[tuple[str, str]],
+    ]: ...
+    def close(self) -> None: ...
+    def leave(self) -> None: ...
+    def standing(self) -> tuple[int, int, int, list[tuple[str, str | None]]]: ...
 
 @final
 class StoreShelf:

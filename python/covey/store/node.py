@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
@@ -70,8 +72,11 @@ class NodeStore:
         """Begin to write; both callbacks come on the thread of the running loop."""
         self._stored, self._failed = stored, failed
         self._loop = asyncio.get_running_loop()
-        on_loop = self._loop.call_soon_threadsafe
+        # Windows' loop watches no pipe.
+        on_loop = self._loop.call_soon_threadsafe if sys.platform == "win32" else None
         self._writer = StoreWriter(self._store, on_loop, queue_rows=self._queue_rows, complain=self._say)
+        if on_loop is None:
+            self._loop.add_reader(self._writer.fileno(), self._writer.take)
         for error in self._early:
             self._say(error.reason, error.detail)
         self._early.clear()
@@ -244,6 +249,7 @@ class NodeStore:
         """
         if self._writer is not None:
             self._writer.close()
+            self._unwatch(self._writer)
         try:
             self._store.close()
         except _core.CoreError as error:
@@ -255,6 +261,19 @@ class NodeStore:
         return figures | {f"trouble.{reason}": count for reason, count in sorted(self._troubles.items())}
 
     # --- within ---------------------------------------------------------------------------------
+
+    def _unwatch(self, writer: StoreWriter) -> None:
+        """Hand out the last answers, and let the loop watch no more: a pipe must not end under its eyes."""
+        loop = self._loop
+        if loop is None or sys.platform == "win32":
+            return
+
+        def last() -> None:
+            loop.remove_reader(writer.fileno())
+            writer.take()
+
+        with contextlib.suppress(RuntimeError):  # the loop is gone, and watches nothing
+            loop.call_soon_threadsafe(last)
 
     def _hand_in(self, token: int, submit: Callable[[StoreWriter], None]) -> None:
         writer = self._running()

@@ -27,6 +27,7 @@ mod store_memory;
 mod store_rows;
 mod svaf;
 mod tether;
+mod writer;
 
 use covey_core::category::Category;
 use pyo3::prelude::*;
@@ -101,5 +102,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     session::register(module)?;
     legacy::register(module)?;
     own::register(module)?;
+    writer::register(module)?;
     Ok(())
 }

@@ -6,7 +6,6 @@ use covey_core::compact;
 use covey_core::record::lines::{self, Said};
 use covey_core::record::{Draft, Verified};
 use covey_engine::Engine;
-use covey_store::Own;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 
@@ -15,7 +14,6 @@ use crate::identity::Identity;
 use crate::intake::Intake;
 use crate::outlet::Outlet;
 use crate::record::Record;
-use crate::store::{Store, detached};
 
 /// (number of the line, reason, detail).
 type Refused = (usize, &'static str, String);
@@ -27,6 +25,13 @@ pub struct OwnBatch {
     /// The line of each, from 1.
     lines: Vec<usize>,
     refused: Vec<Refused>,
+}
+
+impl OwnBatch {
+    /// The records.
+    pub fn records(&self) -> &[Arc<Verified>] {
+        &self.records
+    }
 }
 
 #[pymethods]
@@ -138,35 +143,7 @@ impl OwnBatch {
     }
 }
 
-/// Store own blocks of several batches in one transaction: all of them or none.
-///
-/// Returns:
-///     For each batch the places of the blocks whose content was held already.
-///
-/// Raises:
-///     CoreError: As for `Store.put_own_many`.
-#[pyfunction]
-pub fn put_batches(
-    py: Python<'_>,
-    store: &Store,
-    batches: Vec<PyRef<'_, OwnBatch>>,
-    now_ms: u64,
-) -> PyResult<Vec<Vec<usize>>> {
-    let batches: Vec<&[Arc<Verified>]> = batches.iter().map(|batch| batch.records.as_slice()).collect();
-    detached(py, || {
-        let all = batches.iter().flat_map(|batch| batch.iter());
-        let own: Vec<_> = all.map(|record| Own { record, recipients: &[], deadline_ms: None }).collect();
-        let mut stored = store.inner.put_own_many(&own, now_ms)?.into_iter();
-        let held = |batch: &&[Arc<Verified>]| {
-            let put = stored.by_ref().take(batch.len()).enumerate();
-            put.filter(|(_, put)| !put.fresh).map(|(place, _)| place).collect()
-        };
-        Ok(batches.iter().map(held).collect())
-    })
-}
-
-/// Put this room's class and function into the module.
+/// Put this room's class into the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<OwnBatch>()?;
-    module.add_function(wrap_pyfunction!(put_batches, module)?)
+    module.add_class::<OwnBatch>()
 }

@@ -40,6 +40,7 @@ mod tasks;
 mod times;
 mod turns;
 mod vectors;
+pub mod writer;
 
 pub use attest::{AttestKind, AttestRow};
 pub use bindings::{Binding, Bound};

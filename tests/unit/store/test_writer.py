@@ -1,6 +1,11 @@
 """The writer thread: durable before answered, in order, grouped under load, bounded, flushed at the end."""
 
+import select
+import subprocess
+import sys
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +13,8 @@ from covey import limits
 from covey.errors import StoreError
 from covey.store import Failed, StoreWriter, Written, open_store
 from tests.unit.store.storekit import ANN, ME, NOW, Answers, at_once, batch_of, intake, judged, says
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -73,21 +80,6 @@ def test_a_group_is_bounded(store, gate):
     gate.set()
     assert len(answers.until(6)) == 6
     assert writer.status()["transactions"] == 4  # the gate, then 20 + 20 + 10 rows
-    writer.close()
-
-
-def test_a_failure_is_told_per_token_and_spares_its_neighbours(store, gate):
-    writer, answers = StoreWriter(store, at_once), Answers()
-    busy(writer, gate, answers)
-    good = batch_of(1, "good")
-    writer.submit(1, good, NOW, answers)
-    writer.submit(2, good, 1 << 70, answers)  # no time that a store could keep
-    gate.set()
-    _, first, second = answers.until(3)
-    assert first == Written(1)
-    assert isinstance(second, Failed)
-    assert second.token == 2
-    assert store.stats()["records"] == 1
     writer.close()
 
 
@@ -175,158 +167,43 @@ def test_close_flushes_and_then_refuses(store, gate):
     assert refusal.value.code == "store_closed"
 
 
-class Watched:
-    """A store whose calls of `index` a test can wait for, or make fail."""
-
-    def __init__(self, store, *, fails=False):
-        self._store = store
-        self._fails = fails
-        self.indexed = threading.Event()
-        self.asked = []
-        self.merged = threading.Event()
-        self.merges = []
-
-    def __getattr__(self, name):
-        return getattr(self._store, name)
-
-    def index(self, most=512):
-        if self._fails:
-            return self._store.record("not a key")
-        self.asked.append(most)
-        left = self._store.index(most)
-        if not left and self._store.stats()["records"]:
-            self.indexed.set()
-        return left
-
-    def merge(self):
-        self.merges.append(self._store.merge())
-        if not self.merges[-1]:
-            self.merged.set()
-        return self.merges[-1]
+def indexed(store) -> None:
+    """Wait until the index has what is stored."""
+    asked, deadline = threading.Event(), time.monotonic() + 30
+    while store.stats()["recall_lag"]:
+        assert time.monotonic() < deadline, "the index does not follow"
+        asked.wait(0.005)
 
 
-def test_pieces_of_the_index_are_merged_between_commits_until_nothing_is_left(store):
-    watched, answers = Watched(store), Answers()
-    writer = StoreWriter(watched, at_once)
+def test_an_idle_writer_fills_the_recall_index_and_what_an_earlier_run_left(store):
     judge = intake()
-    assert watched.merged.wait(30), "what an earlier run left is looked for"
+    for part in range(3):
+        store.commit([batch_of(200, f"before {part}", judge)], NOW)
+    assert store.stats()["recall_lag"] == 600
+    writer, answers = StoreWriter(store, at_once), Answers()
+    indexed(store)
     for token in range(8):
-        watched.indexed.clear()
-        watched.merged.clear()
         writer.submit(token, batch_of(1, f"piece {token}", judge), NOW, answers)
-        assert watched.indexed.wait(30)
-        assert watched.merged.wait(30), "each time until nothing is left to merge"
-    writer.close()
-    assert watched.merges[-1] is False
-    assert True in watched.merges, "eight pieces were worth it"
-    assert len(store.recall("piece", 100).hits) == 8
-    assert writer.status()["index_trouble"] is None
-
-
-def test_in_bulk_nothing_is_merged_before_a_rest(store, monkeypatch):
-    monkeypatch.setattr(limits, "INDEX_REST_SECONDS", 60.0)
-    monkeypatch.setattr(limits, "INDEX_SLICE_ROWS", 10)
-    monkeypatch.setattr(limits, "INDEX_BURST_ROWS", 10)
-    watched, answers = Watched(store), Answers()
-    writer = StoreWriter(watched, at_once)
-    judge = intake()
-    assert watched.merged.wait(30)
-    watched.merged.clear()
-    writer.submit(0, batch_of(1, "after a rest", judge), NOW, answers)
-    assert watched.merged.wait(30)
-    watched.indexed.clear()
-    before = len(watched.merges)
-    for token in range(1, 12):
-        writer.submit(token, batch_of(10, f"in bulk {token}", judge), NOW, answers)
-    assert answers.until(12)
-    assert watched.indexed.wait(30)
-    assert len(watched.merges) == before
-    watched.merged.clear()
-    writer.submit(12, batch_of(1, "one by itself", judge), NOW, answers)
-    assert watched.merged.wait(30)
-    writer.close()
-
-
-def test_an_idle_writer_fills_the_recall_index(store):
-    watched, answers = Watched(store), Answers()
-    writer = StoreWriter(watched, at_once)
-    judge = intake()
-    for token in range(4):
-        writer.submit(token, batch_of(200, f"word {token}", judge), NOW, answers)
-    assert watched.indexed.wait(30)
-    writer.close()
-    restarted = Watched(store)
-    writer = StoreWriter(restarted, at_once)
-    assert restarted.indexed.wait(30)
-    assert store.stats()["recall_lag"] == 0
-    writer.close()
-
-
-def in_a_stream(store, monkeypatch, count):
-    """Store one block after a rest, and then so many that no rest comes between them."""
-    monkeypatch.setattr(limits, "INDEX_REST_SECONDS", 60.0)
-    watched, answers = Watched(store), Answers()
-    writer = StoreWriter(watched, at_once)
-    judge = intake()
-    writer.submit(0, batch_of(1, "after a rest", judge), NOW, answers)
-    assert watched.indexed.wait(30), "a lone row is found at once"
-    watched.indexed.clear()
-    before = len(watched.asked)
-    for token in range(1, count + 1):
-        writer.submit(token, batch_of(1, f"in a stream {token}", judge), NOW, answers)
         answers.until(token + 1)
-    assert (store.stats()["recall_lag"], len(watched.asked)) == (count, before)
-    return watched, answers, writer, judge
-
-
-def test_rows_of_commits_that_follow_one_another_are_indexed_together(store, monkeypatch):
-    few = limits.INDEX_BUSY_ROWS - 1
-    watched, answers, writer, judge = in_a_stream(store, monkeypatch, few)
-    before = len(watched.asked)
-    writer.submit(99, batch_of(1, "one more", judge), NOW, answers)
-    assert watched.indexed.wait(30), "so many are indexed between two commits"
-    assert watched.asked[before:] == [limits.INDEX_BUSY_ROWS], "at once, in one slice"
+    indexed(store)
     writer.close()
+    assert len(store.recall("piece", 100).hits) == 8
+    assert [writer.status()[f"{part}_trouble"] for part in ("index", "merge", "log", "writer")] == [None] * 4
 
 
 def test_what_waits_to_be_indexed_in_a_stream_is_found_all_the_same(store, monkeypatch):
+    monkeypatch.setattr(limits, "INDEX_REST_SECONDS", 60.0)
+    writer, answers, judge = StoreWriter(store, at_once), Answers(), intake()
+    writer.submit(0, batch_of(1, "after a rest", judge), NOW, answers)
+    answers.until(1)
+    indexed(store)
     few = limits.INDEX_BUSY_ROWS - 1
-    _, _, writer, _ = in_a_stream(store, monkeypatch, few)
+    for token in range(1, few + 1):
+        writer.submit(token, batch_of(1, f"in a stream {token}", judge), NOW, answers)
+        answers.until(token + 1)
+    assert store.stats()["recall_lag"] == few, "no rest came between them"
     found = store.recall("stream", 10)
     assert (len(found.hits), found.lag) == (10, 0), "a recall adds as many as may wait here"
-    writer.close()
-
-
-def test_blocks_in_bulk_are_indexed_by_the_slice(store, monkeypatch):
-    monkeypatch.setattr(limits, "INDEX_REST_SECONDS", 60.0)
-    monkeypatch.setattr(limits, "INDEX_SLICE_ROWS", 100)
-    monkeypatch.setattr(limits, "INDEX_BUSY_ROWS", 20)
-    monkeypatch.setattr(limits, "INDEX_BURST_ROWS", 10)
-    watched, answers = Watched(store), Answers()
-    writer = StoreWriter(watched, at_once)
-    judge = intake()
-    writer.submit(0, batch_of(1, "after a rest", judge), NOW, answers)
-    assert watched.indexed.wait(30)
-    watched.indexed.clear()
-    before = len(watched.asked)
-    writer.submit(1, batch_of(60, "in bulk", judge), NOW, answers)
-    answers.until(2)
-    writer.submit(2, batch_of(39, "more of it", judge), NOW, answers)
-    answers.until(3)
-    assert (store.stats()["recall_lag"], len(watched.asked)) == (99, before), "not by the few"
-    writer.submit(3, batch_of(20, "and more", judge), NOW, answers)
-    answers.until(4)
-    writer.submit(4, batch_of(1, "one by itself", judge), NOW, answers)
-    assert watched.indexed.wait(30)
-    assert watched.asked[before:] == [100, 20], "a whole slice, and what is left once it comes one by one"
-    writer.close()
-
-
-def test_rows_that_nothing_follows_are_indexed_after_a_moment(store):
-    watched, answers = Watched(store), Answers()
-    writer = StoreWriter(watched, at_once)
-    writer.submit(1, batch_of(1, "alone"), NOW, answers)
-    assert watched.indexed.wait(30)
     writer.close()
 
 
@@ -344,58 +221,12 @@ def test_an_index_far_behind_holds_up_the_commits(store, gate, monkeypatch):
     writer.close()
 
 
-def test_an_index_that_cannot_grow_does_not_stop_the_writer(store, monkeypatch):
-    monkeypatch.setattr(limits, "INDEX_REST_SECONDS", 0.0)
-    writer, answers = StoreWriter(Watched(store, fails=True), at_once), Answers()
-    for token in (1, 2):
-        writer.submit(token, batch_of(2, f"stored {token}"), NOW, answers)
-        answers.until(token)
-    writer.close()
-    assert "invalid_id" in writer.status()["index_trouble"]
-    assert store.stats()["records"] == 4
-
-
-def test_pieces_that_cannot_be_merged_stop_nothing_and_are_told_of_once(store):
-    class Torn(Watched):
-        def merge(self):
-            return self._store.record("not a key")
-
-    told, heard = [], threading.Event()
-
-    def complain(word, why):
-        told.append((word, why))
-        heard.set()
-
-    watched = Torn(store)
-    writer, answers = StoreWriter(watched, at_once, complain=complain), Answers()
-    judge = intake()
-    for token in (1, 2):
-        watched.indexed.clear()
-        writer.submit(token, batch_of(2, f"stored {token}", judge), NOW, answers)
-        assert watched.indexed.wait(30)
-    assert heard.wait(30)
-    writer.close()
-    assert [word for word, _ in told] == ["merge_trouble"]
-    assert "invalid_id" in writer.status()["merge_trouble"]
-    assert writer.status()["index_trouble"] is None
-    assert store.stats()["records"] == 4
-
-
-@pytest.mark.parametrize("where", ["commit", "index"])
-def test_a_writer_that_ends_by_itself_answers_whoever_waits_and_says_why(store, where):
+def test_an_operation_that_ends_the_thread_answers_whoever_waits_and_says_why(store, gate):
     class Panic(BaseException):
         """As a panic of the native core is."""
 
-    class Torn(Watched):
-        def commit(self, *arguments):
-            if where == "commit":
-                raise Panic("out of bounds")
-            return self._store.commit(*arguments)
-
-        def index(self, most):
-            if self._store.stats()["records"]:
-                raise Panic("out of bounds")
-            return self._store.index(most)
+    def break_down(_store):
+        raise Panic("out of bounds")
 
     told, heard = [], threading.Event()
 
@@ -403,48 +234,85 @@ def test_a_writer_that_ends_by_itself_answers_whoever_waits_and_says_why(store, 
         told.append((word, why))
         heard.set()
 
-    writer, answers = StoreWriter(Torn(store), at_once, complain=complain), Answers()
+    writer, answers = StoreWriter(store, at_once, complain=complain), Answers()
+    busy(writer, gate, answers)
     writer.submit(1, batch_of(2, "one"), NOW, answers)
+    writer.call(2, break_down, answers)
+    writer.submit(3, batch_of(2, "two"), NOW, answers)
+    gate.set()
     assert heard.wait(30)
     writer.close()
     assert told == [("writer_trouble", "Panic: out of bounds")]
     assert writer.status()["writer_trouble"] == "Panic: out of bounds"
     assert writer.status()["waiting_rows"] == 0
-    if where == "commit":
-        assert answers.all == [Failed(1, "store_closed", "Panic: out of bounds")]
-    else:
-        assert answers.all == [Written(1)]
+    why = "Panic: out of bounds"
+    assert answers.all[1:] == [Written(1), Failed(2, "store_closed", why), Failed(3, "store_closed", why)]
     with pytest.raises(StoreError, match=r"its writer ended: Panic: out of bounds") as refused:
-        writer.submit(2, batch_of(2, "two"), NOW, answers)
+        writer.submit(4, batch_of(2, "two"), NOW, answers)
     assert (refused.value.code, "start the peer again" in refused.value.hint) == ("store_closed", True)
 
 
-def test_what_was_kept_before_a_writer_ended_is_answered_as_kept(store, gate):
-    class Panic(BaseException):
-        """As a panic of the native core is."""
-
-    class Torn(Watched):
-        tries = 0
-
-        def commit(self, batches, *arguments):
-            if len(batches) > 1:
-                raise ValueError("one of them is bad")
-            self.tries += 1
-            if self.tries == 2:
-                raise Panic("out of bounds")
-            return self._store.commit(batches, *arguments)
-
-    writer, answers = StoreWriter(Torn(store), at_once), Answers()
-    busy(writer, gate, answers)
+def test_without_a_way_to_deliver_a_byte_says_that_there_are_answers(store):
+    writer, answers = StoreWriter(store, None), Answers()
     judge = intake()
-    for token in (1, 2, 3):
-        writer.submit(token, batch_of(2, f"block {token}", judge), NOW, answers)
-    gate.set()
-    _, first, second, third = answers.until(4)
+    for token in range(3):
+        writer.submit(token, batch_of(1, f"block {token}", judge), NOW, answers)
+        assert select.select([writer.fileno()], [], [], 30)[0]
+        assert answers.all[token:] == [], "nobody but the caller hands them out"
+        writer.take()
+        assert answers.all[token:] == [Written(token)]
+        assert select.select([writer.fileno()], [], [], 0)[0] == [], "the byte is gone"
+    writer.submit(3, batch_of(1, "last", judge), NOW, answers)
     writer.close()
-    assert first == Written(1)
-    assert [second.reason, third.reason] == ["store_closed"] * 2
-    assert store.stats()["records"] == 2
+    assert writer.status()["undelivered"] == 1
+    writer.take()
+    assert answers.all[3:] == [Written(3)]
+
+
+def test_with_a_way_to_deliver_there_is_no_descriptor(store):
+    writer = StoreWriter(store, at_once)
+    with pytest.raises(OSError, match="has no pipe"):
+        writer.fileno()
+    writer.close()
+
+
+def test_a_callback_that_raises_takes_nothing_from_the_others(store):
+    writer, answers = StoreWriter(store, None), Answers()
+
+    def broken(_answers):
+        raise ValueError("whose fault it is")
+
+    judge = intake()
+    writer.submit(1, batch_of(1, "one", judge), NOW, broken)
+    writer.submit(2, batch_of(1, "two", judge), NOW, answers)
+    writer.close()
+    with pytest.raises(ValueError, match="whose fault it is"):
+        writer.take()
+    assert answers.all == [Written(2)]
+
+
+def test_a_writer_that_nobody_closed_does_not_hold_up_the_end_of_its_process(tmp_path):
+    program = """
+import sys, threading, time
+from covey.store import StoreWriter, open_store
+from tests.unit.store.storekit import ME, NOW, at_once, batch_of
+writer = StoreWriter(open_store(sys.argv[1], ME.node_id), at_once)
+writer.submit(1, batch_of(3, "kept"), NOW, lambda answers: print("kept", flush=True))
+at_work = threading.Event()
+def last(_store):
+    at_work.set()
+    for _ in range(100_000):
+        time.monotonic()
+for token in range(2, 200):
+    writer.call(token, last, lambda answers: None)
+at_work.wait(30)
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "store.db")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "kept\n", "")
+    store = open_store(tmp_path / "store.db", ME.node_id)
+    assert store.stats()["records"] == 3
+    store.close()
 
 
 def test_answers_nobody_takes_are_counted_and_stay_stored(store):
