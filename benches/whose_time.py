@@ -2,8 +2,9 @@
 
 It runs `python -m benches.loopback`, with the words it is given, under py-spy (`pip install py-spy`; skipped,
 visibly, without it) and groups samples by the line of Python that was running: a native call counts for the
-line that called it. Waiting is left out, and so is what happens before the first block. Shares are of one
-process; they hold on a busy machine too, for they are of one run.
+line that called it. Waiting is left out, and so is what happens before the first block; and the thread that
+writes the store, which is native and runs no line of Python for a block. Shares are of what else one process
+does; they hold on a busy machine too, for they are of one run.
 """
 
 from __future__ import annotations
@@ -23,8 +24,6 @@ NATIVE = {
     "check and judge": ("Admission.judge",),
     "open and read": ("Sessions.read",),
     "sign": ("mint (", "ManyBlocks.sign"),
-    "commit": ("StoreWriter._commit", "StoreWriter._put", "StoreWriter._perform"),
-    "full text": ("StoreWriter._index",),
     "sockets and wake-ups": ("Runner.run",),
 }
 """What the line that runs last tells of; `sign` is called on a thread where many are signed at once."""
