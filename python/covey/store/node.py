@@ -54,8 +54,8 @@ class NodeStore:
         self._troubles: Counter[str] = Counter()
         self._writer: StoreWriter | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._idle: asyncio.Event | None = None
+        """Waited for by whoever drains; there is none as long as nobody does."""
         self._pending = 0
         self._calls = itertools.count(1)
         self._values: dict[int, Callable[[Answer], None]] = {}
@@ -89,8 +89,12 @@ class NodeStore:
         attention: _core.Attention | None = None,
     ) -> None:
         """Make the outcomes of one batch durable, with what the inbox is told of them."""
-        answers = self._on_answers
-        self._hand_in(token, lambda writer: writer.submit(token, batch, now_ms, answers, attention))
+        writer = self._running()
+        self._pending += 1
+        try:
+            writer.submit(token, batch, now_ms, self._on_answers, attention)
+        except StoreError as error:
+            self._refuse(token, error)
 
     def put_own(
         self,
@@ -102,7 +106,7 @@ class NodeStore:
     ) -> None:
         """Make an own record durable, with the peers it must still reach, and until when."""
         writer = self._running()
-        self._begin()
+        self._pending += 1
         try:
             writer.put(token, record, tuple(recipients), now_ms, self._on_answers, deadline_ms)
         except StoreError as error:
@@ -110,7 +114,12 @@ class NodeStore:
 
     def put_batch(self, token: int, batch: _core.OwnBatch, now_ms: int) -> None:
         """Make own blocks for everybody durable, all or none; `held` are those whose content was held."""
-        self._hand_in(token, lambda writer: writer.put_batch(token, batch, now_ms, self._on_answers))
+        writer = self._running()
+        self._pending += 1
+        try:
+            writer.put_batch(token, batch, now_ms, self._on_answers)
+        except StoreError as error:
+            self._refuse(token, error)
 
     def bind(self, node_id: str, public_key: bytes, name: str, now_ms: int) -> None:
         """Remember the key a nodeId proved first. Another key for it is trouble, and changes nothing."""
@@ -237,6 +246,10 @@ class NodeStore:
 
     async def drain(self) -> None:
         """Wait until everything handed in has its answer."""
+        if not self._pending:
+            return
+        if self._idle is None:
+            self._idle = asyncio.Event()
         await self._idle.wait()
 
     # --- beside the port ------------------------------------------------------------------------
@@ -275,14 +288,6 @@ class NodeStore:
         with contextlib.suppress(RuntimeError):  # the loop is gone, and watches nothing
             loop.call_soon_threadsafe(last)
 
-    def _hand_in(self, token: int, submit: Callable[[StoreWriter], None]) -> None:
-        writer = self._running()
-        self._begin()
-        try:
-            submit(writer)
-        except StoreError as error:
-            self._refuse(token, error)
-
     def _refuse(self, token: int, error: StoreError) -> None:
         # Answered on the loop's next turn like any other, so that no engine is re-entered.
         refusal = Failed(token, error.code, error.message)
@@ -292,7 +297,7 @@ class NodeStore:
         number = next(self._calls)
         self._values[number] = done
         writer = self._running()
-        self._begin()
+        self._pending += 1
         try:
             writer.call(number, operation, self._on_values)
         except StoreError as error:
@@ -330,15 +335,11 @@ class NodeStore:
                 self._say(answer.reason, answer.detail)
             self._values.pop(answer.token)(answer)
 
-    def _begin(self) -> None:
-        if not self._pending:
-            self._idle.clear()
-        self._pending += 1
-
     def _settle(self, count: int) -> None:
         self._pending -= count
-        if not self._pending:
+        if not self._pending and self._idle is not None:
             self._idle.set()
+            self._idle = None
 
     def _verify(
         self,
