@@ -2,7 +2,8 @@
 
 `dataclasses` writes and compiles some six functions for every class, at import: half of a peer's start, for
 hundreds of messages that most peers never see. Here the class is made at once, with its slots, and the
-functions by `dataclasses` itself when the first of them is called. Everything else is as it is there:
+functions by `dataclasses` itself when the first of them is called, but for the constructors of frozen
+classes, which write their slots by a shorter way. Everything else is as it is there:
 `fields`, `replace`, `asdict`, copies, pickles, patterns, and the speed of what has been used once. What it
 refuses (a mutable default, a field without a default after one with) is refused at the first use, too.
 """
