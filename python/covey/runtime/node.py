@@ -357,6 +357,9 @@ class Node:
         if self._busy:
             self._queue.append(event)
             return
+        if self._queue:  # a fault broke off the turn before: what it left came first
+            self._queue.append(event)
+            event = self._queue.popleft()
         self._busy = True
         perform, counters = self._perform, self._counters
         try:

@@ -349,3 +349,26 @@ def test_news_turn_into_plain_dictionaries_under_their_names() -> None:
             assert judged["decision"] in ("aligned", "guarded")
 
     run(work())
+
+
+def test_what_a_fault_left_undone_is_done_before_what_comes_next() -> None:
+    async def work() -> None:
+        async with node(1) as one:
+            handle, handled = one._engine.handle, []
+
+            def faulty(event: fx.Event, now: fx.Now) -> list[fx.Effect]:
+                if not isinstance(event, fx.Dialled):
+                    return handle(event, now)
+                handled.append(event.host)
+                if event.host == "first":
+                    one.dial("second", 2)  # as an effect's doing may: it queues behind this one
+                    raise ValueError("a fault of ours")
+                return []
+
+            one._engine.handle = faulty  # type: ignore[method-assign]
+            with pytest.raises(ValueError, match="a fault of ours"):
+                one.dial("first", 1)
+            one.dial("third", 3)
+            assert handled == ["first", "second", "third"]
+
+    run(work())
