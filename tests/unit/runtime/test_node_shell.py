@@ -351,10 +351,10 @@ def test_news_turn_into_plain_dictionaries_under_their_names() -> None:
     run(work())
 
 
-def test_what_a_fault_left_undone_is_done_before_what_comes_next() -> None:
+def test_what_a_fault_left_undone_is_done_before_what_comes_next(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work() -> None:
         async with node(1) as one:
-            handle, handled = one._engine.handle, []
+            handle, handled = one._engine.handle, list[str]()
 
             def faulty(event: fx.Event, now: fx.Now) -> list[fx.Effect]:
                 if not isinstance(event, fx.Dialled):
@@ -365,7 +365,7 @@ def test_what_a_fault_left_undone_is_done_before_what_comes_next() -> None:
                     raise ValueError("a fault of ours")
                 return []
 
-            one._engine.handle = faulty  # type: ignore[method-assign]
+            monkeypatch.setattr(one._engine, "handle", faulty)
             with pytest.raises(ValueError, match="a fault of ours"):
                 one.dial("first", 1)
             one.dial("third", 3)
