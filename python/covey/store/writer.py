@@ -48,6 +48,9 @@ Callback = Callable[[Sequence[Answer]], None]
 
 _NONE_HELD: Final[frozenset[int]] = frozenset()
 
+# A process that ends without `close` loses nothing acknowledged, and waits for an operation but a moment.
+atexit.register(_core.Writer.leave)
+
 
 class StoreWriter:
     """Runs commits and other writes of one store on one thread of its own.
@@ -83,9 +86,6 @@ class StoreWriter:
             lag_rows=limits.INDEX_LAG_ROWS,
             wake=None if deliver is None else _wake(weakref.ref(self), deliver),
         )
-        # A process that ends without `close` loses nothing acknowledged, and its end is not waited for.
-        leave = atexit.register(self._native.leave)
-        weakref.finalize(self, atexit.unregister, leave).atexit = False
 
     def submit(
         self,
@@ -173,7 +173,10 @@ class StoreWriter:
             except Exception as error:  # whose fault it is hears of it, and nobody else waits for ever
                 raised = raised or error
         for word, why in complaints:
-            self._complain(word, why)
+            try:
+                self._complain(word, why)
+            except Exception as error:  # as for a callback
+                raised = raised or error
         if raised is not None:
             raise raised
 

@@ -2,7 +2,7 @@
 //! and to call where there is no pipe: a commit that comes back does not wait for the loop, nor the loop for it.
 
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use covey_core::Refusal;
@@ -11,8 +11,9 @@ use covey_core::intake;
 use covey_core::record::Verified;
 use covey_store::writer::{self, Answer, Bounds, Desk, Failure, Job, Paces, Part, Untaken};
 use covey_store::{Own, StoreError};
-use pyo3::exceptions::{PyException, PyOSError};
+use pyo3::exceptions::{PyException, PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::errors::CoreError;
 use crate::intake::OutcomeBatch;
@@ -80,25 +81,63 @@ enum Bell {
     Call(Py<PyAny>),
 }
 
-/// What the thread and the class have in common.
-struct Common {
-    bell: Bell,
-    /// False once the interpreter is about to end: no thread may enter it then. Held while one is in.
-    open: Mutex<bool>,
+/// How writers' threads enter the interpreter: it ends but once, for all of them, and for those that nobody holds any more.
+struct Gate {
+    within: Mutex<Within>,
+    left: Condvar,
 }
 
-impl Common {
+struct Within {
+    open: bool,
+    threads: usize,
+}
+
+static GATE: Gate = Gate { within: Mutex::new(Within { open: true, threads: 0 }), left: Condvar::new() };
+
+/// For so long the end of the interpreter waits for a thread that is in it: an operation may never return.
+const LEAVE: Duration = Duration::from_secs(1);
+/// After so long whoever closes looks whether the process was told something meanwhile, as by Ctrl-C.
+const HEED: Duration = Duration::from_millis(100);
+
+impl Gate {
+    fn lock(&self) -> MutexGuard<'_, Within> {
+        self.within.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Runs `work` in the interpreter; None where that is about to end.
     fn enter<T>(&self, work: impl FnOnce(Python<'_>) -> T) -> Option<T> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if *open { Python::try_attach(work) } else { None }
+        let mut within = self.lock();
+        if !within.open {
+            return None;
+        }
+        within.threads += 1;
+        drop(within);
+        let _leaves = Leaves(self);
+        Python::try_attach(work)
+    }
+
+    /// Lets no thread in any more, and waits a moment for those that are.
+    fn shut(&self) {
+        let mut within = self.lock();
+        within.open = false;
+        let _waited = self.left.wait_timeout_while(within, LEAVE, |within| within.threads > 0);
+    }
+}
+
+/// A thread that is in the interpreter; it leaves by a panic, too.
+struct Leaves<'a>(&'a Gate);
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.0.lock().threads -= 1;
+        self.0.left.notify_all();
     }
 }
 
 /// The store, as a writer's thread writes to it.
 struct Shelf {
     store: Py<Store>,
-    common: Arc<Common>,
+    bell: Arc<Bell>,
 }
 
 impl Shelf {
@@ -152,7 +191,7 @@ impl Shelf {
 
     fn operate(&self, operation: &Py<PyAny>) -> Result<Vec<Done>, Failure> {
         let ended = || Failure::Broken("the interpreter is about to end".to_owned());
-        let done = self.common.enter(|py| match operation.bind(py).call1((self.store.clone_ref(py),)) {
+        let done = GATE.enter(|py| match operation.bind(py).call1((self.store.clone_ref(py),)) {
             Ok(value) => Ok(vec![Done::Value(value.unbind())]),
             Err(error) => Err(raised(py, &error)),
         });
@@ -183,18 +222,24 @@ impl Desk<Task> for Shelf {
         self.store.get().inner.log_trouble()
     }
 
-    fn ring(&self) {
-        match &self.common.bell {
+    fn ring(&self) -> bool {
+        match &*self.bell {
             // There is one byte in it at most, and its other end is ours: it can be written, and at once.
-            Bell::Pipe(pipe, _) => {
-                let _written = (&*pipe).write_all(&[1]);
-            }
-            // Whose loop is gone raises; what was stored stays stored, and the answers count as untaken.
-            Bell::Call(wake) => {
-                let _called = self.common.enter(|py| wake.bind(py).call0().is_ok());
-            }
+            Bell::Pipe(pipe, _) => (&*pipe).write_all(&[1]).is_ok(),
+            Bell::Call(wake) => GATE.enter(|py| called(wake.bind(py))).unwrap_or(false),
         }
     }
+}
+
+/// Calls `wake`. Whose loop is gone raises: what was stored stays stored, and the answers count as untaken. What else a
+/// callback raises has nobody who called it, and must be heard of.
+fn called(wake: &Bound<'_, PyAny>) -> bool {
+    let Err(error) = wake.call0() else { return true };
+    let py = wake.py();
+    if !error.is_instance_of::<PyRuntimeError>(py) {
+        error.write_unraisable(py, Some(wake));
+    }
+    false
 }
 
 fn failed(error: &StoreError) -> Failure {
@@ -244,7 +289,7 @@ fn told(py: Python<'_>, answer: Answer<Task>) -> PyResult<Told> {
 #[pyclass(frozen, module = "covey._core")]
 pub struct Writer {
     inner: writer::Writer<Task>,
-    common: Arc<Common>,
+    bell: Arc<Bell>,
 }
 
 impl Writer {
@@ -294,22 +339,21 @@ impl Writer {
     ) -> PyResult<Self> {
         let rest = Duration::try_from_secs_f64(rest_seconds).unwrap_or(Duration::ZERO);
         let paces = Paces { rest, busy_rows, burst_rows, slice_rows, lag_rows };
-        let bell = if let Some(wake) = wake {
+        let bell = Arc::new(if let Some(wake) = wake {
             Bell::Call(wake)
         } else {
             let (read, write) = pipe()?;
             Bell::Pipe(write, read)
-        };
-        let common = Arc::new(Common { bell, open: Mutex::new(true) });
-        let shelf = Shelf { store, common: Arc::clone(&common) };
+        });
+        let shelf = Shelf { store, bell: Arc::clone(&bell) };
         let inner = writer::Writer::begin(shelf, Bounds { queue_rows, group_rows }, paces)?;
-        Ok(Self { inner, common })
+        Ok(Self { inner, bell })
     }
 
     /// The descriptor that can be read when there are answers.
     fn fileno(&self) -> PyResult<i32> {
         #[cfg(unix)]
-        if let Bell::Pipe(_, read) = &self.common.bell {
+        if let Bell::Pipe(_, read) = &*self.bell {
             return Ok(std::os::fd::AsRawFd::as_raw_fd(read));
         }
         Err(PyOSError::new_err("it calls where there are answers, and has no pipe"))
@@ -353,7 +397,7 @@ impl Writer {
     /// Take the answers that are there, and (word, why) of what fails beside the commits.
     fn take(&self, py: Python<'_>) -> PyResult<(Vec<Told>, Vec<Complaint>)> {
         let (answers, complaints, rung) = self.inner.take();
-        if rung && let Bell::Pipe(_, read) = &self.common.bell {
+        if rung && let Bell::Pipe(_, read) = &*self.bell {
             (&*read).read_exact(&mut [0])?; // it is there, or is being written at this moment
         }
         let answers = answers.into_iter().map(|answer| told(py, answer)).collect::<PyResult<_>>()?;
@@ -361,13 +405,20 @@ impl Writer {
     }
 
     /// Take nothing more, finish what waits, end the thread. Safe to call twice.
-    fn close(&self, py: Python<'_>) {
-        py.detach(|| self.inner.close());
+    ///
+    /// Raises:
+    ///     Whatever a signal's handler raises meanwhile, as KeyboardInterrupt: it takes nothing more, and ends later.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        while !py.detach(|| self.inner.close_within(HEED)) {
+            py.check_signals()?;
+        }
+        Ok(())
     }
 
-    /// Let the thread enter the interpreter no more: it is about to end.
-    fn leave(&self, py: Python<'_>) {
-        py.detach(|| *self.common.open.lock().unwrap_or_else(PoisonError::into_inner) = false);
+    /// Let no writer's thread enter the interpreter any more: it is about to end.
+    #[staticmethod]
+    fn leave(py: Python<'_>) {
+        py.detach(|| GATE.shut());
     }
 
     /// Return rows that wait, transactions, answers nobody took, and what fails beside the commits, by its word.
@@ -375,6 +426,24 @@ impl Writer {
         let standing = self.inner.standing();
         let troubles = Part::ALL.iter().map(|part| part.as_str()).zip(standing.troubles).collect();
         (standing.waiting_rows, standing.transactions, standing.untaken, troubles)
+    }
+
+    /// Whoever is to hear an answer may hold this writer himself, and nobody else either of them.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.inner.look(|answer| {
+            visit.call(&answer.job.callback)?;
+            match &answer.job.what {
+                What::Commit(_, known) => visit.call(known)?,
+                What::Put(..) => (),
+                What::PutBatch(batch) => visit.call(batch)?,
+                What::Call(operation) => visit.call(operation)?,
+            }
+            if let Ok(Done::Value(value)) = &answer.outcome { visit.call(value) } else { Ok(()) }
+        })
+    }
+
+    fn __clear__(&self) {
+        drop(self.inner.take());
     }
 
     fn __repr__(&self) -> String {

@@ -1,10 +1,14 @@
 """The writer thread: durable before answered, in order, grouped under load, bounded, flushed at the end."""
 
+import gc
+import os
 import select
+import signal
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -324,3 +328,144 @@ def test_answers_nobody_takes_are_counted_and_stay_stored(store):
     writer.close()
     assert writer.status()["undelivered"] == 1
     assert store.stats()["records"] == 2
+
+
+def test_answers_that_could_not_be_delivered_go_out_with_the_next(store):
+    tried = threading.Event()
+
+    def later(work):
+        if not tried.is_set():
+            tried.set()
+            raise RuntimeError("not now")
+        work()
+
+    writer, answers, judge = StoreWriter(store, later), Answers(), intake()
+    writer.submit(1, batch_of(1, "one", judge), NOW, answers)
+    assert tried.wait(30)
+    writer.submit(2, batch_of(1, "two", judge), NOW, answers)
+    assert answers.until(2) == [Written(1), Written(2)]
+    writer.close()
+
+
+def test_what_a_callback_raises_on_the_writers_thread_is_heard_of(store, monkeypatch):
+    heard = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda said: heard.append(str(said.exc_value)))
+
+    def broken(_answers):
+        raise ValueError("whose fault it is")
+
+    writer = StoreWriter(store, at_once)
+    writer.submit(1, batch_of(1, "one"), NOW, broken)
+    writer.close()
+    assert heard == ["whose fault it is"]
+
+
+def test_who_complains_in_vain_hides_nothing_of_the_callbacks(store):
+    def broken(_answers):
+        raise ValueError("whose fault it is")
+
+    def complain(_word, _why):
+        raise OSError("no log")
+
+    class End(BaseException):
+        """Ends the thread, which is complained of."""
+
+    def end(_store):
+        raise End
+
+    writer = StoreWriter(store, None, complain=complain)
+    writer.call(1, end, broken)
+    writer.close()
+    with pytest.raises(ValueError, match="whose fault it is"):
+        writer.take()
+
+
+def test_answers_that_nobody_takes_keep_nobody_alive(store):
+    class Owner:
+        def __init__(self):
+            self.writer = StoreWriter(store, None)
+
+        def hear(self, _answers):
+            """Whoever hears holds the writer."""
+
+    owner = Owner()
+    owner.writer.submit(1, batch_of(1, "one"), NOW, owner.hear)
+    owner.writer.call(2, lambda _store: owner, owner.hear)
+    owner.writer.close()
+    assert owner.writer.status()["undelivered"] == 2
+    alive = weakref.ref(owner)
+    owner = None
+    gc.collect()
+    assert alive() is None
+
+
+def test_a_signal_is_heeded_while_closing_waits(store, gate):
+    writer, answers = StoreWriter(store, at_once), Answers()
+    busy(writer, gate, answers)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    threading.Timer(0.1, signal.raise_signal, (signal.SIGINT,)).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            writer.close()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    gate.set()
+    writer.close()
+    assert answers.all == [Written(0)]
+
+
+def ended(program: str, path: Path) -> tuple[int, str, str]:
+    """Run a program that has a store there; return how it ended, and what it said."""
+    command = [sys.executable, "-c", program, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_an_operation_that_never_returns_does_not_keep_its_process(tmp_path):
+    program = """
+import sys, threading
+from covey.store import StoreWriter, open_store
+from tests.unit.store.storekit import ME, at_once
+writer, at_work = StoreWriter(open_store(sys.argv[1], ME.node_id), at_once), threading.Event()
+writer.call(1, lambda _store: (at_work.set(), threading.Event().wait()), print)
+at_work.wait(30)
+"""
+    assert ended(program, tmp_path / "store.db") == (0, "", "")
+
+
+def test_no_operation_runs_while_the_interpreter_ends_not_even_of_a_writer_nobody_holds(tmp_path):
+    program = """
+import atexit, sys, threading, time
+ran, at_work = [], threading.Event()
+def look():
+    before = len(ran)
+    at_work.wait(0.3)
+    print(len(ran) - before)
+atexit.register(look)
+from covey.store import StoreWriter, open_store
+from tests.unit.store.storekit import ME
+writer = StoreWriter(open_store(sys.argv[1], ME.node_id), None)
+def work(_store):
+    ran.append(time.sleep(0.002))
+for token in range(5_000):
+    writer.call(token, work, print)
+writer.call(5_000, lambda _store: at_work.set(), print)
+del writer
+"""
+    assert ended(program, tmp_path / "store.db") == (0, "0\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no process")
+def test_a_fork_closes_a_writer_whose_thread_it_does_not_have(tmp_path):
+    program = """
+import os, sys
+from covey.store import StoreWriter, open_store
+from tests.unit.store.storekit import ME, at_once
+writer = StoreWriter(open_store(sys.argv[1], ME.node_id), at_once)
+child = os.fork()
+writer.close()
+print(os.waitpid(child, 0)[1] if child else "closed", flush=True)
+if not child:
+    os._exit(0)
+"""
+    assert ended(program, tmp_path / "store.db") == (0, "closed\n0\n", "")

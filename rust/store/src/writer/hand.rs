@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::error::StoreError;
 
 use super::pace::{Next, Pace, Paces};
-use super::{Answer, Bounds, Desk, Failure, Job, Part, Shared};
+use super::{Answer, Bounds, Desk, Failure, Job, Part, Shared, Stage};
 
 /// What a writer's thread has.
 pub(super) struct Hand<J: Job, D: Desk<J>> {
@@ -51,6 +51,12 @@ impl<J: Job, D: Desk<J>> Hand<J, D> {
 
     /// Works until the writer is closed. Where it ends by itself, whoever waits hears of it: else all would wait for ever.
     pub(super) fn run(mut self) {
+        self.until_closed();
+        self.shared.lock().stage = Stage::Ended;
+        self.shared.gone.notify_all();
+    }
+
+    fn until_closed(&mut self) {
         let ended = catch_unwind(AssertUnwindSafe(|| self.work()));
         let broken = match ended {
             Ok(Ok(())) => return,
@@ -93,7 +99,7 @@ impl<J: Job, D: Desk<J>> Hand<J, D> {
                 }
                 return Turn::Write;
             }
-            if queue.closing {
+            if !queue.is_open() {
                 return Turn::End;
             }
             let patience = match self.pace.next(self.began.elapsed()) {
@@ -159,15 +165,23 @@ impl<J: Job, D: Desk<J>> Hand<J, D> {
         let rung = std::mem::replace(&mut queue.rung, true);
         drop(queue);
         if !rung {
-            self.desk.ring();
+            self.ring();
+        }
+    }
+
+    /// Has somebody come. Where nobody does, whoever can be told of the next answers takes these, too.
+    fn ring(&self) {
+        if !self.desk.ring() {
+            self.shared.lock().rung = false;
         }
     }
 
     /// Takes nothing more, and tells whoever waits.
     fn give_up(&mut self, why: &str) {
-        self.note(Part::Writer, Some(why.to_owned()));
         let mut queue = self.shared.lock();
-        queue.closing = true;
+        queue.close();
+        queue.troubles[Part::Writer as usize] = Some(why.to_owned());
+        queue.complaints.push((Part::Writer, why.to_owned()));
         let left = std::mem::take(&mut queue.jobs);
         drop(queue);
         self.under_way.extend(left);
@@ -219,7 +233,7 @@ impl<J: Job, D: Desk<J>> Hand<J, D> {
         let rung = std::mem::replace(&mut queue.rung, true);
         drop(queue);
         if !rung {
-            self.desk.ring();
+            self.ring();
         }
     }
 }

@@ -12,8 +12,10 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::process;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder, JoinHandle, ThreadId};
+use std::time::Duration;
 
 use crate::error::StoreError;
 use hand::Hand;
@@ -45,8 +47,9 @@ pub trait Desk<J: Job>: Send + 'static {
     /// Returns why the log could not be copied back when that was tried last.
     fn log_trouble(&self) -> Option<String>;
 
-    /// Has somebody take the answers, soon. Called once for all that are there, until they are taken.
-    fn ring(&self);
+    /// Has somebody take the answers, soon; says whether he will come. Called once for all that are there, until they are
+    /// taken; where nobody comes, with the next ones again.
+    fn ring(&self) -> bool;
 }
 
 /// Why nothing of a group was written.
@@ -139,12 +142,15 @@ pub struct Writer<J: Job> {
     bounds: Bounds,
     thread: Mutex<Option<JoinHandle<()>>>,
     thread_id: ThreadId,
+    process: u32,
 }
 
 /// What the thread and its callers share.
 struct Shared<J: Job> {
     queue: Mutex<Queue<J>>,
     changed: Condvar,
+    /// The thread ends.
+    gone: Condvar,
 }
 
 struct Queue<J: Job> {
@@ -152,7 +158,7 @@ struct Queue<J: Job> {
     waiting_rows: usize,
     /// The thread waits for a job: else nobody need be told of one.
     waits: bool,
-    closing: bool,
+    stage: Stage,
     transactions: u64,
     answers: Vec<Answer<J>>,
     troubles: [Option<String>; 4],
@@ -160,6 +166,26 @@ struct Queue<J: Job> {
     complaints: Vec<(Part, String)>,
     /// Somebody was told of answers, and has not come yet.
     rung: bool,
+}
+
+/// How far a writer has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Open,
+    /// It takes nothing more.
+    Closing,
+    /// Its thread does nothing more.
+    Ended,
+}
+
+impl<J: Job> Queue<J> {
+    fn is_open(&self) -> bool {
+        self.stage == Stage::Open
+    }
+
+    fn close(&mut self) {
+        self.stage = self.stage.max(Stage::Closing);
+    }
 }
 
 impl<J: Job> Shared<J> {
@@ -179,25 +205,25 @@ impl<J: Job> Writer<J> {
             jobs: VecDeque::new(),
             waiting_rows: 0,
             waits: false,
-            closing: false,
+            stage: Stage::Open,
             transactions: 0,
             answers: Vec::new(),
             troubles: Default::default(),
             complaints: Vec::new(),
             rung: false,
         };
-        let shared = Arc::new(Shared { queue: Mutex::new(queue), changed: Condvar::new() });
+        let shared = Arc::new(Shared { queue: Mutex::new(queue), changed: Condvar::new(), gone: Condvar::new() });
         let hand = Hand::new(Arc::clone(&shared), desk, bounds, paces);
         let thread = Builder::new().name("covey-store".to_owned()).spawn(move || hand.run())?;
         let thread_id = thread.thread().id();
-        Ok(Self { shared, bounds, thread: Mutex::new(Some(thread)), thread_id })
+        Ok(Self { shared, bounds, thread: Mutex::new(Some(thread)), thread_id, process: process::id() })
     }
 
     /// Takes a job; its answer follows. Where it is not taken it comes back.
     pub fn hand_in(&self, job: J) -> Result<(), (J, Untaken)> {
         let rows = job.rows();
         let mut queue = self.shared.lock();
-        if queue.closing {
+        if !queue.is_open() {
             let ended = queue.troubles[Part::Writer as usize].clone();
             return Err((job, ended.map_or(Untaken::Closed, Untaken::Ended)));
         }
@@ -226,16 +252,34 @@ impl<J: Job> Writer<J> {
     /// Takes nothing more, finishes what waits, and ends the thread. Safe to call twice; from the thread itself it ends
     /// when it has finished.
     pub fn close(&self) {
-        self.shared.lock().closing = true;
+        while !self.close_within(Duration::from_secs(60)) {}
+    }
+
+    /// Closes, but waits for so long at most; says whether there is nothing more to wait for.
+    pub fn close_within(&self, patience: Duration) -> bool {
+        let mut queue = self.shared.lock();
+        queue.close();
         self.shared.changed.notify_one();
-        if thread::current().id() == self.thread_id {
-            return;
+        // A fork has no such thread.
+        if thread::current().id() == self.thread_id || process::id() != self.process {
+            return true;
         }
+        let waited = self.shared.gone.wait_timeout_while(queue, patience, |queue| queue.stage < Stage::Ended);
+        let ended = waited.unwrap_or_else(PoisonError::into_inner).0.stage == Stage::Ended;
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(thread) = thread.take() {
+        if ended && let Some(thread) = thread.take() {
             // It catches what panics in it and says so: there is nothing left to hear of it.
             let _ended = thread.join();
         }
+        ended
+    }
+
+    /// Shows the answers that nobody has taken to `look`, which must not call the writer.
+    ///
+    /// # Errors
+    /// The first one of `look`.
+    pub fn look<E>(&self, look: impl FnMut(&Answer<J>) -> Result<(), E>) -> Result<(), E> {
+        self.shared.lock().answers.iter().try_for_each(look)
     }
 
     /// Returns its figures.
@@ -253,7 +297,7 @@ impl<J: Job> Writer<J> {
 impl<J: Job> Drop for Writer<J> {
     /// Lets the thread finish what waits, and does not wait for it.
     fn drop(&mut self) {
-        self.shared.lock().closing = true;
+        self.shared.lock().close();
         self.shared.changed.notify_one();
     }
 }

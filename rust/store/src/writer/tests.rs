@@ -32,6 +32,8 @@ enum What {
     Clog,
     /// Have the index panic.
     Trip,
+    /// Have nobody come who is rung next.
+    Mute,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -85,7 +87,7 @@ impl Desk<Note> for Fake {
                 }
                 What::Panic => panic!("out of bounds"),
                 What::Break => return Err(Failure::Broken("the interpreter ends".into())),
-                What::Tear | What::Jam | What::Clog | What::Trip => *self.torn.lock().unwrap() = job.what,
+                What::Tear | What::Jam | What::Clog | What::Trip | What::Mute => *self.torn.lock().unwrap() = job.what,
             }
         }
         let lost = usize::from(group.iter().any(|job| job.what == What::Lose));
@@ -110,8 +112,13 @@ impl Desk<Note> for Fake {
         (*self.torn.lock().unwrap() == What::Clog).then(|| WHY.to_owned())
     }
 
-    fn ring(&self) {
-        let _nobody = self.rings.send(());
+    fn ring(&self) -> bool {
+        let mut torn = self.torn.lock().unwrap_or_else(PoisonError::into_inner);
+        if *torn == What::Mute {
+            *torn = What::Keep;
+            return false;
+        }
+        self.rings.send(()).is_ok()
     }
 }
 
@@ -253,6 +260,28 @@ fn whoever_is_rung_is_not_rung_again_before_he_has_come() {
     let (answers, _, rung) = bench.writer.take();
     assert_eq!((answers.len(), rung), (6, true));
     assert!(!bench.writer.take().2);
+}
+
+#[test]
+fn where_nobody_came_whoever_is_rung_next_takes_all() {
+    let bench = Bench::new();
+    bench.give(1, 1, What::Mute);
+    while bench.writer.standing().untaken == 0 {
+        thread::yield_now();
+    }
+    bench.give(2, 1, What::Keep);
+    assert_eq!(bench.answers(2), kept([1, 2]));
+}
+
+#[test]
+fn closing_waits_for_as_long_as_it_is_told_and_can_be_taken_up_again() {
+    let bench = Bench::new();
+    bench.busy();
+    assert!(!bench.writer.close_within(Duration::from_millis(1)));
+    assert_eq!(bench.writer.hand_in(note(1, 1, What::Keep)).unwrap_err().1, Untaken::Closed);
+    bench.gate.send(()).unwrap();
+    assert!(bench.writer.close_within(Duration::from_secs(30)));
+    assert_eq!(bench.taken(), kept([0]));
 }
 
 #[test]
