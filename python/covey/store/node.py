@@ -57,6 +57,7 @@ class NodeStore:
         self._idle: asyncio.Event | None = None
         """Waited for by whoever drains; there is none as long as nobody does."""
         self._pending = 0
+        """Counted once taken, not where it raised: the answer comes on a later turn of the loop."""
         self._calls = itertools.count(1)
         self._values: dict[int, Callable[[Answer], None]] = {}
         self._early: list[_core.CoreError] = []
@@ -90,11 +91,11 @@ class NodeStore:
     ) -> None:
         """Make the outcomes of one batch durable, with what the inbox is told of them."""
         writer = self._running()
-        self._pending += 1
         try:
             writer.submit(token, batch, now_ms, self._on_answers, attention)
         except StoreError as error:
             self._refuse(token, error)
+        self._pending += 1
 
     def put_own(
         self,
@@ -106,20 +107,20 @@ class NodeStore:
     ) -> None:
         """Make an own record durable, with the peers it must still reach, and until when."""
         writer = self._running()
-        self._pending += 1
         try:
             writer.put(token, record, tuple(recipients), now_ms, self._on_answers, deadline_ms)
         except StoreError as error:
             self._refuse(token, error)
+        self._pending += 1
 
     def put_batch(self, token: int, batch: _core.OwnBatch, now_ms: int) -> None:
         """Make own blocks for everybody durable, all or none; `held` are those whose content was held."""
         writer = self._running()
-        self._pending += 1
         try:
             writer.put_batch(token, batch, now_ms, self._on_answers)
         except StoreError as error:
             self._refuse(token, error)
+        self._pending += 1
 
     def bind(self, node_id: str, public_key: bytes, name: str, now_ms: int) -> None:
         """Remember the key a nodeId proved first. Another key for it is trouble, and changes nothing."""
@@ -294,15 +295,15 @@ class NodeStore:
         self._on_loop(lambda: self._answered([refusal]))
 
     def _later(self, operation: Callable[[_core.Store], object], done: Callable[[Answer], None]) -> None:
+        writer = self._running()
         number = next(self._calls)
         self._values[number] = done
-        writer = self._running()
-        self._pending += 1
         try:
             writer.call(number, operation, self._on_values)
         except StoreError as error:
             refusal = Failed(number, error.code, error.message)
             self._on_loop(lambda: self._valued([refusal]))
+        self._pending += 1
 
     def _running(self) -> StoreWriter:
         if self._writer is None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import sqlite3
 import threading
+import weakref
 
 import pytest
 
@@ -302,3 +304,32 @@ def test_what_fails_beside_the_commits_is_told_once(tmp_path):
     assert node.troubles == ["index_trouble"]
     assert "malformed" in node.store.status()["index_trouble"]
     assert node.store.status()["trouble.index_trouble"] == 1
+
+
+def test_what_is_not_taken_is_not_waited_for(path):
+    node = Node(path)
+
+    async def play(store):
+        with pytest.raises(OverflowError):
+            store.put_own(1, says(ME, "before time"), -1, ())
+        with pytest.raises(TypeError):
+            store.commit(2, None, NOW)
+        await asyncio.wait_for(store.drain(), 30)
+
+    node.run(play)
+    assert node.answers == []
+
+
+def test_a_store_whose_loop_ended_first_is_freed(path):
+    node = Node(path)
+
+    async def main():
+        node.store.start(node.stored, node.failed)
+        node.store.commit(1, batch_of(1, "block"), NOW)
+
+    asyncio.run(main())
+    node.store.close()
+    alive = weakref.ref(node.store)
+    node = None
+    gc.collect()
+    assert alive() is None
