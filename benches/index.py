@@ -34,7 +34,7 @@ def followed(folder: Path, own: Sequence[_core.OwnBatch], rows: int, *, gaps: bo
     store = open_store(folder / "store.db", samples.IDENTITY.node_id)
     took, waiting = [], 0
     for batch in own:
-        _core.put_batches(store, [batch], NOW_MS)
+        store.put_own_many([(batch[place], [], None) for place in range(len(batch))], NOW_MS)
         waiting += len(batch)
         while waiting >= rows:
             began = time.thread_time()
