@@ -69,6 +69,10 @@ class Peer:
                 return found
         raise AssertionError
 
+    def counted(self, name: str) -> int:
+        found: int = self.program("status", self.name, "--json").json["node"]["counters"].get(name, 0)
+        return found
+
     def events(self, name: str) -> list[dict[str, Any]]:
         return [each for each in self.heard if each["event"] == name]
 
@@ -171,8 +175,11 @@ def test_a08_peers_that_met_at_a_relay_find_the_lan_they_share_and_move_between_
     ):
         ann.met()
         bob.met()
-        for name in ("ann", "bob"):
-            lab.ip(name, "link", "set", "eth1", "up")
+        unheeded = ann.counted("paths.ignored.address")
+        lab.ip("bob", "link", "set", "eth1", "up")
+        while ann.counted("paths.ignored.address") == unheeded:
+            pass  # bob tells of a network that ann is not on yet
+        lab.ip("ann", "link", "set", "eth1", "up")
         paths = ann.until_paths("bob", {"direct", "relay"}, {"inbound", "relay"})
         (carries,) = [path for path in paths if path["carries"]]
         assert carries["address"].startswith("10.72.0.2:"), "the LAN carries, the relay stands by"

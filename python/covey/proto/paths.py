@@ -4,8 +4,10 @@ Frame `x-covey-paths`, sealed: `at` tells where the sender itself listens, or an
 so in its own session; `ask` asks for nodeIds the receiver said it knows. Nothing goes further than one hop.
 
 Rules: an address is a hint. It is dialled only where settings and the way it came allow: literal addresses on
-networks this machine is on; this machine's own only from a peer on it. A hint ends after a while, and with it
-the dialling. An answer names only whom its question named, and counts only where it was asked for.
+networks this machine is on now; this machine's own only from a peer on it. What is beyond them is kept for
+its while: of two that plug into one network the first tells one that is not on it yet. A hint ends after a
+while, and with it the dialling. An answer names only whom its question named, and counts only where it was
+asked for.
 """
 
 from __future__ import annotations
@@ -61,6 +63,17 @@ class Gone:
     node_id: str
 
 
+@dataclass(slots=True)
+class _Said:
+    """Where somebody listens, in a teller's words, and what of it is dialled from here now."""
+
+    teller: str
+    here: bool
+    """Whether the teller is on this machine."""
+    addresses: tuple[Address, ...]
+    hinted: tuple[Address, ...] = ()
+
+
 class Paths:
     """Tells where we listen, and hints where others do.
 
@@ -85,8 +98,8 @@ class Paths:
         self._lanes: dict[str, Lane] = {}
         self._telling: set[str] = set()
         """Who was told at least one address on its present sessions."""
-        self._hints: dict[tuple[str, str], str] = {}
-        """Who told each hint, by source and nodeId."""
+        self._said: dict[tuple[str, str], _Said] = {}
+        """What was told, by source and nodeId, until its time."""
 
     def attach(self, host: ExtensionHost) -> None:
         """Take what to act through."""
@@ -114,17 +127,24 @@ class Paths:
                 self._tell(peer, turn)
             return
         source, _, node_id = whom.partition(" ")
-        if self._hints.pop((source, node_id), None) is not None:
+        said = self._said.pop((source, node_id), None)
+        if said is not None and said.hinted:
             self._host.want(Gone(source, node_id), turn)
 
     def told(self, what: object, turn: Turn) -> None:
-        """Take where we listen now, and tell everybody: it has changed, or was lost for a moment."""
+        """Take where we listen now, and tell everybody: it has changed, or was lost for a moment.
+
+        What others told is weighed again: they may have told it before this machine was on their network.
+        """
         if not isinstance(what, Own):
             return
         self._own = what
         self._networks = tuple(ipaddress.ip_network(each) for each in what.networks)
         for peer in self._host.peers():
             self._tell(peer, turn)
+        for key, said in self._said.items():
+            if self._usable(said) != said.hinted:
+                self._weigh(key, said, turn)
 
     def heard(self, peer: Peer, kind: str, frame: bytes, turn: Turn) -> None:
         """Take addresses, or answer for them."""
@@ -198,23 +218,35 @@ class Paths:
     def _hint(
         self, peer: Peer, source: str, node_id: str, addresses: tuple[Address, ...], turn: Turn
     ) -> None:
-        usable = tuple(each for each in addresses if self._allowed(peer, each))
-        turn.count("paths.ignored.address", len(addresses) - len(usable))
-        if not usable:
-            return
-        told = sum(teller == peer.node_id for teller in self._hints.values())
-        if (source, node_id) not in self._hints and told > limits.PATHS_ASKED:
+        told = sum(said.teller == peer.node_id for said in self._said.values())
+        known = self._said.get((source, node_id))
+        if known is None and told > limits.PATHS_ASKED:
             turn.count("paths.ignored.full")
             return
-        self._hints[source, node_id] = peer.node_id
+        here = any(link.loopback for link in peer.links)
+        said = _Said(peer.node_id, here, addresses, known.hinted if known is not None else ())
+        self._said[source, node_id] = said
         self._host.timer(f"{source} {node_id}", turn.now.monotonic + limits.PATHS_HINT_SECONDS)
-        turn.count(f"paths.taken.{source}")
-        self._host.want(Found(Hint(source, node_id, self._room, "2.0", usable)), turn)
+        self._weigh((source, node_id), said, turn)
+        turn.count("paths.ignored.address", len(addresses) - len(said.hinted))
 
-    def _allowed(self, peer: Peer, address: Address) -> bool:
-        """Tell whether an address may be dialled on this peer's word."""
+    def _weigh(self, key: tuple[str, str], said: _Said, turn: Turn) -> None:
+        """Hint what of somebody's words can be dialled from here, or that nothing of it can any more."""
+        before, said.hinted = said.hinted, self._usable(said)
+        source, node_id = key
+        if said.hinted:
+            turn.count(f"paths.taken.{source}")
+            self._host.want(Found(Hint(source, node_id, self._room, "2.0", said.hinted)), turn)
+        elif before:
+            self._host.want(Gone(source, node_id), turn)
+
+    def _usable(self, said: _Said) -> tuple[Address, ...]:
+        return tuple(each for each in said.addresses if self._allowed(each, here=said.here))
+
+    def _allowed(self, address: Address, *, here: bool) -> bool:
+        """Tell whether an address may be dialled on the word of a peer, on this machine or elsewhere."""
         if _is_loopback(address):
-            return any(link.loopback for link in peer.links)
+            return here
         place = ipaddress.ip_address(address[0])
         return any(place.version == each.version and place in each for each in self._networks)
 

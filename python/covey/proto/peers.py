@@ -100,6 +100,9 @@ class Candidate:
     """A stock Node peer, by the configuration's word or by how it advertises itself."""
     addresses: dict[str, tuple[Address, ...]] = field(default_factory=dict)
     attempts: int = 0
+    """Dials that came to nothing since it was last met, or gave new addresses."""
+    place: int = 0
+    """Which of its addresses is dialled next: it stays at one that led to it."""
     link: int | None = None
     blocked: str | None = None
     """Why it is not dialled again while this process lives (own nodeId, identity conflict)."""
@@ -161,7 +164,6 @@ class Roster:
             found.addresses = {hint.source: allowed, **found.addresses}
             self._moved(found, turn)
         return found.key
-        return found.key
 
     def vanished(self, source: str, node_id: str) -> None:
         """Forget what one source said. A candidate nobody vouches for is not dialled again."""
@@ -202,7 +204,7 @@ class Roster:
         choices = found.choices()
         if not choices or (found.node_id and not dials(self._own_id, found.node_id, always=found.always)):
             return None
-        host, port = choices[found.attempts % len(choices)]
+        host, port = choices[found.place % len(choices)]
         link = Link(self.next_link(), inbound=False, address=spelled(host, port), candidate=key)
         link.path = next(iter(found.addresses))
         found.link = link.id
@@ -220,14 +222,15 @@ class Roster:
         if not found.addresses:
             self._forget(found)
             return
-        found.attempts = 1 if lived_seconds >= limits.HEALTHY_SECONDS else found.attempts + 1
+        healthy = lived_seconds >= limits.HEALTHY_SECONDS
+        found.attempts = 0 if healthy else found.attempts + 1
+        found.place += not healthy
         self._plan(found, turn)
 
     def lost_peer(self, node_id: str, turn: Turn) -> None:
         """Plan a dial to every candidate for a peer whose last session has ended."""
         for found in self._candidates.values():
             if found.node_id == node_id and found.link is None:
-                found.attempts = max(found.attempts, 1)
                 self._plan(found, turn)
 
     def proven(self, link: Link, node_id: str) -> None:
@@ -245,7 +248,7 @@ class Roster:
 
     def _moved(self, found: Candidate, turn: Turn) -> None:
         """Try the newest address first, and soon: what failed were addresses of before it restarted."""
-        found.attempts = 0
+        found.attempts = found.place = 0
         planned = self._timers.wanted(("dial", found.key))
         if planned is not None:  # never at once, however often somebody advertises a new address
             soon = turn.now.monotonic + self.backoff(1, turn)
@@ -262,13 +265,21 @@ class Roster:
         return self._next_link - 2
 
     def backoff(self, attempts: int, turn: Turn) -> float:
-        """Return the jittered seconds to wait after that many tries."""
+        """Return the jittered seconds to wait after that many tries, one at least."""
         delay = min(limits.REDIAL_FIRST_SECONDS * 2.0 ** (attempts - 1), limits.REDIAL_LAST_SECONDS)
         return delay * (1.0 + limits.REDIAL_JITTER * turn.jitter())
 
     def _plan(self, found: Candidate, turn: Turn) -> None:
-        if not self.closed and not found.blocked:
-            self._timers.set(("dial", found.key), turn.now.monotonic + self.backoff(found.attempts, turn))
+        """Dial the next address soon; only a round of all of them that failed is waited out, ever longer.
+
+        A host has addresses that do not lead to it from here: were each failure of one waited out alike, the
+        one that does would have its next turn after minutes.
+        """
+        if self.closed or found.blocked:
+            return
+        rounds, within = divmod(found.attempts, max(1, len(found.choices())))
+        delay = self.backoff(1 if within or not rounds else rounds, turn)
+        self._timers.set(("dial", found.key), turn.now.monotonic + delay)
 
     def _unfit(self, hint: Hint) -> str | None:
         if hint.node_id == self._own_id:

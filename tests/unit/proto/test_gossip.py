@@ -135,6 +135,40 @@ def test_hints_live_on_while_their_owner_is_here_and_change_when_it_moves() -> N
     assert one.hints()[-1].addresses == (("10.0.0.77", 7000),)
 
 
+def test_what_was_told_before_we_were_on_its_network_is_dialled_once_we_are_and_no_longer_than_that() -> None:
+    """Of two that plug into one LAN the first told one not on it yet, and again only after minutes."""
+    mesh = Mesh()
+    one, two = Both(mesh, 1, own=Own()), Both(mesh, 2, own=Own(AT, LAN))
+    mesh.introduce(one.host, two.host)
+    assert one.hints() == []
+    assert one.host.counts["paths.ignored.address"] == 2
+    tell(one.host, Own((), LAN[:1]))
+    assert [hint.addresses for hint in one.hints()] == [AT[:1]]
+    tell(one.host, Own((("10.0.0.1", 7000),), LAN[:1]))
+    assert len(one.hints()) == 1, "the networks are the same"
+    tell(one.host, Own((), LAN))
+    assert one.hints()[-1].addresses == AT
+    tell(one.host, Own())
+    assert [want.what for want in one.host.wanted if isinstance(want.what, Gone)] == [Gone(TOLD, node_id(2))]
+    mesh.advance(limits.PATHS_HINT_SECONDS / 2)
+    tell(one.host, Own((), LAN))
+    assert one.hints()[-1].addresses == AT, "the cable is back"
+
+
+def test_what_was_told_of_a_third_before_we_were_on_its_network_ends_with_its_time() -> None:
+    mesh = Mesh()
+    one, two, three = Both(mesh, 1), Both(mesh, 2, own=Own(AT, LAN)), Both(mesh, 3, own=Own())
+    mesh.introduce(one.host, two.host)
+    mesh.introduce(one.host, three.host)
+    assert three.hints() == []
+    tell(three.host, Own((), LAN))
+    assert [(hint.source, hint.addresses) for hint in three.hints()] == [(HEARSAY, AT)]
+    tell(three.host, Own())
+    mesh.advance(limits.PATHS_HINT_SECONDS + 1)
+    tell(three.host, Own((), LAN))
+    assert len(three.hints()) == 1
+
+
 def test_who_is_told_of_somebody_asks_where_and_is_answered_with_that_ones_own_words() -> None:
     mesh = Mesh()
     one, two, three = Both(mesh, 1), Both(mesh, 2, own=Own(AT, LAN)), Both(mesh, 3)

@@ -140,6 +140,44 @@ def test_a_static_address_is_dialled_once_at_a_time_and_again_with_growing_jitte
     assert limits.REDIAL_LAST_SECONDS <= delays[-1] <= limits.REDIAL_LAST_SECONDS * 1.25
 
 
+def test_every_address_has_its_turn_before_a_failed_round_is_waited_out() -> None:
+    """The one of three that led to a peer, missed twice as it came up, had its third turn after a minute."""
+    known, timers = roster(lan=True)
+    hosts = ("10.0.0.1", "10.0.0.2", "10.0.0.3")
+    key = known.hinted(hint(addresses=tuple((host, 4000) for host in hosts)), turn())
+    assert key is not None
+    now, dialled, waits = 100.0, [], []
+    for _ in range(9):
+        link = known.dial(key, (), turn(now))
+        assert link is not None
+        dialled.append(link.address.partition(":")[0])
+        known.ended(link, lived_seconds=0.0, turn=turn(now))
+        wanted = timers.wanted(("dial", key))
+        assert wanted is not None
+        waits.append(wanted - now)
+        now = wanted
+    assert dialled == [*hosts] * 3
+    first, second, third = waits[:3], waits[3:6], waits[6:]
+    soon = limits.REDIAL_FIRST_SECONDS * 1.25
+    assert max(*first, *second[:2], *third[:2]) <= soon
+    assert 2 * limits.REDIAL_FIRST_SECONDS <= second[2] <= 2 * soon
+    assert 4 * limits.REDIAL_FIRST_SECONDS <= third[2] <= 4 * soon
+
+
+def test_the_address_that_led_to_a_peer_is_the_first_to_be_dialled_again() -> None:
+    known, _ = roster(lan=True)
+    key = known.hinted(hint(addresses=(("10.0.0.1", 4000), ("10.0.0.2", 4000))), turn())
+    assert key is not None
+    lived = [0.0, limits.HEALTHY_SECONDS, 0.0]
+    dialled = []
+    for seconds in lived:
+        link = known.dial(key, (), turn())
+        assert link is not None
+        dialled.append(link.address)
+        known.ended(link, lived_seconds=seconds, turn=turn())
+    assert dialled == ["10.0.0.1:4000", "10.0.0.2:4000", "10.0.0.2:4000"]
+
+
 def test_a_connected_peer_is_not_dialled() -> None:
     known, _ = roster()
     known.hinted(hint(), turn())
