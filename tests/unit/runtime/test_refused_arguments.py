@@ -21,7 +21,8 @@ from covey.system.clock import SystemClock
 from tests.unit.runtime.decidekit import local
 from tests.unit.runtime.test_work import house
 
-NO_SECONDS = [None, math.nan, math.inf, -math.inf, -1, 0, "5", True, 1e12, [], object()]
+_SOMETHING = pytest.param(object(), id="an object")  # by a name: the text of one is another in each process
+NO_SECONDS = [None, math.nan, math.inf, -math.inf, -1, 0, "5", True, 1e12, [], _SOMETHING]
 SHOWN = r"^\w+: [\w ]+: expected .+, got .+$"
 
 
