@@ -8,6 +8,8 @@ SHELL   := /bin/sh
 VENV    ?= .venv
 PROFILE ?= dev
 ARGS    ?=
+# Tests wait more than they compute: two at a time, each file's in its order (WORKERS=0: one by one, for a debugger).
+WORKERS ?= 2
 BENCH   ?=
 
 BIN    := $(VENV)/bin
@@ -51,7 +53,7 @@ test-rust: $(STAMPS)/venv ## the Rust tests
 
 .PHONY: test-python
 test-python: $(STAMPS)/run $(STAMPS)/test $(NATIVE) ## the Python tests (ARGS="-k name" picks some)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: bench
 bench: $(STAMPS)/run $(STAMPS)/test ## figures of a release build, with ratios against PyNaCl and pure Python
