@@ -6,8 +6,9 @@ stores, each block durable before it counts. The clock runs at the hearer, from 
 its last. With `--heard` an application there is also handed each block; with `--standard` blocks travel as
 with any other peer. With `--many` the speaker's program says lines in batches; with `--signed` their blocks
 were signed before the clock runs, and are stored, sealed and sent in it. `--baseline` judges by the
-reference's path. Printed beside: the processor time of each for a block, how many blocks the full-text
-index lacks at the last one, and how long until it has them.
+reference's path. Printed beside: the processor time of each for a block until the last one is admitted and
+the rate that it allows on two cores, how many blocks each full-text index lacks then, how long until the
+hearer's has them, and what processor time that took afterwards.
 
 A block that the speaker's queue refuses, because the hearer stalled, is counted, and after a pause another
 one is said in its place: a refused broadcast is never sent again. It always ends: with a figure or a reason.
@@ -56,6 +57,8 @@ REFUSED_LAST_SECONDS = 1.0
 BATCH = 256
 """Lines of one batch, and so what waits for one commit of the speaker."""
 BATCHES_IN_FLIGHT = 4
+CORES = 2
+"""What the aims are for, and so what the bound by processor time is of."""
 EVERYTHING = AdmissionOptions(stable=2.0, guarded=2.0, redundancy=0.0)
 """A gate that admits all: each block is judged and each is a row."""
 
@@ -77,17 +80,46 @@ def peer(
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """What one peer's processor did: seconds until the last block was admitted, seconds after that until the
+    indexes of full text had caught up, and how many blocks its own index lacked in between."""
+
+    cpu_seconds: float
+    drain_cpu_seconds: float
+    lag: int
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
-    """How many blocks the hearer admitted since its first look, in how long; how many its index of full text
-    lacked then, and how long it took to have them; how many sends were refused; processor seconds of both."""
+    """How many blocks the hearer admitted since its first look, in how long; how long its index of full text
+    took to catch up; how many sends were refused; how many blocks were said in all, and each peer's work."""
 
     blocks: int
     seconds: float
-    lag: int
     drain_seconds: float
     refused: int
-    hearer_cpu_seconds: float
-    speaker_cpu_seconds: float
+    said: int
+    hearer: Work
+    speaker: Work
+
+    @property
+    def rate(self) -> float:
+        """Blocks a second."""
+        return self.blocks / self.seconds
+
+    def each_us(self, cpu_seconds: float) -> float:
+        """Return what of processor time falls to a block, in microseconds."""
+        return cpu_seconds / self.said * 1e6
+
+    @property
+    def both_us(self) -> float:
+        """Both peers' processor time of a block until the last one was admitted, in microseconds."""
+        return self.each_us(self.hearer.cpu_seconds + self.speaker.cpu_seconds)
+
+    @property
+    def bound(self) -> float:
+        """Blocks a second that this processor time allows on two cores which never wait."""
+        return CORES * 1e6 / self.both_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +141,8 @@ class StuckError(Exception):
 
 
 async def hear(wire: Connection, folder: Path, plan: Plan) -> None:
-    """Listen; send the port, and at the end how many, in what time, and how far the index was behind."""
+    """Listen; send the port; at the last block how many, in what time, with what processor time, and how far
+    the index is behind; once it has caught up, how long that took, and with what processor time."""
     trusted, judging = frozenset({samples.NODE_ID}), replace(EVERYTHING, path=plan.path)
     options = NodeOptions(room=samples.ROOM, admission=judging, trusted=trusted, compact=not plan.standard)
     async with peer(samples.OTHER, folder, options) as node:
@@ -127,18 +160,24 @@ async def hear(wire: Connection, folder: Path, plan: Plan) -> None:
             if time.perf_counter() > moved_at + QUIET_SECONDS:
                 raise StuckError(f"the hearer admitted {admitted:,} of {plan.blocks:,}, then nothing came")
             await asyncio.sleep(LOOK_SECONDS)
-        seconds = time.perf_counter() - began
-        file = node._store._store  # type: ignore[attr-defined]  # the bench looks at the node's own store
-        began, lag = time.perf_counter(), file.stats()["recall_lag"]
-        while file.stats()["recall_lag"]:  # noqa: ASYNC110 - an index says nothing when it has caught up
+        seconds, worked = time.perf_counter() - began, time.process_time()
+        began, lag = time.perf_counter(), _lag(node)
+        wire.send((plan.blocks - first, seconds, lag, worked - busy))
+        while _lag(node):  # noqa: ASYNC110 - an index says nothing when it has caught up
             await asyncio.sleep(LOOK_SECONDS)
-        drained = time.perf_counter() - began
-        wire.send((plan.blocks - first, seconds, lag, drained, time.process_time() - busy))
+        wire.send((time.perf_counter() - began, time.process_time() - worked))
         await asyncio.Event().wait()  # whoever measures ends both
 
 
+def _lag(node: Node) -> int:
+    """Return how many blocks the index of full text lacks."""
+    file = node._store._store  # type: ignore[attr-defined]  # the bench looks at the node's own store
+    return int(file.stats()["recall_lag"])
+
+
 async def speak(wire: Connection, folder: Path, plan: Plan, port: int) -> None:
-    """Dial, and emit the blocks, many at once; when asked, send how many sends were refused."""
+    """Dial, and emit the blocks, many at once; as often as asked, send how many sends were refused, the
+    processor time so far, and how far the index is behind."""
     options = NodeOptions(room=samples.ROOM, admission=EVERYTHING, addresses=(("127.0.0.1", port),))
     async with peer(samples.IDENTITY, folder, options) as node:
         lines: Iterable[bytes] = lazily(plan.blocks) if plan.how != "each" else ()
@@ -151,7 +190,7 @@ async def speak(wire: Connection, folder: Path, plan: Plan, port: int) -> None:
 
         def answer() -> None:
             wire.recv()
-            wire.send((said.refused, time.process_time() - busy))
+            wire.send((said.refused, time.process_time() - busy, _lag(node)))
 
         asyncio.get_running_loop().add_reader(wire.fileno(), answer)
         async with asyncio.TaskGroup() as group:
@@ -271,6 +310,25 @@ def said(expected: Connection, *others: Connection) -> Any:
     raise StuckError(f"a peer said nothing for {2 * QUIET_SECONDS:.0f} s")
 
 
+def asked(speaks: Connection) -> tuple[int, float, int]:
+    """Ask the speaker how many sends were refused, its processor time so far, and how far its index is
+    behind. The hearer may speak meanwhile: that is kept for whoever waits for it."""
+    speaks.send("how is it?")
+    refused, cpu_seconds, lag = said(speaks)
+    return refused, cpu_seconds, lag
+
+
+def caught_up(speaks: Connection) -> float:
+    """Wait until the speaker's index of full text has all; return the speaker's processor time by then."""
+    until = time.perf_counter() + QUIET_SECONDS
+    while time.perf_counter() < until:
+        _, cpu_seconds, lag = asked(speaks)
+        if not lag:
+            return cpu_seconds
+        time.sleep(LOOK_SECONDS)
+    raise StuckError(f"the speaker's full text lacks {lag:,} blocks after {QUIET_SECONDS:.0f} s")
+
+
 def measured(plan: Plan) -> Measured:
     """Run both peers to their end.
 
@@ -284,10 +342,12 @@ def measured(plan: Plan) -> Measured:
             processes.append(hearer)
             speaker, speaks = started(speak, Path(name) / "speaker", plan, said(hears))
             processes.append(speaker)
-            counted, seconds, lag, drained, heard_for = said(hears, speaks)
-            speaks.send("how many were refused?")
-            refused, spoke_for = said(speaks, hears)
-            return Measured(counted, seconds, lag, drained, refused, heard_for, spoke_for)
+            counted, seconds, lag, heard_for = said(hears, speaks)
+            refused, spoke_for, behind = asked(speaks)
+            drained, draining_for = said(hears, speaks)
+            hearer = Work(heard_for, draining_for, lag)
+            speaker = Work(spoke_for, caught_up(speaks) - spoke_for, behind)
+            return Measured(counted, seconds, drained, refused, plan.blocks, hearer, speaker)
         finally:
             for process in processes:
                 process.kill()
@@ -320,16 +380,26 @@ def main() -> int:
     way += HOW[plan.how]
     way += ", judged by the baseline" if arguments.baseline else ""
     way += f", {got.refused:,} more refused as the hearer stalled" if got.refused else ""
-    rate = f"{got.blocks / got.seconds:,.0f} blocks a second"
-    print(f"two peers on loopback: {rate} ({got.blocks:,} in {got.seconds:.2f} s{way})")
-    spoke, heard = (each / plan.blocks * 1e6 for each in (got.speaker_cpu_seconds, got.hearer_cpu_seconds))
     print(
-        f"processor: {spoke:.0f} µs of the speaker and {heard:.0f} of the hearer a block, the index included"
+        f"two peers on loopback: {got.rate:,.0f} blocks a second ({got.blocks:,} in {got.seconds:.2f} s{way})"
     )
-    print(
-        f"full text: {got.lag:,} blocks behind at the last one, all of them after {got.drain_seconds:.2f} s"
-    )
+    print("\n".join(beside(got)))
     return 0
+
+
+def beside(got: Measured) -> Iterator[str]:
+    """Say what both processors did until the last block was admitted, what that allows, what came after."""
+    spoke, heard = got.each_us(got.speaker.cpu_seconds), got.each_us(got.hearer.cpu_seconds)
+    yield (
+        f"processor: {spoke:.0f} µs of the speaker and {heard:.0f} of the hearer a block until the last one; "
+        f"two cores that never wait allow {got.bound:,.0f} a second"
+    )
+    after = [got.each_us(each.drain_cpu_seconds) for each in (got.speaker, got.hearer)]
+    yield (
+        f"full text: {got.hearer.lag:,} blocks behind at the last one, all of them after "
+        f"{got.drain_seconds:.2f} s (the speaker's {got.speaker.lag:,}); for that {after[0]:.0f} and "
+        f"{after[1]:.0f} µs a block more"
+    )
 
 
 if __name__ == "__main__":

@@ -91,6 +91,18 @@ def test_a_bench_that_cannot_end_says_why(
     assert "no figure: the hearer admitted 0 of 300, then nothing came" in capsys.readouterr().err
 
 
+def test_loopback_parts_the_processor_time_at_the_last_block():
+    got = loopback.measured(loopback.Plan(300, how="signed"))
+    assert got.said == 300 and 0 < got.blocks <= 300
+    for each in (got.hearer, got.speaker):
+        assert each.cpu_seconds > 0.0 and each.drain_cpu_seconds >= 0.0 and each.lag >= 0
+    both = got.hearer.cpu_seconds + got.speaker.cpu_seconds
+    assert got.bound == pytest.approx(2 * 300 / both)
+    first, second = loopback.beside(got)
+    assert f"two cores that never wait allow {got.bound:,.0f} a second" in first
+    assert f"full text: {got.hearer.lag:,} blocks behind at the last one" in second
+
+
 def test_compression_is_measured_on_the_bytes_of_the_wire(capsys: pytest.CaptureFixture[str]):
     assert compression.main(["--blocks", "96"]) == 0  # it asserts that it packs what the wire does
     shown = capsys.readouterr().out
