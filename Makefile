@@ -69,6 +69,8 @@ bench: $(STAMPS)/run $(STAMPS)/test ## figures of a release build, with ratios a
 	$(BIN)/python -m benches.startup
 	$(BIN)/python -m benches.wake
 	$(BIN)/python -m benches.wake --tools
+	cargo build --release --locked --quiet -p covey-core --example hotpath --example width
+	$(BIN)/python -m benches.targets
 
 .PHONY: wheel
 wheel: $(STAMPS)/build ## the release wheel, in dist/

@@ -71,7 +71,7 @@ def test_covey(measure: Callable[..., None], size: int, who: str, keys: dict[str
         assert (report.applied, report.refused) == (size, [])
 
     told = f"{who}, {len(delta) / size:.1f} B each" if keys else who
-    measure(what(size), told, work, records=size, prepare=prepare, rounds=15)
+    measure(what(size), told, work, records=size, prepare=prepare, rounds=15, size=len(delta) / size)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -101,7 +101,7 @@ def test_pycrdt(measure: Callable[..., None], size: int) -> None:
     def work(document: object) -> None:
         document.apply_update(update)  # type: ignore[attr-defined]  # as above
 
-    measure(what(size), told, work, records=size, prepare=prepare, rounds=7)
+    measure(what(size), told, work, records=size, prepare=prepare, rounds=7, size=len(update) / size)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -133,7 +133,7 @@ def test_loro(measure: Callable[..., None], size: int) -> None:
     def work(document: object) -> None:
         document.import_(update)  # type: ignore[attr-defined]  # as above
 
-    measure(what(size), told, work, records=size, prepare=prepare, rounds=5)
+    measure(what(size), told, work, records=size, prepare=prepare, rounds=5, size=len(update) / size)
 
 
 Plain = dict[str, tuple[dict[str, int], int, str, str]]

@@ -11,10 +11,10 @@ ROUNDS = 30
 
 @pytest.fixture
 def measure(benchmark: Any) -> Callable[..., None]:
-    """Return `measure(what, who, work, records=1, prepare=None, rounds=ROUNDS)`.
+    """Return `measure(what, who, work, records=1, prepare=None, rounds=ROUNDS, size=None)`.
 
     It times `work()` and files it under `what`. With `prepare`, each round times `work(prepare())` once, and
-    what `prepare` does is not counted.
+    what `prepare` does is not counted. `size` is kept beside: bytes of one record.
     """
 
     def run(
@@ -25,10 +25,11 @@ def measure(benchmark: Any) -> Callable[..., None]:
         records: int = 1,
         prepare: Callable[[], object] | None = None,
         rounds: int = ROUNDS,
+        size: float | None = None,
     ) -> None:
         benchmark.group = what
         benchmark.name = who
-        benchmark.extra_info["records"] = records
+        benchmark.extra_info.update(records=records, size=size)
         if prepare is None:
             benchmark(work)
         else:

@@ -19,6 +19,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from benches.relay import resident_bytes
@@ -135,8 +137,17 @@ async def judged(listener: Listener, wanted: int) -> None:
         await asyncio.sleep(0.2)
 
 
-async def measure(home: Path, count: int, blocks: int) -> None:
-    """Connect, speak, read the resident set between."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a listener holds alone and with others connected, in bytes, and the seconds until all were."""
+
+    alone: int
+    full: int
+    seconds: float
+
+
+async def measure(home: Path, count: int, blocks: int, tell: Callable[[str], None] = print) -> Held:
+    """Connect, speak, read the resident set between; tell each figure as it is there."""
     listener = Listener(home)
     peers: list[Peer] = []
     try:
@@ -149,9 +160,9 @@ async def measure(home: Path, count: int, blocks: int) -> None:
         await asyncio.gather(*(peer.say([peer.block(f"I am {peer.who.name}")]) for peer in peers))
         await judged(listener, count)
         full = listener.resident()
-        print(f"{count} peers in {took:.1f} s, a block of each judged:")
+        tell(f"{count} peers in {took:.1f} s, a block of each judged:")
         each = (full - alone) / count / 1e3
-        print(f"  {alone / 1e6:.0f} MB alone, {full / 1e6:.0f} MB with them: {each:.0f} KB each")
+        tell(f"  {alone / 1e6:.0f} MB alone, {full / 1e6:.0f} MB with them: {each:.0f} KB each")
         for tenth in range(10 if blocks else 0):
             first = tenth * blocks // 10
             began = time.perf_counter()
@@ -160,11 +171,18 @@ async def measure(home: Path, count: int, blocks: int) -> None:
             await judged(listener, count + first + blocks // 10)
             rate = blocks / 10 / (time.perf_counter() - began)
             so_far, held = first + blocks // 10, listener.resident() / 1e6
-            print(f"  after {so_far:>10,} blocks {held:.0f} MB ({rate:,.0f} a second)")
+            tell(f"  after {so_far:>10,} blocks {held:.0f} MB ({rate:,.0f} a second)")
+        return Held(alone, full, took)
     finally:
         for peer in peers:
             peer.leave()
         listener.end()
+
+
+def allow_files() -> None:
+    """Let this process and those it starts have as many files open as the system allows."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def main() -> int:
@@ -180,8 +198,7 @@ def main() -> int:
         from benches.soak import soak
 
         return soak(arguments.soak)
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    allow_files()
     with tempfile.TemporaryDirectory(prefix="covey-footprint-") as name:
         asyncio.run(measure(Path(name), arguments.peers, arguments.blocks))
     return 0

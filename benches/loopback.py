@@ -345,9 +345,9 @@ def measured(plan: Plan) -> Measured:
             counted, seconds, lag, heard_for = said(hears, speaks)
             refused, spoke_for, behind = asked(speaks)
             drained, draining_for = said(hears, speaks)
-            hearer = Work(heard_for, draining_for, lag)
-            speaker = Work(spoke_for, caught_up(speaks) - spoke_for, behind)
-            return Measured(counted, seconds, drained, refused, plan.blocks, hearer, speaker)
+            heard = Work(heard_for, draining_for, lag)
+            spoke = Work(spoke_for, caught_up(speaks) - spoke_for, behind)
+            return Measured(counted, seconds, drained, refused, plan.blocks, heard, spoke)
         finally:
             for process in processes:
                 process.kill()

@@ -188,6 +188,20 @@ def measure(path: Path, count: int, rounds: int) -> dict[str, Any]:
     return found
 
 
+def asked(count: int, rounds: int) -> tuple[float, dict[str, Any]]:
+    """Make a store and let a process of its own ask it; return the seconds that making took, and figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "store.db"
+        began = time.perf_counter()
+        fill(path, count)
+        made = time.perf_counter() - began
+        words = ["--store", str(path), "--blocks", str(count), "--rounds", str(rounds)]
+        command = [sys.executable, "-m", "benches.memory", *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return made, found
+
+
 def at(times: Iterable[float], share: float) -> float:
     """Return the time that this share of them does not pass."""
     ordered = sorted(times)
@@ -234,16 +248,9 @@ def main() -> None:
         print(json.dumps(measure(arguments.store, arguments.blocks[0], arguments.rounds)))
         return
     for count in arguments.blocks:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "store.db"
-            began = time.perf_counter()
-            fill(path, count)
-            made = time.perf_counter() - began
-            words = ["--store", str(path), "--blocks", str(count), "--rounds", str(arguments.rounds)]
-            asked = [sys.executable, "-m", "benches.memory", *words]
-            done = subprocess.run(asked, capture_output=True, text=True, check=True)
+        made, found = asked(count, arguments.rounds)
         print(f"made in {made:.0f} s; {arguments.rounds} rounds of {len(MIX)} asks")
-        print("\n".join(lines(json.loads(done.stdout))), flush=True)
+        print("\n".join(lines(found)), flush=True)
 
 
 if __name__ == "__main__":

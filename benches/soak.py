@@ -17,8 +17,9 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -135,8 +136,31 @@ async def take(wire: Connection, folder: Path, blocks: int) -> None:
         await asyncio.Event().wait()  # whoever measures ends both
 
 
-def soak(blocks: int) -> int:
-    """Run both peers to their end, and print; return what the program ends with."""
+@dataclass(frozen=True, slots=True)
+class Soaked:
+    """What one peer held after each tenth: blocks and bytes in memory, and bytes on disk."""
+
+    points: tuple[tuple[int, int], ...]
+    stored: tuple[int, ...]
+
+    def slope(self) -> Slope | None:
+        """Return the slope of the last tenths; None where there were too few blocks to say."""
+        if self.points[-1][0] < LEAST_BLOCKS:
+            return None
+        return slope(*zip(*self.points[WARM_TENTHS:], strict=True))
+
+    @property
+    def on_disk(self) -> float:
+        """How many times what the store took in its first tenths it took at most in the others."""
+        return max(self.stored[WARM_TENTHS:]) / max(self.stored[:WARM_TENTHS])
+
+
+def soaked(blocks: int, tell: Callable[[str], None]) -> Soaked:
+    """Run both peers to their end, and tell what is held after each tenth.
+
+    Raises:
+        StuckError: There is no figure.
+    """
     processes, points, stored = [], list[tuple[int, int]](), list[int]()
     with tempfile.TemporaryDirectory(prefix="covey-soak-") as name:
         try:
@@ -153,21 +177,28 @@ def soak(blocks: int) -> int:
                 stored.append(on_disk)
                 holds = f"{resident / 1e6:.1f} MB, {held:,} held in {on_disk / 1e6:.0f} MB on disk"
                 rate = f"{admitted / seconds:,.0f} a second so far"
-                print(f"  after {admitted:>10,} blocks {holds} ({rate})", flush=True)
-        except StuckError as error:
-            print(f"soak: no figure: {error}", file=sys.stderr)
-            return 1
+                tell(f"  after {admitted:>10,} blocks {holds} ({rate})")
+            return Soaked(tuple(points), tuple(stored))
         finally:
             for process in processes:
                 process.kill()
                 process.join()
-    if blocks < LEAST_BLOCKS:
+
+
+def soak(blocks: int) -> int:
+    """Run both peers to their end, and print; return what the program ends with."""
+    try:
+        found = soaked(blocks, partial(print, flush=True))
+    except StuckError as error:
+        print(f"soak: no figure: {error}", file=sys.stderr)
+        return 1
+    fitted, stored = found.slope(), found.stored
+    if fitted is None:
         print(f"soak: too few blocks to say: {LEAST_BLOCKS:,} at least")
         return 0
-    fitted = slope(*zip(*points[WARM_TENTHS:], strict=True))
     wide = f"95 % {fitted.low:.2f} to {fitted.high:.2f}"
     print(f"soak: a block leaves {fitted.each:.2f} bytes ({wide}), from the last {10 - WARM_TENTHS} tenths")
-    swollen = max(stored[WARM_TENTHS:]) > MOST_ON_DISK * max(stored[:WARM_TENTHS])
+    swollen = found.on_disk > MOST_ON_DISK
     if swollen:
         print(
             f"soak: the store grows: {stored[-1] / 1e6:.0f} MB, {max(stored[:WARM_TENTHS]) / 1e6:.0f} before"

@@ -1,5 +1,6 @@
 """The benches run, each once and with the equalities they assert; their table says what was measured."""
 
+import json
 import multiprocessing
 import re
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 
 from benches import ask, compression, curation, loopback, scale, soak, table, whose_time
 from benches.rivals import stock
+from benches.targets.parts import PARTS
 from covey import limits
 from tests.tidy import tree
 
@@ -101,6 +103,32 @@ def test_loopback_parts_the_processor_time_at_the_last_block():
     first, second = loopback.beside(got)
     assert f"two cores that never wait allow {got.bound:,.0f} a second" in first
     assert f"full text: {got.hearer.lag:,} blocks behind at the last one" in second
+
+
+def test_every_target_has_a_row_and_says_what_became_of_it(tmp_path):
+    command = [sys.executable, "-m", "benches.targets", "--quick", "--json", str(tmp_path / "targets.json")]
+    answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=115)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    document = json.loads((tmp_path / "targets.json").read_text())
+    rows = document["rows"]
+    assert {row["part"] for row in rows} == {part.name for part in PARTS}
+    assert {row["state"].partition(": ")[0] for row in rows} <= {"met", "NOT MET", "beside", "skipped"}
+    assert all(row["figure"] is not None or row["state"].startswith("skipped: ") for row in rows)
+    paces = [
+        row for row in rows if row["figure"] is not None and row["unit"] in ("blocks/s", "ms", "µs", "s")
+    ]
+    assert len(paces) > 15 and all(row["ratio"] > 0.0 for row in paces), "each beside the strict check"
+    assert "so two cores allow at most " in answer.stdout
+    assert "the way with nothing in it, p50: " in answer.stdout
+    assert "recall: 500 blocks, start: skipped: --long" in answer.stdout
+
+
+def test_targets_list_their_parts_and_refuse_others():
+    for words, code in ((["--list"], 0), (["--only", "fame"], 2), (["--rounds", "0"], 2)):
+        command = [sys.executable, "-m", "benches.targets", *words]
+        answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
+        assert answer.returncode == code, answer.stderr
+        assert all(part.name in answer.stdout + answer.stderr for part in PARTS) or "--rounds" in words
 
 
 def test_compression_is_measured_on_the_bytes_of_the_wire(capsys: pytest.CaptureFixture[str]):

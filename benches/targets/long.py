@@ -1,0 +1,54 @@
+"""What takes long, and runs only with `--long`: memory of a million blocks, a peer that hears ten million."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benches import memory, soak
+from benches.targets.rows import Aim, Row
+from benches.targets.sizes import Sizes
+
+HELD, QUICK_HELD = 1_000_000, 500
+ASKS, QUICK_ASKS = 200, 2
+SOAKED, QUICK_SOAKED = 10_000_000, 300
+ASK = "--long"
+
+
+def recall(sizes: Sizes) -> Iterator[Row]:
+    """Fill a store, start on it, and ask it the mix."""
+    count, rounds = sizes.of(HELD, QUICK_HELD), sizes.of(ASKS, QUICK_ASKS)
+    if not sizes.long:
+        for what in ("p99 of the mix of queries", "start"):
+            yield Row("recall", f"{count:,} blocks, {what}", skipped=ASK)
+        return
+    _, found = memory.asked(count, rounds)
+    took = [clock for times in found["times"].values() for clock, _ in times]
+    slow = memory.at(took, 0.99)
+    worked = memory.at([work for times in found["times"].values() for _, work in times], 0.99)
+    note = (
+        f"p50 {memory.at(took, 0.5):.2f} ms; of the processor p99 {worked:.2f} ms; {rounds} rounds of the mix"
+    )
+    what = f"{count:,} blocks, p99 of the mix of queries"
+    yield Row("recall", what, "ms", (slow,), Aim("under", memory.BOUND_MS), notes=(note,))
+    bound = Aim("under", memory.START_BOUND_S)
+    yield Row("recall", f"{count:,} blocks, start", "s", (found["start_s"],), bound)
+
+
+def growth(sizes: Sizes) -> Iterator[Row]:
+    """Let a peer hear ten million blocks with retention at work, and see whether it grows."""
+    count = sizes.of(SOAKED, QUICK_SOAKED)
+    if not sizes.long:
+        yield Row("soak", f"growth over {count:,} blocks", skipped=ASK)
+        return
+    found = soak.soaked(count, lambda _: None)
+    fitted = found.slope()
+    if fitted is None:
+        yield Row(
+            "soak", f"growth over {count:,} blocks", skipped=f"under {soak.LEAST_BLOCKS:,} decide nothing"
+        )
+        return
+    note = f"the slope is {fitted.each:.2f}, its 95 % interval ends at {fitted.high:.2f}"
+    what = f"{count:,} blocks, bytes that a block leaves at least (95 %)"
+    yield Row("soak", what, "bytes", (fitted.low,), Aim("at most", soak.MOST_BYTES_A_BLOCK), notes=(note,))
+    what = f"{count:,} blocks, the most on disk beside what the first tenths took"
+    yield Row("soak", what, "times", (found.on_disk,), Aim("at most", soak.MOST_ON_DISK))

@@ -1,0 +1,50 @@
+"""What a user might pick instead: the Node reference, which does the same, and rivals for plain messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from benches.rivals import __main__ as rivals
+from benches.rivals import stock
+from benches.targets.rows import Aim, Row
+from benches.targets.sizes import Sizes
+from covey.bench.stats import Measure, compare
+
+
+def reference(sizes: Sizes) -> Iterator[Row]:
+    """Hold each form of covey against the Node reference, in turns with it."""
+    why = stock.missing()
+    if why is not None:
+        yield Row("reference", "the Node reference beside covey, in turns", skipped=why)
+        return
+    sides = stock.measured(quick=sizes.quick, rounds=sizes.turns)
+    before = Measure(stock.NAME, "", "blocks/s", True, tuple(sides.reference))
+    yield Row("reference", "two stock Node peers", "blocks/s", before.samples)
+    for form, (_, times) in stock.FORMS.items():
+        after = replace(before, samples=tuple(sides.covey[form]))
+        change = compare(before, after)
+        note = f"{after.median:,.0f} blocks a second; 95 % {change.low:.0f} to {change.high:.0f} times"
+        unit = "times the Node reference"
+        yield Row("reference", form, unit, (change.ratio,), Aim("at least", times), notes=(note,))
+
+
+def plain(sizes: Sizes) -> Iterator[Row]:
+    """Measure plain messages of each rival, covey beside them, and what of its time a signature is."""
+    found: dict[str, Measure] = {}
+    for each in rivals.measured(quick=sizes.quick):
+        if isinstance(each, str):
+            name, _, why = each.partition(": skipped, ")
+            yield Row("rivals", name, skipped=why)
+            continue
+        found[each.name] = each
+        if each.name != "throughput":
+            yield Row("rivals", f"{each.name}: {each.what}", each.unit, each.samples)
+    with_signature = found["throughput"]
+    yield Row(
+        "rivals",
+        f"covey: {with_signature.what}",
+        with_signature.unit,
+        with_signature.samples,
+        notes=tuple(rivals.arithmetic(found["verification"], with_signature)),
+    )

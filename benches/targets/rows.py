@@ -1,0 +1,120 @@
+"""A row of the report: what was measured, beside what it is held, what the aim is, and whether it is met.
+
+Nothing here measures: figures come in, words and a document go out.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+TIMES = {"s": 1.0, "ms": 1e-3, "µs": 1e-6}
+"""Units of time, in seconds."""
+A_SECOND = "/s"
+"""What units of rates end with."""
+
+Kind = Literal["at least", "at most", "under"]
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What a figure should reach, or stay below."""
+
+    kind: Kind
+    bound: float
+
+    def met(self, figure: float) -> bool:
+        """Tell whether this figure is within the aim."""
+        if self.kind == "at least":
+            return figure >= self.bound
+        return figure <= self.bound if self.kind == "at most" else figure < self.bound
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.bound:,.6g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure of a part, measured once or more often; or why there is none."""
+
+    part: str
+    what: str
+    unit: str = ""
+    samples: tuple[float, ...] = ()
+    aim: Aim | None = None
+    ratio: float | None = None
+    against: str = ""
+    """What the ratio is to."""
+    notes: tuple[str, ...] = ()
+    skipped: str = ""
+    failed: str = ""
+
+    @property
+    def figure(self) -> float:
+        """The middle sample, which decides."""
+        return statistics.median(self.samples)
+
+    @property
+    def state(self) -> str:
+        """Say `met` or `NOT MET`; of a row without an aim `beside`, of one without a figure why."""
+        if self.failed or self.skipped:
+            return f"failed: {self.failed}" if self.failed else f"skipped: {self.skipped}"
+        if self.aim is None:
+            return "beside"
+        return "met" if self.aim.met(self.figure) else "NOT MET"
+
+
+def has_check(row: Row) -> bool:
+    """Tell whether a strict signature check says something of a row: a rate or time without another ratio."""
+    is_pace = row.unit.endswith(A_SECOND) or row.unit in TIMES
+    return bool(row.samples) and row.ratio is None and is_pace
+
+
+def beside_check(row: Row, check_seconds: float) -> Row:
+    """Add the ratio to the strict signature check."""
+    if row.unit in TIMES:
+        return replace(row, ratio=row.figure * TIMES[row.unit] / check_seconds, against="a strict check")
+    return replace(row, ratio=row.figure * check_seconds, against="the rate of strict checks on one core")
+
+
+def lines(row: Row) -> Iterator[str]:
+    """Yield the row as a person reads it, its notes indented below."""
+    if not row.samples:
+        yield f"{row.part}: {row.what}: {row.state}"
+        return
+    parts = [f"{number(row.figure)} {row.unit}{_span(row.samples)}"]
+    if row.ratio is not None:
+        parts.append(f"{number(row.ratio)} times {row.against}")
+    if row.aim is not None:
+        parts.append(f"aim {row.aim} ({number(row.figure / row.aim.bound)} of it)")
+    yield f"{row.part}: {row.what}: {'; '.join(parts)}: {row.state}"
+    yield from (f"    {note}" for note in row.notes)
+
+
+def _span(samples: tuple[float, ...]) -> str:
+    if len(samples) < 2:
+        return ""
+    return f" ({number(min(samples))} to {number(max(samples))} of {len(samples)})"
+
+
+def number(figure: float) -> str:
+    """Write a figure with three digits, or all of them before the point."""
+    return f"{figure:,.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
+
+
+def summary(rows: Iterable[Row]) -> str:
+    """Count the rows by what became of them, in one line."""
+    states = [row.state.partition(":")[0] for row in rows]
+    named = ("met", "NOT MET", "beside", "skipped", "failed")
+    return ", ".join(f"{states.count(name)} {name}" for name in named if name in states)
+
+
+def document(rows: Iterable[Row], **head: Any) -> dict[str, Any]:
+    """Return the report as one JSON object: what it is of, and every row with its state."""
+    kept = []
+    for row in rows:
+        figure = row.figure if row.samples else None
+        kept.append({**asdict(row), "figure": figure, "state": row.state})
+    return {"format": "covey-targets-1", **head, "rows": kept}

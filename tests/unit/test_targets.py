@@ -1,0 +1,173 @@
+"""The report of targets: what is met, what stands beside, and a failed part told from one that is skipped."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from benches import loopback
+from benches.targets import __main__ as program
+from benches.targets import native, pair, parts, state
+from benches.targets.rows import Aim, Row, beside_check, document, has_check, lines, summary
+from benches.targets.sizes import Sizes
+
+TIME = """stage          us/block  rate to a check
+check            33.123            1.000
+familiar         17.000            1.948
+everything but the signature, envelopes: 8.70 us a block
+everything but the signature, compact batches: 7.20 us a block
+everything but the signature, version 2: 7.30 us a block
+native intake, envelopes: 1.47 of the rate of strict checks on one core; two cores 1.46 times that, \
+where two intakes with nothing in common make 1.87
+native intake, compact batches: 1.57 of the rate of strict checks on one core; two cores 1.60 times that, \
+where two intakes with nothing in common make 1.90
+native intake, version 2: 1.56 of the rate of strict checks on one core; two cores 1.62 times that, \
+where two intakes with nothing in common make 2.00
+"""
+WIDTH = """1000 held blocks of 7 x 384 numbers: 113.0 us a block to judge
+one pass over as many numbers of 32 bits: 432.0 us; ratio 0.26
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "figure", "met"),
+    [
+        ("at least", 20.0, True),
+        ("at least", 19.9, False),
+        ("under", 20.0, False),
+        ("under", 19.9, True),
+        ("at most", 20.0, True),
+        ("at most", 20.1, False),
+    ],
+)
+def test_an_aim_is_met_or_not(kind, figure, met):
+    assert Aim(kind, 20.0).met(figure) is met
+    assert Row("a", "b", "ms", (figure,), Aim(kind, 20.0)).state == ("met" if met else "NOT MET")
+
+
+def test_the_middle_of_several_decides():
+    row = Row("loopback", "compact", "blocks/s", (21_000.0, 12_000.0, 19_000.0), Aim("at least", 20_000.0))
+    assert (row.figure, row.state) == (19_000.0, "NOT MET")
+    (said,) = lines(row)
+    head, _, tail = said.partition("; ")
+    assert head == "loopback: compact: 19,000 blocks/s (12,000 to 21,000 of 3)"
+    assert tail == "aim at least 20,000 (0.95 of it): NOT MET"
+
+
+def test_rates_and_times_stand_beside_a_strict_check_and_others_do_not():
+    rate, age = Row("p", "w", "blocks/s", (20_000.0,)), Row("p", "w", "ms", (1.0,))
+    assert beside_check(rate, 25e-6).ratio == pytest.approx(0.5)
+    assert beside_check(age, 25e-6).ratio == pytest.approx(40.0)
+    named = Row("p", "w", "µs", (8.0,), None, 0.25, "a strict check of the same rounds")
+    held, skipped = Row("p", "w", "MB", (40.0,)), Row("p", "w", "ms", skipped="why")
+    assert [has_check(row) for row in (rate, age, named, held, skipped)] == [True, True, False, False, False]
+
+
+def test_what_has_no_figure_says_why_and_is_counted():
+    skipped, failed = (
+        Row("soak", "growth", skipped="--long"),
+        Row("merge", "state", failed="StuckError: no end"),
+    )
+    assert [*lines(skipped), *lines(failed)] == [
+        "soak: growth: skipped: --long",
+        "merge: state: failed: StuckError: no end",
+    ]
+    rows = [skipped, failed, Row("p", "w", "MB", (4.9,), Aim("under", 6.0)), Row("p", "w", "MB", (4.9,))]
+    assert summary(rows) == "1 met, 1 beside, 1 skipped, 1 failed"
+    kept = json.loads(json.dumps(document(rows, quick=True)))
+    assert (kept["format"], kept["quick"]) == ("covey-targets-1", True)
+    assert [(row["figure"], row["state"]) for row in kept["rows"]] == [
+        (None, "skipped: --long"),
+        (None, "failed: StuckError: no end"),
+        (4.9, "met"),
+        (4.9, "beside"),
+    ]
+
+
+def test_a_part_that_fails_is_a_row_and_ends_the_report_with_1(monkeypatch, capsys):
+    def fails(_: Sizes) -> Iterator[Row]:
+        yield Row("bad", "first", "ms", (1.0,))
+        raise OSError("no such file")
+
+    def works(_: Sizes) -> Iterator[Row]:
+        yield Row("good", "all", "MB", (50.0,), Aim("under", 40.0))
+
+    found = [parts.Part("bad", "what fails", fails), parts.Part("good", "what works", works)]
+    for module in (parts, program):
+        monkeypatch.setattr(module, "check_seconds", lambda _: 20e-6)
+    monkeypatch.setattr(program, "PARTS", found)
+    assert program.main([]) == 1
+    out = capsys.readouterr().out
+    assert "bad: first: 1 ms; 50 times a strict check: beside" in out
+    assert "bad: what fails: failed: OSError: no such file" in out
+    assert "good: all: 50 MB; aim under 40 (1.25 of it): NOT MET" in out
+    assert program.main(["--only", "good"]) == 0, "a report: an aim that is not met does not fail it"
+
+
+def test_what_the_native_examples_print_is_read_or_refused():
+    check_us, found = native.ways(TIME)
+    assert check_us == 33.123 and tuple(found) == native.FORMS
+    assert found["envelopes"] == native.Way(8.7, 1.47, 1.46, 1.87)
+    assert native.width(WIDTH) == (113.0, 432.0, 0.26)
+    with pytest.raises(native.UnreadableError, match="expected the figures of envelopes"):
+        native.ways(TIME.replace("native intake, version 2", "native intake, v2"))
+    with pytest.raises(native.UnreadableError, match="one pass over memory"):
+        native.width("panicked")
+
+
+def test_native_code_is_skipped_with_the_next_step(monkeypatch, tmp_path):
+    assert "leave --quick out" in native.missing("hotpath", Sizes(quick=True))
+    monkeypatch.setattr(native.shutil, "which", lambda _: None)
+    assert "cargo is not on the path" in native.missing("hotpath", Sizes())
+    monkeypatch.setattr(native.shutil, "which", lambda _: "/usr/bin/cargo")
+    monkeypatch.setenv("CARGO_TARGET_DIR", str(tmp_path))
+    assert native.missing("hotpath", Sizes()) == f"not built; next: {native.STEP}"
+    built = tmp_path / "release" / "examples" / "hotpath"
+    built.parent.mkdir(parents=True)
+    built.touch()
+    assert native.missing("hotpath", Sizes()) == ""
+
+
+def test_loopback_says_the_bound_of_both_processors_and_the_index_apart():
+    got = loopback.Measured(
+        19_000, 0.7, 0.07, 0, 20_000, loopback.Work(1.1, 0.06, 6_560), loopback.Work(0.5, 0.0, 0)
+    )
+    assert (got.both_us, got.bound) == (pytest.approx(80.0), pytest.approx(25_000.0))
+    bound, above, after = pair.notes([got])
+    assert bound == (
+        "both peers' processor time is 80.0 µs a block (25.0 of the speaker, 55.0 of the hearer), "
+        "so two cores allow at most 25,000 a second"
+    )
+    assert "the rate is above it" in above
+    assert after.startswith("not in it: 0.0 and 3.0 µs a block for the full text") and "6,560 blocks" in after
+
+
+def test_every_profile_has_its_aim_by_how_it_is_said():
+    aims = {(profile, how): pair.aim(profile, how) for profile, how, _ in pair.plans(Sizes())}
+    assert aims == {
+        ("standard", "each"): 15_000,
+        ("standard", "many"): 15_000,
+        ("standard", "signed"): 20_000,
+        ("compact", "each"): 20_000,
+        ("compact", "many"): 20_000,
+        ("compact", "signed"): 30_000,
+    }
+
+
+def test_merges_are_held_against_each_rival_by_name():
+    def bench(name: str, median: float, size: float | None) -> dict[str, object]:
+        extra = {"records": 10, "size": size}
+        return {"group": "merge 10", "name": name, "stats": {"median": median}, "extra_info": extra}
+
+    report = {
+        "benchmarks": [
+            bench("covey", 1e-6, 114.1),
+            bench("pycrdt, 114.0 B each", 33e-6, 114.0),
+            bench("plain dict with vector clocks", 14e-6, None),
+        ]
+    }
+    ways = state.merged(report)["merge 10"]
+    found = {row.what: (row.figure, row.state) for row in state.held("merge 10", ways)}
+    assert found["merge 10 beside pycrdt, 114.0 B each"] == (pytest.approx(33.0), "met")
+    assert found["merge 10 beside plain dict with vector clocks"] == (pytest.approx(14.0), "NOT MET")
+    assert found["merge 10, encoded"] == (114.1, "NOT MET")
