@@ -2,7 +2,8 @@
 
 Real processes: nats-server, two `covey relay`; the clients are WebSockets of this one, half of them at each
 relay, in channels of a hundred. Printed: how long a frame needs to a client of the same relay and to one of
-the other, how many frames a second pass, and, when one relay is killed, until its clients are back.
+the other, how many frames a second pass, and, when one relay is killed while all clients speak, until its
+clients are back, and what became of every frame sent over that time (`benches.relay_kill`).
 """
 
 import argparse
@@ -11,74 +12,21 @@ import json
 import os
 import resource
 import shutil
-import signal
 import socket
 import statistics
 import subprocess
 import sys
 import time
-import uuid
-from contextlib import suppress
-from dataclasses import dataclass, field
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from benches import relay_kill
+from benches.relay import CHANNEL, resident_bytes, tokens_for
+from benches.relay_clients import Client, fill
 
-from benches.relay import AT_ONCE, CHANNEL, resident_bytes, tokens_for
-
+LEAST_CLIENTS = 4
+"""Two at each relay."""
 PINGS = 300
 FLOOD_FRAMES = 20
 """Of each client at once: under the burst that a relay reads without a pause."""
-
-
-@dataclass(eq=False)
-class Client:
-    """One client: its nodeId stays when its connection does not."""
-
-    node_id: str
-    token: str
-    line: ClientConnection
-    heard: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
-    reader: asyncio.Task[None] | None = None
-
-    def read(self) -> None:
-        """Read from now on, and answer the relay's pings."""
-        self.reader = asyncio.get_running_loop().create_task(self._read(self.line))
-
-    async def _read(self, line: ClientConnection) -> None:
-        with suppress(ConnectionClosed):
-            async for message in line:
-                if '"relay-ping"' in message:
-                    await line.send('{"type":"relay-pong"}')
-                else:
-                    self.heard.put_nowait(str(message))
-
-    async def until(self, marker: str) -> None:
-        while marker not in await self.heard.get():
-            continue
-
-
-async def join(url: str, token: str, node_id: str, gate: asyncio.Semaphore) -> ClientConnection:
-    """Connect and wait for a place."""
-    async with gate:
-        line = await connect(url, compression=None, ping_interval=None, proxy=None, max_queue=None)
-        await line.send(json.dumps({"type": "relay-auth", "nodeId": node_id, "name": "n", "token": token}))
-        while '"relay-peers"' not in str(await line.recv()):
-            continue
-        return line
-
-
-async def fill(urls: list[str], count: int) -> list[Client]:
-    """Return clients, even ones at the first relay, odd ones at the second."""
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def one(index: int) -> Client:
-        token, node_id = f"token-{index // CHANNEL}", str(uuid.uuid4())
-        client = Client(node_id, token, await join(urls[index % 2], token, node_id, gate))
-        client.read()
-        return client
-
-    return list(await asyncio.gather(*(one(index) for index in range(count))))
 
 
 async def trip_seconds(source: Client, target: Client) -> list[float]:
@@ -111,25 +59,6 @@ async def flood_per_second(clients: list[Client], step: int) -> float:
     began = time.perf_counter()
     await asyncio.gather(*(send(index) for index in range(len(clients))), *(take(each) for each in clients))
     return len(clients) * FLOOD_FRAMES / (time.perf_counter() - began)
-
-
-async def back_seconds(clients: list[Client], url: str) -> float:
-    """Bring the clients of a killed relay to the other; return when the last of them is reached there."""
-    gate = asyncio.Semaphore(AT_ONCE)
-    began = time.perf_counter()
-
-    async def again(client: Client, friend: Client) -> None:
-        with suppress(Exception):
-            await client.line.close()
-        client.line = await join(url, client.token, client.node_id, gate)
-        client.read()
-        marker = f'"back":"{client.node_id}"'
-        await friend.line.send('{"to":"' + client.node_id + '","payload":{' + marker + "}}")
-        await client.until(marker)
-
-    pairs = zip(clients[0::2], clients[1::2], strict=True)
-    await asyncio.gather(*(again(lost, friend) for lost, friend in pairs))
-    return time.perf_counter() - began
 
 
 def show(name: str, seconds: list[float]) -> float:
@@ -173,10 +102,8 @@ async def measure(count: int) -> None:
         same = await flood_per_second(clients, 2)
         across = await flood_per_second(clients, 1)
         print(f"  1 KB frames a second, same relay   {same:,.0f};   over the backplane {across:,.0f}")
-        relays[0].send_signal(signal.SIGKILL)
-        relays[0].wait()
-        seconds = await back_seconds(clients, urls[1])
-        print(f"  one relay killed: {(count + 1) // 2} clients back and reached after {seconds:.1f} s")
+        told = await relay_kill.over_the_kill(clients, urls[1], relays[0].kill)
+        print("\n".join(f"  {line}" for line in told.lines()))
     finally:
         for process in (*relays, nats):
             process.kill()
@@ -186,8 +113,10 @@ async def measure(count: int) -> None:
 def main() -> None:
     """Read the command line and measure."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--clients", type=int, default=1000)
+    parser.add_argument("--clients", type=int, default=1000, help="an even number (1000)")
     arguments = parser.parse_args()
+    if arguments.clients < LEAST_CLIENTS or arguments.clients % 2:
+        parser.error(f"--clients: an even number of at least {LEAST_CLIENTS}")
     if shutil.which("nats-server") is None:
         print("skipped: no nats-server here (Debian: apt install nats-server)")
         return

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import re
+import shutil
 import subprocess
 import sys
 
@@ -129,6 +130,20 @@ def test_targets_list_their_parts_and_refuse_others():
         answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
         assert answer.returncode == code, answer.stderr
         assert all(part.name in answer.stdout + answer.stderr for part in PARTS) or "--rounds" in words
+
+
+@pytest.mark.skipif(shutil.which("nats-server") is None, reason="no nats-server here (Debian: nats-server)")
+def test_every_frame_over_the_kill_of_a_relay_is_accounted_for():
+    pytest.importorskip("nats", reason="the extra covey[backplane] is not installed")
+    command = [sys.executable, "-m", "benches.relay_cluster", "--clients", "8"]
+    answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "one relay killed: 4 clients back and reached after " in answer.stdout
+    found = re.search(r"([\d,]+) frames sent, ([\d,]+) delivered \(0 twice\)", answer.stdout)
+    assert found is not None, answer.stdout
+    sent, delivered = (int(each.replace(",", "")) for each in found.groups())
+    assert 0 < delivered <= sent
+    assert ", 0 between two that it did not serve" in answer.stdout
 
 
 def test_compression_is_measured_on_the_bytes_of_the_wire(capsys: pytest.CaptureFixture[str]):
