@@ -180,11 +180,12 @@ fn matrix_of(file: &[u8]) -> Result<(usize, usize, Vec<f32>), Refusal> {
 /// A half-precision number.
 fn half(bits: u16) -> f32 {
     let sign = if bits >> 15 == 0 { 1.0 } else { -1.0 };
-    let (exponent, fraction) = (i32::from((bits >> 10) & 0x1f), f32::from(bits & 0x3ff));
+    let (exponent, fraction) = (u32::from((bits >> 10) & 0x1f), f32::from(bits & 0x3ff));
     match exponent {
-        0 => sign * fraction * 2.0_f32.powi(-24),
+        0 => sign * fraction / 16_777_216.0,
         31 => f32::NAN,
-        _ => sign * (1.0 + fraction / 1024.0) * 2.0_f32.powi(exponent - 15),
+        // Powers of two are written down as they are: no function is asked whose last bit a platform may choose.
+        _ => sign * (1.0 + fraction / 1024.0) * f32::from_bits((exponent + 112) << 23),
     }
 }
 

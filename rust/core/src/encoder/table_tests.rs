@@ -48,6 +48,15 @@ fn halves_are_numbers() {
         assert_eq!(half(bits).to_bits(), f32::to_bits(value), "{bits:x}");
     }
     assert!(half(0x7c00).is_nan());
+    // All of them, by doubling and halving alone.
+    for bits in (0..=0x7fff_u16).filter(|bits| bits >> 10 != 31) {
+        let (exponent, fraction) = (bits >> 10, f32::from(bits & 0x3ff));
+        let whole = if exponent == 0 { fraction } else { fraction + 1_024.0 };
+        let scaled = (1..exponent).fold(whole, |value, _| value * 2.0);
+        let expected = (0..24).fold(scaled, |value, _| value / 2.0);
+        assert_eq!(half(bits).to_bits(), expected.to_bits(), "{bits:x}");
+        assert_eq!(half(bits | 0x8000).to_bits(), (-expected).to_bits(), "{bits:x}");
+    }
 }
 
 #[test]

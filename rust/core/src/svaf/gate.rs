@@ -1,5 +1,6 @@
 //! The gate: thresholds, weights, and the decision.
 
+use super::age;
 use super::drift::{self, Anchor, Distance};
 use super::features::Features;
 use super::verdict::{CategoryVerdict, Decision, Evaluation, Silence, Verdict};
@@ -97,8 +98,7 @@ impl Gate {
 
     /// What `age_seconds` leaves of an anchor.
     pub fn decay(&self, age_seconds: f64) -> f64 {
-        let decay = (-age_seconds.max(0.0) / self.thresholds.freshness_seconds).exp();
-        decay.max(self.thresholds.decay_floor)
+        age::left(age_seconds, self.thresholds.freshness_seconds).max(self.thresholds.decay_floor)
     }
 
     /// Evaluate one block against memory.
@@ -123,7 +123,7 @@ impl Gate {
         anchors: &[Anchor<'_, D>],
         grounding: bool,
     ) -> (Evaluation, [Option<usize>; COUNT]) {
-        let temporal_drift = 1.0 - (-age_seconds.max(0.0) / self.thresholds.freshness_seconds).exp();
+        let temporal_drift = 1.0 - age::left(age_seconds, self.thresholds.freshness_seconds);
         let distances = drift::read(incoming, self.weights.as_array(), anchors);
         let categories = std::array::from_fn(|category| {
             self.category_verdict(category, incoming.present[category], distances[category])

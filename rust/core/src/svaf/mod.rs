@@ -5,6 +5,7 @@
 //!
 //! Rules: pure arithmetic over features that exist. Nothing here reads a clock, keeps state or knows a record.
 
+mod age;
 mod among;
 #[cfg(test)]
 mod among_tests;

@@ -9,6 +9,7 @@
 //! Drift comes from the three blocks that support a category most (one block that shares some words is an accident,
 //! three are a matter), novelty from the nearest one alone. Neither mood nor what is neutral makes a block relevant.
 
+use super::age;
 use super::among::{self, Known};
 use super::gate::Gate;
 use super::kinship::{self, Evidence};
@@ -85,8 +86,7 @@ impl Gate {
         about: Circumstances,
     ) -> (Evaluation, [Option<usize>; COUNT]) {
         let numbers = self.thresholds();
-        let horizon = numbers.freshness_seconds * HORIZON;
-        let temporal_drift = 1.0 - (-about.age_seconds.max(0.0) / horizon).exp();
+        let temporal_drift = 1.0 - age::left(about.age_seconds, numbers.freshness_seconds * HORIZON);
         let weights = self.weights();
         let mood = Category::Mood.index();
         let only_mood = (0..COUNT).all(|category| category == mood || !incoming.speaks(category));

@@ -18,7 +18,7 @@ impl Strength for Plain<'_> {
     }
 
     fn kept(&self) -> f64 {
-        (-1.0_f64 / 6.0).exp()
+        libm::exp(-1.0 / 6.0)
     }
 }
 
@@ -121,7 +121,7 @@ proptest! {
                 held.reweighed(age);
             }
             let strengths: Vec<f64> = (0..CAPACITY.min(at + 1))
-                .map(|age| match levels[(at - age) / 100 % levels.len()] * (-past / 6_000.0).exp() {
+                .map(|age| match levels[(at - age) / 100 % levels.len()] * libm::exp(-past / 6_000.0) {
                     _ if raised.contains(&(at - age)) => 1.0,
                     left => left.max(0.25),
                 })
