@@ -382,3 +382,7 @@ impl<'a> Work for Heaping<'a> {
 fn beats(like: f64, place: usize, nearest: Option<(f64, usize)>) -> bool {
     nearest.is_none_or(|(best, at)| like > best || (like == best && place < at))
 }
+
+#[cfg(test)]
+#[path = "among_ways_tests.rs"]
+mod ways;

@@ -219,3 +219,7 @@ fn add(digits: &mut [Lanes], mut carry: Lanes) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "counts_tests.rs"]
+mod tests;

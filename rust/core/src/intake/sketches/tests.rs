@@ -1,6 +1,7 @@
 //! The choice, held against its definition: rank all.
 
 use super::*;
+use covey_kernels::every_way;
 use proptest::prelude::*;
 
 const CAPACITY: usize = 700;
@@ -61,6 +62,22 @@ fn sketches(bits: usize) -> impl Strategy<Value = Option<[u64; SKETCH]>> {
             sketch
         })
     })
+}
+
+proptest! {
+    #[test]
+    fn as_many_are_marked_by_both_in_every_way_a_machine_has(
+        marks in prop::collection::vec(prop::array::uniform2(prop::array::uniform8(any::<u64>())), 0..12),
+    ) {
+        let (marked, others): (Vec<Lanes>, Vec<Lanes>) = marks.into_iter().map(|[one, other]| (one, other)).unzip();
+        let both = |slot: &usize| {
+            let (lanes, number, bit) = place(*slot);
+            marked[lanes][number] & others[lanes][number] & bit != 0
+        };
+        let expected = (0..marked.len() * LANES * 64).filter(both).count();
+        let ways = every_way(|| Common { marked: &marked, others: &others });
+        prop_assert!(ways.iter().all(|way| *way == expected), "{ways:?} for {expected}");
+    }
 }
 
 proptest! {
