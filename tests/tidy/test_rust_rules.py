@@ -154,6 +154,15 @@ def test_unsafe_stays_in_the_kernels():
     assert lines_with(re.compile(r"\bunsafe\b"), files) == []
 
 
+def test_no_function_is_asked_whose_last_bit_a_platform_may_choose():
+    refused = set(tomllib.loads(tree.text("clippy.toml"))["disallowed-methods"])
+    for number in ("f32", "f64"):
+        assert {
+            f"{number}::{name}" for name in ("exp", "powf", "powi", "ln", "sin", "cos", "tanh")
+        } <= refused
+    assert lines_with(re.compile("disallowed_methods"), tree.named(under=("rust/",), suffix=".rs")) == []
+
+
 def test_nothing_unfinished_and_nothing_unwrapped():
     assert lines_with(UNFINISHED, production()) == []
     assert lines_with(UNWRAP, production()) == []
