@@ -1,8 +1,15 @@
+use super::strict::Recompute as _;
 use super::*;
 use crate::category::{COUNT, Category};
 use crate::id::{ContentKey, NodeId};
+use crate::limits;
 use crate::record::Application;
+use curve25519_dalek::constants::EIGHT_TORSION;
+use curve25519_dalek::edwards::CompressedEdwardsY;
+use curve25519_dalek::scalar::{Scalar, clamp_integer};
 use proptest::prelude::*;
+use sha2::{Digest as _, Sha512};
+use std::sync::LazyLock;
 
 fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed(&[seed; 32]).unwrap()
@@ -104,9 +111,89 @@ proptest! {
         prop_assert_eq!(single, batch);
     }
 
+    /// As a call hears records: of authors that have a table, that have none, and that nobody knows, some of them bent.
+    #[test]
+    fn what_is_heard_together_is_judged_as_each_alone(
+        heard in prop::collection::vec((drafts(), 1..=4_u8, prop::option::of(0..13 + BENDS)), 0..10),
+    ) {
+        let author_of = |author: NodeId| HEARD.iter().find(|(known, _)| *known == author).map(|(_, familiar)| familiar);
+        let records: Vec<_> = heard.into_iter().map(|(draft, author, bent)| {
+            let mut record = sign(draft, &key(author)).unwrap().into_record();
+            record.metadata.author = node(author);
+            let payload = payload(&record);
+            record.metadata.assertion_id = assertion_id(&payload);
+            record.metadata.signature = key(author).sign_bytes(&payload);
+            match bent {
+                Some(what @ 0..13) => spoil(&mut record, what),
+                Some(what) => record.metadata.signature = bend(author, &payload, what - 13),
+                None => {}
+            }
+            (Unverified::distrust(record), bent.is_none() && author < 4)
+        }).collect();
+        let together = verify_heard(records.iter().map(|(record, _)| record.clone()).collect(), author_of);
+        prop_assert_eq!(together.len(), records.len());
+        for ((record, whole), found) in records.into_iter().zip(together) {
+            // Whatever its neighbours are, what is whole holds, and what is bent does not.
+            prop_assert_eq!(found.is_ok(), whole);
+            let Some(familiar) = author_of(record.claimed().metadata.author) else {
+                prop_assert_eq!(found.unwrap_err().1.reason, Reason::AuthorUnknown);
+                continue;
+            };
+            prop_assert_eq!(found, verify(record, familiar.key()));
+        }
+    }
+
     #[test]
     fn garbage_is_refused_not_fatal(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         prop_assert!(Unverified::parse(&bytes).is_err());
+    }
+}
+
+/// Authors that are heard, by their seeds: two whose keys have tables, and one whose has none.
+static HEARD: LazyLock<Vec<(NodeId, Familiar)>> = LazyLock::new(|| {
+    let heard = |author: u8| {
+        let mut familiar = Familiar::new(*key(author).public());
+        (0..limits::TABLE_AFTER).for_each(|_| familiar.held(author != 2));
+        assert_eq!(familiar.has_table(), author != 2);
+        (node(author), familiar)
+    };
+    (1..=3).map(heard).collect()
+});
+
+/// In how many ways a signature is bent here.
+const BENDS: usize = 17;
+
+/// A signature for which the equation holds that leaves small order out: S is as its signer makes it, for an R that is moved
+/// by what is of small order, or is that alone.
+fn bend(author: u8, message: &[u8], way: usize) -> [u8; 64] {
+    let secret = Scalar::from_bytes_mod_order(clamp_integer(Sha512::digest([author; 32])[..32].try_into().unwrap()));
+    let nonce = if way < 7 { Scalar::from(1_000_003_u64) } else { Scalar::ZERO };
+    let torsion = EIGHT_TORSION[if way < 15 { 1 + way % 7 } else { 0 }];
+    let mut commitment = (EdwardsPoint::mul_base(&nonce) + torsion).compress().0;
+    if way == 15 {
+        // The identity again, its height written beyond the prime.
+        commitment = [0xff; 32];
+        (commitment[0], commitment[31]) = (0xee, 0x7f);
+    }
+    let hash = Sha512::new().chain_update(commitment).chain_update(key(author).public().as_bytes());
+    let response = nonce + Scalar::from_hash(hash.chain_update(message)) * secret;
+    let mut signature = [0; 64];
+    signature[..32].copy_from_slice(&commitment);
+    signature[32..].copy_from_slice(response.as_bytes());
+    signature
+}
+
+#[test]
+fn a_bent_signature_is_one_that_an_unchecked_equation_lets_through() {
+    for way in 0..BENDS {
+        let signature = bend(3, b"m", way);
+        let familiar = HEARD[2].1.key();
+        assert!(verify_bytes(b"m", &signature, familiar).is_err(), "{way}");
+        let hash = Sha512::new().chain_update(&signature[..32]).chain_update(familiar.as_bytes()).chain_update(b"m");
+        let response = Scalar::from_canonical_bytes(signature[32..].try_into().unwrap()).unwrap();
+        let recomputed = familiar.commitment(&Scalar::from_hash(hash), &response);
+        let sent = CompressedEdwardsY(signature[..32].try_into().unwrap()).decompress().unwrap();
+        assert_eq!(recomputed.mul_by_cofactor(), sent.mul_by_cofactor(), "{way}");
     }
 }
 
