@@ -74,6 +74,7 @@ bench: $(STAMPS)/run $(STAMPS)/test ## figures of a release build, with ratios a
 
 .PHONY: wheel
 wheel: $(STAMPS)/build ## the release wheel, in dist/
+	@$(BIN)/python -m tools.check_flags
 	rm -rf dist
 	$(BIN)/maturin build --release --locked --out dist
 
