@@ -2,8 +2,8 @@
 //!
 //! Rules: what runs is one and the same Rust code. It adds in the order in which it is written (the compiler neither
 //! reorders floats nor fuses a product with a sum) and calls no function of the platform, so both ways give the same
-//! bits, and no decision depends on how wide a machine's vectors are. Nothing else of covey is unsafe, and this crate does
-//! nothing else.
+//! bits, and no decision depends on how wide a machine's vectors are. Nothing else of covey is unsafe but the allocator
+//! that counts in this crate's tests, and this crate does nothing else.
 
 /// Arithmetic that gains from wide vectors: loops over fixed lanes. `run` is marked `#[inline(always)]` where it is
 /// written, or it is compiled for the baseline only.

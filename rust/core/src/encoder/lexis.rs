@@ -40,44 +40,80 @@ const BINDING_WORDS: [&str; 120] = [
 
 /// Add a text's features to `sums`, which has [`DIMENSIONS`] places.
 pub fn add(text: &str, sums: &mut [f32]) {
-    let mut words = words(text);
-    words.sort_unstable();
-    let mut rest = words.as_slice();
-    while let Some(first) = rest.first() {
-        let times = rest.iter().take_while(|word| *word == first).count();
+    let words = Words::of(text);
+    let mut rest = words.sorted.as_slice();
+    while let Some(first) = rest.first().map(|place| words.letters(*place)) {
+        let times = rest.iter().take_while(|place| words.letters(**place) == first).count();
+        add_word(words.padded(rest[0]), REPEATED[times.min(REPEATED.len() - 1)], sums);
         rest = &rest[times..];
-        add_word(first, REPEATED[times.min(REPEATED.len() - 1)], sums);
     }
 }
 
-/// The words of the beginning of a text, in small letters.
-fn words(text: &str) -> Vec<Vec<char>> {
-    let mut end = text.len().min(READ_BYTES);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let lowered = text[..end].chars().flat_map(char::to_lowercase);
-    let mut found: Vec<Vec<char>> = vec![Vec::new()];
-    for letter in lowered {
-        let Some(open) = found.last_mut() else { break };
-        if letter.is_alphanumeric() {
-            if open.len() < WORD_CHARS {
-                open.push(letter);
-            }
-        } else if !open.is_empty() {
-            if found.len() == READ_WORDS {
-                break;
-            }
-            found.push(Vec::new());
+/// What stands before a word's first letter, and behind its last: pieces at its ends are others than within.
+const PADS: [char; 2] = ['^', '$'];
+
+/// The words of the beginning of a text, in small letters: all in one buffer, so that no word costs an allocation.
+struct Words {
+    /// Every word between its two pads, one behind the other.
+    spelled: Vec<char>,
+    /// From where to where each word stands, its pads left out; in the order of the words.
+    sorted: Vec<(usize, usize)>,
+}
+
+impl Words {
+    fn of(text: &str) -> Self {
+        let mut end = text.len().min(READ_BYTES);
+        while !text.is_char_boundary(end) {
+            end -= 1;
         }
+        // No character has more small letters than bytes, and between two words stands one byte at least: neither grows.
+        let mut words =
+            Self { spelled: Vec::with_capacity(2 * end + 2), sorted: Vec::with_capacity(READ_WORDS.min(end / 2 + 1)) };
+        let mut start = None;
+        for letter in text[..end].chars().flat_map(char::to_lowercase) {
+            if letter.is_alphanumeric() {
+                let start = *start.get_or_insert_with(|| words.open());
+                if words.spelled.len() - start < WORD_CHARS {
+                    words.spelled.push(letter);
+                }
+            } else if let Some(start) = start.take() {
+                words.close(start);
+                if words.sorted.len() == READ_WORDS {
+                    break;
+                }
+            }
+        }
+        if let Some(start) = start {
+            words.close(start);
+        }
+        let Self { spelled, sorted } = &mut words;
+        sorted.sort_unstable_by(|one, other| spelled[one.0..one.1].cmp(&spelled[other.0..other.1]));
+        words
     }
-    found.retain(|word| !word.is_empty());
-    found
+
+    fn open(&mut self) -> usize {
+        self.spelled.push(PADS[0]);
+        self.spelled.len()
+    }
+
+    fn close(&mut self, start: usize) {
+        self.sorted.push((start, self.spelled.len()));
+        self.spelled.push(PADS[1]);
+    }
+
+    fn letters(&self, (start, end): (usize, usize)) -> &[char] {
+        &self.spelled[start..end]
+    }
+
+    fn padded(&self, (start, end): (usize, usize)) -> &[char] {
+        &self.spelled[start - 1..=end]
+    }
 }
 
-fn add_word(word: &[char], weight: f32, sums: &mut [f32]) {
-    let spelled: String = word.iter().collect();
-    if BINDING_WORDS.binary_search(&spelled.as_str()).is_ok() {
+/// Add one word, between its pads.
+fn add_word(padded: &[char], weight: f32, sums: &mut [f32]) {
+    let word = &padded[1..padded.len() - 1];
+    if BINDING_WORDS.binary_search_by(|listed| listed.chars().cmp(word.iter().copied())).is_ok() {
         return drop_in(hash(b'w', word), weight * BINDING, sums);
     }
     if word.len() > 2 && word.iter().any(|letter| unspaced(*letter)) {
@@ -89,7 +125,6 @@ fn add_word(word: &[char], weight: f32, sums: &mut [f32]) {
     if word.len() < 3 {
         return;
     }
-    let padded: Vec<char> = std::iter::once('^').chain(word.iter().copied()).chain(std::iter::once('$')).collect();
     let count = padded.len() - 2 + padded.len().saturating_sub(3);
     #[expect(clippy::cast_precision_loss, reason = "a word has at most some hundred pieces")]
     let share = weight * PIECES / (count as f32).sqrt();
@@ -136,52 +171,5 @@ fn hash(kind: u8, letters: &[char]) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn encoded(text: &str) -> Vec<f32> {
-        let mut sums = vec![0.0; DIMENSIONS];
-        add(text, &mut sums);
-        sums
-    }
-
-    fn cosine(left: &str, right: &str) -> f32 {
-        let (left, right) = (encoded(left), encoded(right));
-        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
-        dot(&left, &right) / (dot(&left, &left) * dot(&right, &right)).sqrt()
-    }
-
-    #[test]
-    fn forms_of_a_word_meet_and_other_words_do_not() {
-        assert!(cosine("the parser drops frames", "Parsers drop a frame!") > 0.6);
-        assert!(cosine("the parser drops frames", "stir the soup slowly") < 0.2);
-        assert!(cosine("the of and", "with parsers") < 0.5);
-    }
-
-    #[test]
-    fn binding_words_are_in_order() {
-        assert!(BINDING_WORDS.is_sorted());
-    }
-
-    #[test]
-    fn order_and_punctuation_do_not_count() {
-        assert_eq!(encoded("fix the login"), encoded("LOGIN: the (fix)"));
-    }
-
-    #[test]
-    fn every_script_is_read_and_what_has_no_letters_is_nothing() {
-        assert!(cosine("パーサーがフレームを落とす", "パーサーがフレームを") > 0.7);
-        assert!(cosine("парсер теряет кадры", "кадры парсер теряет") > 0.99);
-        for nothing in ["", "  …", "🦊🦊", "---"] {
-            assert!(encoded(nothing).iter().all(|value| *value == 0.0), "{nothing}");
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_text_is_read_in_bounded_time(text in "\\PC{0,300}", times in 1usize..400) {
-            let numbers = encoded(&text.repeat(times));
-            proptest::prop_assert!(numbers.iter().all(|value| value.is_finite()));
-        }
-    }
-}
+#[path = "lexis_tests.rs"]
+mod tests;

@@ -4,6 +4,7 @@
 //! `tokenizer.json` with a vocabulary of kind `WordPiece` or `WordLevel`. Both are read within bounds, and what is not read
 //! exactly is refused with the reason: a table that is half understood would judge wrongly without a sign of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -24,15 +25,19 @@ const READ_BYTES: usize = 8_192;
 const READ_WORDS: usize = 1_024;
 const WORD_CHARS: usize = 100;
 
+/// The row of each word or piece.
+type Places = BTreeMap<String, usize>;
+
 /// A table in memory.
 #[derive(Debug)]
 pub struct Table {
     id: String,
     dimensions: usize,
     rows: Vec<f32>,
-    places: BTreeMap<String, usize>,
-    /// What a piece inside a word begins with; `None` where the vocabulary holds whole words only.
-    inner: Option<String>,
+    places: Places,
+    /// The pieces inside a word, what they begin with cut off, so that a text's own letters find them; `None` where
+    /// the vocabulary holds whole words only.
+    inner: Option<Places>,
     lowercase: bool,
 }
 
@@ -50,7 +55,7 @@ impl Table {
             return Err(bad(format!("tokenizer.json: model {kind:?}: only WordPiece and WordLevel are read")));
         }
         let vocabulary = model["vocab"].as_object().ok_or_else(|| bad("tokenizer.json: model.vocab is missing"))?;
-        let mut places = BTreeMap::new();
+        let mut places = Places::new();
         for (word, place) in vocabulary {
             let place = place.as_u64().and_then(|place| usize::try_from(place).ok());
             match place.filter(|place| *place < count) {
@@ -59,6 +64,8 @@ impl Table {
             };
         }
         let prefix = model["continuing_subword_prefix"].as_str().unwrap_or("##");
+        let piece = |(word, place): (&String, &usize)| Some((word.strip_prefix(prefix)?.to_owned(), *place));
+        let inner = (kind == "WordPiece").then(|| places.iter().filter_map(piece).collect());
         let digest = sha256(&[matrix, tokenizer]);
         let short = u64::from_be_bytes(std::array::from_fn(|at| digest[at])) >> 16;
         Ok(Self {
@@ -66,7 +73,7 @@ impl Table {
             dimensions,
             rows,
             places,
-            inner: (kind == "WordPiece").then(|| prefix.to_owned()),
+            inner,
             lowercase: lowers(&tokenizer_json["normalizer"]),
         })
     }
@@ -92,36 +99,32 @@ impl Table {
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        let read = if self.lowercase { text[..end].to_lowercase() } else { text[..end].to_owned() };
-        for word in
-            read.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).take(READ_WORDS)
-        {
-            if word.chars().count() <= WORD_CHARS {
-                self.add_word(word, sums);
+        let read = if self.lowercase { Cow::Owned(text[..end].to_lowercase()) } else { Cow::Borrowed(&text[..end]) };
+        let words = read.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+        // The rows of a word's pieces: one buffer for all words, so that none costs an allocation.
+        let mut rows = Vec::with_capacity(WORD_CHARS);
+        for word in words.take(READ_WORDS).filter(|word| word.chars().count() <= WORD_CHARS) {
+            rows.clear();
+            self.look_up(word, &mut rows);
+            for row in &rows {
+                self.add_row(*row, sums);
             }
         }
     }
 
-    /// Add a whole word, or else its longest pieces from the left; a word with an unknown piece adds nothing.
-    fn add_word(&self, word: &str, sums: &mut [f32]) {
-        if let Some(place) = self.places.get(word) {
-            return self.add_row(*place, sums);
+    /// Find the row of a whole word, or else those of its longest pieces from the left; a word with an unknown piece has
+    /// none.
+    fn look_up(&self, word: &str, rows: &mut Vec<usize>) {
+        if let Some(row) = self.places.get(word) {
+            return rows.push(*row);
         }
-        let Some(prefix) = &self.inner else { return };
-        let (mut start, mut pieces) = (0, Vec::new());
-        while start < word.len() {
-            let found =
-                word[start..].char_indices().map(|(at, letter)| start + at + letter.len_utf8()).rev().find_map(|end| {
-                    let piece = &word[start..end];
-                    let key = if start == 0 { piece.to_owned() } else { format!("{prefix}{piece}") };
-                    self.places.get(&key).map(|place| (end, *place))
-                });
-            let Some((end, place)) = found else { return };
-            pieces.push(place);
-            start = end;
-        }
-        for place in pieces {
-            self.add_row(place, sums);
+        let Some(inner) = &self.inner else { return };
+        let mut rest = word;
+        while !rest.is_empty() {
+            let known = if rest.len() == word.len() { &self.places } else { inner };
+            let Some((length, row)) = longest(known, rest) else { return rows.clear() };
+            rows.push(row);
+            rest = &rest[length..];
         }
     }
 
@@ -131,6 +134,12 @@ impl Table {
             *sum += value;
         }
     }
+}
+
+/// The longest piece that a word, or what is left of one, begins with: its length and its row.
+fn longest(known: &Places, rest: &str) -> Option<(usize, usize)> {
+    let mut ends = rest.char_indices().rev().map(|(at, letter)| at + letter.len_utf8());
+    ends.find_map(|end| known.get(&rest[..end]).map(|row| (end, *row)))
 }
 
 /// Rows, columns and numbers of the matrix in a safetensors file.

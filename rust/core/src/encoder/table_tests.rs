@@ -34,6 +34,61 @@ fn words_and_pieces_are_looked_up_and_added() {
     assert_eq!((table.dimensions(), table.words()), (2, 4));
 }
 
+/// Pieces of words, among them longer and shorter ones of each other, and letters of several bytes.
+const PIECES: [&str; 16] =
+    ["a", "ab", "abc", "b", "cé", "é", "日", "##a", "##ab", "##b", "##bc", "##c", "##é", "##éa", "##日本", "##本"];
+
+fn pieced(kind: &str, prefix: &str, lowercase: bool) -> Table {
+    let vocabulary: serde_json::Map<_, _> =
+        PIECES.iter().zip(0..16).map(|(word, row)| (word.replace("##", prefix), Value::from(row))).collect();
+    let tokenizer = serde_json::json!({
+        "normalizer": {"type": "BertNormalizer", "lowercase": lowercase},
+        "model": {"type": kind, "vocab": vocabulary, "continuing_subword_prefix": prefix},
+    });
+    // Fractions that floats round: which rows are added, and in which order, shows in the bits.
+    let rows: Vec<[f32; 2]> = (0_u8..16).map(|row| [1.0 / f32::from(row + 3), 0.1 * f32::from(row + 1)]).collect();
+    Table::read(&matrix("F32", &rows), tokenizer.to_string().as_bytes()).unwrap()
+}
+
+/// The construction as it is written down, with a string for each piece that is tried: what is fast must agree with it.
+fn plain(table: &Table, prefix: Option<&str>, text: &str) -> Vec<f32> {
+    let mut end = text.len().min(READ_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let read = if table.lowercase { text[..end].to_lowercase() } else { text[..end].to_owned() };
+    let mut sums = vec![0.0; table.dimensions()];
+    let words = read.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+    for word in words.take(READ_WORDS).filter(|word| word.chars().count() <= WORD_CHARS) {
+        for row in pieces_of(table, prefix, word).unwrap_or_default() {
+            table.add_row(row, &mut sums);
+        }
+    }
+    sums
+}
+
+fn pieces_of(table: &Table, prefix: Option<&str>, word: &str) -> Option<Vec<usize>> {
+    let row = |key: &str| table.places.get(key).copied();
+    if let Some(row) = row(word) {
+        return Some(vec![row]);
+    }
+    let (prefix, letters) = (prefix?, word.chars().collect::<Vec<_>>());
+    let (mut found, mut start) = (Vec::new(), 0);
+    while start < letters.len() {
+        let before = if start == 0 { "" } else { prefix };
+        let tried = (start + 1..=letters.len()).rev();
+        let mut keyed = tried.map(|end| (end, format!("{before}{}", letters[start..end].iter().collect::<String>())));
+        let (end, row) = keyed.find_map(|(end, key)| row(&key).map(|row| (end, row)))?;
+        found.push(row);
+        start = end;
+    }
+    Some(found)
+}
+
+fn bits(sums: &[f32]) -> Vec<u32> {
+    sums.iter().map(|value| value.to_bits()).collect()
+}
+
 #[test]
 fn the_id_names_the_bytes() {
     let other = Table::read(&matrix("F32", &[[1.0, 0.5], ROWS[1], ROWS[2], ROWS[3]]), TOKENIZER.as_bytes()).unwrap();
@@ -89,6 +144,18 @@ proptest! {
             if let Ok(table) = Table::read(file, TOKENIZER.as_bytes()) {
                 prop_assert_eq!(sums(&table, &text).len(), table.dimensions());
             }
+        }
+    }
+
+    #[test]
+    fn borrowed_pieces_give_the_same_numbers(
+        text in "([abcé日本]{1,7}|[abc]{90,110}|[ABCÉ]{1,3}|[ ,.-]|\\PC{0,2}|İ){0,60}",
+        prefix in prop::sample::select(vec!["##", "@", "", "a", "é"]),
+        lowercase: bool,
+    ) {
+        for (kind, before) in [("WordPiece", Some(prefix)), ("WordLevel", None)] {
+            let table = pieced(kind, prefix, lowercase);
+            prop_assert_eq!(bits(&sums(&table, &text)), bits(&plain(&table, before, &text)));
         }
     }
 }

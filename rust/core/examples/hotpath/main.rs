@@ -4,6 +4,8 @@
 //! `hotpath time` prints each stage in microseconds a block and the ratio to a strict signature check, in one run, and
 //! `hotpath cores` the last lines of it alone: what a second core is worth.
 
+mod samples;
+
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::sync::{Arc, Barrier};
@@ -23,6 +25,8 @@ use covey_core::signature::{self, Familiar};
 use covey_core::svaf::{Anchor, Features, Gate, Thresholds, Traces};
 use covey_engine::Engine;
 
+use samples::{table, texts, written};
+
 const ROOM: &str = "bench";
 const NOW: u64 = 1_800_000_000_000;
 const BLOCK_COUNT: u16 = 256;
@@ -30,10 +34,6 @@ const BLOCKS: usize = BLOCK_COUNT as usize;
 /// Blocks that make an author familiar, so that what is counted is the steady state.
 const BEFORE: usize = 257;
 const ROUNDS: usize = 41;
-const WORDS: [&str; 16] = [
-    "cache", "retry", "login", "signal", "robot", "vision", "training", "meeting", "growth", "citation", "branch",
-    "customer", "schedule", "layout", "dataset", "sensor",
-];
 
 fn node(number: u8) -> NodeId {
     NodeId::from_bytes([number; 16])
@@ -41,14 +41,6 @@ fn node(number: u8) -> NodeId {
 
 fn key() -> SigningKey {
     SigningKey::from_seed(&[7; 32]).expect("a seed")
-}
-
-/// Seven texts of eight words each, another for each number.
-fn texts(number: usize) -> [String; COUNT] {
-    std::array::from_fn(|category| {
-        let words = (0..8).map(|place| WORDS[(number * 31 + category * 7 + place * (number % 13 + 1)) % WORDS.len()]);
-        format!("{} {number}", words.collect::<Vec<_>>().join(" "))
-    })
 }
 
 fn record(number: usize, key: &SigningKey) -> Verified {
@@ -61,38 +53,6 @@ fn signed(texts: [String; COUNT], key: &SigningKey) -> Verified {
         draft.say(category, &text).expect("a text");
     }
     signature::sign(draft, key).expect("a record")
-}
-
-/// Letters that made-up words are pieces of.
-const HEADS: &str = "barvolsuntermikdorpellanrosgimtasverhulnobkridaf";
-const TAILS: &str = "onaterimolusaneckordymit";
-
-/// Seven texts as agents write them: every other block is a report after one pattern, the others speak of a hundred matters.
-fn written(number: usize) -> [String; COUNT] {
-    let subject = WORDS[number / 2 % WORDS.len()];
-    let place = ["under load", "after a restart", "on slow disks", "with two peers", "at start-up"][number / 32 % 5];
-    let matter = |salt: usize| {
-        let mixed = (number / 2 * 7 + salt).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
-        let [head, tail] = [mixed % 40, mixed / 40 % 25];
-        let piece = |of: &'static str, at: usize, long: usize| &of[at % (of.len() - long)..][..long];
-        format!("{}{}{}", piece(HEADS, head, 4), piece(TAILS, tail, 3), piece(HEADS, tail + salt % 3, 2))
-    };
-    if number.is_multiple_of(2) {
-        return [
-            format!("the {subject} drops frames {place} (report {number})"),
-            format!("lost frames seen {} times, last {place}; the log shows no data lost", number % 13 + 1),
-            format!("find out why the {subject} drops frames, and propose the smallest change that stops it"),
-            "users wait for the release, and this one blocks it".to_owned(),
-            format!("I will look at the {subject} first and report what I find"),
-            "maintainer of the runtime, reading logs from the field".to_owned(),
-            "concerned but calm".to_owned(),
-        ];
-    }
-    std::array::from_fn(|category| {
-        let words = (0..5).map(|place| matter(category * 5 + place));
-        let words = words.collect::<Vec<_>>();
-        format!("the {} of our {} and its {} {}, not {}", words[0], words[1], words[2], words[3], words[4])
-    })
 }
 
 fn features(number: usize) -> Features<DIMENSIONS> {
@@ -180,7 +140,7 @@ type Round = Box<dyn FnOnce()>;
 /// Its name, and what prepares a round of it.
 type Stage = (&'static str, fn(&mut World) -> Round);
 
-const STAGES: [Stage; 21] = [
+const STAGES: [Stage; 23] = [
     ("check", check),
     ("familiar", familiar),
     ("address", address),
@@ -188,7 +148,9 @@ const STAGES: [Stage; 21] = [
     ("encode", encode),
     ("judge-5", |world| judge(world, 5)),
     ("judge-1000", |world| judge(world, 1_000)),
-    ("words-read", words_read),
+    ("words-read", |_| read(Encoder::Words)),
+    ("lexis-read", |_| read(Encoder::Lexis)),
+    ("table-read", |_| read(table())),
     ("words-5", |world| words(world, 5)),
     ("words-64", |world| words(world, 64)),
     ("words-1000", |world| words(world, 1_000)),
@@ -273,12 +235,12 @@ fn judge(world: &mut World, anchors: usize) -> Round {
     })
 }
 
-/// Read the words of a block, as covey's own path does.
-fn words_read(_: &mut World) -> Round {
+/// Read the texts of a block, as covey's own path does.
+fn read(encoder: Encoder) -> Round {
     let all: Vec<_> = (0..BLOCKS).map(written).collect();
     Box::new(move || {
         for texts in &all {
-            black_box(Traces::of_texts(&Encoder::Words, black_box(texts.each_ref().map(String::as_str))));
+            black_box(Traces::of_texts(&encoder, black_box(texts.each_ref().map(String::as_str))));
         }
     })
 }
