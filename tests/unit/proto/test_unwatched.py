@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -58,11 +59,13 @@ class Room:
         def called(_frame: FrameType, what: str, _argument: Any) -> None:
             self._calls += what in {"call", "c_call"}
 
+        gc.disable()  # what others have called at a collection is not the engine's
         sys.setprofile(called)
         try:
             effects = self._handle(event, now)
         finally:
             sys.setprofile(None)
+            gc.enable()
         self._left += effects
         return effects
 
@@ -84,7 +87,9 @@ def test_unwatched_a_batch_costs_python_the_same_however_many_blocks_it_has(aske
     room = Room(watched=False)
     _ = room.batch(FEW), room.batch(MANY)  # what is made at the first one, and kept
     few, many = room.batch(FEW), room.batch(MANY)
-    assert many == few, "calls, values and news: none of them is of a block"
+    assert many[1:] == few[1:], "what is left, and the news: none of it is of a block"
+    # A few more or less: caches of the whole process decide whether a count is made anew.
+    assert abs(many[0] - few[0]) < (MANY - FEW) / 2, "and no call is"
     assert few[2] == []
     assert asked == []
 
