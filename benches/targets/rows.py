@@ -15,6 +15,9 @@ TIMES = {"s": 1.0, "ms": 1e-3, "µs": 1e-6}
 A_SECOND = "/s"
 """What units of rates end with."""
 
+NEAR = 0.01
+"""A figure this close to its aim might be rounded to it by three digits."""
+
 Kind = Literal["at least", "at most", "under"]
 
 
@@ -84,7 +87,7 @@ def lines(row: Row) -> Iterator[str]:
     if not row.samples:
         yield f"{row.part}: {row.what}: {row.state}"
         return
-    parts = [f"{number(row.figure)} {row.unit}{_span(row.samples)}"]
+    parts = [f"{_figure(row)} {row.unit}{_span(row.samples)}"]
     if row.ratio is not None:
         parts.append(f"{number(row.ratio)} times {row.against}")
     if row.aim is not None:
@@ -97,6 +100,13 @@ def _span(samples: tuple[float, ...]) -> str:
     if len(samples) < 2:
         return ""
     return f" ({number(min(samples))} to {number(max(samples))} of {len(samples)})"
+
+
+def _figure(row: Row) -> str:
+    """Write the figure that decides; close to its aim with the aim's digits, to show on which side it is."""
+    if row.aim is not None and abs(row.figure - row.aim.bound) < NEAR * abs(row.aim.bound):
+        return f"{row.figure:,.6g}"
+    return number(row.figure)
 
 
 def number(figure: float) -> str:

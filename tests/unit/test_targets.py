@@ -54,6 +54,18 @@ def test_the_middle_of_several_decides():
     assert tail == "aim at least 20,000 (0.95 of it): NOT MET"
 
 
+@pytest.mark.parametrize(
+    ("figure", "said"),
+    [
+        (100.4, "p: w: 100.4 MB; aim under 100 (1 of it): NOT MET"),
+        (99.96, "p: w: 99.96 MB; aim under 100 (1 of it): met"),
+        (101.4, "p: w: 101 MB; aim under 100 (1.01 of it): NOT MET"),
+    ],
+)
+def test_a_figure_close_to_its_aim_shows_on_which_side_it_is(figure, said):
+    assert list(lines(Row("p", "w", "MB", (figure,), Aim("under", 100.0)))) == [said]
+
+
 def test_rates_and_times_stand_beside_a_strict_check_and_others_do_not():
     rate, age = Row("p", "w", "blocks/s", (20_000.0,)), Row("p", "w", "ms", (1.0,))
     assert beside_check(rate, 25e-6).ratio == pytest.approx(0.5)
@@ -161,13 +173,22 @@ def test_merges_are_held_against_each_rival_by_name():
 
     report = {
         "benchmarks": [
-            bench("covey", 1e-6, 114.1),
-            bench("pycrdt, 114.0 B each", 33e-6, 114.0),
+            bench("covey", 1e-6, 114.0807),
+            bench("pycrdt, 114.0 B each", 33e-6, 113.99),
             bench("plain dict with vector clocks", 14e-6, None),
         ]
     }
     ways = state.merged(report)["merge 10"]
-    found = {row.what: (row.figure, row.state) for row in state.held("merge 10", ways)}
+    rows = {row.what: row for row in state.held("merge 10", ways)}
+    found = {what: (row.figure, row.state) for what, row in rows.items()}
     assert found["merge 10 beside pycrdt, 114.0 B each"] == (pytest.approx(33.0), "met")
     assert found["merge 10 beside plain dict with vector clocks"] == (pytest.approx(14.0), "NOT MET")
-    assert found["merge 10, encoded"] == (114.1, "NOT MET")
+    # An entry is whole bytes: what signs the flushes, spread over all entries, is no part of one.
+    assert list(lines(rows["merge 10, encoded"])) == [
+        "merge: merge 10, encoded: 114 whole bytes an entry; aim at most 114 (1 of it): met",
+        "    114.08 an entry of the update, with what signs its flushes; pycrdt's, unsigned, 113.99",
+    ]
+    larger = [way._replace(size=115.2) if way.who == "covey" else way for way in ways]
+    assert [row.state for row in state.sizes_held("merge 10", larger)] == ["NOT MET"]
+    alone = [way for way in ways if way.who == "covey"]
+    assert [row.state for row in state.sizes_held("merge 10", alone)] == ["beside"]
