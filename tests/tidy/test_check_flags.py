@@ -52,6 +52,50 @@ def test_each_variable_is_looked_at(checkout, name, value):
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("CFLAGS", "-O2 -march=native", "-march=native"),
+        ("CXXFLAGS", "-mcpu=native -O2", "-mcpu=native"),
+        ("CFLAGS", "-mtune=native", "-mtune=native"),
+        ("CFLAGS", "-march=x86-64-v3", "-march=x86-64-v3"),
+        ("CFLAGS", "-march=armv8-a+crypto", "-march=armv8-a+crypto"),
+        ("CFLAGS", "-O2 -mavx2", "-mavx2"),
+        ("CFLAGS", "-msse4.2", "-msse4.2"),
+        ("CXXFLAGS", "/O2 /arch:AVX2", "/arch:AVX2"),
+        ("TARGET_CFLAGS", "-march=native", "-march=native"),
+        ("HOST_CFLAGS", "-march=native", "-march=native"),
+        ("HOST_CXXFLAGS", "-march=native", "-march=native"),
+        ("CFLAGS_x86_64_unknown_linux_gnu", "-march=native", "-march=native"),
+        ("CFLAGS_x86_64-unknown-linux-gnu", "-march=native", "-march=native"),
+        ("CXXFLAGS_aarch64_apple_darwin", "-mcpu=apple-m4", "-mcpu=apple-m4"),
+        ("CC", "ccache gcc -march=native", "-march=native"),
+        ("CC_aarch64_unknown_linux_musl", "zig cc -mcpu=neoverse_n1", "-mcpu=neoverse_n1"),
+    ],
+)
+def test_each_variable_of_the_c_compiler_is_looked_at(checkout, name, value, says):
+    assert found(checkout, **{name: value}) == [f"{name}: {says}: such a wheel dies on other machines"]
+
+
+@pytest.mark.parametrize("value", ['"-march=native"', '{ value = "-O2 -march=native", force = true }'])
+def test_what_cargo_says_to_the_c_compiler_is_looked_at(checkout, value):
+    path = written(checkout / ".cargo/config.toml", f"[env]\nCFLAGS = {value}\nLANG = '-march=native'\n")
+    (line,) = found(checkout)
+    assert line == f"{path}: env.CFLAGS: -march=native: such a wheel dies on other machines"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "-O3 -g -fPIC -m64 -mno-avx -mmacosx-version-min=11.0 -march=x86-64 -mtune=generic",
+        "-arch arm64 -mfpmath=sse -msse2 -march=armv8-a",
+        "zig cc -mcpu=baseline",
+    ],
+)
+def test_flags_of_the_c_compiler_that_every_processor_bears_are_let_be(checkout, value):
+    assert found(checkout, CFLAGS=value, CC=value, CFLAGS_thumbv7em_none_eabi="-mcpu=cortex-m4") == []
+
+
+@pytest.mark.parametrize(
     ("text", "where"),
     [
         ('[build]\nrustflags = ["-C", "target-cpu=native"]\n', "build.rustflags"),
@@ -127,6 +171,19 @@ def test_wheels_ends_with_2_and_the_next_step_before_it_touches_anything(checkou
         "next step: unset or take out each of these, then build again",
     ]
     assert old.exists()
+
+
+def test_a_build_with_flags_for_c_ends_with_2(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.check_flags"],
+        cwd=tree.ROOT,
+        env={"PATH": "/usr/bin:/bin", "CARGO_HOME": str(tmp_path), "CFLAGS": "-march=native"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.splitlines()[0] == "CFLAGS: -march=native: such a wheel dies on other machines"
 
 
 def test_make_wheel_looks_first():
