@@ -2,7 +2,8 @@
 
 `python -m tools.hotpath_count` fails when a stage takes a tenth more than the baseline; `--write` writes the
 baseline anew. A count does not depend on how busy a machine is, but on compiler and vector instructions, so
-a baseline of others is no measure: then, and without valgrind, it says that it is skipped.
+a baseline of others is no measure: then, and without valgrind, it says that it is skipped. A stage that the
+program has and the baseline lacks, or the other way round, fails everywhere, before anything is built.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 BASELINE = TOP / "benches" / "hotpath.json"
+SOURCE = TOP / "rust" / "core" / "examples" / "hotpath" / "main.rs"
 ALLOWED = 0.10
 """How much a stage may grow; what differs between two counts of the same code stays far below."""
+_STAGE = re.compile(r'^    \("([\w-]+)", ', re.MULTILINE)
 _COUNTED = re.compile(r"Collected : (\d+)")
 
 
@@ -41,16 +45,28 @@ class Counts:
 
 def problems(now: Counts, before: Counts) -> list[str]:
     """Return a line for each stage that grew by more than is allowed, or that only one side has."""
-    found = []
-    for stage in sorted(now.stages.keys() | before.stages.keys()):
-        if stage not in now.stages or stage not in before.stages:
-            found.append(f"{stage}: counted on one side only; write the baseline anew")
-        elif now.stages[stage] > before.stages[stage] * (1 + ALLOWED):
+    found = one_sided(now.stages, before)
+    for stage in sorted(now.stages.keys() & before.stages.keys()):
+        if now.stages[stage] > before.stages[stage] * (1 + ALLOWED):
             grown = now.stages[stage] / before.stages[stage] - 1
             found.append(
                 f"{stage}: {before.stages[stage]} -> {now.stages[stage]} instructions a block (+{grown:.0%})"
             )
     return found
+
+
+def one_sided(stages: Iterable[str], before: Counts) -> list[str]:
+    """Return a line for each stage of the program that the baseline lacks, and for each that is gone."""
+    now = set(stages)
+    lacking = [f"{stage}: not in the baseline; --write" for stage in sorted(now - before.stages.keys())]
+    gone = [f"{stage}: in the baseline only; --write" for stage in sorted(before.stages.keys() - now)]
+    return [*lacking, *gone]
+
+
+def stages_written() -> list[str]:
+    """Read the names of the stages from the program's source, in their order."""
+    table = SOURCE.read_text(encoding="utf-8").partition("const STAGES")[2].partition("\n];")[0]
+    return _STAGE.findall(table)
 
 
 def difference(now: Counts, before: Counts) -> str | None:
@@ -143,10 +159,14 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.hotpath_count", description=__doc__)
     parser.add_argument("--write", action="store_true", help="write the baseline anew")
     options = parser.parse_args(arguments)
+    before = read(BASELINE) if BASELINE.exists() else None
+    found = [] if before is None or options.write else one_sided(stages_written(), before)
+    if found:
+        print("\n".join(f"hotpath_count: {line}" for line in found))
+        return 1
     if shutil.which("valgrind") is None:
         print("hotpath_count: skipped: valgrind is not installed")
         return 0
-    before = read(BASELINE) if BASELINE.exists() else None
     if before is not None and not options.write:
         other = difference(Counts(_world(), {}), before)
         if other is not None:

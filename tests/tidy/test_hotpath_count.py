@@ -38,8 +38,30 @@ def test_a_baseline_survives_writing(tmp_path: Path):
     assert hotpath_count.read(tmp_path / "kept.json") == counts
 
 
-def test_the_committed_baseline_has_the_whole_way():
-    assert {"check", "open", "intake", "way"} <= hotpath_count.read(hotpath_count.BASELINE).stages.keys()
+def test_the_committed_baseline_has_every_stage_of_the_program_and_no_other():
+    stages = hotpath_count.stages_written()
+    assert len(stages) >= 23 and {"check", "open", "intake", "way"} <= set(stages)
+    assert hotpath_count.one_sided(stages, hotpath_count.read(hotpath_count.BASELINE)) == []
+
+
+@pytest.mark.parametrize("valgrind", [None, "/usr/bin/valgrind"])
+def test_a_stage_of_one_side_is_said_before_anything_is_built(
+    valgrind: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    kept = hotpath_count.read(hotpath_count.BASELINE)
+    stages = {stage: count for stage, count in kept.stages.items() if stage != "way"}
+    hotpath_count.write(Counts({"rustc": "another"}, {**stages, "gone": 7}), tmp_path / "kept.json")
+    monkeypatch.setattr(hotpath_count, "BASELINE", tmp_path / "kept.json")
+    monkeypatch.setattr(shutil, "which", lambda _: valgrind)
+    monkeypatch.setattr(hotpath_count, "build", lambda: pytest.fail("nothing is built"))
+    assert hotpath_count.main([]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "hotpath_count: way: not in the baseline; --write",
+        "hotpath_count: gone: in the baseline only; --write",
+    ]
 
 
 def test_without_valgrind_it_says_that_it_is_skipped(
