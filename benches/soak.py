@@ -4,8 +4,9 @@ One peer says that many in batches, another, in a process of its own, admits the
 archives and forgets them: its clock goes by what it has admitted, ten thousand blocks to a day, so that
 as many are held in every run. After each tenth its resident set is printed. The first three tenths fill
 what has a bound (the seen-set, SQLite's caches, what admission looks at); from the others a line is
-fitted, and its slope printed with a 95 % interval. It ends with 1 where that lies wholly above a byte a
-block. Fewer than half a million blocks fill those bounds only later, and decide nothing.
+fitted, and its slope printed with a 95 % interval. It ends with 1 unless the upper end of that is at most a
+byte a block: what was measured too loosely to say so has not been shown. Fewer than half a million blocks
+fill those bounds only later, and decide nothing.
 """
 
 from __future__ import annotations
@@ -74,9 +75,9 @@ class Slope:
     high: float
 
     @property
-    def grows(self) -> bool:
-        """Tell whether it surely leaves more than nothing to speak of."""
-        return self.low > MOST_BYTES_A_BLOCK
+    def bounded(self) -> bool:
+        """Tell whether it surely leaves nothing to speak of: a wide interval shows nothing."""
+        return self.high <= MOST_BYTES_A_BLOCK
 
 
 def slope(blocks: Sequence[int], resident: Sequence[int]) -> Slope:
@@ -198,9 +199,11 @@ def soak(blocks: int) -> int:
         return 0
     wide = f"95 % {fitted.low:.2f} to {fitted.high:.2f}"
     print(f"soak: a block leaves {fitted.each:.2f} bytes ({wide}), from the last {10 - WARM_TENTHS} tenths")
+    if not fitted.bounded:
+        print(f"soak: not shown to stay within {MOST_BYTES_A_BLOCK:g} byte a block")
     swollen = found.on_disk > MOST_ON_DISK
     if swollen:
         print(
             f"soak: the store grows: {stored[-1] / 1e6:.0f} MB, {max(stored[:WARM_TENTHS]) / 1e6:.0f} before"
         )
-    return int(fitted.grows or swollen)
+    return int(not fitted.bounded or swollen)
