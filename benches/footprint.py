@@ -198,6 +198,10 @@ def main() -> int:
         from benches.soak import soak
 
         return soak(arguments.soak)
+    if arguments.peers < 1:
+        parser.error("--peers: at least 1")
+    if arguments.blocks and arguments.blocks < 10:
+        parser.error("--blocks: at least 10, a tenth is looked at after each; 0 for none")
     allow_files()
     with tempfile.TemporaryDirectory(prefix="covey-footprint-") as name:
         asyncio.run(measure(Path(name), arguments.peers, arguments.blocks))

@@ -368,12 +368,18 @@ def main() -> int:
     how.add_argument("--many", dest="how", action="store_const", const="many", default="each")
     how.add_argument("--signed", dest="how", action="store_const", const="signed")
     arguments = parser.parse_args()
+    if arguments.blocks < 1:
+        parser.error("--blocks: at least 1")
     path = "baseline" if arguments.baseline else "selective"
     plan = Plan(arguments.blocks, arguments.heard, arguments.standard, arguments.how, path)
     try:
         got = measured(plan)
     except StuckError as error:
         print(f"two peers on loopback: no figure: {error}", file=sys.stderr)
+        return 1
+    if not got.blocks:
+        why = "all were admitted at the first look; the next step: more --blocks"
+        print(f"two peers on loopback: no figure: {why}", file=sys.stderr)
         return 1
     way = ", each handed to an application" if plan.heard else ""
     way += ", JSON envelopes" if plan.standard else ", compact batches"

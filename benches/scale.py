@@ -36,6 +36,7 @@ BLOCKS = 400
 LONG_BLOCKS = 2_000
 """For what needs a longer look: one hearer, whose first blocks are not counted, and the simulated transport,
 where no blocks share a frame (with one peer; with more fewer)."""
+TOO_FEW = "too few blocks to say"
 ROUNDS = 40
 """Batches judged for one number of anchors; the median counts."""
 
@@ -46,6 +47,11 @@ class Line:
 
     fixed: float
     each: float
+
+    @property
+    def tells(self) -> bool:
+        """Tell whether it says anything of a larger size: nothing costs less the more there is of it."""
+        return self.fixed >= 0.0 < self.each
 
     def at(self, size: int) -> float:
         """Return the cost of a size."""
@@ -107,6 +113,11 @@ def simulated(sizes: Sequence[int], blocks: int) -> tuple[list[float], list[floa
 def told(what: str, sizes: Sequence[int], costs: Sequence[float]) -> tuple[Line, list[str]]:
     """Fit all sizes but the last and say how the last one compares."""
     line = fitted(sizes[:-1], costs[:-1])
+    if not line.tells:
+        rows = [f"{what}: {TOO_FEW}"]
+        return line, rows + [
+            f"  {size:>5}: measured {cost * 1e6:9.1f} µs" for size, cost in zip(sizes, costs, strict=True)
+        ]
     rows = [f"{what}: {line.fixed * 1e6:.1f} µs + {line.each * 1e6:.3f} µs for each"]
     for size, cost in zip(sizes, costs, strict=True):
         said = f"  {size:>5}: measured {cost * 1e6:9.1f} µs, the line says {line.at(size) * 1e6:9.1f} µs"
@@ -115,14 +126,16 @@ def told(what: str, sizes: Sequence[int], costs: Sequence[float]) -> tuple[Line,
 
 
 def full(send: Line, hear: float, passing: Line) -> list[str]:
-    """Say where one core is full, and where one relay is."""
+    """Say where one core is full, and where one relay is, by the lines that say anything."""
     rows = [f"one core hears {1 / hear:,.0f} blocks a second in all, whoever speaks"]
     for peers in (10, 50, 200, 1_000):
-        most = 1 / send.at(peers)
-        mutual = 1 / (send.at(peers) + peers * hear)
-        through = 1 / passing.at(peers - 1)
-        said = f"one alone may speak {most:,.0f} blocks a second; each of all {mutual:,.1f}"
-        rows.append(f"  {peers:>5} peers: {said}; one relay passes {through:,.0f} a second, of all together")
+        alone, relayed = TOO_FEW, f"one relay: {TOO_FEW}"
+        if send.tells:
+            most, mutual = 1 / send.at(peers), 1 / (send.at(peers) + peers * hear)
+            alone = f"one alone may speak {most:,.0f} blocks a second; each of all {mutual:,.1f}"
+        if passing.tells:
+            relayed = f"one relay passes {1 / passing.at(peers - 1):,.0f} a second, of all together"
+        rows.append(f"  {peers:>5} peers: {alone}; {relayed}")
     return rows
 
 

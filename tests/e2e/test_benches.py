@@ -65,6 +65,24 @@ def test_two_peers_on_loopback_are_measured(how):
     assert "full text: " in answer.stdout
 
 
+@pytest.mark.parametrize(
+    ("bench", "words", "says"),
+    [
+        ("loopback", ["--blocks", "0"], "--blocks: at least 1"),
+        ("loopback", ["--blocks", "-3", "--signed"], "--blocks: at least 1"),
+        ("footprint", ["--peers", "0"], "--peers: at least 1"),
+        ("footprint", ["--blocks", "-1"], "--blocks: at least 10"),
+        ("footprint", ["--blocks", "5"], "--blocks: at least 10"),
+        ("footprint", ["--soak", "3"], "--soak: at least 10 blocks"),
+    ],
+)
+def test_sizes_that_measure_nothing_are_refused(bench, words, says):
+    command = [sys.executable, "-m", f"benches.{bench}", *words]
+    answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
+    assert answer.returncode == 2, answer.stderr
+    assert says in answer.stderr
+
+
 @FORKS
 def test_a_soak_runs_to_its_end_and_says_when_it_is_too_short(capsys: pytest.CaptureFixture[str]):
     assert soak.soak(300) == 0
@@ -182,9 +200,23 @@ def test_costs_are_fitted_and_the_largest_size_is_predicted():
     assert "speaking one block, by peers: " in answer.stdout
     assert "the engine alone, transport simulated: " in answer.stdout
     assert "a relay's frame, by others in its channel: " in answer.stdout
-    assert "; one relay passes " in answer.stdout
+    assert "; one relay passes " in answer.stdout or f"; one relay: {scale.TOO_FEW}" in answer.stdout
     line = scale.fitted((1, 2, 4), (3.0, 5.0, 9.0))
     assert (line.fixed, line.each, line.at(10)) == pytest.approx((1.0, 2.0, 21.0))
+
+
+def test_a_line_that_does_not_rise_predicts_nothing():
+    falls, rows = scale.told("speaking", (1, 3, 6), (9e-4, 5e-4, 4e-4))
+    assert not falls.tells and rows[0] == f"speaking: {scale.TOO_FEW}"
+    assert rows[1:] == [f"  {n:>5}: measured {us:9.1f} µs" for n, us in ((1, 900.0), (3, 500.0), (6, 400.0))]
+    rises = scale.Line(1e-4, 1e-6)
+    _, small, *_ = scale.full(falls, 1e-4, rises)
+    assert small == f"     10 peers: {scale.TOO_FEW}; one relay passes 9,174 a second, of all together"
+    _, small, *_ = scale.full(rises, 1e-4, falls)
+    assert small.startswith("     10 peers: one alone may speak 9,091 blocks a second; each of all 900.9; ")
+    assert small.endswith(f"one relay: {scale.TOO_FEW}")
+    below_nothing = scale.Line(-1e-4, 1e-5)
+    assert not below_nothing.tells, "with few peers it would say less than nothing"
 
 
 def test_covey_and_its_rivals_are_measured_in_one_run():

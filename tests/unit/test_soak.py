@@ -25,7 +25,9 @@ def test_a_peer_that_keeps_forty_bytes_of_each_block_grows():
 
 
 def test_a_slope_that_was_measured_too_loosely_is_not_shown_to_be_bounded():
-    resident = [60_000_000 + wobble for wobble in (0, 900_000, -700_000, 200_000, -900_000, 800_000, -300_000)]
+    resident = [
+        60_000_000 + wobble for wobble in (0, 900_000, -700_000, 200_000, -900_000, 800_000, -300_000)
+    ]
     found = slope(BLOCKS, resident)
     assert found.low < 0.0 < 1.0 < found.high
     assert not found.bounded
