@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,13 @@ SHORT = (
 )
 """What is measured, its words, and what it should stay under, in milliseconds."""
 IMPORTS = (("import covey", 40), ("from covey import Peer", None))
+PARTS = {
+    "asyncio and ssl": ("asyncio", "ssl", "_ssl", "socket", "_socket"),
+    "uvloop": ("uvloop",),
+    "native core": ("covey._core",),
+}
+"""What an import is made of, by the packages that come with each."""
+COVEY, OTHER = "covey's Python", "other libraries"
 READY_MS, IDLE_MB = 300, 40
 """What a start should stay under: milliseconds until ready, and megabytes of an idle peer."""
 SETTLED_SECONDS = 5.0
@@ -85,6 +92,47 @@ def imported(statement: str, environment: Mapping[str, str]) -> float:
     return float(said.stdout) * 1_000
 
 
+def modules(environment: Mapping[str, str], statement: str) -> list[tuple[int, str, float]]:
+    """Import under `-X importtime`; return depth, name, own milliseconds of each module, parents first."""
+    words = [sys.executable, "-X", "importtime", "-c", statement]
+    said = subprocess.run(words, env=dict(environment), capture_output=True, check=True, text=True).stderr
+    rows = [line.removeprefix("import time:").split("|") for line in said.splitlines()[1:]]
+    indented = [(own, name.removeprefix(" ").rstrip()) for own, _, name in rows]
+    found = [((len(name) - len(name.lstrip())) // 2, name.lstrip(), int(own) / 1e3) for own, name in indented]
+    return found[::-1]  # it prints a module when all that it imports is there
+
+
+def parted(found: Sequence[tuple[int, str, float]], before: Container[str] = ()) -> dict[str, float]:
+    """Add up milliseconds by part: a module's own, else its importer's; not of what was there `before`."""
+    parts = dict.fromkeys((*PARTS, COVEY, OTHER), 0.0)
+    above: list[str] = []
+    for depth, name, own in found:
+        under = above[depth - 1] if depth else OTHER
+        named = next((part for part, names in PARTS.items() if _is_of(name, names)), None)
+        # What covey imports is the library's own, unless it is one of the parts or imported by one.
+        part = named or (COVEY if _is_of(name, ("covey",)) else OTHER if under == COVEY else under)
+        del above[depth:]
+        above.append(part)
+        if name not in before:
+            parts[part] += own
+    return parts
+
+
+def _is_of(name: str, packages: Iterable[str]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def parts_line(environment: Mapping[str, str], statement: str, rounds: int = ROUNDS) -> str:
+    """Say what an import is made of, in medians: what is there before covey's own is its limit."""
+    before = {name for _, name, _ in modules(environment, "pass")}
+    runs = [parted(modules(environment, statement), before) for _ in range(rounds)]
+    parts = {part: statistics.median(run[part] for run in runs) for part in runs[0]}
+    whole = sum(parts.values())
+    said = ", ".join(f"{part} {own:.1f} ms ({own / whole:.0%})" for part, own in parts.items())
+    rest = whole - parts[COVEY]
+    return f"by part, under -X importtime, which slows it: {said}; without covey's own {rest:.1f}"
+
+
 def import_lines(environment: Mapping[str, str]) -> Iterator[str]:
     """Yield a line for each way to begin a program."""
     for statement, bound in IMPORTS:
@@ -92,6 +140,8 @@ def import_lines(environment: Mapping[str, str]) -> Iterator[str]:
         kept = "" if bound is None else f", to stay under {bound} ms"
         median = f"{statistics.median(times):.1f} ms (median of {ROUNDS}, best {times[0]:.1f})"
         yield f"{statement}: {median}{kept}"
+        if bound is None:
+            yield f"{statement}: {parts_line(environment, statement)}"
 
 
 def peer_line(what: str, words: Sequence[str], environment: Mapping[str, str]) -> str:

@@ -42,7 +42,9 @@ def start(sizes: Sizes) -> Iterator[Row]:
         for statement, bound in startup.IMPORTS:
             startup.imported(statement, environment)  # compiles
             times = tuple(startup.imported(statement, environment) for _ in range(count))
-            yield Row("start", statement, "ms", times, None if bound is None else Aim("under", bound))
+            aim = None if bound is None else Aim("under", bound)
+            notes = () if bound is not None else (startup.parts_line(environment, statement, count),)
+            yield Row("start", statement, "ms", times, aim, notes=notes)
         run = ["run", "--config", str(startup.agent_file(Path(name)))]
         for what, words in (("covey listen", ["listen"]), ("covey run", run)):
             yield from idle(what, words, environment, sizes, count)
