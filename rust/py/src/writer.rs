@@ -210,8 +210,9 @@ impl Desk<Task> for Shelf {
         }
     }
 
-    fn index(&self, most: u64) -> Result<u64, StoreError> {
-        self.store.get().inner.index_some(i64::try_from(most).unwrap_or(i64::MAX))
+    fn index(&self, most: u64, wanted: Option<&dyn Fn() -> bool>) -> Result<u64, StoreError> {
+        let (store, most) = (&self.store.get().inner, i64::try_from(most).unwrap_or(i64::MAX));
+        wanted.map_or_else(|| store.index_some(most), |wanted| store.index_unless(most, wanted))
     }
 
     fn merge(&self) -> Result<bool, StoreError> {

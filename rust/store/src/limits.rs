@@ -84,6 +84,8 @@ pub const RECALL_MAX_BYTES: usize = 4_096;
 
 /// Records one call of `index` adds to the recall index.
 pub const INDEX_SLICE: i64 = 512;
+/// Records indexed before it is looked whether a commit waits: some 80 µs.
+pub const INDEX_STEP: i64 = 8;
 /// Pages of the recall index that one call merges: a commit that comes meanwhile waits a millisecond for them, or two.
 pub const MERGE_PAGES: i64 = 8;
 /// Records a recall indexes by itself before it looks, about 5 ms; where more wait, only if nobody is writing.

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::error::{Fault, StoreError};
 use crate::limits::{
-    INDEX_ON_RECALL, INDEX_SLICE, MERGE_PAGES, PAGE_MAX, RECALL_CANDIDATES, RECALL_MAX_BYTES, RECALL_MAX_TERMS,
-    RECALL_RANKING,
+    INDEX_ON_RECALL, INDEX_SLICE, INDEX_STEP, MERGE_PAGES, PAGE_MAX, RECALL_CANDIDATES, RECALL_MAX_BYTES,
+    RECALL_MAX_TERMS, RECALL_RANKING,
 };
 use crate::records::{StoredRecord, stored_by_id};
 use crate::store::Store;
@@ -60,10 +60,25 @@ impl Store {
 
     /// As [`Store::index`], of so many records at most: a commit that comes meanwhile waits for less.
     pub fn index_some(&self, most: i64) -> Result<u64, StoreError> {
-        let mut writer = self.writer();
-        self.write_unsynced(&mut writer, |transaction| {
-            index_slice(transaction, most.clamp(1, INDEX_SLICE))?;
-            lag(transaction)
+        self.index_in_steps(most, INDEX_SLICE, || false)
+    }
+
+    /// As [`Store::index_some`], but a few at a time, and no more once `wanted` says that somebody waits to write.
+    pub fn index_unless(&self, most: i64, wanted: impl FnMut() -> bool) -> Result<u64, StoreError> {
+        self.index_in_steps(most, INDEX_STEP, wanted)
+    }
+
+    fn index_in_steps(&self, most: i64, step: i64, mut wanted: impl FnMut() -> bool) -> Result<u64, StoreError> {
+        let mut left = most.clamp(1, INDEX_SLICE);
+        self.write_unsynced(&mut self.writer(), |transaction| {
+            loop {
+                index_slice(transaction, left.min(step))?;
+                left -= left.min(step);
+                let waiting = lag(transaction)?;
+                if waiting == 0 || left == 0 || wanted() {
+                    return Ok(waiting);
+                }
+            }
         })
     }
 

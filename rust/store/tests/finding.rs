@@ -130,6 +130,28 @@ proptest! {
 }
 
 #[test]
+fn a_slice_that_gives_way_ends_after_a_few_and_goes_on_where_it_was() {
+    let folder = Folder::new();
+    let store = folder.open();
+    for number in 0..40 {
+        store.put_own(&says(ME, &format!("fox {number}")), NOW, &[]).unwrap();
+    }
+    let left = store.index_unless(64, || true).unwrap();
+    assert!(0 < left && left < 40, "{left}: neither all nor none");
+    let mut asked = 0;
+    let second = || {
+        asked += 1;
+        asked > 1
+    };
+    let next = store.index_unless(64, second).unwrap();
+    assert_eq!((left - next, asked), (2 * (40 - left), 2), "as many at each step");
+    assert_eq!(store.index_unless(8, || false).unwrap(), next - 8, "no more than was asked");
+    assert_eq!(store.index_unless(64, || false).unwrap(), 0);
+    assert_eq!(store.recall("fox", 100).unwrap().hits.len(), 40);
+    assert!(store.integrity().unwrap().is_empty());
+}
+
+#[test]
 fn pieces_of_the_index_are_merged_a_little_at_a_time_and_hold_the_same() {
     let folder = Folder::new();
     let store = folder.open();

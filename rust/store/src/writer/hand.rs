@@ -196,7 +196,7 @@ impl<J: Job, D: Desk<J>> Hand<J, D> {
     fn follow(&mut self, rows: u64) {
         let mut left = rows;
         while let Some(most) = self.pace.owes(left) {
-            self.index(most);
+            self.index(most, false);
             left = left.saturating_sub(most);
         }
     }
@@ -204,7 +204,7 @@ impl<J: Job, D: Desk<J>> Hand<J, D> {
     /// Indexes rows, or merges pieces: nothing else is to be written at this moment.
     fn tend(&mut self, next: Next) {
         match next {
-            Next::Index(most) => self.index(most),
+            Next::Index(most) => self.index(most, self.pace.gives_way()),
             Next::Merge => {
                 let merged = self.desk.merge();
                 self.pace.merged(*merged.as_ref().unwrap_or(&false));
@@ -214,8 +214,10 @@ impl<J: Job, D: Desk<J>> Hand<J, D> {
         }
     }
 
-    fn index(&mut self, most: u64) {
-        let left = self.desk.index(most);
+    /// Indexes so many rows at most; where it gives way, fewer as soon as a job waits.
+    fn index(&mut self, most: u64, gives_way: bool) {
+        let wanted = || !self.shared.lock().jobs.is_empty();
+        let left = self.desk.index(most, gives_way.then_some(&wanted));
         self.pace.indexed(left.as_ref().ok().copied());
         self.note(Part::Index, left.err().as_ref().map(said));
     }

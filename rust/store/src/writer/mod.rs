@@ -39,7 +39,8 @@ pub trait Desk<J: Job>: Send + 'static {
     fn write(&self, group: &[J]) -> Result<Vec<J::Done>, Failure>;
 
     /// Adds so many rows at most to the index of full text; returns how many are left.
-    fn index(&self, most: u64) -> Result<u64, StoreError>;
+    /// With `wanted` it stops after a few of them once that says that a job waits.
+    fn index(&self, most: u64, wanted: Option<&dyn Fn() -> bool>) -> Result<u64, StoreError>;
 
     /// Merges a few pages of that index; returns whether more may be merged.
     fn merge(&self) -> Result<bool, StoreError>;

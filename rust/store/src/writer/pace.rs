@@ -70,6 +70,12 @@ impl Pace {
         Next::Wait(due.filter(|_| self.unindexed > 0 || self.unmerged))
     }
 
+    /// Tells whether a slice ends early for a job that comes meanwhile: not in bulk, where one waits always, and not where
+    /// the index is a whole slice behind, or it would fall behind for good.
+    pub(super) fn gives_way(&self) -> bool {
+        !self.bulk && self.unindexed < self.paces.slice_rows
+    }
+
     /// Takes note that a group is about to be written.
     pub(super) fn begins(&mut self, now: Duration) {
         self.alone = self.rested(now);
@@ -174,6 +180,20 @@ mod tests {
         assert_eq!(pace.next(at(1_022)), Next::Index(64), "after a rest the few");
         pace.indexed(Some(0));
         assert_eq!(pace.next(at(1_022)), Next::Merge, "and the pieces");
+    }
+
+    #[test]
+    fn a_slice_gives_way_between_lone_jobs_and_not_where_the_index_is_far_behind() {
+        let mut pace = after_a_lone_row();
+        pace.wrote(1, at(1_001));
+        assert!(pace.gives_way());
+        for _ in 0..511 {
+            pace.wrote(1, at(1_002));
+        }
+        assert!(!pace.gives_way(), "a whole slice waits");
+        pace.indexed(Some(0));
+        pace.wrote(32, at(1_003));
+        assert!(!pace.gives_way(), "in bulk");
     }
 
     #[test]

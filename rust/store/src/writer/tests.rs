@@ -34,6 +34,8 @@ enum What {
     Trip,
     /// Have nobody come who is rung next.
     Mute,
+    /// Have the index say that it has begun, and wait for the gate.
+    Slow,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -87,7 +89,9 @@ impl Desk<Note> for Fake {
                 }
                 What::Panic => panic!("out of bounds"),
                 What::Break => return Err(Failure::Broken("the interpreter ends".into())),
-                What::Tear | What::Jam | What::Clog | What::Trip | What::Mute => *self.torn.lock().unwrap() = job.what,
+                What::Tear | What::Jam | What::Clog | What::Trip | What::Mute | What::Slow => {
+                    *self.torn.lock().unwrap() = job.what;
+                }
             }
         }
         let lost = usize::from(group.iter().any(|job| job.what == What::Lose));
@@ -96,8 +100,16 @@ impl Desk<Note> for Fake {
         Ok(numbers[lost..].to_vec())
     }
 
-    fn index(&self, _most: u64) -> Result<u64, StoreError> {
-        match *self.torn.lock().unwrap() {
+    fn index(&self, _most: u64, wanted: Option<&dyn Fn() -> bool>) -> Result<u64, StoreError> {
+        let mut torn = self.torn.lock().unwrap();
+        if *torn == What::Slow {
+            *torn = What::Keep; // once
+            self.begun.send(()).unwrap();
+            self.gate.recv().unwrap();
+            let asked = wanted.map_or(0, |wanted| 1 + u32::from(wanted()));
+            self.written.lock().unwrap().push(vec![1_000 + asked]);
+        }
+        match *torn {
             What::Trip => panic!("index out of bounds"),
             What::Tear => Err(fault()),
             _ => Ok(0),
@@ -372,5 +384,18 @@ fn what_fails_beside_the_jobs_is_told_once_and_stops_nothing() {
         assert_eq!(told, [(part, WHY.to_owned())]);
         assert_eq!(standing.troubles[part as usize].as_deref(), Some(WHY));
         assert_eq!(standing.transactions, 8);
+    }
+}
+
+#[test]
+fn a_job_that_comes_during_a_slice_is_seen_by_it_and_not_in_bulk() {
+    for (rows, asked) in [(1, 1_002), (32, 1_000)] {
+        let bench = Bench::paced(Paces { rest: Duration::ZERO, ..PACES });
+        bench.give(1, rows, What::Slow);
+        bench.begun.recv().unwrap();
+        bench.give(2, 1, What::Keep);
+        bench.gate.send(()).unwrap();
+        bench.answers(2);
+        assert_eq!(bench.written()[..2], [vec![1], vec![asked]], "{rows} rows");
     }
 }
