@@ -29,6 +29,11 @@ def test_all_of_it_runs_quickly_and_is_kept(covey, tmp_path):
     latency = next(row for row in measures if row["name"] == "latency")["facts"]
     ways = [latency[f"{name} p50"] for name in STATIONS]
     assert ways == sorted(ways), "a block passes its stations in their order"
+    for name in STATIONS:
+        parts = [took for fact, took in latency.items() if fact.startswith(f"lost late {name} ")]
+        beside = [latency.get(f"lost late {name} {cause}", 0.0) for cause in ("copy", "collector")]
+        whole = latency[f"lost late {name}"]
+        assert abs(sum(parts) - sum(beside) - whole) < 0.05 * whole + 1.0, f"{name}: its parts are all of it"
     throughput = next(row for row in measures if row["name"] == "throughput")["facts"]
     assert throughput["full-text lag"] >= 0
     assert throughput["drained after ms"] >= 0

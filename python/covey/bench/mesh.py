@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from covey import limits
-from covey.bench import disk, peers, stations
+from covey.bench import disk, lost, peers, stations
 from covey.bench.stats import Measure
 from covey.values import dataclass
 
@@ -66,7 +66,10 @@ def latency(name: str, pace: float, seconds: float) -> Measure:
     ages = stations.ages(met.spoke.stamps, met.heard.stamps)
     micros = [age * 1e6 for age in ages[stations.LAST]][-limits.BENCH_SAMPLES :]
     slowest = stations.late(met.spoke.stamps, met.heard.stamps)
-    facts = {**stations.facts(ages), **stations.facts(slowest), **disk.facts(), "blocks": count}
+    behind = stations.facts({"called behind its time": met.spoke.behind})
+    facts = {**stations.facts(ages), **stations.facts(slowest), **behind, **disk.facts(), "blocks": count}
+    facts |= lost.parts(met.spoke.trail, met.heard.trail)
+    facts |= lost.shares("author", met.spoke.trail) | lost.shares("hearer", met.heard.trail)
     what = f"from emit to the application of another process, durable, at {pace:,.0f} blocks a second"
     return Measure(name, what, "µs", False, tuple(micros), facts)
 

@@ -11,13 +11,15 @@ import multiprocessing
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Final
 
 from covey import _core, core
 from covey.bench import blocks
-from covey.bench.stations import MARK, Stamped, StampedNode, StampedStore, StampedTransport, Stamps
+from covey.bench.lost import Stamps, Trail
+from covey.bench.stations import MARK, Stamped, StampedNode, StampedStore, StampedTransport, moment
 from covey.errors import CoveyError
 from covey.model import Minted, Proposal, SendState
 from covey.net.tcp import TcpTransport
@@ -80,14 +82,17 @@ class Heard:
     index_lag: int
     drain_seconds: float
     stamps: dict[str, Stamps]
+    trail: Trail = field(default_factory=Trail)
 
 
 @dataclass(frozen=True, slots=True)
 class Spoke:
-    """What the speaker says: CPU seconds for all of its blocks, and its stamps."""
+    """What the speaker says: CPU seconds for all of its blocks, its stamps, and how late each call came."""
 
     cpu_seconds: float
     stamps: dict[str, Stamps]
+    trail: Trail = field(default_factory=Trail)
+    behind: tuple[float, ...] = ()
 
 
 class StuckError(CoveyError):
@@ -212,10 +217,13 @@ async def hear(plan: Hearing, wire: Connection) -> None:
     while min(counts := admitted()) < plan.blocks or len(stamped.at["delivered"]) < expected:
         if not first and any(counts):
             first, began, busy = sum(counts), time.perf_counter(), time.process_time()
+            stamped.begin()
         await asyncio.sleep(_SELDOM_SECONDS if plan.ages else _LOOK_SECONDS)
     seconds, cpu = time.perf_counter() - began, time.process_time() - busy
+    trail = stamped.trail() if plan.ages else Trail()
     lag, drained = await _drained(files)
-    wire.send(Heard(plan.hearers * plan.blocks - first, seconds, cpu, lag, drained, stamped.stamps()))
+    admissions = plan.hearers * plan.blocks - first
+    wire.send(Heard(admissions, seconds, cpu, lag, drained, stamped.stamps(), trail))
     await asyncio.Event().wait()  # the caller ends it
 
 
@@ -254,7 +262,10 @@ async def speak(plan: Speaking, wire: Connection) -> None:
 
         async def say(number: int) -> None:
             texts = blocks.categories(number)
-            texts["focus"] += f"{MARK}{time.perf_counter_ns()}"
+            now, spent = moment()
+            texts["focus"] += f"{MARK}{now}"
+            if plan.ages:
+                stamped.called[now] = spent
             result = await node.emit(Proposal(texts))
             if plan.ages and isinstance(result, Minted):
                 stamped.said[result.block.assertion_id] = texts["focus"]
@@ -264,18 +275,22 @@ async def speak(plan: Speaking, wire: Connection) -> None:
             elif any(send.state is SendState.REFUSED for send in result.sends):
                 wire.send(RuntimeError(f"block {number} was refused: a hearer has stalled"))
 
-        busy, began = time.process_time(), asyncio.get_running_loop().time()
+        stamped.begin()
+        busy, began, begun = time.process_time(), asyncio.get_running_loop().time(), time.perf_counter()
         async with asyncio.TaskGroup() as group:
             for number in range(plan.blocks):
                 if plan.pace is not None:
                     await _until(began + number / plan.pace)
+                    stamped.behind.append(max(0.0, time.perf_counter() - begun - number / plan.pace))
                 await (
                     gate.acquire()
                 )  # here and not in the task: a semaphore looks through all that wait for it
                 group.create_task(say(number))
         wire.send(None)
         await asyncio.to_thread(wire.recv)  # what is durable may wait for its sealing: the hearers tell
-        wire.send(Spoke(time.process_time() - busy, stamped.stamps()))
+        trail = stamped.trail() if plan.ages else Trail()
+        spoke = Spoke(time.process_time() - busy, stamped.stamps(), trail, tuple(stamped.behind))
+        wire.send(spoke)
         await asyncio.Event().wait()  # the caller ends it
 
 

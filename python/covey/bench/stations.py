@@ -7,11 +7,15 @@ way a block is known by its assertion id, which is cheap to read; which number i
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from covey.bench import lost
+from covey.bench.lost import Deed, Stamps, Trail
 from covey.bench.stats import percentile
+from covey.bench.threads import Cores
 from covey.net.tcp import TcpTransport
 from covey.proto.news import Delivered
 from covey.runtime.node import Node
@@ -22,16 +26,12 @@ if TYPE_CHECKING:
     from covey.proto.effects import Done
     from covey.proto.news import News
 
-STATIONS: Final = ("signed", "kept", "written", "read", "verdict", "durable", "delivered")
-"""In a block's order. At its author: signed, durable there, written to the socket. At its hearer: read,
-judged, durable, handed to the application. All count from the call of `emit`."""
+STATIONS: Final = lost.STATIONS
 LAST: Final = STATIONS[-1]
-LATE: Final = 0.99
-"""Of all blocks, the share that is not late: where the others lost their time is told apart."""
+DEEDS: Final = 65_536
+"""Of a writer that are kept: those of ten seconds at a thousand blocks a second, thrice."""
 SHARES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 MARK: Final = " @"
-Stamps = dict[int, int]
-"""Monotonic nanoseconds of one station, by the block's number: the nanosecond at which it was emitted."""
 
 
 def number_of(focus: str) -> int | None:
@@ -46,35 +46,74 @@ class Stamped:
     def __init__(self) -> None:
         self.at: dict[str, dict[str, int]] = {name: {} for name in STATIONS}
         """Monotonic nanoseconds of each station, by assertion id."""
+        self.spent: dict[str, dict[str, int]] = {name: {} for name in STATIONS}
+        """What the loop's thread had spent of the processor by then."""
+        self.called: Stamps = {}
+        """The same of the call itself, by the block's number."""
+        self.behind: list[float] = []
+        """Seconds by which each call came later than its time: the loop was at work."""
+        self.store: StampedStore | None = None
+        self._pauses: list[tuple[int, int]] = []
+        self._collecting = 0
+        self._cores = Cores()
         self.said: dict[str, str] = {}
         """The focus of each block that came to its end here, by assertion id."""
-        self.read_ns = 0
-        """When the last bytes were read."""
+        self.read = (0, 0)
+        """When the last bytes were read, and what the loop had spent."""
         self.unwritten: list[str] = []
         """Durable at their author, and not yet written."""
 
-    def stamp(self, station: str, blocks: Sequence[str], at: int | None = None) -> None:
-        """Note that blocks reached a station, now or `at` a time; a later stamp changes nothing."""
-        now = time.perf_counter_ns() if at is None else at
-        stamps = self.at[station]
+    def stamp(self, station: str, blocks: Sequence[str], at: tuple[int, int] | None = None) -> None:
+        """Note that blocks reached a station, now or `at` a moment; a later stamp changes nothing."""
+        now, spent = moment() if at is None else at
+        stamps, before = self.at[station], self.spent[station]
         for assertion_id in blocks:
             stamps.setdefault(assertion_id, now)
+            before.setdefault(assertion_id, spent)
 
     def heard(self, news: News) -> None:
         """Stamp what an application is handed."""
         if isinstance(news, Delivered):
             block = news.delivery.block
-            self.at["delivered"].setdefault(block.assertion_id, time.perf_counter_ns())
+            self.stamp("delivered", (block.assertion_id,))
             self.said[block.assertion_id] = block.categories["focus"]
 
     def stamps(self) -> dict[str, Stamps]:
         """Return the stamps by the numbers of blocks, where both are known."""
-        found = {assertion_id: number_of(focus) for assertion_id, focus in self.said.items()}
-        numbers = {assertion_id: number for assertion_id, number in found.items() if number is not None}
+        return self._numbered(self.at)
+
+    def begin(self) -> None:
+        """Count from now on what threads have of the cores, and what the collector takes."""
+        self._cores = Cores()
+        gc.callbacks.append(self._collected)
+
+    def trail(self) -> Trail:
+        """Return all that this process saw of itself since it began."""
+        if self._collected in gc.callbacks:
+            gc.callbacks.remove(self._collected)
+        spent = self._numbered(self.spent) | ({lost.CALLED: self.called} if self.called else {})
+        deeds = () if self.store is None else self.store.deeds()
+        return Trail(self.stamps(), spent, tuple(deeds), tuple(self._pauses), self._cores.shares())
+
+    def _numbered(self, found: Mapping[str, Mapping[str, int]]) -> dict[str, Stamps]:
+        ends = {assertion_id: number_of(focus) for assertion_id, focus in self.said.items()}
+        numbers = {assertion_id: number for assertion_id, number in ends.items() if number is not None}
         return {
             name: {numbers[each]: at for each, at in stamped.items() if each in numbers}
-            for name, stamped in self.at.items()
+            for name, stamped in found.items()
         }
+
+    def _collected(self, phase: str, _info: dict[str, Any]) -> None:
+        now = time.perf_counter_ns()
+        if phase == "start":
+            self._collecting = now
+        else:
+            self._pauses.append((self._collecting, now))
+
+
+def moment() -> tuple[int, int]:
+    """Return the monotonic clock, and what this thread has spent of the processor, in nanoseconds."""
+    return time.perf_counter_ns(), time.thread_time_ns()
 
 
 class StampedStore(NodeStore):
@@ -95,15 +134,21 @@ class StampedStore(NodeStore):
             stored(done)
 
         super().start(answered, failed)
+        self._running().watch(DEEDS)
+        self.stamped.store = self
+
+    def deeds(self) -> list[Deed]:
+        """Return what the writer's thread did since it began."""
+        return [Deed(*each) for each in self._running().deeds(time.perf_counter_ns())]
 
     def commit(
         self, token: int, batch: _core.OutcomeBatch, now_ms: int, attention: _core.Attention | None = None
     ) -> None:
         """Stamp the verdicts and when they were read, then make them durable."""
-        now = time.perf_counter_ns()
+        now = moment()
         super().commit(token, batch, now_ms, attention)
         blocks = [batch[index].assertion_id for index in range(len(batch))]
-        self.stamped.stamp("read", blocks, self.stamped.read_ns)
+        self.stamped.stamp("read", blocks, self.stamped.read)
         self.stamped.stamp("verdict", blocks, now)
         self._wanted[token] = ("durable", blocks)
 
@@ -116,7 +161,7 @@ class StampedStore(NodeStore):
         deadline_ms: int | None = None,
     ) -> None:
         """Stamp what is signed, then make it durable."""
-        now = time.perf_counter_ns()
+        now = moment()
         super().put_own(token, record, now_ms, recipients, deadline_ms)
         blocks = [record.assertion_id]
         self.stamped.stamp("signed", blocks, now)
@@ -143,7 +188,7 @@ class StampedNode(Node):
 
     def link_data(self, link: int, data: bytes) -> None:
         """Stamp what is read, then take it."""
-        self.stamped.read_ns = time.perf_counter_ns()
+        self.stamped.read = moment()
         super().link_data(link, data)
 
 
@@ -168,7 +213,7 @@ def late(*stamps: Mapping[str, Stamps]) -> dict[str, list[float]]:
     took = {number: at - number for number, at in joined[LAST].items()}
     if not took:
         return {}
-    bound = percentile(list(took.values()), LATE)
+    bound = percentile(list(took.values()), lost.LATE)
     found: dict[str, list[float]] = {f"late {name}": [] for name in STATIONS}
     for number in (number for number, age in took.items() if age >= bound):
         before = number

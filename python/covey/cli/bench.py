@@ -121,7 +121,7 @@ def _check_place(file: Path) -> None:
 
 
 def _measured(arguments: argparse.Namespace, console: Console) -> Report:
-    from covey.bench import suite
+    from covey.bench import lost, suite
     from covey.bench.report import Report
 
     measures = []
@@ -129,7 +129,7 @@ def _measured(arguments: argparse.Namespace, console: Console) -> Report:
         console.remark(f"measuring {piece.name} …")
         measure = piece.quick() if arguments.quick else piece.full()
         measures.append(measure)
-        console.say("\n".join([_line(measure), *_stations(measure)]))
+        console.say("\n".join([_line(measure), *_stations(measure), *lost.lines(measure.facts)]))
     return Report(suite.machine(), tuple(measures))
 
 
@@ -146,7 +146,7 @@ def _stations(measure: Measure) -> list[str]:
     named = [name.removesuffix(" p50") for name in measure.facts if name.endswith(" p50")]
     shares = ("p50", "p90", "p99")
     return [
-        f"  {name:20}" + "".join(f"  {share} {measure.facts[f'{name} {share}']:>8,.0f}" for share in shares)
+        f"  {name:22}" + "".join(f"  {share} {measure.facts[f'{name} {share}']:>8,.0f}" for share in shares)
         for name in named
     ]
 

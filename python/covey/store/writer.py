@@ -184,6 +184,16 @@ class StoreWriter:
         """Take nothing more, finish what waits, end the thread. Answers still go out. Safe to call twice."""
         self._native.close()
 
+    def watch(self, room: int) -> None:
+        """Keep what the thread does from now on, the next `room` things of it: for whoever measures."""
+        self._native.watch(room)
+
+    def deeds(self, now_ns: int) -> list[tuple[str, int, int, int]]:
+        """Return what it did since: `write`, `index`, `merge`, or `copy` of the log beside it; from when to
+        when, in nanoseconds by the clock that shows `now_ns`; and of that how long it waited for the disk.
+        """
+        return self._native.deeds(now_ns)
+
     def status(self) -> dict[str, int | str | None]:
         """Return rows that wait, transactions, answers nobody took, and what failed beside the commits."""
         waiting_rows, transactions, undelivered, troubles = self._native.standing()

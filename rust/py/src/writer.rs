@@ -3,7 +3,7 @@
 
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use covey_core::Refusal;
 use covey_core::id::NodeId;
@@ -223,6 +223,14 @@ impl Desk<Task> for Shelf {
         self.store.get().inner.log_trouble()
     }
 
+    fn synced(&self) -> Duration {
+        self.store.get().inner.synced()
+    }
+
+    fn log_copied(&self) -> Option<(Instant, Instant)> {
+        self.store.get().inner.log_copied()
+    }
+
     fn ring(&self) -> bool {
         match &*self.bell {
             // There is one byte in it at most, and its other end is ours: it can be written, and at once.
@@ -230,6 +238,10 @@ impl Desk<Task> for Shelf {
             Bell::Call(wake) => GATE.enter(|py| called(wake.bind(py))).unwrap_or(false),
         }
     }
+}
+
+fn nanos(length: Duration) -> i64 {
+    i64::try_from(length.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// Calls `wake`. Whose loop is gone raises: what was stored stays stored, and the answers count as untaken. What else a
@@ -420,6 +432,20 @@ impl Writer {
     #[staticmethod]
     fn leave(py: Python<'_>) {
         py.detach(|| GATE.shut());
+    }
+
+    /// Keep what the thread does from now on, the next `room` things of it.
+    fn watch(&self, room: usize) {
+        self.inner.watch(room);
+    }
+
+    /// Return what the thread did since it is watched: (what, began, ended, of that the disk), in nanoseconds, of which
+    /// `now_ns` is this moment. Whoever calls says what his clock shows.
+    fn deeds(&self, now_ns: i64) -> Vec<(&'static str, i64, i64, i64)> {
+        let now = Instant::now();
+        let ago = |then: Instant| now_ns.saturating_sub(nanos(now.saturating_duration_since(then)));
+        let deeds = self.inner.deeds().into_iter();
+        deeds.map(|deed| (deed.did.as_str(), ago(deed.began), ago(deed.ended), nanos(deed.disk))).collect()
     }
 
     /// Return rows that wait, transactions, answers nobody took, and what fails beside the commits, by its word.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
+use std::time::Instant;
 
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode};
@@ -30,6 +31,8 @@ pub(crate) struct Keeper {
     /// A thread has done; told with `thread` locked since it was.
     done: Condvar,
     trouble: Mutex<Option<String>>,
+    /// From when to when it was copied last.
+    copied: Mutex<Option<(Instant, Instant)>>,
 }
 
 impl Keeper {
@@ -42,6 +45,7 @@ impl Keeper {
             thread: Mutex::new(None),
             done: Condvar::new(),
             trouble: Mutex::new(None),
+            copied: Mutex::new(None),
         })
     }
 
@@ -75,6 +79,11 @@ impl Keeper {
         hold(&self.trouble).clone()
     }
 
+    /// Returns from when to when a thread copied it last.
+    pub(crate) fn copied(&self) -> Option<(Instant, Instant)> {
+        *hold(&self.copied)
+    }
+
     /// Waits for a thread that copies.
     fn wait(&self) {
         let thread = hold(&self.thread).take();
@@ -101,7 +110,9 @@ impl Keeper {
         let begun = Builder::new().name("covey-log".to_owned()).spawn(move || {
             // Also where it panics, which `wait` tells of: who rests must not rest for ever.
             let _done = Done(&keeper);
+            let began = Instant::now();
             keeper.judge(keeper.copy());
+            *hold(&keeper.copied) = Some((began, Instant::now()));
         });
         match begun {
             Ok(thread) => *hold(&self.thread) = Some(thread),

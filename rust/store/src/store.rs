@@ -6,8 +6,9 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use covey_core::id::NodeId;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -29,6 +30,8 @@ pub struct Store {
     pub(crate) keeper: Arc<Keeper>,
     /// The newest record when an intake was filled from here: what comes later it hears by itself.
     pub(crate) loaded: AtomicI64,
+    /// Nanoseconds that the disk took for the last commit.
+    synced: AtomicU64,
 }
 
 /// The connection that writes; none once the store is closed.
@@ -47,6 +50,7 @@ impl Store {
             lock: Mutex::new(Some(opened.lock)),
             keeper: opened.keeper,
             loaded: AtomicI64::new(0),
+            synced: AtomicU64::new(0),
             path,
         })
     }
@@ -80,6 +84,16 @@ impl Store {
         self.keeper.trouble()
     }
 
+    /// Returns when the log was copied back into the file last: from when to when.
+    pub fn log_copied(&self) -> Option<(Instant, Instant)> {
+        self.keeper.copied()
+    }
+
+    /// Returns how long the last durable commit took to end: to write the log, and to wait for the disk.
+    pub fn synced(&self) -> Duration {
+        Duration::from_nanos(self.synced.load(Ordering::Relaxed))
+    }
+
     /// Runs `work` in one transaction on the writer. Durable when it returns.
     pub(crate) fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, StoreError> {
         self.write_at(self.writer.take(), work)
@@ -98,7 +112,9 @@ impl Store {
         mut writer: Writer<'_>,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        transact(writer.as_mut(), work).map_err(|fault| fault.at(&self.path))
+        let (value, took) = transact(writer.as_mut(), work).map_err(|fault| fault.at(&self.path))?;
+        self.synced.store(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        Ok(value)
     }
 
     /// Runs `work` as `write` does, but without waiting for the disk: what it writes may be lost with the power,
@@ -111,7 +127,7 @@ impl Store {
         let unsynced = Unsynced(writer);
         let outcome = set_synchronous(unsynced.0.as_ref(), "NORMAL").and_then(|()| transact(unsynced.0.as_mut(), work));
         let restored = set_synchronous(unsynced.0.as_ref(), "FULL");
-        outcome.and_then(|value| restored.map(|()| value)).map_err(|fault| fault.at(&self.path))
+        outcome.and_then(|(value, _)| restored.map(|()| value)).map_err(|fault| fault.at(&self.path))
     }
 
     /// Waits for the writer.
@@ -168,14 +184,16 @@ impl Drop for Store {
     }
 }
 
+/// Runs `work` in a transaction of its own; returns its value, and how long the end of it took.
 fn transact<T>(
     connection: Option<&mut Connection>,
     work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
-) -> Result<T, Fault> {
+) -> Result<(T, Duration), Fault> {
     let transaction = open_or_closed(connection)?.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let value = work(&transaction)?;
+    let began = Instant::now();
     transaction.commit()?;
-    Ok(value)
+    Ok((value, began.elapsed()))
 }
 
 /// Work that does not wait for the disk. Where it panics, those that come after it wait again, or find the store closed:

@@ -15,14 +15,14 @@ def test_a_number_ends_the_focus_and_others_blocks_have_none():
 
 def test_a_later_stamp_changes_nothing():
     stamped = Stamped()
-    stamped.stamp("signed", ["a", "b"], 10)
-    stamped.stamp("signed", ["b", "c"], 20)
+    stamped.stamp("signed", ["a", "b"], (10, 1))
+    stamped.stamp("signed", ["b", "c"], (20, 2))
     assert stamped.at["signed"] == {"a": 10, "b": 10, "c": 20}
 
 
 def test_blocks_have_their_numbers_by_what_was_said_and_others_have_no_stamp():
     stamped = Stamped()
-    stamped.stamp("read", ["a", "b", "c"], 30)
+    stamped.stamp("read", ["a", "b", "c"], (30, 3))
     stamped.said = {"a": f"x{MARK}5", "b": "somebody else's"}
     assert stamped.stamps() == {name: {5: 30} if name == "read" else {} for name in STATIONS}
 
@@ -36,10 +36,10 @@ def said(stamped: Stamped, numbers: list[int]) -> Stamped:
 def test_ages_count_from_the_emission_and_only_of_blocks_that_arrived():
     speaker, hearer = Stamped(), Stamped()
     for number in (0, 100 * MS):
-        speaker.stamp("signed", [str(number)], number + 1 * MS)
-        speaker.stamp("written", [str(number)], number + 3 * MS)
+        speaker.stamp("signed", [str(number)], (number + 1 * MS, 0))
+        speaker.stamp("written", [str(number)], (number + 3 * MS, 0))
     for place, name in enumerate(STATIONS[3:]):
-        hearer.stamp(name, ["0"], (4 + place) * MS)
+        hearer.stamp(name, ["0"], ((4 + place) * MS, 0))
     ages = stations.ages(said(speaker, [0, 100 * MS]).stamps(), said(hearer, [0]).stamps())
     assert ages["signed"] == [0.001]
     assert ages["verdict"] == [0.005]
@@ -57,7 +57,9 @@ def test_of_the_slowest_hundredth_it_is_told_where_the_time_went():
         number, slow = block * 1_000 * MS, 40 * MS if block == 7 or block > 297 else 0
         for place, name in enumerate(STATIONS):
             after = slow if name in ("durable", LAST) else 0
-            (speaker if place < 3 else hearer).stamp(name, [str(number)], number + (1 + place) * MS + after)
+            (speaker if place < 3 else hearer).stamp(
+                name, [str(number)], (number + (1 + place) * MS + after, 0)
+            )
     numbers = [block * 1_000 * MS for block in range(300)]
     late = stations.late(said(speaker, numbers).stamps(), said(hearer, numbers).stamps())
     assert late["late durable"] == [0.041] * 3

@@ -4,12 +4,12 @@ use std::any::Any;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::error::StoreError;
 
 use super::pace::{Next, Pace, Paces};
-use super::{Answer, Bounds, Desk, Failure, Job, Part, Shared, Stage};
+use super::{Answer, Bounds, Deed, Desk, Did, Failure, Job, Part, Shared, Stage};
 
 /// What a writer's thread has.
 pub(super) struct Hand<J: Job, D: Desk<J>> {
@@ -22,6 +22,8 @@ pub(super) struct Hand<J: Job, D: Desk<J>> {
     under_way: Vec<J>,
     /// Of the first of these, where each had its own try.
     outcomes: Vec<Outcome<J>>,
+    /// When the log was begun to be copied the last time that this was kept.
+    copied: Option<Instant>,
 }
 
 type Outcome<J> = Result<<J as Job>::Done, (String, String)>;
@@ -46,6 +48,7 @@ impl<J: Job, D: Desk<J>> Hand<J, D> {
             began: Instant::now(),
             under_way: Vec::new(),
             outcomes: Vec::new(),
+            copied: None,
         }
     }
 
@@ -73,9 +76,11 @@ impl<J: Job, D: Desk<J>> Hand<J, D> {
                 Turn::End => return Ok(()),
                 Turn::Tend(next) => self.tend(next),
                 Turn::Write => {
-                    self.pace.begins(self.began.elapsed());
+                    let began = Instant::now();
+                    self.pace.begins(began - self.began);
                     let rows = self.perform()?;
                     self.pace.wrote(rows, self.began.elapsed());
+                    self.keep(Did::Write, began);
                     self.note(Part::Log, self.desk.log_trouble());
                     self.follow(rows);
                 }
@@ -206,7 +211,9 @@ impl<J: Job, D: Desk<J>> Hand<J, D> {
         match next {
             Next::Index(most) => self.index(most, self.pace.gives_way()),
             Next::Merge => {
+                let began = Instant::now();
                 let merged = self.desk.merge();
+                self.keep(Did::Merge, began);
                 self.pace.merged(*merged.as_ref().unwrap_or(&false));
                 self.note(Part::Merge, merged.err().as_ref().map(said));
             }
@@ -216,10 +223,27 @@ impl<J: Job, D: Desk<J>> Hand<J, D> {
 
     /// Indexes so many rows at most; where it gives way, fewer as soon as a job waits.
     fn index(&mut self, most: u64, gives_way: bool) {
+        let began = Instant::now();
         let wanted = || !self.shared.lock().jobs.is_empty();
         let left = self.desk.index(most, gives_way.then_some(&wanted));
+        self.keep(Did::Index, began);
         self.pace.indexed(left.as_ref().ok().copied());
         self.note(Part::Index, left.err().as_ref().map(said));
+    }
+
+    /// Keeps what was done, where somebody watches.
+    fn keep(&mut self, did: Did, began: Instant) {
+        let deeds = &self.shared.deeds;
+        if !deeds.watched() {
+            return;
+        }
+        let disk = if did == Did::Write { self.desk.synced() } else { Duration::ZERO };
+        deeds.keep(Deed { did, began, ended: Instant::now(), disk });
+        if let Some((began, ended)) = self.desk.log_copied()
+            && self.copied.replace(began) != Some(began)
+        {
+            deeds.keep(Deed { did: Did::Copy, began, ended, disk: Duration::ZERO });
+        }
     }
 
     /// Keeps what fails beside the jobs, and tells of it when it begins or changes.

@@ -5,6 +5,7 @@
 //! full text) has its own pace. Whoever hands in and whoever takes answers holds the lock for moments only, and so does the
 //! writer: no lock is held while anything is written, or while anybody is told.
 
+mod deeds;
 mod hand;
 mod pace;
 #[cfg(test)]
@@ -15,9 +16,11 @@ use std::fmt;
 use std::process;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder, JoinHandle, ThreadId};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::StoreError;
+use deeds::Deeds;
+pub use deeds::{Deed, Did};
 use hand::Hand;
 pub use pace::Paces;
 
@@ -47,6 +50,12 @@ pub trait Desk<J: Job>: Send + 'static {
 
     /// Returns why the log could not be copied back when that was tried last.
     fn log_trouble(&self) -> Option<String>;
+
+    /// Returns how long the disk took for the last commit.
+    fn synced(&self) -> Duration;
+
+    /// Returns when the log was copied back last: from when to when. It goes on beside the jobs.
+    fn log_copied(&self) -> Option<(Instant, Instant)>;
 
     /// Has somebody take the answers, soon; says whether he will come. Called once for all that are there, until they are
     /// taken; where nobody comes, with the next ones again.
@@ -152,6 +161,7 @@ struct Shared<J: Job> {
     changed: Condvar,
     /// The thread ends.
     gone: Condvar,
+    deeds: Deeds,
 }
 
 struct Queue<J: Job> {
@@ -213,7 +223,12 @@ impl<J: Job> Writer<J> {
             complaints: Vec::new(),
             rung: false,
         };
-        let shared = Arc::new(Shared { queue: Mutex::new(queue), changed: Condvar::new(), gone: Condvar::new() });
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(queue),
+            changed: Condvar::new(),
+            gone: Condvar::new(),
+            deeds: Deeds::default(),
+        });
         let hand = Hand::new(Arc::clone(&shared), desk, bounds, paces);
         let thread = Builder::new().name("covey-store".to_owned()).spawn(move || hand.run())?;
         let thread_id = thread.thread().id();
@@ -281,6 +296,16 @@ impl<J: Job> Writer<J> {
     /// The first one of `look`.
     pub fn look<E>(&self, look: impl FnMut(&Answer<J>) -> Result<(), E>) -> Result<(), E> {
         self.shared.lock().answers.iter().try_for_each(look)
+    }
+
+    /// Keeps what the thread does from now on, the next `room` things of it, in place of what was kept before.
+    pub fn watch(&self, room: usize) {
+        self.shared.deeds.watch(room);
+    }
+
+    /// Returns what the thread did since it is watched.
+    pub fn deeds(&self) -> Vec<Deed> {
+        self.shared.deeds.kept()
     }
 
     /// Returns its figures.

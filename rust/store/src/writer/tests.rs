@@ -69,6 +69,7 @@ struct Fake {
     gate: Receiver<()>,
     rings: Sender<()>,
     torn: Mutex<What>,
+    copied: Arc<Mutex<Option<(Instant, Instant)>>>,
 }
 
 const WHY: &str = "store_disk_full: store store.db: no room";
@@ -124,6 +125,14 @@ impl Desk<Note> for Fake {
         (*self.torn.lock().unwrap() == What::Clog).then(|| WHY.to_owned())
     }
 
+    fn synced(&self) -> Duration {
+        Duration::from_micros(7)
+    }
+
+    fn log_copied(&self) -> Option<(Instant, Instant)> {
+        *self.copied.lock().unwrap()
+    }
+
     fn ring(&self) -> bool {
         let mut torn = self.torn.lock().unwrap_or_else(PoisonError::into_inner);
         if *torn == What::Mute {
@@ -141,6 +150,7 @@ struct Bench {
     begun: Receiver<()>,
     gate: Sender<()>,
     rings: Receiver<()>,
+    copied: Arc<Mutex<Option<(Instant, Instant)>>>,
 }
 
 type Told = Vec<(u32, Result<u32, String>)>;
@@ -153,9 +163,11 @@ impl Bench {
     fn paced(paces: Paces) -> Self {
         let (written, (begins, begun)) = (Arc::new(Mutex::new(Vec::new())), channel());
         let ((gate, opened), (ring, rings)) = (channel(), channel());
-        let torn = Mutex::new(What::Keep);
-        let desk = Fake { written: Arc::clone(&written), begun: begins, gate: opened, rings: ring, torn };
-        Self { writer: Writer::begin(desk, BOUNDS, paces).unwrap(), written, begun, gate, rings }
+        let (torn, copied) = (Mutex::new(What::Keep), Arc::new(Mutex::new(None)));
+        let given = Arc::clone(&copied);
+        let desk =
+            Fake { written: Arc::clone(&written), begun: begins, gate: opened, rings: ring, torn, copied: given };
+        Self { writer: Writer::begin(desk, BOUNDS, paces).unwrap(), written, begun, gate, rings, copied }
     }
 
     /// Returns once the writer waits at the gate.
@@ -398,4 +410,27 @@ fn a_job_that_comes_during_a_slice_is_seen_by_it_and_not_in_bulk() {
         bench.answers(2);
         assert_eq!(bench.written()[..2], [vec![1], vec![asked]], "{rows} rows");
     }
+}
+
+#[test]
+fn what_the_thread_did_is_kept_where_somebody_watches_and_no_more_than_was_asked() {
+    let bench = Bench::new();
+    bench.give(1, 1, What::Keep);
+    bench.answers(1);
+    assert_eq!(bench.writer.deeds(), []);
+    bench.writer.watch(3);
+    let before = Instant::now();
+    *bench.copied.lock().unwrap() = Some((before, before));
+    for number in 2..6 {
+        bench.give(number, 1, What::Keep);
+        bench.answers(1);
+    }
+    bench.writer.close();
+    let deeds = bench.writer.deeds();
+    assert_eq!(deeds.len(), 3);
+    assert!(deeds.iter().any(|deed| (deed.did, deed.began) == (Did::Copy, before)), "{deeds:?}");
+    let write = deeds.iter().find(|deed| deed.did == Did::Write).unwrap();
+    assert!(before <= write.began && write.began <= write.ended, "{write:?}");
+    assert_eq!(write.disk, Duration::from_micros(7));
+    assert_eq!(deeds.iter().filter(|deed| deed.did == Did::Copy).count(), 1, "once for each copy");
 }
