@@ -1,7 +1,7 @@
 """`python -m benches.rivals [--quick] [--save FILE]`: covey and the others, in turn, in one run.
 
 Messages of the others are plain bytes; a block of covey is sealed, signed, verified, judged and durable.
-The table therefore also says how much of a block's time on one core the signature check alone is. The Node
+The table therefore also says what of both processors' time of a block its signature is. The Node
 reference, which does what covey does, follows where it is present (`benches.rivals.stock`).
 """
 
@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benches import loopback
-from benches.rivals import stock
+from benches.rivals import signature, stock
 from benches.rivals.pairs import RIVALS, Plan, Rival
-from covey.bench import local, mesh, peers, suite
+from covey.bench import peers, suite
 from covey.bench.report import Report
 from covey.bench.stats import Measure
 
@@ -37,7 +37,7 @@ def one_way(rival: Rival, count: int, rounds: int) -> Measure:
 
 
 def measured(*, quick: bool) -> Iterator[Measure | str]:
-    """Yield each measure, or why there is none."""
+    """Yield each rival's measure, or why there is none; then what a signature takes here."""
     rounds = 1 if quick else ROUNDS
     for rival in RIVALS:
         missing = rival.missing
@@ -45,19 +45,18 @@ def measured(*, quick: bool) -> Iterator[Measure | str]:
             yield f"{rival.name}: skipped, {missing}"
             continue
         yield one_way(rival, rival.count // (QUICK_SHARE if quick else 1), rounds)
-    yield local.verification(10 if quick else 60)
-    yield mesh.throughput(600 if quick else 20_000, rounds)
+    yield from signature.measured(10 if quick else 60)
 
 
-def arithmetic(verification: Measure, throughput: Measure) -> list[str]:
-    """Say what a signature costs of a block."""
-    check, block = 1e6 / verification.median, 1e6 / throughput.median
-    return [
-        f"one block takes {block:.0f} µs of the slower of two processes; its signature check alone takes "
-        f"{check:.0f} µs ({check / block:.0%})",
-        f"without signatures the same rate would need {block - check:.0f} µs a block: "
-        f"{1e6 / max(block - check, 0.1):,.0f} blocks/s",
-    ]
+def covey(*, quick: bool) -> tuple[Measure, signature.Spent]:
+    """Measure covey's two peers."""
+    return signature.throughput(600 if quick else 20_000, 1 if quick else ROUNDS)
+
+
+def show(each: Measure) -> None:
+    """Print one line."""
+    low, high = each.interval
+    print(f"{each.name:24} {each.median:>12,.0f} {each.unit:12} ({low:,.0f} to {high:,.0f})  {each.what}")
 
 
 def beside_the_reference(*, quick: bool) -> stock.Sides | None:
@@ -87,10 +86,11 @@ def main() -> int:
             print(each)
             continue
         found.append(each)
-        low, high = each.interval
-        print(f"{each.name:16} {each.median:>12,.0f} {each.unit:11} ({low:,.0f} to {high:,.0f})  {each.what}")
-    named = {measure.name: measure for measure in found}
-    print("\n".join(arithmetic(named["verification"], named["throughput"])))
+        show(each)
+    throughput, spent = covey(quick=arguments.quick)
+    show(throughput)
+    print("\n".join(signature.arithmetic({each.name: each for each in found}, spent)))
+    found.append(throughput)
     sides = beside_the_reference(quick=arguments.quick)
     found += sides.measures() if sides else ()
     if arguments.save:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from benches.rivals import __main__ as rivals
-from benches.rivals import stock
+from benches.rivals import signature, stock
 from benches.targets.rows import Aim, Row
 from benches.targets.sizes import Sizes
 from covey.bench.stats import Measure, compare
@@ -38,13 +38,12 @@ def plain(sizes: Sizes) -> Iterator[Row]:
             yield Row("rivals", name, skipped=why)
             continue
         found[each.name] = each
-        if each.name != "throughput":
-            yield Row("rivals", f"{each.name}: {each.what}", each.unit, each.samples)
-    with_signature = found["throughput"]
+        yield Row("rivals", f"{each.name}: {each.what}", each.unit, each.samples)
+    throughput, spent = rivals.covey(quick=sizes.quick)
     yield Row(
         "rivals",
-        f"covey: {with_signature.what}",
-        with_signature.unit,
-        with_signature.samples,
-        notes=tuple(rivals.arithmetic(found["verification"], with_signature)),
+        f"covey: {throughput.what}",
+        throughput.unit,
+        throughput.samples,
+        notes=tuple(signature.arithmetic(found, spent)),
     )
