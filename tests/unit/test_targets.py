@@ -11,19 +11,31 @@ from benches.targets import native, pair, parts, state
 from benches.targets.rows import Aim, Row, beside_check, document, has_check, lines, summary
 from benches.targets.sizes import Sizes
 
-TIME = """stage          us/block  rate to a check
-check            33.123            1.000
-familiar         17.000            1.948
-everything but the signature, envelopes: 8.70 us a block
-everything but the signature, compact batches: 7.20 us a block
-everything but the signature, version 2: 7.30 us a block
-native intake, envelopes: 1.47 of the rate of strict checks on one core; two cores 1.46 times that, \
-where two intakes with nothing in common make 1.87
-native intake, compact batches: 1.57 of the rate of strict checks on one core; two cores 1.60 times that, \
-where two intakes with nothing in common make 1.90
-native intake, version 2: 1.56 of the rate of strict checks on one core; two cores 1.62 times that, \
-where two intakes with nothing in common make 2.00
-"""
+JUDGED = ("judged by the baseline", "covey's own admission")
+TIME = "\n".join(
+    [
+        "stage          us/block  rate to a check",
+        "check            33.123            1.000",
+        "familiar         17.000            1.948",
+        "own-open-c1       1.500           22.082",
+        *(
+            f"everything but the signature, {form}, {judged}: {us + more:.2f} us a block"
+            for judged, more in zip(JUDGED, (0.0, 2.0), strict=True)
+            for form, us in (("envelopes", 8.7), ("compact batches", 7.2), ("version 2", 7.3))
+        ),
+        *(
+            f"native intake, {form}, {judged}: unknown authors 0.80 of the rate of strict checks on one "
+            f"core; a familiar author 0.66 of the rate of checks under its own key, {mixed} of that of "
+            f"strict checks; two cores {gain} times one, where two intakes with nothing in common make {most}"
+            for judged in JUDGED
+            for form, mixed, gain, most in (
+                ("envelopes", 1.47, 1.46, 1.87),
+                ("compact batches", 1.57, 1.60, 1.90),
+                ("version 2", 1.56, 1.62, 2.00),
+            )
+        ),
+    ]
+)
 WIDTH = """1000 held blocks of 7 x 384 numbers: 113.0 us a block to judge
 one pass over as many numbers of 32 bits: 432.0 us; ratio 0.26
 """
@@ -117,14 +129,38 @@ def test_a_part_that_fails_is_a_row_and_ends_the_report_with_1(monkeypatch, caps
 
 
 def test_what_the_native_examples_print_is_read_or_refused():
-    check_us, found = native.ways(TIME)
-    assert check_us == 33.123 and tuple(found) == native.FORMS
-    assert found["envelopes"] == native.Way(8.7, 1.47, 1.46, 1.87)
+    found = native.ways(TIME)
+    assert tuple(found) == tuple((form, judged) for judged in native.JUDGED for form in native.FORMS)
+    assert found["envelopes", JUDGED[0]] == native.Way(8.7, 0.80, 0.66, 1.47, 1.46, 1.87)
+    assert found["compact batches", JUDGED[1]].rest_us == 9.2
+    assert native.stages(TIME) == {"check": 33.123, "familiar": 17.0, "own-open-c1": 1.5}
     assert native.width(WIDTH) == (113.0, 432.0, 0.26)
     with pytest.raises(native.UnreadableError, match="expected the figures of envelopes"):
         native.ways(TIME.replace("native intake, version 2", "native intake, v2"))
     with pytest.raises(native.UnreadableError, match="one pass over memory"):
         native.width("panicked")
+
+
+def test_intake_is_held_like_against_like_and_says_who_judged():
+    rows = list(
+        native.held(
+            "envelopes, judged by the baseline",
+            native.ways(TIME)["envelopes", JUDGED[0]],
+            native.stages(TIME),
+        )
+    )
+    assert {row.what: (row.figure, row.state) for row in rows} == {
+        "envelopes, judged by the baseline, unknown authors": (0.80, "met"),
+        "envelopes, judged by the baseline, a familiar author": (0.66, "beside"),
+        "envelopes, judged by the baseline, two cores": (1.46, "NOT MET"),
+        "envelopes, judged by the baseline, everything but the signature": (8.7, "NOT MET"),
+    }
+    (parts,) = rows[1].notes
+    assert "a check under its own key takes 17.0 µs, 0.51 of a strict one, and everything else 8.7" in parts
+    assert "which makes 0.66; beside strict checks under unknown keys, which is not alike, 1.47" in parts
+    assert rows[0].unit.startswith("of strict checks") and rows[1].unit.startswith(
+        "of checks under its own key"
+    )
 
 
 def test_native_code_is_skipped_with_the_next_step(monkeypatch, tmp_path):

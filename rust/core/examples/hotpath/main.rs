@@ -2,137 +2,32 @@
 //!
 //! `hotpath stages` names them; `hotpath count STAGE` runs one, for a counter of instructions (`tools/hotpath_count.py`);
 //! `hotpath time` prints each stage in microseconds a block and the ratio to a strict signature check, in one run, and
-//! `hotpath cores` the last lines of it alone: what a second core is worth.
+//! `hotpath cores` the last lines of it alone: what a second core is worth. `hotpath time --quick` is one round of each:
+//! it says that all of it runs, and nothing about how fast.
 
+mod cores;
 mod samples;
+mod world;
 
 use std::hint::black_box;
 use std::process::ExitCode;
-use std::sync::{Arc, Barrier};
-use std::thread;
 use std::time::Instant;
 
-use covey_core::category::{COUNT, Category, Weights};
 use covey_core::compact;
-use covey_core::encoder::{DIMENSIONS, Encoder, Kernel};
-use covey_core::handshake::{Config, Entropy, Implementation};
-use covey_core::id::NodeId;
-use covey_core::identity::{Identity, SigningKey};
-use covey_core::intake::{Intake, Policy};
-use covey_core::record::{Batch, Draft, Unverified, Verified};
-use covey_core::session::{Event, Session};
+use covey_core::encoder::{Encoder, Kernel};
+use covey_core::record::Unverified;
+use covey_core::session::Event;
 use covey_core::signature::{self, Familiar};
-use covey_core::svaf::{Anchor, Features, Gate, Thresholds, Traces};
-use covey_engine::Engine;
+use covey_core::svaf::{Anchor, Features, Traces};
 
 use samples::{table, texts, written};
+use world::{
+    BEFORE, BLOCK_COUNT, BLOCKS, Judged, NOW, World, connected, distrusted, features, fresh, gate, node, signed,
+};
 
-const ROOM: &str = "bench";
-const NOW: u64 = 1_800_000_000_000;
-const BLOCK_COUNT: u16 = 256;
-const BLOCKS: usize = BLOCK_COUNT as usize;
-/// Blocks that make an author familiar, so that what is counted is the steady state.
-const BEFORE: usize = 257;
 const ROUNDS: usize = 41;
-
-fn node(number: u8) -> NodeId {
-    NodeId::from_bytes([number; 16])
-}
-
-fn key() -> SigningKey {
-    SigningKey::from_seed(&[7; 32]).expect("a seed")
-}
-
-fn record(number: usize, key: &SigningKey) -> Verified {
-    signed(texts(number), key)
-}
-
-fn signed(texts: [String; COUNT], key: &SigningKey) -> Verified {
-    let mut draft = Draft::new(node(1), "author", NOW, ROOM).expect("a draft");
-    for (category, text) in Category::ALL.into_iter().zip(texts) {
-        draft.say(category, &text).expect("a text");
-    }
-    signature::sign(draft, key).expect("a record")
-}
-
-fn features(number: usize) -> Features<DIMENSIONS> {
-    let texts = texts(number);
-    Features::of_texts(Kernel::NgramH32, texts.each_ref().map(String::as_str))
-}
-
-fn session(side: u8, tokens: &[&str]) -> Config {
-    let key = SigningKey::from_seed(&[side; 32]).expect("a seed");
-    let identity = Identity::new(node(side), "bench", key).expect("a name");
-    let implementation = Implementation { name: "bench".to_owned(), version: "1".to_owned() };
-    Config {
-        identity: Arc::new(identity),
-        room: ROOM.to_owned(),
-        implementation,
-        extensions: tokens.iter().map(ToString::to_string).collect(),
-    }
-}
-
-fn connected(tokens: &[&str]) -> (Session, Session) {
-    let mut client = Session::client(session(1, tokens), &Entropy::new([1; 64]), None).expect("a valid hello");
-    let mut server = Session::server(session(2, tokens), &Entropy::new([2; 64])).expect("a valid hello");
-    server.receive(&client.take_output());
-    client.receive(&server.take_output());
-    server.receive(&client.take_output());
-    client.send_anchors(&[]).expect("an open session");
-    server.receive(&client.take_output());
-    (client, server)
-}
-
-fn gate() -> Gate {
-    Gate::new(Weights::UNIFORM, Thresholds::DEFAULT).expect("published thresholds are a gate")
-}
-
-fn distrusted(records: &[Verified]) -> Batch {
-    Batch(records.iter().map(|record| Unverified::distrust(record.record().clone())).collect())
-}
-
-/// What every stage works on.
-struct World {
-    key: SigningKey,
-    familiar: Familiar,
-    blocks: Vec<Verified>,
-    payloads: Vec<Vec<u8>>,
-    jsons: Vec<Vec<u8>>,
-    held: Vec<Features<DIMENSIONS>>,
-    early: Vec<Verified>,
-}
-
-impl World {
-    fn new() -> Self {
-        let key = key();
-        let blocks: Vec<_> = (0..BLOCKS).map(|number| record(number, &key)).collect();
-        let payloads: Vec<_> = blocks.iter().map(|block| signature::payload(block.record())).collect();
-        let mut familiar = Familiar::new(*key.public());
-        for _ in 0..BEFORE {
-            familiar.verify_bytes(&payloads[0], &blocks[0].record().metadata.signature, true).expect("it holds");
-        }
-        let jsons = blocks.iter().map(|block| block.record().to_json()).collect();
-        let held = (1_000..2_000).map(features).collect();
-        let early = (3_000..3_000 + BEFORE).map(|number| record(number, &key)).collect();
-        Self { key, familiar, blocks, payloads, jsons, held, early }
-    }
-
-    /// An intake that knows the author well and holds its five newest blocks.
-    fn intake(&self) -> Intake {
-        let mut intake = Intake::new(node(2), ROOM, Policy::new(gate())).expect("an intake");
-        intake.bind(node(1), *self.key.public());
-        for records in self.early.chunks(BLOCKS) {
-            intake.evaluate(distrusted(records), node(1), NOW).expect("a batch");
-        }
-        intake
-    }
-
-    fn stream(&self, tokens: &[&str]) -> (Session, Vec<u8>) {
-        let (mut client, server) = connected(tokens);
-        client.send_records(&self.blocks).expect("an open session");
-        (server, client.take_output())
-    }
-}
+const LONG_ROUNDS: usize = 15;
+const QUICK_ROUNDS: usize = 1;
 
 /// A stage: what it needs for one round, made before the clock runs, and the round itself.
 type Round = Box<dyn FnOnce()>;
@@ -155,7 +50,7 @@ const STAGES: [Stage; 23] = [
     ("words-64", |world| words(world, 64)),
     ("words-1000", |world| words(world, 1_000)),
     ("words-4096", |world| words(world, 4_096)),
-    ("seal", seal),
+    ("seal", |world| seal(world, STANDARD)),
     ("open", |world| open(world, STANDARD)),
     ("open-c1", |world| open(world, COMPACT)),
     ("open-c2", |world| open(world, COMPACT_2)),
@@ -164,6 +59,20 @@ const STAGES: [Stage; 23] = [
     ("way", |world| way(world, STANDARD)),
     ("way-c1", |world| way(world, COMPACT)),
     ("way-c2", |world| way(world, COMPACT_2)),
+];
+
+/// What a block as agents write it takes on covey's own path, and what its speaker does for it: timed, and not counted,
+/// since all of this is counted above with other blocks.
+const OWN: [Stage; 9] = [
+    ("own-sign", sign),
+    ("own-address", address),
+    ("own-seal", |world| seal(world, STANDARD)),
+    ("own-seal-c1", |world| seal(world, COMPACT)),
+    ("own-seal-c2", |world| seal(world, COMPACT_2)),
+    ("own-open", |world| open(world, STANDARD)),
+    ("own-open-c1", |world| open(world, COMPACT)),
+    ("own-open-c2", |world| open(world, COMPACT_2)),
+    ("own-settle", settle),
 ];
 
 /// What both sides offer: nothing for JSON envelopes, a token for each version of compact batches.
@@ -191,6 +100,16 @@ fn familiar(world: &mut World) -> Round {
     Box::new(move || {
         for (payload, block) in payloads.iter().zip(&blocks) {
             known.verify_bytes(black_box(payload), &block.record().metadata.signature, true).expect("it holds");
+        }
+    })
+}
+
+/// The signature alone, over a payload that is there.
+fn sign(world: &mut World) -> Round {
+    let (payloads, key) = (world.payloads.clone(), world.key.clone());
+    Box::new(move || {
+        for payload in &payloads {
+            black_box(key.sign_bytes(black_box(payload)));
         }
     })
 }
@@ -247,30 +166,23 @@ fn read(encoder: Encoder) -> Round {
 
 /// What covey's own path adds to a checked block: reading it, judging it against so many, and remembering it.
 fn words(world: &mut World, held: usize) -> Round {
-    let everything =
-        Thresholds { stable: 2.0, guarded: 2.0, redundancy: 0.0, ..Thresholds::selective(&Encoder::Words) };
-    let gate = Gate::new(Weights::UNIFORM, everything).expect("a gate");
-    let policy = Policy { window: held, ..Policy::selective(gate, Encoder::Words) };
-    let mut intake = Intake::new(node(2), ROOM, policy).expect("an intake");
-    intake.bind(node(1), *world.key.public());
+    let mut intake = fresh(world::words(held));
     // The author is familiar, as in the steady state; what it said then is behind what is held now.
-    for records in world.early.chunks(BLOCKS) {
-        intake.evaluate(distrusted(records), node(1), NOW - 1_000_000_000).expect("a batch");
-    }
+    world.hear(&mut intake, NOW - 1_000_000_000);
     // A block each second: what is a few minutes old counts less from one to the next.
     for (place, number) in (BLOCKS..BLOCKS + held).enumerate() {
         let stored_ms = NOW - 1_000 * u64::try_from(held - place).expect("a few thousand");
-        intake.restore_anchor(signed(written(number), &world.key).record(), stored_ms);
+        intake.restore_anchor(signed(node(1), written(number), &world.key).record(), stored_ms);
     }
-    let incoming: Vec<_> = (0..BLOCKS).map(|number| signed(written(number), &world.key)).collect();
+    let incoming: Vec<_> = (0..BLOCKS).map(|number| signed(node(1), written(number), &world.key)).collect();
     let checked = intake.check(distrusted(&incoming).0);
     Box::new(move || {
         black_box(intake.judge_checked(black_box(checked), node(1), NOW).expect("a batch"));
     })
 }
 
-fn seal(world: &mut World) -> Round {
-    let (blocks, (mut client, _)) = (world.blocks.clone(), connected(STANDARD));
+fn seal(world: &mut World, tokens: &[&str]) -> Round {
+    let (blocks, (mut client, _)) = (world.blocks.clone(), connected(tokens));
     Box::new(move || {
         client.send_records(black_box(&blocks)).expect("an open session");
         black_box(client.take_output());
@@ -327,98 +239,51 @@ fn counted(round: Round) {
 }
 
 /// Microseconds a block of each stage: the fastest fifth of rounds that alternate, which other work disturbs least.
-fn time(world: &mut World) {
-    let mut taken = vec![Vec::new(); STAGES.len()];
-    for _ in 0..ROUNDS {
-        for (place, (_, prepare)) in STAGES.into_iter().enumerate() {
-            let round = prepare(world);
+fn time(worlds: &mut [World; 2], rounds: usize) {
+    let stages: Vec<_> = STAGES.iter().map(|stage| (0, stage)).chain(OWN.iter().map(|stage| (1, stage))).collect();
+    let mut taken = vec![Vec::new(); stages.len()];
+    for _ in 0..rounds {
+        for ((place, (_, prepare)), times) in stages.iter().zip(&mut taken) {
+            let round = prepare(&mut worlds[*place]);
             let start = Instant::now();
             round();
-            taken[place].push(start.elapsed().as_secs_f64() * 1e6 / f64::from(BLOCK_COUNT));
+            times.push(start.elapsed().as_secs_f64() * 1e6 / f64::from(BLOCK_COUNT));
         }
     }
     let low = |times: &mut Vec<f64>| {
         times.sort_by(f64::total_cmp);
         times[times.len() / 5]
     };
-    let figures: Vec<f64> = taken.iter_mut().map(low).collect();
+    let figures: Vec<_> = stages.iter().zip(&mut taken).map(|((_, (name, _)), times)| (*name, low(times))).collect();
     println!("{:12} {:>10} {:>16}", "stage", "us/block", "rate to a check");
-    for ((name, _), figure) in STAGES.iter().zip(&figures) {
-        println!("{name:12} {figure:10.3} {:16.3}", figures[0] / figure);
+    for (name, figure) in &figures {
+        println!("{name:12} {figure:10.3} {:16.3}", figures[0].1 / figure);
     }
-    let figure =
-        |stage: &str| STAGES.iter().zip(&figures).find(|((name, _), _)| *name == stage).map_or(0.0, |it| *it.1);
-    // Summed of its parts, since the difference of two ways that both check signatures is smaller than what they vary by.
-    // In version 2 opening computes the addresses; `encode` is what reading texts takes.
-    let rest = figure("settle") + figure("encode");
-    for (form, parts) in [
-        ("envelopes", figure("open") + figure("address")),
-        ("compact batches", figure("open-c1") + figure("address")),
-        ("version 2", figure("open-c2")),
-    ] {
-        println!("everything but the signature, {form}: {:.2} us a block", parts + rest);
-    }
+    rests(|stage| figures.iter().find(|(name, _)| *name == stage).map_or(0.0, |it| it.1));
 }
 
-/// Blocks of one round over a whole way: several batches, so that opening one and judging another can overlap.
-const LONG: u16 = 8 * BLOCK_COUNT;
-/// What one read of a socket brings.
-const READ_BYTES: usize = 262_144;
-const LONG_ROUNDS: usize = 15;
-
-/// Take a stream from bytes to outcomes, on one core or on two, once all are ready; return microseconds a block.
-fn stretch(world: &World, long: &[Verified], tokens: &[&str], workers: usize, ready: &Barrier) -> f64 {
-    let (mut intake, engine, (mut client, mut server)) = (world.intake(), Engine::new(workers), connected(tokens));
-    client.send_records(long).expect("an open session");
-    let stream = client.take_output();
-    ready.wait();
-    let start = Instant::now();
-    for read in stream.chunks(READ_BYTES) {
-        for event in engine.receive(&mut server, read) {
-            if let Event::Records(batch) = event {
-                black_box(engine.evaluate(&mut intake, batch, node(1), NOW).expect("a batch"));
-            }
+/// Everything but the signature, summed of its parts, since the difference of two ways that both check signatures is
+/// smaller than what they vary by. In version 2 opening computes the addresses; `encode` is what reading texts takes.
+fn rests(figure: impl Fn(&str) -> f64) {
+    for (judged, own, read) in [(Judged::Baseline, "", "encode"), (Judged::Own, "own-", "words-read")] {
+        let part = |stage: &str| figure(&format!("{own}{stage}"));
+        let rest = part("settle") + figure(read);
+        for (form, parts) in [
+            ("envelopes", part("open") + part("address")),
+            ("compact batches", part("open-c1") + part("address")),
+            ("version 2", part("open-c2")),
+        ] {
+            println!("everything but the signature, {form}, {}: {:.2} us a block", judged.said(), parts + rest);
         }
     }
-    start.elapsed().as_secs_f64() * 1e6 / f64::from(LONG)
 }
 
-/// The same twice at once, on one core each and with nothing in common: what a second core is worth at most.
-fn apart(world: &World, long: &[Verified], tokens: &[&str]) -> f64 {
-    let ready = Barrier::new(2);
-    let one = || stretch(world, long, tokens, 1, &ready);
-    thread::scope(|scope| {
-        let other = scope.spawn(one);
-        one().max(other.join().expect("it only computes")) / 2.0
-    })
-}
-
-/// Native intake beside the strict check of signatures on one core, and what a second core is worth. Rounds alternate,
-/// and each ratio is of one round, so that what else the machine does cancels; the median of them counts.
-fn cores(world: &mut World) {
-    let long: Vec<_> = (0..usize::from(LONG)).map(|number| record(10_000 + number, &world.key)).collect();
-    for (form, tokens) in [("envelopes", STANDARD), ("compact batches", COMPACT), ("version 2", COMPACT_2)] {
-        let (mut rates, mut gains, mut most) = (Vec::new(), Vec::new(), Vec::new());
-        let alone = Barrier::new(1);
-        for _ in 0..LONG_ROUNDS {
-            let round = check(world);
-            let start = Instant::now();
-            round();
-            let check = start.elapsed().as_secs_f64() * 1e6 / f64::from(BLOCK_COUNT);
-            let (one, two) = (stretch(world, &long, tokens, 1, &alone), stretch(world, &long, tokens, 2, &alone));
-            rates.push(check / one);
-            gains.push(one / two);
-            most.push(one / apart(world, &long, tokens));
-        }
-        let median = |ratios: &mut Vec<f64>| {
-            ratios.sort_by(f64::total_cmp);
-            ratios[ratios.len() / 2]
-        };
-        let (rate, gain, most) = (median(&mut rates), median(&mut gains), median(&mut most));
-        println!(
-            "native intake, {form}: {rate:.2} of the rate of strict checks on one core; two cores {gain:.2} times that, \
-             where two intakes with nothing in common make {most:.2}"
-        );
+/// Every stage, then the ways as a whole.
+fn timed(rounds: usize, long_rounds: usize) {
+    let mut worlds = [World::new(Judged::Baseline), World::new(Judged::Own)];
+    time(&mut worlds, rounds);
+    for world in &mut worlds {
+        cores::cores(world, long_rounds);
     }
 }
 
@@ -435,18 +300,22 @@ fn main() -> ExitCode {
             println!("{BLOCKS}");
             Ok(())
         }
-        ["count", stage] => count(&mut World::new(), stage),
+        ["count", stage] => count(&mut World::new(Judged::Baseline), stage),
         ["cores"] => {
-            cores(&mut World::new());
+            for judged in [Judged::Baseline, Judged::Own] {
+                cores::cores(&mut World::new(judged), LONG_ROUNDS);
+            }
             Ok(())
         }
         ["time"] => {
-            let mut world = World::new();
-            time(&mut world);
-            cores(&mut world);
+            timed(ROUNDS, LONG_ROUNDS);
             Ok(())
         }
-        _ => Err("usage: hotpath stages | blocks | count STAGE | time | cores".to_owned()),
+        ["time", "--quick"] => {
+            timed(QUICK_ROUNDS, QUICK_ROUNDS);
+            Ok(())
+        }
+        _ => Err("usage: hotpath stages | blocks | count STAGE | time [--quick] | cores".to_owned()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
