@@ -3,8 +3,9 @@
 `[--only NAME …] [--list] [--quick] [--long] [--rounds N] [--json FILE]`. Printed for each: the figure (the
 middle one where there are several), its ratio to the strict signature check of the same run or to what the
 target names, the aim, and `met`, `NOT MET` or `skipped: why`; a row without an aim stands `beside` the
-others. The strict check is measured anew beside each rate and time, so that a machine that is busy for one is
-for the other. It is a report: it ends with 0 also where an aim is not met, with 1 where a part failed to run.
+others. Meetings of peers are printed once more at the end, as a table. The strict check is measured anew
+beside each rate and time, so that a machine that is busy for one is for the other. It is a report: it ends
+with 0 also where an aim is not met, with 1 where a part failed to run.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benches.targets.parts import PARTS, check_seconds, ran
-from benches.targets.rows import Row, document, lines, summary
+from benches.targets.rows import Row, document, lines, summary, table
 from benches.targets.sizes import ROUNDS, Sizes
 from covey.bench import suite
 
@@ -54,6 +55,7 @@ def main(words: Sequence[str] | None = None) -> int:
         for row in ran(part, sizes):
             rows.append(row)
             print("\n".join(lines(row)), flush=True)
+    print("\n".join(table(rows)))
     print(summary(rows))
     if sizes.quick:
         print("small sizes: they say that it runs, and nothing about the aims")

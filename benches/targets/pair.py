@@ -46,7 +46,27 @@ def rows(sizes: Sizes) -> Iterator[Row]:
             tuple(each.rate for each in got),
             Aim("at least", aim(profile, how)),
             notes=tuple(notes(got)),
+            cells=cells(got),
         )
+
+
+def cells(got: Sequence[loopback.Measured]) -> tuple[str, ...]:
+    """Give in medians what stands in the columns of the table of meetings."""
+    speaker, hearer = spent(got)
+    return (
+        f"{speaker:.1f} + {hearer:.1f}",
+        f"{loopback.CORES * 1e6 / statistics.median(each.both_us for each in got):,.0f}",
+        f"{statistics.median(each.hearer.lag for each in got):,.0f}",
+        f"{statistics.median(each.drain_seconds for each in got):.2f} s",
+    )
+
+
+def spent(got: Sequence[loopback.Measured]) -> tuple[float, float]:
+    """Return the medians of a block's processor time in microseconds, of the speaker and of the hearer."""
+    return (
+        statistics.median(each.each_us(each.speaker.cpu_seconds) for each in got),
+        statistics.median(each.each_us(each.hearer.cpu_seconds) for each in got),
+    )
 
 
 def notes(got: Sequence[loopback.Measured]) -> Iterator[str]:
@@ -56,8 +76,7 @@ def notes(got: Sequence[loopback.Measured]) -> Iterator[str]:
         return statistics.median(values)
 
     both = middle(each.both_us for each in got)
-    speaker = middle(each.each_us(each.speaker.cpu_seconds) for each in got)
-    hearer = middle(each.each_us(each.hearer.cpu_seconds) for each in got)
+    speaker, hearer = spent(got)
     yield (
         f"both peers' processor time is {both:.1f} µs a block ({speaker:.1f} of the speaker, {hearer:.1f} of "
         f"the hearer), so two cores allow at most {loopback.CORES * 1e6 / both:,.0f} a second"

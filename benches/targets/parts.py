@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from benches.targets import delay, long, native, others, pair, small, state
+from benches.targets import delay, floor, long, native, others, pair, small, state
 from benches.targets.rows import Row, beside_check, has_check
 from benches.targets.sizes import Sizes
 from covey.bench import local
@@ -24,6 +24,7 @@ class Part(NamedTuple):
 PARTS = (
     Part("intake", "native intake beside the strict check, on one core and two", native.intake),
     Part("anchors", "1,000 anchors of 384 dimensions beside one pass over memory", native.anchors),
+    Part("floor", "what loopback's two cores could do without Python, system calls, waiting", floor.rows),
     Part("loopback", "two peers, durable: both profiles, live and signed beforehand", pair.rows),
     Part("latency", "a block's age at a verdict and at its delivery", delay.rows),
     Part("reference", "the Node reference beside covey, in turns", others.reference),

@@ -18,6 +18,14 @@ A_SECOND = "/s"
 NEAR = 0.01
 """A figure this close to its aim might be rounded to it by three digits."""
 
+COLUMNS = (
+    "speaker + hearer, µs",
+    "two cores allow",
+    "index behind at the last",
+    "all there after",
+)
+"""Of a meeting of two peers: both ends' processor time, its bound, and the hearer's full text."""
+
 Kind = Literal["at least", "at most", "under"]
 
 
@@ -51,6 +59,8 @@ class Row:
     against: str = ""
     """What the ratio is to."""
     notes: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
+    """What stands beside it in the table of meetings, in the order of `COLUMNS`."""
     skipped: str = ""
     failed: str = ""
 
@@ -112,6 +122,18 @@ def _figure(row: Row) -> str:
 def number(figure: float) -> str:
     """Write a figure with three digits, or all of them before the point."""
     return f"{figure:,.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
+
+
+def table(rows: Iterable[Row]) -> Iterator[str]:
+    """Yield the meetings of peers once more, as a table that can be pasted; nothing where there are none."""
+    met = [row for row in rows if row.cells]
+    if met:
+        yield f"| | blocks/s | of the rate of strict checks | {' | '.join(COLUMNS)} | aim |"
+        yield "|" + "---|" * (len(COLUMNS) + 4)
+    for row in met:
+        ratio = "" if row.ratio is None else number(row.ratio)
+        aim = "" if row.aim is None else f"{row.aim.bound:,.0f}"
+        yield f"| {row.what} | {number(row.figure)} | {ratio} | {' | '.join(row.cells)} | {aim} |"
 
 
 def summary(rows: Iterable[Row]) -> str:

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from benches import loopback
 from benches.targets import __main__ as program
-from benches.targets import native, pair, parts, state
-from benches.targets.rows import Aim, Row, beside_check, document, has_check, lines, summary
+from benches.targets import floor, native, pair, parts, state
+from benches.targets.rows import Aim, Row, beside_check, document, has_check, lines, summary, table
 from benches.targets.sizes import Sizes
 
 JUDGED = ("judged by the baseline", "covey's own admission")
@@ -163,6 +164,17 @@ def test_intake_is_held_like_against_like_and_says_who_judged():
     )
 
 
+def test_anchors_are_also_held_against_the_bytes_they_really_read(monkeypatch):
+    monkeypatch.setattr(native, "missing", lambda *_: "")
+    monkeypatch.setattr(native, "ran", lambda *_: WIDTH)
+    (row,) = native.anchors(Sizes())
+    assert (row.figure, row.state) == (0.26, "met")
+    assert row.notes[1].startswith(
+        "it reads 0.52 MB itself, of 8 bits: at the pass's pace that takes 20.9 µs, "
+    )
+    assert row.notes[1].endswith("and this 5.4 times that")
+
+
 def test_native_code_is_skipped_with_the_next_step(monkeypatch, tmp_path):
     assert "leave --quick out" in native.missing("hotpath", Sizes(quick=True))
     monkeypatch.setattr(native.shutil, "which", lambda _: None)
@@ -188,6 +200,51 @@ def test_loopback_says_the_bound_of_both_processors_and_the_index_apart():
     )
     assert "the rate is above it" in above
     assert after.startswith("not in it: 0.0 and 3.0 µs a block for the full text") and "6,560 blocks" in after
+
+
+def test_the_floor_adds_up_what_both_ends_have_to_do():
+    hears = {
+        "own-open": 4.0,
+        "own-open-c2": 5.0,
+        "familiar": 16.0,
+        "encode": 2.0,
+        "settle": 1.5,
+        "hear": 11.0,
+    }
+    says = {"own-address": 2.0, "own-sign": 14.0, "own-seal": 3.0, "own-seal-c2": 1.0, "own": 12.0}
+    took = {**hears, **says, "words-read": 2.5, "own-settle": 3.5, "words-4096": 28.0}
+    live = floor.floor(took, "standard", live=True, judging="judged by the baseline against 5")
+    assert (sum(live.speaker.values()), sum(live.hearer.values())) == (31.0, 4.0 + 2.0 + 16.0 + 3.5 + 11.0)
+    assert live.rate == pytest.approx(2e6 / 67.5)
+    said = floor.floor(took, "compact", live=False, judging="covey's own admission against 4,096")
+    assert (sum(said.speaker.values()), sum(said.hearer.values())) == (13.0, 5.0 + 16.0 + 30.5 + 11.0)
+    assert "address" not in said.hearer, "opening computes the addresses in version 2"
+    speaker, hearer, left = floor.told(said, 6.0, 30_000.0)
+    assert speaker == "speaker 13.0 µs: seal 1.0 + row 12.0"
+    assert hearer.startswith("hearer 62.5 µs: open, parse and address 5.0 + check, a familiar author 16.0")
+    assert left.startswith(
+        "30,000 a second leave -8.8 µs of both cores a block for Python, system calls and waiting"
+    )
+
+
+def test_the_floor_is_skipped_with_the_next_step(monkeypatch, tmp_path):
+    monkeypatch.setattr(native, "missing", lambda *_: "")
+    monkeypatch.setenv("CARGO_TARGET_DIR", str(tmp_path))
+    (row,) = floor.rows(Sizes())
+    assert row.state == f"skipped: not built; next: {floor.STEP}"
+
+
+def test_loopback_is_printed_once_more_as_the_table_of_the_results():
+    got = loopback.Measured(
+        19_000, 0.7, 0.07, 0, 20_000, loopback.Work(1.1, 0.06, 6_560), loopback.Work(0.5, 0.0, 0)
+    )
+    row = Row("loopback", "compact, live", "blocks/s", (27_143.0,), Aim("at least", 30_000.0), 0.7, "checks")
+    row = replace(row, cells=pair.cells([got]))
+    head, rule, line = table([row, Row("wheel", "x86", "MB", (4.9,))])
+    assert head.count("|") == rule.count("|") == line.count("|")
+    assert "index behind at the last" in head and "all there after" in head
+    assert line == "| compact, live | 27,143 | 0.7 | 25.0 + 55.0 | 25,000 | 6,560 | 0.07 s | 30,000 |"
+    assert list(table([Row("wheel", "x86", "MB", (4.9,))])) == []
 
 
 def test_every_profile_has_its_aim_by_how_it_is_said():
