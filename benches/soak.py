@@ -48,6 +48,7 @@ MOST_BYTES_A_BLOCK = 1.0
 MOST_ON_DISK = 1.5
 """Times what the store took in the first tenths: as many blocks are held, its index is merged at times."""
 LEAST_BLOCKS = 500_000
+BEAT_SECONDS, MOST_BEATS = 10.0, 90
 STUDENT_95 = {5: 2.571}
 """Student's t for 95 % of both sides, by degrees of freedom: seven tenths and a line leave five."""
 
@@ -103,6 +104,24 @@ def size(folder: Path) -> int:
     return sum(each.stat().st_size for each in folder.iterdir())
 
 
+async def keeping(wire: Connection, work: Callable[[], object]) -> None:
+    """Archive and forget beside what comes; say now and then that it goes on.
+
+    Where others have the processor a pass takes longer than a peer that is stuck is waited for.
+
+    Raises:
+        StuckError: It came to no end.
+    """
+    done = asyncio.create_task(asyncio.to_thread(work))
+    for _ in range(MOST_BEATS):
+        await asyncio.wait({done}, timeout=BEAT_SECONDS)
+        wire.send(None)
+        if done.done():
+            await done
+            return
+    raise StuckError(f"a pass of forgetting came to no end in {MOST_BEATS * BEAT_SECONDS:.0f} s")
+
+
 async def take(wire: Connection, folder: Path, blocks: int) -> None:
     """Listen; send the port, and after each tenth (blocks, bytes in memory, on disk, records held, seconds).
 
@@ -124,10 +143,7 @@ async def take(wire: Connection, folder: Path, blocks: int) -> None:
             if admitted >= min(kept + BLOCKS_A_DAY, tenth * blocks // 10):
                 kept = admitted
                 file.inbox_ack(file.stats()["inbox_last"])
-                await asyncio.to_thread(keep, file, KEEPING, clock.now_ms())
-                wire.send(
-                    None
-                )  # it goes on: a tenth of many blocks takes longer than a stuck peer is waited for
+                await keeping(wire, partial(keep, file, KEEPING, clock.now_ms()))
             if admitted >= tenth * blocks // 10:
                 held, on_disk = file.stats()["records"], size(folder)
                 seconds = time.perf_counter() - began
