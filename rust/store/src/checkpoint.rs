@@ -7,7 +7,7 @@
 
 use std::ffi::c_int;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
@@ -26,6 +26,8 @@ pub(crate) struct Keeper {
     /// From how many pages in the log on a commit wakes a thread.
     due: AtomicI32,
     copying: AtomicBool,
+    /// How many threads have done.
+    copies: AtomicU64,
     stopped: AtomicBool,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// A thread has done; told with `thread` locked since it was.
@@ -41,6 +43,7 @@ impl Keeper {
             path: path.to_path_buf(),
             due: AtomicI32::new(CHECKPOINT_PAGES),
             copying: AtomicBool::new(false),
+            copies: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             thread: Mutex::new(None),
             done: Condvar::new(),
@@ -65,11 +68,13 @@ impl Keeper {
         self.wait();
     }
 
-    /// Waits until nobody copies. For who writes much and has time: else the log grows as fast as it is copied, and in the
-    /// end a commit of somebody who has none copies what is left.
+    /// Waits for the thread that copies, if one does. For who writes much and has time: else the log grows as fast as it is
+    /// copied, and in the end a commit of somebody who has none copies what is left. Not for the next one too, which
+    /// begins at once where others write without a pause.
     pub(crate) fn rest(&self) {
         let mut thread = hold(&self.thread);
-        while self.copying.load(Ordering::Acquire) {
+        let copies = self.copies.load(Ordering::Acquire);
+        while self.copying.load(Ordering::Acquire) && self.copies.load(Ordering::Acquire) == copies {
             thread = self.done.wait(thread).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -155,6 +160,7 @@ struct Done<'a>(&'a Keeper);
 impl Drop for Done<'_> {
     fn drop(&mut self) {
         self.0.copying.store(false, Ordering::Release);
+        self.0.copies.fetch_add(1, Ordering::AcqRel);
         drop(hold(&self.0.thread));
         self.0.done.notify_all();
     }
@@ -167,6 +173,9 @@ fn hold<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
     use covey_core::id::NodeId;
 
     use super::*;
@@ -235,6 +244,40 @@ mod tests {
         store.keeper.rest();
         store.keeper.rest();
         assert_eq!(store.log_trouble(), None);
+    }
+
+    #[test]
+    fn who_has_time_waits_for_one_copy_where_the_next_begins_at_once() {
+        let folder = Folder::new("next");
+        let keeper = Keeper::of(&folder.0.join("store.db"));
+        keeper.copying.store(true, Ordering::Release);
+        let (tell, told) = mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                keeper.rest();
+                tell.send(()).unwrap();
+            });
+            let mut rested = false;
+            for _ in 0..1_000 {
+                let done = Done(&keeper);
+                let next = hold(&keeper.thread); // so that nobody looks before the next has begun
+                std::thread::scope(|scope| {
+                    scope.spawn(|| drop(done));
+                    while keeper.copying.load(Ordering::Acquire) {
+                        std::thread::yield_now();
+                    }
+                    keeper.copying.store(true, Ordering::Release);
+                    drop(next);
+                });
+                rested = told.recv_timeout(Duration::from_millis(10)).is_ok();
+                if rested {
+                    break;
+                }
+            }
+            keeper.copying.store(false, Ordering::Release);
+            keeper.done.notify_all();
+            assert!(rested);
+        });
     }
 
     #[test]

@@ -159,6 +159,10 @@ pub const FORGET_SLICE: usize = 64;
 /// Rows of all tables after which a slice ends, whatever its blocks: an author may name two thousand parents in one, at two
 /// microseconds each, and sixty-four of those are a quarter of a second. It leaves sixteen rows for each of 64 blocks.
 pub const FORGET_ROWS: usize = 1_024;
+/// Turns of others that a slice of forgetting gives way to before it takes its own: where somebody always waits, it would
+/// never come to its turn, and a store that is written to without a pause would grow. Sixteen commits then wait for one
+/// slice.
+pub const GIVE_WAY_TURNS: usize = 16;
 /// Old records that one page of the search before a pass looks at: some milliseconds, in which other readers wait.
 pub const FORGET_LOOKED: usize = 1_024;
 /// Records that one call archives: at 7 us of the processor each, 2 ms; nothing of the full text changes.

@@ -1,11 +1,14 @@
 //! What one thread has at a time, where some of those who want it give way to the others.
 //!
-//! Rules: whoever takes it behind the others gets it only when none of them waits, also where he had it last: a lock
-//! by itself goes to the thread that runs, which is the one that just gave it back.
+//! Rules: whoever takes it behind the others gets it when none of them waits, also where he had it last: a lock by itself
+//! goes to the thread that runs, which is the one that just gave it back. Where somebody always waits, he gives way so
+//! many times, and then takes his turn.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+
+use crate::limits::GIVE_WAY_TURNS;
 
 /// A thing that one thread has at a time.
 #[derive(Debug)]
@@ -15,6 +18,10 @@ pub(crate) struct Turns<T> {
     waiting: AtomicUsize,
     /// Who gives way, and is told when a turn is over.
     behind: AtomicUsize,
+    /// How many turns somebody gave way to. Changed only by whoever has the thing.
+    given: AtomicUsize,
+    /// Who had come to his turn, and lets the one go first who gave way too often.
+    held_back: AtomicUsize,
     over: Condvar,
 }
 
@@ -32,6 +39,8 @@ impl<T> Turns<T> {
             thing: Mutex::new(thing),
             waiting: AtomicUsize::new(0),
             behind: AtomicUsize::new(0),
+            given: AtomicUsize::new(0),
+            held_back: AtomicUsize::new(0),
             over: Condvar::new(),
         }
     }
@@ -39,21 +48,32 @@ impl<T> Turns<T> {
     /// Waits for it.
     pub(crate) fn take(&self) -> Turn<'_, T> {
         self.waiting.fetch_add(1, Ordering::SeqCst);
-        let guard = hold(self.thing.lock());
+        let mut guard = hold(self.thing.lock());
+        while self.is_overdue() {
+            self.held_back.fetch_add(1, Ordering::SeqCst);
+            guard = hold(self.over.wait(guard));
+            self.held_back.fetch_sub(1, Ordering::SeqCst);
+        }
         self.waiting.fetch_sub(1, Ordering::SeqCst);
         Turn { of: self, guard: Some(guard) }
     }
 
-    /// Waits for it until nobody else does.
+    /// Waits for it until nobody else does, or enough of them have had it.
     pub(crate) fn take_behind(&self) -> Turn<'_, T> {
+        self.behind.fetch_add(1, Ordering::SeqCst);
         let mut guard = hold(self.thing.lock());
-        while self.waiting.load(Ordering::SeqCst) > 0 {
-            // Whoever waits gets it now, sees this number when he has done, and tells.
-            self.behind.fetch_add(1, Ordering::SeqCst);
+        while self.waiting.load(Ordering::SeqCst) > 0 && self.given.load(Ordering::SeqCst) < GIVE_WAY_TURNS {
+            // Whoever waits gets it now, sees that somebody is behind when he has done, and tells.
             guard = hold(self.over.wait(guard));
-            self.behind.fetch_sub(1, Ordering::SeqCst);
         }
+        self.behind.fetch_sub(1, Ordering::SeqCst);
+        self.given.store(0, Ordering::SeqCst);
         Turn { of: self, guard: Some(guard) }
+    }
+
+    /// Says whether somebody gave way too often to wait any longer.
+    fn is_overdue(&self) -> bool {
+        self.behind.load(Ordering::SeqCst) > 0 && self.given.load(Ordering::SeqCst) >= GIVE_WAY_TURNS
     }
 
     /// Counts who waits and gives way to nobody.
@@ -62,13 +82,16 @@ impl<T> Turns<T> {
         self.waiting.load(Ordering::SeqCst)
     }
 
-    /// Takes it if nobody has it.
+    /// Takes it if nobody has it, and nobody waited too long for it.
     pub(crate) fn try_take(&self) -> Option<Turn<'_, T>> {
         let guard = match self.thing.try_lock() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
+        if self.is_overdue() {
+            return None;
+        }
         Some(Turn { of: self, guard: Some(guard) })
     }
 }
@@ -80,8 +103,11 @@ fn hold<G>(locked: Result<G, PoisonError<G>>) -> G {
 
 impl<T> Drop for Turn<'_, T> {
     fn drop(&mut self) {
-        drop(self.guard.take());
         if self.of.behind.load(Ordering::SeqCst) > 0 {
+            self.of.given.fetch_add(1, Ordering::SeqCst);
+        }
+        drop(self.guard.take());
+        if self.of.behind.load(Ordering::SeqCst) > 0 || self.of.held_back.load(Ordering::SeqCst) > 0 {
             self.of.over.notify_all();
         }
     }
@@ -103,9 +129,12 @@ impl<T> DerefMut for Turn<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
     use std::sync::mpsc;
 
     use super::*;
+
+    const FOR_EVER: usize = 20_000;
 
     #[test]
     fn who_gives_way_has_it_after_everybody_who_waits() {
@@ -130,6 +159,36 @@ mod tests {
         });
         let order = turns.take();
         assert_eq!((order.len(), order.last()), (4, Some(&9)), "{order:?}");
+    }
+
+    #[test]
+    fn who_gives_way_has_its_turn_where_somebody_always_waits() {
+        let (turns, had) = (Turns::new(0), AtomicBool::new(false));
+        let others = || {
+            while !had.load(Ordering::SeqCst) {
+                let mut turn = turns.take();
+                *turn += usize::from(turns.behind.load(Ordering::SeqCst) > 0);
+                let over = || had.load(Ordering::SeqCst) || *turn >= FOR_EVER;
+                // The other one waits before this one gives it back.
+                while turns.waiting() == 0 && !over() {
+                    std::thread::yield_now();
+                }
+                if *turn >= FOR_EVER {
+                    return;
+                }
+            }
+        };
+        let counted = std::thread::scope(|scope| {
+            scope.spawn(others);
+            scope.spawn(others);
+            while turns.waiting() == 0 {
+                std::thread::yield_now();
+            }
+            let counted = *turns.take_behind();
+            had.store(true, Ordering::SeqCst);
+            counted
+        });
+        assert!(counted < FOR_EVER, "it came to its turn when the others had done");
     }
 
     #[test]
