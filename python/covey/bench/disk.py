@@ -13,7 +13,7 @@ from covey.bench.stats import percentile
 
 _WRITES: Final = 200
 _BYTES: Final = 12 * 1024
-"""About what one block writes to a store's log."""
+"""A small write: a commit of one block writes two to four times as much to a store's log."""
 _REST_SECONDS: Final = 0.004
 """Between two writes of those that do not follow at once."""
 

@@ -41,8 +41,8 @@ pub(super) struct Pace {
     unmerged: bool,
     /// Nothing was written for a while before the last group.
     alone: bool,
-    /// The last group was a large one.
-    bulk: bool,
+    /// Rows of the last group.
+    rows: u64,
     /// When the last group was durable; none before the first.
     ended: Option<Duration>,
 }
@@ -50,30 +50,32 @@ pub(super) struct Pace {
 impl Pace {
     /// Begins. What an earlier run left is looked for.
     pub(super) fn new(paces: Paces) -> Self {
-        Self { paces, unindexed: 1, unmerged: false, alone: true, bulk: false, ended: None }
+        Self { paces, unindexed: 1, unmerged: false, alone: true, rows: 0, ended: None }
     }
 
     /// Says what to do at this moment, while no job waits.
     pub(super) fn next(&self, now: Duration) -> Next {
         let rested = self.rested(now);
-        let many = if self.bulk { self.paces.slice_rows } else { self.paces.busy_rows };
+        let bulk = self.rows >= self.paces.burst_rows;
+        let many = if bulk { self.paces.slice_rows } else { self.paces.busy_rows };
         if self.unindexed > 0 && (self.alone || self.unindexed >= many || rested) {
             // Few where few wait, since a job may come meanwhile.
             let behind = self.unindexed >= self.paces.slice_rows;
             return Next::Index(if behind { self.paces.slice_rows } else { self.paces.busy_rows });
         }
         // At once between lone commits; in bulk there is no gap that is left free.
-        if self.unmerged && (!self.bulk || rested) {
+        if self.unmerged && (!bulk || rested) {
             return Next::Merge;
         }
         let due = self.ended.map(|ended| (ended + self.paces.rest).saturating_sub(now));
         Next::Wait(due.filter(|_| self.unindexed > 0 || self.unmerged))
     }
 
-    /// Tells whether a slice ends early for a job that comes meanwhile: not in bulk, where one waits always, and not where
-    /// the index is a whole slice behind, or it would fall behind for good.
+    /// Tells whether a slice ends early for a job that comes meanwhile: only where blocks come nearly alone, since in a
+    /// stream one waits always, and a slice of a few rows costs twice as much; and not where the index is a whole slice
+    /// behind, or it would fall behind for good.
     pub(super) fn gives_way(&self) -> bool {
-        !self.bulk && self.unindexed < self.paces.slice_rows
+        self.rows < self.paces.burst_rows / 4 && self.unindexed < self.paces.slice_rows
     }
 
     /// Takes note that a group is about to be written.
@@ -84,7 +86,7 @@ impl Pace {
     /// Takes note that a group of so many rows was written.
     pub(super) fn wrote(&mut self, rows: u64, now: Duration) {
         self.ended = Some(now);
-        self.bulk = rows >= self.paces.burst_rows;
+        self.rows = rows;
         self.unindexed += rows;
     }
 
@@ -192,8 +194,10 @@ mod tests {
         }
         assert!(!pace.gives_way(), "a whole slice waits");
         pace.indexed(Some(0));
-        pace.wrote(32, at(1_003));
-        assert!(!pace.gives_way(), "in bulk");
+        pace.wrote(7, at(1_003));
+        assert!(pace.gives_way());
+        pace.wrote(8, at(1_004));
+        assert!(!pace.gives_way(), "in a stream");
     }
 
     #[test]
