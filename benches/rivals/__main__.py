@@ -16,9 +16,9 @@ from benches.rivals import signature, stock
 from benches.rivals.pairs import RIVALS, Plan, Rival
 from covey.bench import peers, suite
 from covey.bench.report import Report
-from covey.bench.stats import Measure
+from covey.bench.stats import LEAST_SAMPLES, Measure
 
-ROUNDS = 5
+ROUNDS = LEAST_SAMPLES
 QUICK_SHARE = 100
 """A quick run sends this many times less."""
 
@@ -55,8 +55,8 @@ def covey(*, quick: bool) -> tuple[Measure, signature.Spent]:
 
 def show(each: Measure) -> None:
     """Print one line."""
-    low, high = each.interval
-    print(f"{each.name:24} {each.median:>12,.0f} {each.unit:12} ({low:,.0f} to {high:,.0f})  {each.what}")
+    about = "" if each.interval is None else " ({:,.0f} to {:,.0f})".format(*each.interval)
+    print(f"{each.name:24} {each.median:>12,.0f} {each.unit:12}{about}  {each.what}")
 
 
 def beside_the_reference(*, quick: bool) -> stock.Sides | None:

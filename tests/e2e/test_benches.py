@@ -264,12 +264,17 @@ def test_the_node_reference_is_skipped_where_it_is_not_and_compared_in_turns(mon
     monkeypatch.setenv(stock.NAMED, str(tmp_path))
     assert stock.main([]) == 0
     assert "node-reference: skipped, COVEY_NODE_REFERENCE: no lib/node.js" in capsys.readouterr().out
-    sides = stock.Sides([100.0, 200.0, 300.0], {form: [13_000.0] * 3 for form in stock.FORMS})
+    reference = [100.0, 200.0, 300.0, 100.0, 200.0, 300.0]
+    rates = {form: [65 * each for each in reference[:5]] + [12_000.0] for form in stock.FORMS}
+    sides = stock.Sides(reference, rates)
     said = dict(line.split(": ", 1) for line in sides.ratios())
-    assert said["standard"] == "65 times the Node reference (43 to 130); 60 is the aim: met"
-    assert said["compact"] == "65 times the Node reference (43 to 130); 75 is the aim: not met"
-    once = stock.Sides([100.0], {form: [13_000.0] for form in stock.FORMS})
-    assert all(line.endswith(": unsure") for line in once.ratios())
+    assert said["standard"] == "65 times the Node reference (40 to 65); 60 is the aim: met"
+    assert said["compact"] == "65 times the Node reference (40 to 65); 75 is the aim: not met"
+    assert "(100 to 300)" in sides.lines()[0]
+    few = stock.Sides(reference[:5], {form: rates[:5] for form, rates in rates.items()})
+    assert all(line.endswith(": unsure") and "(" not in line for line in few.ratios())
+    assert "(" not in few.lines()[0]
+    assert stock.ROUNDS >= stock.LEAST_SAMPLES
 
 
 def test_whose_time_a_sample_is_follows_from_the_line_that_ran(monkeypatch, capsys):

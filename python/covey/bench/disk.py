@@ -26,11 +26,9 @@ def facts() -> dict[str, float]:
     """
     taken: dict[str, list[float]] = {"disk": [], "disk rested": []}
     with tempfile.TemporaryFile(prefix="covey-bench-") as file:
-        file.write(bytes(_WRITES * _BYTES))
-        file.flush()
-        os.fsync(file.fileno())
+        fill(file, _WRITES)
         for number in range(_WRITES):
-            taken["disk"].append(_write(file, number))
+            taken["disk"].append(write(file, number))
         asyncio.run(_rested(file, taken["disk rested"]))
     return {
         f"{name} {word}": percentile(samples, share) * 1e6
@@ -42,10 +40,17 @@ def facts() -> dict[str, float]:
 async def _rested(file: IO[bytes], taken: list[float]) -> None:
     for number in range(_WRITES):
         await asyncio.sleep(_REST_SECONDS)
-        taken.append(_write(file, number))
+        taken.append(write(file, number))
 
 
-def _write(file: IO[bytes], number: int) -> float:
+def fill(file: IO[bytes], writes: int) -> None:
+    """Make room for so many writes: to write over bytes changes no length."""
+    file.write(bytes(writes * _BYTES))
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def write(file: IO[bytes], number: int) -> float:
     """Write over one place durably; return the seconds that the disk took."""
     sync = getattr(os, "fdatasync", os.fsync)
     os.lseek(file.fileno(), number * _BYTES, os.SEEK_SET)

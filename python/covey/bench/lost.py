@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
+from statistics import fmean
 from typing import Final, NamedTuple
 
 from covey.bench.stats import percentile
@@ -68,6 +69,30 @@ class Trail:
     """When Python's collector was at work."""
     threads: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Of each kind of thread, which parts of the time it ran, and wanted a core."""
+
+
+def joined(trails: Sequence[Trail]) -> Trail:
+    """Return the trails of processes that ran one after another as one: they share a clock."""
+
+    def merged(found: Sequence[Mapping[str, Stamps]]) -> dict[str, Stamps]:
+        names = {name for each in found for name in each}
+        return {
+            name: {number: at for each in found for number, at in each.get(name, {}).items()}
+            for name in names
+        }
+
+    kinds = {kind for trail in trails for kind in trail.threads}
+    threads = {kind: [trail.threads[kind] for trail in trails if kind in trail.threads] for kind in kinds}
+    return Trail(
+        merged([trail.at for trail in trails]),
+        merged([trail.spent for trail in trails]),
+        tuple(deed for trail in trails for deed in trail.deeds),
+        tuple(pause for trail in trails for pause in trail.pauses),
+        {
+            kind: (fmean(ran for ran, _ in both), fmean(wanted for _, wanted in both))
+            for kind, both in threads.items()
+        },
+    )
 
 
 @dataclass(frozen=True, slots=True)

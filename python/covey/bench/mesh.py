@@ -7,9 +7,9 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from covey import limits
-from covey.bench import disk, lost, peers, stations
-from covey.bench.stats import Measure
+from covey.bench import disk, lost, pace, peers, stations
+from covey.bench.goes import paced
+from covey.bench.stats import Measure, percentile
 from covey.values import dataclass
 
 
@@ -44,45 +44,62 @@ def meet(
         return Met(all_heard, peers.answer(spoke))
 
 
-def throughput(blocks: int, rounds: int) -> Measure:
+def throughput(blocks: int, goes: int) -> Measure:
     """Blocks a second, sealed, signed, verified, judged and durable, between two processes on loopback."""
-    met = [meet(blocks) for _ in range(rounds)]
+    met, paces = paced(lambda: meet(blocks), goes, pace.TOGETHER)
     what = "two processes on loopback: sealed, signed, verified, judged, durable"
     facts = {
         "blocks": blocks,
         "full-text lag": statistics.median(one.heard.index_lag for one in met),
         "drained after ms": statistics.median(one.heard.drain_seconds for one in met) * 1e3,
     }
-    return Measure("throughput", what, "blocks/s", True, tuple(one.rate for one in met), facts)
+    return Measure("throughput", what, "blocks/s", True, tuple(one.rate for one in met), facts, paces)
 
 
-def latency(name: str, pace: float, seconds: float) -> Measure:
-    """Age of a block as an application in another process is handed it, and at each station before.
+def latency(name: str, rate: float, seconds: float, goes: int = 1) -> Measure:
+    """Age of a block as an application in another process is handed it: the middle one of each meeting.
 
-    Beside it stands what one write to the disk took right afterwards: a block waits for two of them.
+    Its facts are percentiles of all meetings' blocks at each station before, and of what one write to the
+    disk took right afterwards: a block waits for two of them.
     """
-    count = int(pace * seconds)
-    met = meet(count, pace=pace, ages=True)
-    ages = stations.ages(met.spoke.stamps, met.heard.stamps)
-    micros = [age * 1e6 for age in ages[stations.LAST]][-limits.BENCH_SAMPLES :]
-    slowest = stations.late(met.spoke.stamps, met.heard.stamps)
-    behind = stations.facts({"called behind its time": met.spoke.behind})
-    facts = {**stations.facts(ages), **stations.facts(slowest), **behind, **disk.facts(), "blocks": count}
-    facts |= lost.parts(met.spoke.trail, met.heard.trail)
-    facts |= lost.shares("author", met.spoke.trail) | lost.shares("hearer", met.heard.trail)
-    what = f"from emit to the application of another process, durable, at {pace:,.0f} blocks a second"
-    return Measure(name, what, "µs", False, tuple(micros), facts)
+    return latencies(name, rate, seconds, goes)[0]
 
 
-def fanout(blocks: int, hearers: int, rounds: int) -> Measure:
+def latencies(name: str, rate: float, seconds: float, goes: int) -> tuple[Measure, Measure]:
+    """Return the middle age of each meeting, and, as a measure of its own, the age of its slowest hundredth.
+
+    All blocks of a meeting pass the same two processes, so that they are one sample, however many.
+    """
+    count = int(rate * seconds)
+    met, paces = paced(lambda: meet(count, pace=rate, ages=True), goes, pace.TOGETHER)
+    each = [stations.ages(one.spoke.stamps, one.heard.stamps)[stations.LAST] for one in met]
+    stamps = [of for one in met for of in (one.spoke.stamps, one.heard.stamps)]
+    behind = {"called behind its time": [late for one in met for late in one.spoke.behind]}
+    found = (stations.ages(*stamps), stations.late(*stamps), behind)
+    facts = {name: each for some in found for name, each in stations.facts(some).items()} | disk.facts()
+    author = lost.joined([one.spoke.trail for one in met])
+    hearer = lost.joined([one.heard.trail for one in met])
+    facts |= lost.parts(author, hearer) | lost.shares("author", author) | lost.shares("hearer", hearer)
+    sizes = {"blocks": float(count)}
+    what = f"from emit to the application of another process, durable, at {rate:,.0f} blocks a second"
+    middle, slow = (tuple(percentile(ages, share) * 1e6 for ages in each) for share in (0.5, lost.LATE))
+    return (
+        Measure(name, what, "µs", False, middle, facts | sizes, paces),
+        Measure(f"{name}-p99", "the same, the age that a hundredth exceeds", "µs", False, slow, sizes, paces),
+    )
+
+
+def fanout(blocks: int, hearers: int, goes: int) -> Measure:
     """Admissions a second over all hearers of one speaker; the hearers share one process."""
     what = f"one speaker, {hearers} hearers in one process: admissions of all together"
-    rates = tuple(meet(blocks, hearers=hearers).rate for _ in range(rounds))
-    return Measure("fan-out", what, "blocks/s", True, rates, {"blocks": blocks, "hearers": hearers})
+    met, paces = paced(lambda: meet(blocks, hearers=hearers), goes, pace.TOGETHER)
+    facts = {"blocks": float(blocks), "hearers": float(hearers)}
+    return Measure("fan-out", what, "blocks/s", True, tuple(one.rate for one in met), facts, paces)
 
 
-def relayed(blocks: int, rounds: int) -> Measure:
+def relayed(blocks: int, goes: int) -> Measure:
     """Blocks a second through a relay in a third process; a relay's pace is set by its limits."""
-    rates = tuple(meet(blocks, relayed=True).rate for _ in range(rounds))
+    met, paces = paced(lambda: meet(blocks, relayed=True), goes, pace.TOGETHER)
     what = "two processes through a relay in a third; what a client may send there is bounded"
-    return Measure("relayed", what, "blocks/s", True, rates, {"blocks": blocks})
+    rates = tuple(one.rate for one in met)
+    return Measure("relayed", what, "blocks/s", True, rates, {"blocks": blocks}, paces)

@@ -15,7 +15,7 @@ background:#fff}
 table{border-collapse:collapse;width:100%}td,th{padding:.3rem .6rem;text-align:left;
 border-bottom:1px solid #ddd}
 td.n{text-align:right;font-variant-numeric:tabular-nums}
-.better{color:#17692f}.worse{color:#a3211c}.same{color:#666}
+.better{color:#17692f}.worse{color:#a3211c}.same,.unsure{color:#666}
 svg{width:100%;height:auto;display:block;margin:.4rem 0 1.6rem}p.what{color:#555;margin:.1rem 0}
 @media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}td,th{border-color:#444}p.what{color:#aaa}
 .better{color:#7ddc95}.worse{color:#ff8d86}}
@@ -41,7 +41,7 @@ def page(report: Report, before: Report | None = None, changes: Sequence[Change]
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>covey bench</title>'
         f"<style>{_STYLE}</style>"
-        f"<h1>covey bench</h1><p>{facts}</p><p class=what>Medians with the 95 % interval of a bootstrap. One "
+        f"<h1>covey bench</h1><p>{facts}</p><p class=what>Medians with their 95 % interval. One "
         f"machine, one run: ratios hold, absolute figures do not travel.</p>{apart}"
         f"<table><tr><th>measure</th><th>median</th><th>interval</th><th>unit</th>{compared}</tr>{rows}</table>"
         f"{plots}</html>\n"
@@ -49,11 +49,12 @@ def page(report: Report, before: Report | None = None, changes: Sequence[Change]
 
 
 def _row(measure: Measure, change: Change | None) -> str:
-    low, high = measure.interval
+    span = "" if measure.interval is None else "{:,.0f} to {:,.0f}".format(*measure.interval)
     cells = f"<td>{escape(measure.name)}</td><td class=n>{measure.median:,.0f}</td>"
-    cells += f"<td class=n>{low:,.0f} to {high:,.0f}</td><td>{escape(measure.unit)}</td>"
+    cells += f"<td class=n>{span}</td><td>{escape(measure.unit)}</td>"
     if change is not None:
-        said = f"{change.ratio:.2f} x ({change.low:.2f} to {change.high:.2f}), {change.verdict}"
+        about = "" if change.interval is None else " ({:.2f} to {:.2f})".format(*change.interval)
+        said = escape(f"{change.ratio:.2f} x{about}, {change.said}")
         cells += f"<td class={change.verdict}>{said}</td>"
     return f"<tr>{cells}</tr>"
 

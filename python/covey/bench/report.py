@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
@@ -13,10 +12,16 @@ from covey.bench.stats import Change, Measure, compare
 from covey.errors import UsageError
 from covey.values import dataclass
 
-FORMAT: Final = "covey-bench-1"
+FORMAT: Final = "covey-bench-2"
+_EARLIER: Final = ("covey-bench-1",)
+"""Their samples hang on each other (ages of one meeting, rounds of one process): they decide nothing."""
 _TEXTS: Final = ("name", "what", "unit")
 _SIZES: Final = ("blocks", "hearers", "entries", "anchors")
 """Facts that say how much work was measured: runs of other sizes do not measure the same."""
+
+_LEAST: Final = 1e-9
+_MOST: Final = 1e15
+"""What a sample may be, in its unit: ratios of such numbers are numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class Report:
         """Return the document. Samples are kept, so that a later run can be compared with intervals."""
         rows = []
         for measure in self.measures:
-            low, high = measure.interval
+            low, high = measure.interval or (None, None)
             rows.append({**asdict(measure), "median": measure.median, "low": low, "high": high})
         return {"format": FORMAT, "machine": self.machine, "measures": rows}
 
@@ -75,6 +80,12 @@ def read(raw: bytes, where: str) -> Report:
         document = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{where}: not JSON: {error}", code="bad_report") from error
+    if isinstance(document, dict) and document.get("format") in _EARLIER:
+        raise UsageError(
+            f"{where}: saved by an earlier covey bench, whose samples hang on each other",
+            code="bad_report",
+            hint="save one anew with: covey bench --save FILE",
+        )
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise UsageError(
             f"{where}: no saved run of covey bench (expected format {FORMAT!r})",
@@ -97,25 +108,32 @@ def _measure(row: object, where: str) -> Measure:
     for name in _TEXTS:
         if not isinstance(row.get(name), str):
             raise UsageError(f"{where}.{name}: expected a text", code="bad_report")
-    samples, facts = row.get("samples"), row.get("facts", {})
-    if not isinstance(samples, list) or not 1 <= len(samples) <= limits.BENCH_SAMPLES:
-        most = limits.BENCH_SAMPLES
-        raise UsageError(f"{where}.samples: expected 1 to {most} numbers", code="bad_report")
+    samples, facts, paces = row.get("samples"), row.get("facts", {}), row.get("paces", {})
     if not isinstance(facts, Mapping) or not isinstance(row.get("higher_is_better"), bool):
         raise UsageError(
             f"{where}: expected facts as an object, higher_is_better as a truth", code="bad_report"
         )
-    numbers = [*samples, *facts.values()]
-    try:
-        for number in numbers:
-            typed.amount(number, "samples and facts", sys.float_info.max, -sys.float_info.max)
-    except typed.WrongTypeError as error:
-        raise UsageError(f"{where}: {error}", code="bad_report") from error
+    if not isinstance(paces, Mapping):
+        raise UsageError(f"{where}.paces: expected an object of lists", code="bad_report")
     return Measure(
         row["name"],
         row["what"],
         row["unit"],
         row["higher_is_better"],
-        tuple(float(sample) for sample in samples),
-        {str(name): float(value) for name, value in facts.items()},
+        _numbers(samples, f"{where}.samples"),
+        {str(name): _number(value, f"{where}.facts", -_MOST) for name, value in facts.items()},
+        {str(part): _numbers(taken, f"{where}.paces") for part, taken in paces.items()},
     )
+
+
+def _numbers(given: object, where: str) -> tuple[float, ...]:
+    if not isinstance(given, list) or not 1 <= len(given) <= limits.BENCH_SAMPLES:
+        raise UsageError(f"{where}: expected 1 to {limits.BENCH_SAMPLES} numbers", code="bad_report")
+    return tuple(_number(each, where) for each in given)
+
+
+def _number(given: object, where: str, least: float = _LEAST) -> float:
+    try:
+        return typed.amount(given, "each of them", _MOST, least)
+    except typed.WrongTypeError as error:
+        raise UsageError(f"{where}: {error}", code="bad_report") from error

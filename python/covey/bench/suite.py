@@ -1,15 +1,21 @@
-"""What `covey bench` measures, in order, and in what sizes: a quick run says whether, a full one how much."""
+"""What `covey bench` measures, in order, and in what sizes: a quick run says whether, a full one how much.
+
+A quick run takes one sample of each, which decides nothing.
+"""
 
 from __future__ import annotations
 
 import os
 import platform
+import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from covey import __version__
 from covey.bench import local, mesh
+from covey.bench.goes import GOES, anew, here
 from covey.bench.stats import Measure
 
 
@@ -17,30 +23,41 @@ class Piece(NamedTuple):
     """One thing to measure: its name, and how, quickly and fully."""
 
     name: str
-    quick: Callable[[], Measure]
-    full: Callable[[], Measure]
+    quick: Callable[[], Sequence[Measure]]
+    full: Callable[[], Sequence[Measure]]
+
+
+def _recall(held: int, rounds: int, go: Callable[..., Measure]) -> list[Measure]:
+    """All goes search one store: to fill it takes longer than to search it."""
+    with tempfile.TemporaryDirectory(prefix="covey-bench-") as name:
+        return [go(local.recall, local.filled(Path(name), held), held, rounds)]
+
+
+def _alone(name: str, quick: tuple[Any, ...], full: tuple[Any, ...], work: Callable[..., Measure]) -> Piece:
+    """Return a piece that runs in one process: the arguments of a quick go and of each full one."""
+    return Piece(name, lambda: [here(work, *quick)], lambda: [anew(GOES, work, *full)])
+
+
+def _aged(name: str, rate: float, quick_seconds: float, seconds: float) -> Piece:
+    return Piece(
+        name,
+        lambda: mesh.latencies(name, rate, quick_seconds, 1),
+        lambda: mesh.latencies(name, rate, seconds, GOES),
+    )
 
 
 PIECES: Final = (
-    Piece("verification", lambda: local.verification(10), lambda: local.verification(60)),
-    Piece("admission-5", lambda: local.admission(5, 10), lambda: local.admission(5, 60)),
-    Piece("admission-64", lambda: local.admission(64, 5), lambda: local.admission(64, 40)),
-    Piece("admission-1000", lambda: local.admission(1_000, 3), lambda: local.admission(1_000, 20)),
-    Piece("merge", lambda: local.merge(10_000, 5), lambda: local.merge(100_000, 15)),
-    Piece("recall", lambda: local.recall(2_000, 20), lambda: local.recall(100_000, 50)),
-    Piece("throughput", lambda: mesh.throughput(1_000, 2), lambda: mesh.throughput(20_000, 5)),
-    Piece(
-        "latency-200",
-        lambda: mesh.latency("latency-200", 200.0, 1.0),
-        lambda: mesh.latency("latency-200", 200.0, 8.0),
-    ),
-    Piece(
-        "latency",
-        lambda: mesh.latency("latency", 1_000.0, 0.5),
-        lambda: mesh.latency("latency", 1_000.0, 8.0),
-    ),
-    Piece("fan-out", lambda: mesh.fanout(200, 4, 1), lambda: mesh.fanout(4_000, 8, 3)),
-    Piece("relayed", lambda: mesh.relayed(200, 1), lambda: mesh.relayed(2_000, 3)),
+    _alone("verification", (3,), (15,), local.verification),
+    _alone("admission-5", (5, 3), (5, 15), local.admission),
+    _alone("admission-64", (64, 3), (64, 9), local.admission),
+    _alone("admission-1000", (1_000, 1), (1_000, 5), local.admission),
+    _alone("merge", (10_000, 3), (100_000, 5), local.merge),
+    Piece("recall", lambda: _recall(2_000, 5, here), lambda: _recall(100_000, 20, partial(anew, GOES))),
+    Piece("throughput", lambda: [mesh.throughput(1_000, 1)], lambda: [mesh.throughput(20_000, GOES)]),
+    _aged("latency-200", 200.0, 1.0, 4.0),
+    _aged("latency", 1_000.0, 0.5, 3.0),
+    Piece("fan-out", lambda: [mesh.fanout(200, 4, 1)], lambda: [mesh.fanout(4_000, 8, GOES)]),
+    Piece("relayed", lambda: [mesh.relayed(200, 1)], lambda: [mesh.relayed(2_000, GOES)]),
 )
 
 

@@ -6,6 +6,7 @@ import argparse
 import errno
 import os
 import stat
+import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,9 +26,18 @@ EXAMPLE: Final = "covey bench throughput latency --compare before.json"
 
 def configure(parser: Parser) -> None:
     """Declare the arguments."""
-    parser.add_argument("measures", nargs="*", metavar="MEASURE", help="which; --list names them")
+    parser.add_argument(
+        "measures",
+        nargs="*",
+        metavar="MEASURE",
+        help="which; --list names them; each takes up to a minute, all some minutes",
+    )
     parser.add_argument("--list", action="store_true", help="say what can be measured")
-    parser.add_argument("--quick", action="store_true", help="small sizes: does it all run? some 20 s")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="small sizes, one sample each: does it all run? it decides nothing",
+    )
     parser.add_argument("--save", type=path, metavar="FILE", help="keep the run, to compare with later")
     parser.add_argument("--compare", type=path, metavar="FILE", help="a saved run to lay beside this one")
     parser.add_argument("--html", type=path, metavar="FILE", help="write a page with plots")
@@ -36,7 +46,7 @@ def configure(parser: Parser) -> None:
         type=_share,
         metavar="RATIO",
         help="with --compare: fail when a measure surely fell below this part of before, "
-        "or none compares (0.7)",
+        "or none could be held against it (0.7)",
     )
 
 
@@ -60,32 +70,32 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     _check_names(arguments.measures, suite.names())
     if arguments.worst is not None and arguments.compare is None:
         raise UsageError("--worst: needs --compare FILE")
+    if arguments.worst is not None and arguments.quick:
+        raise UsageError("--worst: a quick run decides nothing", hint="leave --quick out")
     before = _saved(arguments.compare) if arguments.compare else None
     _check_places(arguments.save, arguments.html)
     report = _measured(arguments, console)
     changes = report.against(before) if before else ()
     _keep(arguments, report, before, changes)
-    worse = _fallen(changes, arguments.worst)
     apart = report.apart(before) if before else ()
-    moved = [{**_fields(change), "verdict": change.verdict} for change in changes]
     console.result(
-        {**report.as_json(), "changes": moved, "apart": list(apart)}, "\n".join(_change_lines(changes))
+        {**report.as_json(), "changes": [_fields(change) for change in changes], "apart": list(apart)},
+        "\n".join(_change_lines(changes)),
     )
     for reason in apart:
         console.note(f"the saved run: {printable(reason)}")
-    for change in worse:
-        console.note(f"{change.name}: {change.ratio:.2f} times before, surely below {arguments.worst:g}")
-    unheld = arguments.worst is not None and not changes
-    if unheld:
+    return EXIT_OK if arguments.worst is None else _judged(changes, arguments.worst, console)
+
+
+def _judged(changes: Sequence[Change], worst: float, console: Console) -> int:
+    """Fail where a measure surely fell, or where none could be held against the saved run."""
+    fallen = [change for change in changes if change.below(worst)]
+    for change in fallen:
+        console.note(f"{change.name}: {change.ratio:.2f} times before, surely below {worst:g}")
+    if all(change.doubt for change in changes):
         console.note("--worst: nothing was held against the saved run")
-    return EXIT_FAILED if worse or unheld else EXIT_OK
-
-
-def _fallen(changes: Sequence[Change], worst: float | None) -> list[Change]:
-    """Return what surely fell: the whole interval lies below, and there are samples enough to say so."""
-    if worst is None:
-        return []
-    return [change for change in changes if change.verdict == "worse" and change.high < worst]
+        return EXIT_FAILED
+    return EXIT_FAILED if fallen else EXIT_OK
 
 
 def _check_names(wanted: Sequence[str], known: Sequence[str]) -> None:
@@ -124,21 +134,35 @@ def _measured(arguments: argparse.Namespace, console: Console) -> Report:
     from covey.bench import lost, suite
     from covey.bench.report import Report
 
-    measures = []
+    found: list[Measure] = []
     for piece in suite.chosen(arguments.measures):
         console.remark(f"measuring {piece.name} …")
-        measure = piece.quick() if arguments.quick else piece.full()
-        measures.append(measure)
-        console.say("\n".join([_line(measure), *_stations(measure), *lost.lines(measure.facts)]))
-    return Report(suite.machine(), tuple(measures))
+        measures = piece.quick() if arguments.quick else piece.full()
+        for measure in measures:
+            console.say("\n".join([_line(measure), *_stations(measure), *lost.lines(measure.facts)]))
+        console.say(f"  {_pace(measures[0])}")
+        found += measures
+    return Report(suite.machine(), tuple(found))
 
 
 def _line(measure: Measure) -> str:
-    low, high = measure.interval
-    said = f"{measure.name:15} {measure.median:>12,.0f} {measure.unit:10} ({low:,.0f} to {high:,.0f})"
+    said = f"{measure.name:19} {measure.median:>12,.0f} {measure.unit:10} {_span(measure)}"
     shown = ("full-text lag", "drained after ms")
     facts = [f"{name} {measure.facts[name]:,.0f}" for name in shown if name in measure.facts]
     return "  ".join([said, *facts, measure.what])
+
+
+def _span(measure: Measure) -> str:
+    """Return the interval; of too few samples there is none."""
+    if measure.interval is None:
+        return f"(samples: {len(measure.samples)})"
+    return f"({measure.interval.low:,.0f} to {measure.interval.high:,.0f})"
+
+
+def _pace(measure: Measure) -> str:
+    """Say what fixed work of the machine took beside it."""
+    taken = (f"{part} {statistics.median(each) / 1e3:.3g}" for part, each in measure.paces.items())
+    return f"the machine beside it, in ms: {', '.join(taken)}"
 
 
 def _stations(measure: Measure) -> list[str]:
@@ -153,16 +177,20 @@ def _stations(measure: Measure) -> list[str]:
 
 def _change_lines(changes: Sequence[Change]) -> list[str]:
     if not changes:
-        return ["medians, 95 % intervals of a bootstrap; ratios hold on one machine only"]
-    lines = ["", "against before (over 1 is better):"]
+        return ["medians and 95 % intervals; ratios hold on one machine only"]
+    lines = ["", "against before (over 1 is better), and the machine's speed in times of its speed then:"]
     for change in changes:
-        span = f"({change.low:.2f} to {change.high:.2f})"
-        lines.append(f"  {change.name:15} {change.ratio:.2f} {span}  {change.verdict}")
+        span = "" if change.interval is None else "({:.2f} to {:.2f})".format(*change.interval)
+        speeds = ", ".join(f"{printable(part)} {speed:.2f}" for part, speed in change.speeds.items())
+        lines.append(f"  {printable(change.name):19} {change.ratio:.2f} {span:14}  {printable(change.said)}")
+        lines += [f"  {'':19} {speeds}"] if speeds else []
     return lines
 
 
 def _fields(change: Change) -> dict[str, object]:
-    return {"name": change.name, "ratio": change.ratio, "low": change.low, "high": change.high}
+    low, high = change.interval or (None, None)
+    said = {"verdict": change.verdict, "doubt": change.doubt, "speeds": change.speeds}
+    return {"name": change.name, "ratio": change.ratio, "low": low, "high": high, **said}
 
 
 def _saved(file: Path) -> Report:

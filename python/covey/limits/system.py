@@ -73,6 +73,6 @@ CONFORM_SESSIONS: Final = 64  # sessions an adapter keeps open for the kit, whic
 CONFORM_DETAILS: Final = 20  # failures listed below the table; --json lists all
 
 # --- measuring ---------------------------------------------------------------------------------------
-BENCH_REPORT_BYTES: Final = 16_777_216  # a saved run: sixteen measures of 10,000 samples take 3 MB
-BENCH_MEASURES: Final = 256  # of one saved run: ours has ten, rivals add theirs
-BENCH_SAMPLES: Final = 10_000  # of one measure: ten seconds at a thousand blocks a second
+BENCH_REPORT_BYTES: Final = 4_194_304  # a saved run: ours takes 20 kB, 256 measures of 200 samples 2 MB
+BENCH_MEASURES: Final = 256  # of one saved run: ours has thirteen, rivals add theirs
+BENCH_SAMPLES: Final = 200  # of one measure: each is a process or a meeting of its own, ours has six

@@ -2,6 +2,8 @@
 
 import gc
 
+import pytest
+
 from covey.bench import lost
 from covey.bench.lost import CALLED, STATIONS, Deed, Trail
 from covey.bench.stations import MARK, Stamped
@@ -120,3 +122,30 @@ def test_threads_are_counted_where_the_system_does():
         ran, wanted = shares["loop"]
         assert 0.0 < ran <= 1.1
         assert wanted >= 0.0
+
+
+def test_trails_of_meetings_one_after_another_are_read_as_one():
+    speaker, hearer = trails({"signed": 400 * US})
+
+    def later(trail):
+        shift = 1_000_000 * MS
+        at = {
+            name: {number + shift: at + shift for number, at in each.items()}
+            for name, each in trail.at.items()
+        }
+        spent = {
+            name: {number + shift: used for number, used in each.items()}
+            for name, each in trail.spent.items()
+        }
+        return Trail(at, spent, threads={"loop": (0.4, 0.0)})
+
+    once = lost.parts(speaker, hearer)
+    author = lost.joined([speaker, later(speaker)])
+    both = lost.parts(author, lost.joined([hearer, later(hearer)]))
+    assert of(both, "late", "signed") == of(once, "late", "signed")
+    assert of(both, "middle", "kept") == of(once, "middle", "kept")
+    done = Trail(deeds=(Deed("copy", 0, 1, 0),), pauses=((0, 1),))
+    assert lost.joined([speaker, done, done]).deeds == done.deeds * 2
+    assert lost.joined([done, speaker]).pauses == done.pauses
+    threads = [Trail(threads={"loop": (0.2, 0.1)}), later(speaker), Trail()]
+    assert lost.joined(threads).threads == {"loop": (pytest.approx(0.3), 0.05)}

@@ -1,6 +1,7 @@
 """A saved run is read strictly, whoever wrote it; its page shows texts and runs none."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from covey.bench.report import Report, read
 from covey.bench.stats import Measure
 from covey.errors import UsageError
 
-MEASURE = Measure("work", "some work", "x/s", True, (1.0, 2.0, 3.0), {"size": 7.0})
+MEASURE = Measure("work", "some work", "x/s", True, (1.0, 2.0, 3.0), {"size": 7.0}, {"one core": (5.0, 6.0)})
 REPORT = Report({"covey": "0"}, (MEASURE,))
 
 
@@ -40,6 +41,9 @@ BAD = {
     "samples of truths": saved(measures=[{**ROW, "samples": [True]}]),
     "samples without end": saved(measures=[{**ROW, "samples": [float("inf")]}]),
     "too many samples": saved(measures=[{**ROW, "samples": [1] * (limits.BENCH_SAMPLES + 1)}]),
+    "samples of nothing": saved(measures=[{**ROW, "samples": [0.0]}]),
+    "paces in a list": saved(measures=[{**ROW, "paces": [1.0]}]),
+    "a pace of texts": saved(measures=[{**ROW, "paces": {"one core": ["5"]}}]),
     "facts of texts": saved(measures=[{**ROW, "facts": {"size": "7"}}]),
     "neither better way": saved(measures=[{**ROW, "higher_is_better": 1}]),
 }
@@ -49,6 +53,12 @@ BAD = {
 def test_anything_else_is_refused_by_name(raw):
     with pytest.raises(UsageError, match=r"^run\.json: "):
         read(raw, "run.json")
+
+
+def test_a_run_of_an_earlier_format_is_refused_in_one_clear_line():
+    with pytest.raises(UsageError, match="saved by an earlier covey bench") as refused:
+        read(saved(format="covey-bench-1"), "run.json")
+    assert refused.value.hint == "save one anew with: covey bench --save FILE"
 
 
 @given(st.binary(max_size=200))
@@ -88,8 +98,15 @@ def test_runs_of_another_machine_or_size_are_told_apart():
 
 def test_a_page_escapes_every_text_and_loads_nothing():
     hostile = "<script>alert(1)</script>\"'"
-    measure = Measure(hostile, hostile, hostile, True, tuple(float(n) for n in range(100)), {hostile: 1.0})
-    shown = page(Report({hostile: hostile}, (measure, MEASURE)), REPORT, ())
+    series = tuple(float(n) for n in range(1, 101))
+    measure = Measure(hostile, hostile, hostile, True, series, {hostile: 1.0}, {hostile: (1e3,)})
+    slower = replace(measure, paces={hostile: (1e4,)})
+    before = Report({}, (slower, MEASURE))
+    report = Report({hostile: hostile}, (measure, MEASURE))
+    changes = report.against(before)
+    assert hostile in changes[0].doubt
+    assert "<script" not in page(report, before, changes)
+    shown = page(report, REPORT, ())
     assert "<script" not in shown
     assert "http" not in shown.replace("http-equiv", "")
     assert shown.count("<svg") == 3  # one for each series: two measures now, one of before
