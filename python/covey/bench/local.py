@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from covey import core
-from covey._core import Intake, OutcomeBatch, RecordBatch, Store
+from covey._core import Encoder, Intake, OutcomeBatch, RecordBatch, Store
 from covey.bench import blocks
 from covey.bench.stats import Measure, percentile
+from covey.proto.options import AdmissionOptions
 
 BATCH: Final = 256
 NOW_MS: Final = blocks.CREATED_MS + 10_000_000
@@ -33,15 +34,30 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 class Arrival:
-    """An intake that holds `window` anchors, and a batch of new blocks that arrives again and again."""
+    """An intake that holds `window` anchors, and a batch of new blocks that arrives again and again.
 
-    def __init__(self, window: int) -> None:
-        identity = blocks.speaker()
-        self._intake = Intake(blocks.hearer_id(0), blocks.ROOM, [1.0] * 7, window=window)
+    It judges as a peer does by default, or with `baseline` as the reference; on the caller's thread alone.
+    """
+
+    def __init__(self, window: int, *, baseline: bool = False) -> None:
+        identity, policy = blocks.speaker(), AdmissionOptions()
+        self._intake = Intake(
+            blocks.hearer_id(0),
+            blocks.ROOM,
+            policy.weights,
+            window=window,
+            encoder=None if baseline else Encoder(policy.kernel),
+            workers=1,
+        )
         self._intake.bind(identity.node_id, identity.public_key)
         for number in range(window):
             self._intake.admit_own(blocks.signed(number, identity), NOW_MS)
         self._wires = [blocks.signed(50_000 + number, identity).to_json() for number in range(BATCH)]
+
+    @property
+    def kernel(self) -> str:
+        """Return what reads texts here."""
+        return self._intake.kernel
 
     def judge(self) -> OutcomeBatch:
         """Read, verify and judge the batch."""
@@ -55,17 +71,19 @@ class Arrival:
         self._intake.rollback(outcomes)
 
 
-def admission(window: int, rounds: int) -> Measure:
+def admission(window: int, rounds: int, *, baseline: bool = False) -> Measure:
     """Blocks a second from JSON to a verdict against `window` anchors, in batches; nothing is stored."""
-    arrival = Arrival(window)
+    arrival = Arrival(window, baseline=baseline)
     rates = []
     for _ in range(rounds + 1):
         began = time.perf_counter()
         outcomes = arrival.judge()
         rates.append(BATCH / (time.perf_counter() - began))
         arrival.forget(outcomes)
-    what = f"one thread: JSON to verdict against {window:,} anchors, {BATCH} in a call, not stored"
-    return Measure(f"admission-{window}", what, "blocks/s", True, tuple(rates[1:]), {"anchors": window})
+    path = f"the reference's admission ({arrival.kernel})" if baseline else f"admission by {arrival.kernel}"
+    what = f"one thread: JSON to verdict, {path} against {window:,} anchors, {BATCH} in a call, not stored"
+    name = f"admission-{window}-baseline" if baseline else f"admission-{window}"
+    return Measure(name, what, "blocks/s", True, tuple(rates[1:]), {"anchors": window})
 
 
 def verification(rounds: int) -> Measure:

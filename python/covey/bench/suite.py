@@ -46,11 +46,15 @@ def _aged(name: str, rate: float, quick_seconds: float, seconds: float) -> Piece
     )
 
 
+_BASELINE: Final = partial(local.admission, baseline=True)
 PIECES: Final = (
     _alone("verification", (3,), (15,), local.verification),
     _alone("admission-5", (5, 3), (5, 15), local.admission),
     _alone("admission-64", (64, 3), (64, 9), local.admission),
     _alone("admission-1000", (1_000, 1), (1_000, 5), local.admission),
+    _alone("admission-5-baseline", (5, 3), (5, 15), _BASELINE),
+    _alone("admission-64-baseline", (64, 3), (64, 9), _BASELINE),
+    _alone("admission-1000-baseline", (1_000, 1), (1_000, 5), _BASELINE),
     _alone("merge", (10_000, 3), (100_000, 5), local.merge),
     Piece("recall", lambda: _recall(2_000, 5, here), lambda: _recall(100_000, 20, partial(anew, GOES))),
     Piece("throughput", lambda: [mesh.throughput(1_000, 1)], lambda: [mesh.throughput(20_000, GOES)]),
