@@ -90,10 +90,12 @@ def main(arguments: list[str]) -> int:
         found = problems(wheel)
         failed = failed or bool(found)
         said = "; ".join(found) or f"{wheel.stat().st_size / 1e6:.1f} MB"
-        for interpreter in interpreters():
-            if not found and runs_here(wheel, interpreter):
-                where = Path(interpreter).name
-                said += f"; installed without an index by {where}: {tried(wheel, interpreter)}"
+        takers = [interpreter for interpreter in interpreters() if runs_here(wheel, interpreter)]
+        if not takers:
+            said += "; not tried: no interpreter here takes it"
+        for interpreter in takers if not found else ():
+            where = Path(interpreter).name
+            said += f"; installed without an index by {where}: {tried(wheel, interpreter)}"
         print(f"{wheel.name}: {said}")
     if not wheels:
         print("no wheel was built")

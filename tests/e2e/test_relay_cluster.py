@@ -166,6 +166,7 @@ def test_without_its_backplane_a_relay_serves_its_own_and_heals_when_it_is_back(
         (["--backplane", "nats://127.0.0.1:4222"], "--backplane and --cluster come together"),
         (["--cluster", "eu"], "--backplane and --cluster come together"),
         (["--backplane", "127.0.0.1", "--cluster", "eu"], "expected nats://"),
+        (["--backplane", "nat://127.0.0.1"], "expected nats://"),
         (["--backplane", "nats://127.0.0.1", "--cluster", "E U"], "--cluster: expected"),
     ],
 )

@@ -1,6 +1,8 @@
 """What is promised of a wheel is looked for in it; each promise has a wheel that breaks it."""
 
 import json
+import shutil
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -60,3 +62,23 @@ def test_a_wheel_is_tried_by_the_interpreters_that_take_it(monkeypatch):
 def test_a_folder_without_wheels_fails(tmp_path, capsys):
     assert check_wheels.main([str(tmp_path)]) == 1
     assert capsys.readouterr().out == "no wheel was built\n"
+
+
+def test_a_wheel_that_no_interpreter_here_takes_is_said_not_to_be_tried(tmp_path, capsys):
+    elsewhere = "covey-0-cp311-abi3-manylinux_2_17_mips64.whl"
+    made(tmp_path, GOOD, name=elsewhere)
+    assert check_wheels.main([str(tmp_path)]) == 0
+    assert "not tried: no interpreter here takes it" in capsys.readouterr().out
+
+
+def test_a_target_that_is_none_is_named_and_no_wheel_is_lost(tmp_path):
+    root = Path(check_wheels.__file__).parents[1]
+    (tmp_path / "tools").mkdir()
+    shutil.copy(root / "tools" / "wheels", tmp_path / "tools")
+    kept = made(tmp_path, GOOD)
+    (tmp_path / "dist").mkdir()
+    kept = kept.rename(tmp_path / "dist" / kept.name)
+    ended = subprocess.run([tmp_path / "tools" / "wheels", "armv7"], capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert "armv7: no such target; there are: x86_64-unknown-linux-gnu" in ended.stderr
+    assert kept.exists()

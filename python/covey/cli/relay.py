@@ -139,12 +139,13 @@ def _line(arguments: argparse.Namespace, env: Mapping[str, str]) -> Line | None:
     urls = arguments.backplane or (said.split(",") if said else [])
     if not urls and arguments.cluster is None:
         return None
+    urls = [check_url(url.strip()) for url in urls]  # a mistyped one is told of before what is missing
     if not urls or arguments.cluster is None:
         raise UsageError(
             "--backplane and --cluster come together",
             hint="covey relay --backplane nats://HOST:4222 --cluster NAME",
         )
-    return Line([check_url(url.strip()) for url in urls], check_cluster(arguments.cluster))
+    return Line(urls, check_cluster(arguments.cluster))
 
 
 class Line(NamedTuple):
