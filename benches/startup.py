@@ -1,12 +1,15 @@
 """How long short commands take, how long until a peer is ready, and how much memory it holds then.
 
-`python -m benches.startup`. Ready means: it listens for peers and answers on its control socket. Multicast
-registration, over a second, is not waited for; memory is looked at then, and again when multicast is there
-(zeroconf loaded, its names registered), as it stays. The time is that of a user: from starting the program to
-its first line, and for short commands to their end. The interpreter's own start stands beside them. On a busy
-machine the processor time is steadier than the time. Set no PYTHONDONTWRITEBYTECODE, or every start compiles.
+`python -m benches.startup [--quick]`. Ready means: it listens for peers and answers on its control socket.
+Multicast registration, over a second, is not waited for; memory is looked at then, and again when multicast
+is there (zeroconf loaded, its names registered), as it stays. The time is that of a user: from starting the
+program to its first line, and for short commands to their end. The interpreter's own start stands beside
+them. On a busy machine the processor time is steadier than the time. Set no PYTHONDONTWRITEBYTECODE, or every
+start compiles.
+`--quick` takes one of each and waits for nothing: it says that all of it runs.
 """
 
+import argparse
 import os
 import statistics
 import subprocess
@@ -17,8 +20,6 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROUNDS = 10
-SHORT_ROUNDS = 30
 SHORT = (
     ("covey --version", ["-m", "covey", "--version"], 60),
     ("covey --help", ["-m", "covey", "--help"], 60),
@@ -41,6 +42,18 @@ SETTLED_SECONDS = 5.0
 """Multicast is loaded and registered by then."""
 AGENT = '[identity]\nname = "bench"\nrole = "generic"\n[mesh]\n[model]\nadapter = "scripted"\n'
 RULE = '[[scripted.rules]]\nwhen = { author = "nobody" }\nemit = { focus = "heard" }\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How often each is measured, and how long a peer settles."""
+
+    rounds: int = 10
+    short_rounds: int = 30
+    settle_seconds: float = SETTLED_SECONDS
+
+
+QUICK = Plan(1, 1, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +135,7 @@ def _is_of(name: str, packages: Iterable[str]) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
-def parts_line(environment: Mapping[str, str], statement: str, rounds: int = ROUNDS) -> str:
+def parts_line(environment: Mapping[str, str], statement: str, rounds: int) -> str:
     """Say what an import is made of, in medians: what is there before covey's own is its limit."""
     before = {name for _, name, _ in modules(environment, "pass")}
     runs = [parted(modules(environment, statement), before) for _ in range(rounds)]
@@ -133,21 +146,21 @@ def parts_line(environment: Mapping[str, str], statement: str, rounds: int = ROU
     return f"by part, under -X importtime, which slows it: {said}; without covey's own {rest:.1f}"
 
 
-def import_lines(environment: Mapping[str, str]) -> Iterator[str]:
+def import_lines(plan: Plan, environment: Mapping[str, str]) -> Iterator[str]:
     """Yield a line for each way to begin a program."""
     for statement, bound in IMPORTS:
-        times = sorted(imported(statement, environment) for _ in range(ROUNDS))
+        times = sorted(imported(statement, environment) for _ in range(plan.rounds))
         kept = "" if bound is None else f", to stay under {bound} ms"
-        median = f"{statistics.median(times):.1f} ms (median of {ROUNDS}, best {times[0]:.1f})"
+        median = f"{statistics.median(times):.1f} ms (median of {plan.rounds}, best {times[0]:.1f})"
         yield f"{statement}: {median}{kept}"
         if bound is None:
-            yield f"{statement}: {parts_line(environment, statement)}"
+            yield f"{statement}: {parts_line(environment, statement, plan.rounds)}"
 
 
-def peer_line(what: str, words: Sequence[str], environment: Mapping[str, str]) -> str:
+def peer_line(plan: Plan, what: str, words: Sequence[str], environment: Mapping[str, str]) -> str:
     """Start a peer some times; return what that took and what it holds, and what it should stay under."""
-    starts = [started(words, environment) for _ in range(ROUNDS)]
-    starts.append(started(words, environment, SETTLED_SECONDS))
+    starts = [started(words, environment) for _ in range(plan.rounds)]
+    starts.append(started(words, environment, plan.settle_seconds))
     times = sorted(start.seconds * 1_000 for start in starts)
     ready = f"ready in {statistics.median(times):.0f} ms (median of {len(times)}, best {times[0]:.0f}"
     memory = max(start.resident_bytes for start in starts) / 1e6
@@ -156,11 +169,11 @@ def peer_line(what: str, words: Sequence[str], environment: Mapping[str, str]) -
         f"{what}: {ready}; to stay under {READY_MS}), "
         f"{statistics.median(worked):.0f} ms of processor time (best {worked[0]:.0f}), "
         f"{memory:.1f} MB resident then (to stay under {IDLE_MB}), "
-        f"{starts[-1].settled_bytes / 1e6:.1f} MB with multicast {SETTLED_SECONDS:.0f} s later"
+        f"{starts[-1].settled_bytes / 1e6:.1f} MB with multicast {plan.settle_seconds:.0f} s later"
     )
 
 
-def short_lines(environment: Mapping[str, str], run: Sequence[str]) -> Iterator[str]:
+def short_lines(plan: Plan, environment: Mapping[str, str], run: Sequence[str]) -> Iterator[str]:
     """Yield a line for each short command, while the peer they ask runs."""
     process = subprocess.Popen(
         [sys.executable, "-m", "covey", *run],
@@ -174,9 +187,9 @@ def short_lines(environment: Mapping[str, str], run: Sequence[str]) -> Iterator[
     try:
         process.stdout.readline()
         for what, words, bound in SHORT:
-            times = sorted(ended(words, environment) * 1_000 for _ in range(SHORT_ROUNDS))
+            times = sorted(ended(words, environment) * 1_000 for _ in range(plan.short_rounds))
             kept = "" if bound is None else f", to stay under {bound} ms"
-            median = f"{statistics.median(times):.0f} ms (median of {SHORT_ROUNDS}, best {times[0]:.0f})"
+            median = f"{statistics.median(times):.0f} ms (median of {plan.short_rounds}, best {times[0]:.0f})"
             yield f"{what}: {median}{kept}"
     finally:
         process.terminate()
@@ -202,15 +215,18 @@ def agent_file(folder: Path) -> Path:
     return path
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Measure short commands and both kinds of peer, and print a line for each."""
+    parser = argparse.ArgumentParser(prog="python -m benches.startup", description="how soon covey is there")
+    parser.add_argument("--quick", action="store_true", help="one of each: does it all run?")
+    plan = QUICK if parser.parse_args(words).quick else Plan()
     with tempfile.TemporaryDirectory() as name:
         environment = {**os.environ, "COVEY_HOME": str(Path(name) / "home")}
         run = ["run", "--config", str(agent_file(Path(name)))]
-        for line in (*import_lines(environment), *short_lines(environment, run)):
+        for line in (*import_lines(plan, environment), *short_lines(plan, environment, run)):
             print(line)
-        for what, words in (("covey listen", ["listen"]), ("covey run", run)):
-            print(peer_line(what, words, environment))
+        for what, start in (("covey listen", ["listen"]), ("covey run", run)):
+            print(peer_line(plan, what, start, environment))
     return 0
 
 

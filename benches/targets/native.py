@@ -103,7 +103,7 @@ def target() -> Path:
 def missing(example: str, sizes: Sizes) -> str:
     """Say why an example is not run, or nothing."""
     if sizes.quick:
-        return "it has one size; leave --quick out"
+        return "a release build may take minutes; leave --quick out"
     if shutil.which("cargo") is None:
         return "cargo is not on the path (CONTRIBUTING.md, Set up)"
     if not (target() / "release" / "examples" / example).exists():

@@ -4,9 +4,10 @@
 //! `cargo run --release --example width` makes a table of random vectors, lets an intake hold a thousand blocks that it
 //! read, and judges others against them: checked before, so that reading texts and signatures is not in it. Beside it
 //! stands one pass over 1,000 x 7 x 384 numbers of 32 bits, which is what a comparison with all of them has to read.
-//! Rounds of both take turns, and the median of each counts.
+//! Rounds of both take turns, and the median of each counts. With `--quick` there is one round, which says that it runs.
 
 use std::hint::black_box;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -26,6 +27,7 @@ const VOCABULARY: usize = 2_000;
 const HELD: usize = 1_000;
 const BLOCKS: usize = 256;
 const ROUNDS: usize = 15;
+const QUICK_ROUNDS: usize = 1;
 /// Lanes of the pass over memory: sums of their own, so that adding does not wait for adding.
 const LANES: usize = 64;
 
@@ -100,13 +102,26 @@ fn median(mut seconds: Vec<f64>) -> f64 {
     seconds[seconds.len() / 2]
 }
 
-fn main() {
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => measure(ROUNDS),
+        ["--quick"] => measure(QUICK_ROUNDS),
+        _ => {
+            eprintln!("usage: width [--quick]");
+            return ExitCode::from(2);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn measure(rounds: usize) {
     let key = SigningKey::from_seed(&[7; 32]).expect("a seed");
     let encoder = Encoder::Table(Arc::new(table()));
     let incoming: Vec<_> = (0..BLOCKS).map(|number| record(number, &key)).collect();
     let numbers = vec![1.0_f32; HELD * COUNT * DIMENSIONS];
     let (mut judging, mut passing) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         judging.push(judged(&key, &encoder, &incoming));
         passing.push(median((0..9).map(|_| passed(&numbers)).collect()));
     }
