@@ -125,9 +125,10 @@ def test_loopback_parts_the_processor_time_at_the_last_block():
     assert f"full text: {got.hearer.lag:,} blocks behind at the last one" in second
 
 
+@pytest.mark.timeout(240)  # everything there is, one after another, also on a busy machine
 def test_every_target_has_a_row_and_says_what_became_of_it(tmp_path):
     command = [sys.executable, "-m", "benches.targets", "--quick", "--json", str(tmp_path / "targets.json")]
-    answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=115)
+    answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=230)
     rows = json.loads((tmp_path / "targets.json").read_text())["rows"]
     assert [row for row in rows if row["state"].startswith("failed")] == []
     assert (answer.returncode, answer.stderr) == (0, "")
@@ -218,19 +219,6 @@ def test_a_line_that_does_not_rise_predicts_nothing():
     assert small.endswith(f"one relay: {scale.TOO_FEW}")
     below_nothing = scale.Line(-1e-4, 1e-5)
     assert not below_nothing.tells, "with few peers it would say less than nothing"
-
-
-def test_covey_and_its_rivals_are_measured_in_one_run():
-    command = [sys.executable, "-m", "benches.rivals", "--quick"]
-    answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
-    assert (answer.returncode, answer.stderr) == (0, "")
-    assert re.search(
-        r"its signature: -?\d+ µs of the hearer to check, whose author it hears often", answer.stdout
-    )
-    assert "without signatures: " in answer.stdout
-    for rival in ("asyncio streams", "websockets", "pyzmq", "nats-py", "eclipse-zenoh"):
-        assert f"{rival} " in answer.stdout or f"{rival}: skipped" in answer.stdout
-    assert "node-reference: skipped, " in answer.stdout or "times the Node reference" in answer.stdout
 
 
 def test_what_a_signature_is_of_a_block_is_taken_off_the_end_that_pays_it():
