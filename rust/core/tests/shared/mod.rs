@@ -1,6 +1,7 @@
 //! Where the published vectors and the recorded behaviour of the reference are, when this machine has them:
 //! `COVEY_VECTORS` and `COVEY_GOLDEN` name the folders, or they lie beside the checkout.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -9,7 +10,11 @@ use serde_json::Value;
 pub fn file(path: &str) -> Option<Value> {
     let file = place(path);
     let Ok(text) = std::fs::read_to_string(&file) else {
-        eprintln!("skipped: no {}; set COVEY_VECTORS to the folder of vectors to run it", file.display());
+        let (thread, missing) = (std::thread::current(), file.display());
+        let test = thread.name().unwrap_or("a test");
+        // Not `eprintln`, which the runner keeps to itself where a test passes: nobody would hear of it.
+        let said = format!("skipped: {test}: no {missing}; set COVEY_VECTORS to the folder of vectors to run it\n");
+        std::io::stderr().write_all(said.as_bytes()).expect("stderr is open");
         return None;
     };
     Some(serde_json::from_str(&text).expect("a file of vectors is JSON"))
