@@ -134,6 +134,27 @@ def signed(name: str, r: int, nonce: int = 0, key: int | None = None, **more: An
     return Case(name, key, r, (nonce + challenge(r, key, message) * A) % ORDER, **more)
 
 
+def halves(seed: bytes) -> tuple[int, bytes]:
+    """Return the scalar and the prefix of a seed (RFC 8032, §5.1.5)."""
+    whole = hashlib.sha512(seed).digest()
+    scalar = int.from_bytes(whole[:32], "little")
+    return scalar & ~7 & (1 << 254) - 1 | 1 << 254, whole[32:]
+
+
+def public(seed: bytes) -> bytes:
+    """Return the public key of a seed."""
+    return encoded(times(halves(seed)[0], BASE)).to_bytes(32, "little")
+
+
+def signature(seed: bytes, message: bytes) -> bytes:
+    """Sign, by the equations (RFC 8032, §5.1.6)."""
+    scalar, prefix = halves(seed)
+    nonce = int.from_bytes(hashlib.sha512(prefix + message).digest(), "little") % ORDER
+    r = encoded(times(nonce, BASE))
+    s = (nonce + challenge(r, int.from_bytes(public(seed), "little"), message) * scalar) % ORDER
+    return r.to_bytes(32, "little") + s.to_bytes(32, "little")
+
+
 def commitments() -> Iterator[Case]:
     """Return signatures whose R is bent, under a good key: their S is right, and the key's table is asked."""
     nonce = secret("strict nonce")

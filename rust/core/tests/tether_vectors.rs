@@ -1,4 +1,4 @@
-//! The published vector of the lineage tether, read where the data is present.
+//! The vectors of the lineage tether: covey's own, which any checkout has, and the published ones where they are present.
 
 mod shared;
 
@@ -11,6 +11,14 @@ use serde_json::{Value, json};
 /// The published test key of MMP 1.1: one byte, repeated.
 const SEED: [u8; 32] = [0x42; 32];
 
+const OWN: &str = include_str!("../../../tests/conformance/tether-v1.json");
+const PUBLISHED: &str = "v2/published/conformance/tether-v1.json";
+
+/// covey's own vectors: of the same layout, and made without the core (tests/conformance/tether.py).
+fn own() -> Value {
+    serde_json::from_str(OWN).expect("the file is JSON")
+}
+
 fn vectors(fields: &Value) -> [Option<Vec<f64>>; COUNT] {
     Category::ALL.map(|category| {
         let numbers = fields[category.name()]["vector"].as_array()?;
@@ -22,11 +30,9 @@ fn borrowed(vectors: &[Option<Vec<f64>>; COUNT]) -> [Option<&[f64]>; COUNT] {
     std::array::from_fn(|index| vectors[index].as_deref())
 }
 
-#[test]
-fn drifts_and_verdicts_are_the_published_ones() {
-    let Some(data) = shared::file("v2/published/conformance/tether-v1.json") else { return };
+/// How many cases there are.
+fn drifts_and_verdicts(data: &Value) -> usize {
     let cases = data["driftCases"].as_array().expect("cases");
-    assert_eq!(cases.len(), 4);
     for case in cases {
         let weights = Category::ALL.map(|category| case["fieldWeights"][category.name()].as_f64().unwrap_or(1.0));
         let (remix, root) = (vectors(&case["remixFields"]), vectors(&case["anchorFields"]));
@@ -41,11 +47,10 @@ fn drifts_and_verdicts_are_the_published_ones() {
             }
         }
     }
+    cases.len()
 }
 
-#[test]
-fn the_signed_bytes_are_the_published_ones() {
-    let Some(data) = shared::file("v2/published/conformance/tether-v1.json") else { return };
+fn signed_bytes(data: &Value) {
     let published = &data["attestation"];
     let mut record = published["record"].clone();
     record["sig"] = published["expectedSig"].clone();
@@ -61,4 +66,26 @@ fn the_signed_bytes_are_the_published_ones() {
         let pair = ["a", "b"].map(|side| of(case[side].as_str().expect("a kernel")));
         assert_eq!(pair[0].is_comparable(&pair[1]), case["comparable"], "{case}");
     }
+}
+
+#[test]
+fn drifts_and_verdicts_are_what_fractions_say() {
+    assert_eq!(drifts_and_verdicts(&own()), 11);
+}
+
+#[test]
+fn the_signed_bytes_are_what_the_construction_says() {
+    signed_bytes(&own());
+}
+
+#[test]
+fn drifts_and_verdicts_are_the_published_ones() {
+    let Some(data) = shared::file(PUBLISHED) else { return };
+    assert_eq!(drifts_and_verdicts(&data), 4);
+}
+
+#[test]
+fn the_signed_bytes_are_the_published_ones() {
+    let Some(data) = shared::file(PUBLISHED) else { return };
+    signed_bytes(&data);
 }
