@@ -141,24 +141,24 @@ mod tests {
         let turns = Turns::new(Vec::new());
         std::thread::scope(|scope| {
             let (first, begun) = (turns.take(), mpsc::channel());
-            for number in 0..3 {
+            for number in 0..GIVE_WAY_TURNS {
                 let (turns, begun) = (&turns, begun.0.clone());
                 scope.spawn(move || {
                     begun.send(()).unwrap();
                     turns.take().push(number);
                 });
             }
-            for _ in 0..3 {
+            for _ in 0..GIVE_WAY_TURNS {
                 begun.1.recv().unwrap();
             }
-            while turns.waiting() < 3 {
+            while turns.waiting() < GIVE_WAY_TURNS {
                 std::thread::yield_now();
             }
             drop(first);
-            turns.take_behind().push(9);
+            turns.take_behind().push(FOR_EVER);
         });
         let order = turns.take();
-        assert_eq!((order.len(), order.last()), (4, Some(&9)), "{order:?}");
+        assert_eq!((order.len(), order.last()), (GIVE_WAY_TURNS + 1, Some(&FOR_EVER)), "{order:?}");
     }
 
     #[test]
