@@ -162,7 +162,7 @@ pub const FORGET_ROWS: usize = 1_024;
 /// Turns of others that a slice of forgetting gives way to before it takes its own: where somebody always waits, it would
 /// never come to its turn, and a store that is written to without a pause would grow. With sixteen it did: of blocks heard at
 /// 2,300 a second, of which fifty thousand are to stay, 260,000 were held in 438 MB after a quarter of a million; with one
-/// 76,000 to 91,000 in 234 MB from a quarter to half a million (`benches.footprint --soak 1000000`).
+/// 62,000 to 106,000 in 264 MB from half to seven tenths of a million (`benches.footprint --soak 1000000`).
 pub const GIVE_WAY_TURNS: usize = 1;
 /// Old records that one page of the search before a pass looks at: some milliseconds, in which other readers wait.
 pub const FORGET_LOOKED: usize = 1_024;
