@@ -23,7 +23,8 @@ class Cores:
 
     def shares(self) -> dict[str, tuple[float, float]]:
         """Return of each kind of thread which part of the time it ran since, and wanted a core; all of a kind
-        together. What ended meanwhile is left out."""
+        together. What ended meanwhile is left out. The system counts a running thread at its ticks (up to
+        10 ms apart), so that of less than some tenths of a second this is rough, and may be more than all."""
         took = time.perf_counter_ns() - self._began
         found: dict[str, tuple[float, float]] = {}
         for thread, (kind, ran, waited) in _counts().items():
