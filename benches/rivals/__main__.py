@@ -45,7 +45,7 @@ def measured(*, quick: bool) -> Iterator[Measure | str]:
             yield f"{rival.name}: skipped, {missing}"
             continue
         yield one_way(rival, rival.count // (QUICK_SHARE if quick else 1), rounds)
-    yield from signature.measured(10 if quick else 60)
+    yield from signature.measured(rounds, 10)
 
 
 def covey(*, quick: bool) -> tuple[Measure, signature.Spent]:

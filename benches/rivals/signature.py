@@ -2,18 +2,22 @@
 
 A hearer checks an author whom it hears often by multiples of that author's key (docs/performance.md), so it
 is that check which its time contains. Figures are of this process's processor time, all threads of it, and
-have taken off the addresses, which are computed with or without signatures; rounds of all of them alternate.
+have taken off the addresses, which are computed with or without signatures. Rounds of all of them alternate
+in a process, whose middle is one sample: each sample has a process of its own.
 """
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection
 
 from covey import core
 from covey._core import Intake, RecordBatch, address_only, sign_many
-from covey.bench import blocks, mesh
+from covey.bench import blocks, goes, mesh, pace, peers
 from covey.bench.local import NOW_MS
 from covey.bench.stats import Measure
 
@@ -74,13 +78,30 @@ def _each(work: Callable[[], object]) -> float:
     return (time.process_time() - began) / BATCH
 
 
-def measured(rounds: int) -> Iterator[Measure]:
+def measured(processes: int, rounds: int) -> Iterator[Measure]:
     """Yield how many signatures a second one core checks, by either way, and makes."""
+    found, paces = goes.paced(partial(_of_a_process, rounds), processes, pace.ALONE)
+    for name, what in WHAT.items():
+        yield Measure(
+            name, what, "signatures/s", True, tuple(each[name] for each in found), {"rounds": rounds}, paces
+        )
+
+
+def _of_a_process(rounds: int) -> dict[str, float]:
+    with peers.process(_tell, rounds) as wire:
+        rates: dict[str, float] = peers.answer(wire)
+        return rates
+
+
+async def _tell(rounds: int, wire: Connection) -> None:
+    wire.send(rates(rounds))
+
+
+def rates(rounds: int) -> dict[str, float]:
+    """Return this process's middle rate of each, in signatures a second; the first round only warms up."""
     work = Work()
     found = [work.round() for _ in range(rounds + 1)][1:]
-    for name, what in WHAT.items():
-        rates = tuple(1.0 / max(one[name], 1e-9) for one in found)
-        yield Measure(name, what, "signatures/s", True, rates)
+    return {name: 1.0 / max(statistics.median(one[name] for one in found), 1e-9) for name in WHAT}
 
 
 @dataclass(frozen=True, slots=True)

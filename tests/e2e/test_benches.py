@@ -13,6 +13,7 @@ from benches import ask, compression, curation, loopback, scale, soak, table, wh
 from benches.rivals import signature, stock
 from benches.targets.parts import PARTS
 from covey import limits
+from covey.bench import pace
 from covey.bench.stats import Measure
 from tests.tidy import tree
 
@@ -237,11 +238,19 @@ def test_what_a_signature_is_of_a_block_is_taken_off_the_end_that_pays_it():
 
 
 def test_a_familiar_authors_check_is_the_cheaper_one():
-    found = {each.name: each.median for each in signature.measured(9)}
+    found = signature.rates(9)
     assert found[signature.FAMILIAR] > 1.2 * found[signature.UNKNOWN], (
         "the hearer has a table for this author"
     )
     assert found[signature.SIGN] > 0.0
+
+
+def test_a_sample_of_a_signature_is_a_process():
+    found = list(signature.measured(2, 1))
+    assert [each.name for each in found] == list(signature.WHAT)
+    for each in found:
+        assert len(each.samples) == 2 and each.samples[0] != each.samples[1]
+        assert len(each.paces[pace.CORE]) == 3, "how fast the machine is, before and after each"
 
 
 def test_the_node_reference_is_skipped_where_it_is_not_and_compared_in_turns(monkeypatch, tmp_path, capsys):
