@@ -37,8 +37,11 @@ def problems(wheel: Path) -> list[str]:
         if not any(name.endswith("/LICENSE") for name in names):
             found.append("carries no licence")
         lists = [name for name in names if "/sboms/" in name and name.endswith(".json")]
-        if not any(json.loads(archive.read(name)).get("components") for name in lists):
+        linked = [part for name in lists for part in json.loads(archive.read(name)).get("components", [])]
+        if not any(part.get("purl", "").startswith("pkg:cargo/") for part in linked):
             found.append("carries no list of what is linked into it")
+        if not any(part["name"] == "sqlite" for part in linked):
+            found.append("does not say which SQLite is linked into it")
     return found
 
 

@@ -16,7 +16,10 @@ GOOD = {
     "covey/py.typed": "",
     "covey/_core.pyi": "",
     "covey-0.dist-info/licenses/LICENSE": "x",
-    "covey-0.dist-info/sboms/covey.json": json.dumps({"components": [{"name": "sha2"}]}),
+    "covey-0.dist-info/sboms/covey.json": json.dumps(
+        {"components": [{"name": "sha2", "purl": "pkg:cargo/sha2@0.11.0"}]}
+    ),
+    "covey-0.dist-info/sboms/sqlite.cdx.json": json.dumps({"components": [{"name": "sqlite"}]}),
 }
 NAME = "covey-0-cp311-abi3-manylinux_2_17_x86_64.whl"
 

@@ -43,6 +43,19 @@ fn a_new_store_is_made_and_opens_again() {
     assert!(folder.open().integrity().unwrap().is_empty());
 }
 
+#[test]
+fn the_list_of_what_is_linked_names_the_sqlite_that_is() {
+    let version = rusqlite::version();
+    let list = include_str!("../sqlite.cdx.json");
+    for said in [
+        format!("\"version\": \"{version}\""),
+        format!("\"purl\": \"pkg:generic/sqlite@{version}\""),
+        format!("cpe:2.3:a:sqlite:sqlite:{version}:"),
+    ] {
+        assert!(list.contains(&said), "rust/store/sqlite.cdx.json lacks {said}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn only_its_owner_may_read_it() {
