@@ -5,8 +5,9 @@ archives and forgets them: its clock goes by what it has admitted, ten thousand 
 as many are held in every run. After each tenth its resident set is printed. The first three tenths fill
 what has a bound (the seen-set, SQLite's caches, what admission looks at); from the others a line is
 fitted, and its slope printed with a 95 % interval. It ends with 1 unless the upper end of that is at most a
-byte a block: what was measured too loosely to say so has not been shown. Fewer than half a million blocks
-fill those bounds only later, and decide nothing.
+byte a block: what was measured too loosely to say so has not been shown. So it does where the store grows on
+disk, and where forgetting falls behind: where more blocks are held than it can be late with, or ever more.
+Fewer than half a million blocks fill those bounds only later, and decide nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
@@ -42,11 +43,17 @@ from covey.runtime.memory_book import DAY_MS, Keeping, keep
 from covey.system.clock import SystemClock
 
 BLOCKS_A_DAY = 10_000
-KEEPING = Keeping(retention_days=5.0, archive_after_days=2.0)
+RETENTION_DAYS = 5
+KEEPING = Keeping(retention_days=float(RETENTION_DAYS), archive_after_days=2.0)
 WARM_TENTHS = 3
 MOST_BYTES_A_BLOCK = 1.0
 MOST_ON_DISK = 1.5
 """Times what the store took in the first tenths: as many blocks are held, its index is merged at times."""
+MOST_HELD = 4 * RETENTION_DAYS * BLOCKS_A_DAY
+"""Blocks held once a pass is over: 50,000 are kept, and what comes while a pass goes, on a busy machine as
+many again, lies beside what came while the last one went. Twice that; what is later does not keep up."""
+MOST_STAYING = 0.01
+"""Of the blocks that come, the part that may surely stay: of ten million a hundred thousand, which shows."""
 LEAST_BLOCKS = 500_000
 BEAT_SECONDS, MOST_BEATS = 10.0, 90
 STUDENT_95 = {5: 2.571}
@@ -69,7 +76,7 @@ class CountingClock(SystemClock):
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """Bytes that a block leaves, and the 95 % interval of that."""
+    """What a block leaves, in bytes or in blocks, and the 95 % interval of that."""
 
     each: float
     low: float
@@ -81,17 +88,17 @@ class Slope:
         return self.high <= MOST_BYTES_A_BLOCK
 
 
-def slope(blocks: Sequence[int], resident: Sequence[int]) -> Slope:
+def slope(blocks: Sequence[int], left: Sequence[int]) -> Slope:
     """Fit a line by least squares; seven points of it.
 
     Raises:
         ValueError: Another number of points.
     """
     free = len(blocks) - 2
-    if free not in STUDENT_95 or len(resident) != len(blocks):
-        raise ValueError(f"a slope needs seven points of each, got {len(blocks)} and {len(resident)}")
-    fitted = statistics.linear_regression(blocks, resident)
-    missed = [y - fitted.slope * x - fitted.intercept for x, y in zip(blocks, resident, strict=True)]
+    if free not in STUDENT_95 or len(left) != len(blocks):
+        raise ValueError(f"a slope needs seven points of each, got {len(blocks)} and {len(left)}")
+    fitted = statistics.linear_regression(blocks, left)
+    missed = [y - fitted.slope * x - fitted.intercept for x, y in zip(blocks, left, strict=True)]
     mean = statistics.fmean(blocks)
     spread = sum((x - mean) ** 2 for x in blocks)
     error = math.sqrt(sum(each * each for each in missed) / free / spread)
@@ -155,16 +162,44 @@ async def take(wire: Connection, folder: Path, blocks: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Soaked:
-    """What one peer held after each tenth: blocks and bytes in memory, and bytes on disk."""
+    """What one peer held after each tenth: blocks that came and bytes in memory; bytes on disk; blocks."""
 
     points: tuple[tuple[int, int], ...]
     stored: tuple[int, ...]
+    held: tuple[int, ...]
 
     def slope(self) -> Slope | None:
         """Return the slope of the last tenths; None where there were too few blocks to say."""
         if self.points[-1][0] < LEAST_BLOCKS:
             return None
         return slope(*zip(*self.points[WARM_TENTHS:], strict=True))
+
+    @property
+    def most_held(self) -> int:
+        """The most blocks that were held after one of the last tenths."""
+        return max(self.held[WARM_TENTHS:])
+
+    @property
+    def staying(self) -> Slope:
+        """How many of one more block that comes stay, over the last tenths."""
+        came = [blocks for blocks, _ in self.points[WARM_TENTHS:]]
+        return slope(came, self.held[WARM_TENTHS:])
+
+    def troubles(self) -> Iterator[str]:
+        """Say what became more that has a bound; nothing where nothing did."""
+        fitted = self.slope()
+        if fitted is not None and not fitted.bounded:
+            yield f"not shown to stay within {MOST_BYTES_A_BLOCK:g} byte a block"
+        if self.on_disk > MOST_ON_DISK:
+            before = max(self.stored[:WARM_TENTHS]) / 1e6
+            yield f"the store grows: {max(self.stored[WARM_TENTHS:]) / 1e6:.0f} MB, {before:.0f} before"
+        kept = f"{RETENTION_DAYS * BLOCKS_A_DAY:,} are kept"
+        if self.most_held > MOST_HELD:
+            yield f"forgetting falls behind: {self.most_held:,} blocks held, {MOST_HELD:,} at most: {kept}"
+        if self.staying.low > MOST_STAYING:
+            grown = f"{self.held[WARM_TENTHS]:,} to {self.held[-1]:,} blocks held"
+            part = f"of those that come {self.staying.low:.1%} stay at least"
+            yield f"forgetting falls behind: from {grown} over the last tenths, {part}"
 
     @property
     def on_disk(self) -> float:
@@ -178,7 +213,7 @@ def soaked(blocks: int, tell: Callable[[str], None]) -> Soaked:
     Raises:
         StuckError: There is no figure.
     """
-    processes, points, stored = [], list[tuple[int, int]](), list[int]()
+    processes, points, stored, holding = [], list[tuple[int, int]](), list[int](), list[int]()
     with tempfile.TemporaryDirectory(prefix="covey-soak-") as name:
         try:
             taker, takes = started(take, Path(name) / "taker", blocks)
@@ -192,10 +227,11 @@ def soaked(blocks: int, tell: Callable[[str], None]) -> Soaked:
                 admitted, resident, on_disk, held, seconds = point
                 points.append((admitted, resident))
                 stored.append(on_disk)
+                holding.append(held)
                 holds = f"{resident / 1e6:.1f} MB, {held:,} held in {on_disk / 1e6:.0f} MB on disk"
                 rate = f"{admitted / seconds:,.0f} a second so far"
                 tell(f"  after {admitted:>10,} blocks {holds} ({rate})")
-            return Soaked(tuple(points), tuple(stored))
+            return Soaked(tuple(points), tuple(stored), tuple(holding))
         finally:
             for process in processes:
                 process.kill()
@@ -209,17 +245,18 @@ def soak(blocks: int) -> int:
     except StuckError as error:
         print(f"soak: no figure: {error}", file=sys.stderr)
         return 1
-    fitted, stored = found.slope(), found.stored
+    return told(found, partial(print, flush=True))
+
+
+def told(found: Soaked, tell: Callable[[str], None]) -> int:
+    """Say what a block leaves, and what became more; return what the program ends with."""
+    fitted = found.slope()
     if fitted is None:
-        print(f"soak: too few blocks to say: {LEAST_BLOCKS:,} at least")
+        tell(f"soak: too few blocks to say: {LEAST_BLOCKS:,} at least")
         return 0
     wide = f"95 % {fitted.low:.2f} to {fitted.high:.2f}"
-    print(f"soak: a block leaves {fitted.each:.2f} bytes ({wide}), from the last {10 - WARM_TENTHS} tenths")
-    if not fitted.bounded:
-        print(f"soak: not shown to stay within {MOST_BYTES_A_BLOCK:g} byte a block")
-    swollen = found.on_disk > MOST_ON_DISK
-    if swollen:
-        print(
-            f"soak: the store grows: {stored[-1] / 1e6:.0f} MB, {max(stored[:WARM_TENTHS]) / 1e6:.0f} before"
-        )
-    return int(not fitted.bounded or swollen)
+    tell(f"soak: a block leaves {fitted.each:.2f} bytes ({wide}), from the last {10 - WARM_TENTHS} tenths")
+    troubles = list(found.troubles())
+    for trouble in troubles:
+        tell(f"soak: {trouble}")
+    return int(bool(troubles))

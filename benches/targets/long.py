@@ -50,6 +50,7 @@ def growth(sizes: Sizes) -> Iterator[Row]:
     yield left(count, fitted)
     what = f"{count:,} blocks, the most on disk beside what the first tenths took"
     yield Row("soak", what, "times", (found.on_disk,), Aim("at most", soak.MOST_ON_DISK))
+    yield from forgotten(count, found)
 
 
 def left(count: int, fitted: soak.Slope) -> Row:
@@ -57,3 +58,13 @@ def left(count: int, fitted: soak.Slope) -> Row:
     note = f"the slope is {fitted.each:.2f}, its 95 % interval begins at {fitted.low:.2f}"
     what = f"{count:,} blocks, bytes that a block leaves at most (upper end of 95 %)"
     return Row("soak", what, "bytes", (fitted.high,), Aim("at most", soak.MOST_BYTES_A_BLOCK), notes=(note,))
+
+
+def forgotten(count: int, found: soak.Soaked) -> Iterator[Row]:
+    """Hold what is held against what forgetting may be late with, and that it does not become ever more."""
+    what = f"{count:,} blocks, the most held after one of the last tenths"
+    note = f"{soak.RETENTION_DAYS * soak.BLOCKS_A_DAY:,} are kept; what comes while a pass goes lies beside"
+    most = Aim("at most", soak.MOST_HELD)
+    yield Row("soak", what, "blocks held", (float(found.most_held),), most, notes=(note,))
+    what = f"{count:,} blocks, the part of those that come that stays at least (lower end of 95 %)"
+    yield Row("soak", what, "of a block", (found.staying.low,), Aim("at most", soak.MOST_STAYING))
