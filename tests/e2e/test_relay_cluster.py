@@ -175,6 +175,16 @@ def test_a_backplane_said_wrong_is_refused(covey: Program, words: list[str], say
     assert ended.code == 2 and says in ended.err
 
 
+@pytest.mark.parametrize("words", [["--backplane", "nats://127.0.0.1"], ["--cluster", "eu"]])
+def test_half_of_a_cluster_is_told_the_whole_command_as_the_help_says_it(
+    covey: Program, words: list[str]
+) -> None:
+    ended = covey("relay", *words)
+    assert "\n  covey relay --backplane nats://HOST:4222 --cluster NAME\n" in ended.err
+    said = " ".join(covey("relay", "--help").out.split())
+    assert "--backplane URL with --cluster: " in said and "--cluster NAME with --backplane: " in said
+
+
 def test_a_backplane_that_is_not_there_is_said_in_one_line(covey: Program) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

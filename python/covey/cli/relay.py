@@ -32,8 +32,8 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "--listen", metavar="HOST:PORT", default=DEFAULT_LISTEN, help=f"where ({DEFAULT_LISTEN}); port 0: any"
     )
-    parser.add_argument("--cert", type=path, metavar="FILE", help="TLS certificate chain, PEM")
-    parser.add_argument("--key", type=path, metavar="FILE", help="TLS private key, PEM")
+    parser.add_argument("--cert", type=path, metavar="FILE", help="with --key: TLS certificate chain, PEM")
+    parser.add_argument("--key", type=path, metavar="FILE", help="with --cert: TLS private key, PEM")
     parser.add_argument(
         "--tokens",
         type=path,
@@ -50,10 +50,13 @@ def configure(parser: Parser) -> None:
         "--backplane",
         metavar="URL",
         action="append",
-        help=f"NATS, through which several relays are one (again for more servers); or {BACKPLANE_VARIABLE}",
+        help=f"with --cluster: NATS, through which several relays are one (again for more servers); "
+        f"or {BACKPLANE_VARIABLE}",
     )
     parser.add_argument(
-        "--cluster", metavar="NAME", help="what these relays are together; the same at all of them"
+        "--cluster",
+        metavar="NAME",
+        help="with --backplane: what these relays are together; the same at all of them",
     )
 
 
