@@ -56,7 +56,7 @@ test-python: $(STAMPS)/run $(STAMPS)/test $(NATIVE) ## the Python tests (ARGS="-
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: bench
-bench: $(STAMPS)/run $(STAMPS)/test ## figures of a release build, with ratios against PyNaCl and pure Python
+bench: $(STAMPS)/run $(STAMPS)/test ## every bench of a release build: long (ARGS="-k sign" narrows the first table only)
 	@$(MAKE) --no-print-directory build PROFILE=release
 	cargo bench --workspace --locked --quiet
 	$(BIN)/python -m benches $(ARGS)
@@ -73,7 +73,7 @@ bench: $(STAMPS)/run $(STAMPS)/test ## figures of a release build, with ratios a
 	$(BIN)/python -m benches.targets
 
 .PHONY: wheel
-wheel: $(STAMPS)/build ## the release wheel, in dist/
+wheel: $(STAMPS)/build ## the release wheel, alone in dist/: what lay there, of make wheels too, is removed
 	@$(BIN)/python -m tools.check_flags
 	rm -rf dist
 	$(BIN)/maturin build --release --locked --out dist
