@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
@@ -106,11 +106,16 @@ def rates(rounds: int) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """A block's time in microseconds: from one to the next, and of the processor of each of the two peers."""
+    """A block's time in microseconds: from one to the next, and of the processor of each of the two peers.
+
+    It ends when the last block is admitted; `lags` say how many blocks the full text of the hearer and of the
+    speaker lacked then, for the time which those take is not in it.
+    """
 
     block: float
     hearer: float
     speaker: float
+    lags: tuple[float, float] = (0.0, 0.0)
 
     @property
     def both(self) -> float:
@@ -121,18 +126,17 @@ class Spent:
 def throughput(count: int, rounds: int) -> tuple[Measure, Spent]:
     """Let covey's two peers meet; return blocks a second, and what of both processors a block took."""
     met = [mesh.meet(count) for _ in range(rounds)]
-    hearer = _middle([one.heard.cpu_seconds / max(one.heard.admitted, 1) for one in met]) * 1e6
-    speaker = _middle([one.spoke.cpu_seconds / count for one in met]) * 1e6
+    hearer = statistics.median([one.heard.cpu_seconds / count for one in met]) * 1e6
+    speaker = statistics.median([one.spoke.cpu_seconds / count for one in met]) * 1e6
+    lags = (
+        statistics.median([one.heard.index_lag for one in met]),
+        statistics.median([one.spoke.index_lag for one in met]),
+    )
     what = "two processes on loopback: sealed, signed, verified, judged, durable"
     facts = {"blocks": count, "hearer us": hearer, "speaker us": speaker}
     rates = tuple(one.rate for one in met)
-    return Measure("throughput", what, "blocks/s", True, rates, facts), Spent(
-        1e6 / _middle(rates), hearer, speaker
-    )
-
-
-def _middle(values: Sequence[float]) -> float:
-    return sorted(values)[len(values) // 2]
+    spent = Spent(1e6 / statistics.median(rates), hearer, speaker, lags)
+    return Measure("throughput", what, "blocks/s", True, rates, facts), spent
 
 
 def arithmetic(found: dict[str, Measure], spent: Spent) -> list[str]:
@@ -140,8 +144,11 @@ def arithmetic(found: dict[str, Measure], spent: Spent) -> list[str]:
     check, unknown, sign = (1e6 / found[name].median for name in (FAMILIAR, UNKNOWN, SIGN))
     hearer, speaker = spent.hearer, spent.speaker
     said = [
-        f"a block comes every {spent.block:.0f} µs; of the processor it takes {hearer:.0f} µs at the hearer "
-        f"and {speaker:.0f} at the speaker: two cores that never wait allow {2e6 / spent.both:,.0f} blocks/s",
+        f"a block comes every {spent.block:.0f} µs; until the last one is admitted it takes of the processor "
+        f"{hearer:.0f} µs at the hearer and {speaker:.0f} at the speaker: two cores that never wait allow "
+        f"{2e6 / spent.both:,.0f} blocks/s",
+        f"not in it: the full text of {spent.lags[0]:,.0f} blocks at the hearer and {spent.lags[1]:,.0f} at "
+        "the speaker, which was behind then",
         f"its signature: {check:.0f} µs of the hearer to check, whose author it hears often "
         f"({check / hearer:.0%}; {unknown:.0f} under an unknown key), and {sign:.0f} µs of the speaker "
         f"to make ({sign / speaker:.0%})",

@@ -225,7 +225,10 @@ def test_a_line_that_does_not_rise_predicts_nothing():
 def test_what_a_signature_is_of_a_block_is_taken_off_the_end_that_pays_it():
     costs = {signature.FAMILIAR: 17.0, signature.UNKNOWN: 33.0, signature.SIGN: 12.0}
     found = {name: Measure(name, "", "signatures/s", True, (1e6 / us,)) for name, us in costs.items()}
-    both, each, without = signature.arithmetic(found, signature.Spent(95.0, 85.0, 75.0))
+    both, after, each, without = signature.arithmetic(
+        found, signature.Spent(95.0, 85.0, 75.0, (6_560.0, 31.0))
+    )
+    assert after.startswith("not in it: the full text of 6,560 blocks at the hearer and 31 at the speaker")
     assert both.endswith(
         "85 µs at the hearer and 75 at the speaker: two cores that never wait allow 12,500 blocks/s"
     )

@@ -29,7 +29,11 @@ class Met:
 def meet(
     count: int, *, hearers: int = 1, pace: float | None = None, ages: bool = False, relayed: bool = False
 ) -> Met:
-    """Let one peer speak `count` blocks to others, each side in a process of its own."""
+    """Let one peer speak `count` blocks to others, each side in a process of its own.
+
+    The speaker is asked what it took at the moment at which the last block was admitted: the full text that
+    the hearers make afterwards is no time of its own.
+    """
     with tempfile.TemporaryDirectory(prefix="covey-bench-") as name, ExitStack() as stack:
         folder = Path(name)
         url = peers.answer(stack.enter_context(peers.process(peers.relay, None))) if relayed else None
@@ -39,9 +43,10 @@ def meet(
         speaking = peers.Speaking(folder / "speaker", count, ports, pace, url, ages)
         spoke = stack.enter_context(peers.process(peers.speak, speaking))
         peers.answer(spoke)
-        all_heard = peers.answer(heard)
+        peers.answer(heard)
         spoke.send(None)
-        return Met(all_heard, peers.answer(spoke))
+        said = peers.answer(spoke)
+        return Met(peers.answer(heard), said)
 
 
 def throughput(blocks: int, goes: int) -> Measure:

@@ -73,8 +73,9 @@ class Speaking:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What hearers say: blocks admitted by all since the first one, in what wall and CPU time; how many of
-    them the index of full text lacked then, and how long it took to have them; stamps, where asked."""
+    """What hearers say: blocks admitted by all since the first one, and in what time; the CPU time of all of
+    them, the first ones too; how many the index of full text lacked then, and how long it took to have them;
+    stamps, where asked."""
 
     admitted: int
     seconds: float
@@ -87,12 +88,14 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Spoke:
-    """What the speaker says: CPU seconds for all of its blocks, its stamps, and how late each call came."""
+    """What the speaker says: CPU seconds for all of its blocks until the last one was admitted, its stamps,
+    how late each call came, and how many blocks its own index of full text lacked then."""
 
     cpu_seconds: float
     stamps: dict[str, Stamps]
     trail: Trail = field(default_factory=Trail)
     behind: tuple[float, ...] = ()
+    index_lag: int = 0
 
 
 class StuckError(CoveyError):
@@ -187,7 +190,8 @@ def _relays(url: str | None) -> tuple[RelayOptions, ...]:
 
 
 async def hear(plan: Hearing, wire: Connection) -> None:
-    """Listen; send the ports; then a `Heard` once every hearer has admitted its blocks."""
+    """Listen; send the ports; None as soon as every hearer has admitted its blocks, so that whoever measures
+    can ask the speaker what it took until then; a `Heard` once their full text is there, too."""
     trusted = frozenset({blocks.SPEAKER})
     nodes, files, stamped = [], [], Stamped()
     for number in range(plan.hearers):
@@ -215,19 +219,23 @@ async def hear(plan: Hearing, wire: Connection) -> None:
     first, began, busy = 0, 0.0, 0.0
     expected = plan.blocks if plan.ages else 0
     while min(counts := admitted()) < plan.blocks or len(stamped.at["delivered"]) < expected:
-        if not first and any(counts):
-            first, began, busy = sum(counts), time.perf_counter(), time.process_time()
+        if not any(counts):
+            # The last look before the first block; of few blocks the next one may see all.
+            began, busy = time.perf_counter(), time.process_time()
+        elif not first:
+            first, began = sum(counts), time.perf_counter()
             stamped.begin()
         await asyncio.sleep(_SELDOM_SECONDS if plan.ages else _LOOK_SECONDS)
     seconds, cpu = time.perf_counter() - began, time.process_time() - busy
+    wire.send(None)
     trail = stamped.trail() if plan.ages else Trail()
-    lag, drained = await _drained(files)
+    lag, took = await drained(files)
     admissions = plan.hearers * plan.blocks - first
-    wire.send(Heard(admissions, seconds, cpu, lag, drained, stamped.stamps(), trail))
+    wire.send(Heard(admissions, seconds, cpu, lag, took, stamped.stamps(), trail))
     await asyncio.Event().wait()  # the caller ends it
 
 
-async def _drained(files: list[_core.Store]) -> tuple[int, float]:
+async def drained(files: list[_core.Store]) -> tuple[int, float]:
     """Return how many blocks the indexes of full text lack, and how long until they have them."""
     began, first = time.perf_counter(), None
     while True:
@@ -252,7 +260,7 @@ async def speak(plan: Speaking, wire: Connection) -> None:
         outbound_only=plan.relay is not None,
     )
     stamped = Stamped()
-    node, _ = _peer(blocks.speaker(), plan.folder, options, stamped if plan.ages else None)
+    node, file = _peer(blocks.speaker(), plan.folder, options, stamped if plan.ages else None)
     async with node:
         if not await node.wait_for_peers(len(plan.ports), ANSWER_SECONDS / 4):
             wire.send(RuntimeError("the peers did not meet"))
@@ -288,9 +296,9 @@ async def speak(plan: Speaking, wire: Connection) -> None:
                 group.create_task(say(number))
         wire.send(None)
         await asyncio.to_thread(wire.recv)  # what is durable may wait for its sealing: the hearers tell
+        cpu, lag = time.process_time() - busy, int(file.stats()["recall_lag"])
         trail = stamped.trail() if plan.ages else Trail()
-        spoke = Spoke(time.process_time() - busy, stamped.stamps(), trail, tuple(stamped.behind))
-        wire.send(spoke)
+        wire.send(Spoke(cpu, stamped.stamps(), trail, tuple(stamped.behind), lag))
         await asyncio.Event().wait()  # the caller ends it
 
 
