@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import threading
 import time
 
 import pytest
@@ -16,7 +17,7 @@ DRAIN_SECONDS = 3.0
 )
 def test_the_speaker_is_asked_what_it_took_when_the_last_block_was_admitted(monkeypatch):
     async def slowly(_):
-        await asyncio.sleep(DRAIN_SECONDS)
+        await asyncio.to_thread(threading.Event().wait, DRAIN_SECONDS)
         return 40, DRAIN_SECONDS
 
     fork = multiprocessing.get_context("fork")
