@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benches import table
+from benches.next_step import install
 from benches.targets.rows import Aim, Row
 from benches.targets.sizes import Sizes
 
@@ -63,13 +64,13 @@ def ran(sizes: Sizes) -> dict[str, Any]:
 def rows(sizes: Sizes) -> Iterator[Row]:
     """Measure, and hold covey against each."""
     if importlib.util.find_spec(RUNNER) is None:
-        yield Row("merge", "shared state", skipped="pytest-benchmark is not installed: requirements/test.txt")
+        yield Row("merge", "shared state", skipped=f"pytest-benchmark is not installed; {install('test')}")
         return
     for what, ways in merged(ran(sizes)).items():
         yield from held(what, ways)
     for rival in RIVALS:
         if importlib.util.find_spec(rival) is None:
-            why = f"{rival} is not installed: requirements/bench.in"
+            why = f"{rival} is not installed; {install('bench')}"
             yield Row("merge", f"beside {rival}", skipped=why)
 
 
@@ -91,16 +92,19 @@ def held(what: str, ways: Sequence[Merged]) -> Iterator[Row]:
 
 
 def sizes_held(what: str, ways: Sequence[Merged]) -> Iterator[Row]:
-    """Hold the bytes of an entry against pycrdt's.
+    """Hold the bytes of an entry against pycrdt's, as they are: a tenth of a byte above is above.
 
-    In whole bytes, which an entry is made of. What is left is each update's own: covey's carries a signature
-    and a root for each flush, pycrdt's nothing of the kind. The note has both to the hundredth.
+    Covey's update carries a signature and a root for each flush, spread over all entries here; pycrdt's has
+    nothing of the kind.
     """
     sized = {way.who.partition(",")[0]: way.size for way in ways if way.size is not None}
     own, other = sized.get("covey"), sized.get("pycrdt")
     if own is None:
         return
-    aim = None if other is None else Aim("at most", round(other))
-    beside = "no pycrdt beside it" if other is None else f"pycrdt's, unsigned, {other:.2f}"
-    said = f"{own:.2f} an entry of the update, with what signs its flushes; {beside}"
-    yield Row("merge", f"{what}, encoded", "whole bytes an entry", (round(own),), aim, notes=(said,))
+    if other is None:
+        yield Row("merge", f"{what}, encoded", "bytes an entry", (own,), notes=("no pycrdt beside it",))
+        return
+    said = (
+        f"{own - other:+.2f} beside pycrdt's, which signs nothing: covey's has what signs its flushes in it"
+    )
+    yield Row("merge", f"{what}, encoded", "bytes an entry", (own,), Aim("at most", other), notes=(said,))

@@ -276,12 +276,11 @@ def test_merges_are_held_against_each_rival_by_name():
     found = {what: (row.figure, row.state) for what, row in rows.items()}
     assert found["merge 10 beside pycrdt, 114.0 B each"] == (pytest.approx(33.0), "met")
     assert found["merge 10 beside plain dict with vector clocks"] == (pytest.approx(14.0), "NOT MET")
-    # An entry is whole bytes: what signs the flushes, spread over all entries, is no part of one.
     assert list(lines(rows["merge 10, encoded"])) == [
-        "merge: merge 10, encoded: 114 whole bytes an entry; aim at most 114 (1 of it): met",
-        "    114.08 an entry of the update, with what signs its flushes; pycrdt's, unsigned, 113.99",
+        "merge: merge 10, encoded: 114.081 bytes an entry; aim at most 113.99 (1 of it): NOT MET",
+        "    +0.09 beside pycrdt's, which signs nothing: covey's has what signs its flushes in it",
     ]
-    larger = [way._replace(size=115.2) if way.who == "covey" else way for way in ways]
-    assert [row.state for row in state.sizes_held("merge 10", larger)] == ["NOT MET"]
+    smaller = [way._replace(size=113.98) if way.who == "covey" else way for way in ways]
+    assert [row.state for row in state.sizes_held("merge 10", smaller)] == ["met"]
     alone = [way for way in ways if way.who == "covey"]
     assert [row.state for row in state.sizes_held("merge 10", alone)] == ["beside"]
