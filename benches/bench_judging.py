@@ -7,6 +7,7 @@ import pytest
 from nacl.signing import VerifyKey
 
 from benches import judging, reference, samples
+from benches.next_step import install
 from covey import core
 from covey._core import Intake, OutcomeBatch, RecordBatch
 from covey.model import CAT7
@@ -110,7 +111,7 @@ def drift_by_matrices(np: Any, texts: Mapping[str, str], window: int) -> Callabl
 
 @pytest.mark.parametrize("window", WINDOWS)
 def test_intake_numpy(measure, incoming, window):
-    np = pytest.importorskip("numpy", reason="NumPy is not installed: see requirements/bench.in")
+    np = pytest.importorskip("numpy", reason=f"NumPy is not installed; {install('bench')}")
     key, texts = VerifyKey(PUBLIC), samples.categories(5_000)
     drift = drift_by_matrices(np, texts, window)
     ours = core.evaluate(texts, [samples.categories(number) for number in range(window)])

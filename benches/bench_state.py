@@ -12,6 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from benches import samples
+from benches.next_step import install
 from covey import core
 
 SIZES = (10_000, 100_000)
@@ -76,7 +77,7 @@ def test_covey(measure: Callable[..., None], size: int, who: str, keys: dict[str
 
 @pytest.mark.parametrize("size", SIZES)
 def test_pycrdt(measure: Callable[..., None], size: int) -> None:
-    pycrdt = pytest.importorskip("pycrdt", reason="pycrdt is not installed: see requirements/bench.in")
+    pycrdt = pytest.importorskip("pycrdt", reason=f"pycrdt is not installed; {install('bench')}")
 
     def filled(document: object, value: str) -> object:
         entries = document.get("entries", type=pycrdt.Map)  # type: ignore[attr-defined]  # no stubs here
@@ -106,7 +107,7 @@ def test_pycrdt(measure: Callable[..., None], size: int) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_loro(measure: Callable[..., None], size: int) -> None:
-    loro = pytest.importorskip("loro", reason="loro is not installed: see requirements/bench.in")
+    loro = pytest.importorskip("loro", reason=f"loro is not installed; {install('bench')}")
 
     def fill_document(document: object, value: str) -> None:
         entries = document.get_map("entries")  # type: ignore[attr-defined]  # no stubs here

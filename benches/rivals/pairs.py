@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
+from benches.next_step import install
+
 MESSAGE = bytes(range(256)) * 4
 """1,024 bytes, about what a signed block takes as JSON."""
 READY = 0.5
@@ -239,9 +241,9 @@ class Rival:
     def missing(self) -> str | None:
         """Say what is not installed, or None."""
         if self.module is not None and importlib.util.find_spec(self.module) is None:
-            return f"{self.module} is not installed: see requirements/rivals.in"
+            return f"{self.module} is not installed; {install('rivals')}"
         if self.program is not None and shutil.which(self.program) is None:
-            return f"{self.program} is not on the path"
+            return f"{self.program} is not on the path (Debian: apt install {self.program})"
         return None
 
 

@@ -10,10 +10,12 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from benches import compression
+from benches.next_step import install
 from benches.rivals.pairs import RIVALS, Rival
 from tests.tidy import tree
 
@@ -24,7 +26,7 @@ COMPARED = {"pycrdt": "bench_state.py", "loro": "bench_state.py", "numpy": "benc
 def needs(module: str) -> None:
     """Skip the test, visibly, where a package is not installed."""
     if importlib.util.find_spec(module) is None:
-        pytest.skip(f"{module} is not installed: see requirements/bench.in")
+        pytest.skip(f"{module} is not installed; {install('bench')}")
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,15 @@ def test_covey_is_measured_in_the_same_run(printed: str):
     assert re.search(took, printed)
     assert "without signatures: " in printed
     assert "node-reference: skipped, " in printed or "times the Node reference" in printed
+
+
+def test_a_rival_that_is_missing_says_what_installs_it():
+    package = replace(RIVALS[0], module="no_such_rival")
+    command = "python -m pip install --require-hashes -r requirements/rivals.txt"
+    assert package.missing == f"no_such_rival is not installed; next: {command}"
+    assert (tree.ROOT / command.split()[-1]).is_file()
+    program = replace(RIVALS[0], program="no-such-server")
+    assert program.missing == "no-such-server is not on the path (Debian: apt install no-such-server)"
 
 
 @pytest.mark.parametrize("module", COMPARED)
