@@ -61,6 +61,8 @@ class Row:
     notes: tuple[str, ...] = ()
     cells: tuple[str, ...] = ()
     """What stands beside it in the table of meetings, in the order of `COLUMNS`."""
+    least: int = 1
+    """Samples that decide; fewer than these leave an aim open."""
     skipped: str = ""
     failed: str = ""
 
@@ -71,11 +73,13 @@ class Row:
 
     @property
     def state(self) -> str:
-        """Say `met` or `NOT MET`; of a row without an aim `beside`, of one without a figure why."""
+        """Say `met`, `NOT MET`, `unsure` of too few samples; of no aim `beside`, of no figure why."""
         if self.failed or self.skipped:
             return f"failed: {self.failed}" if self.failed else f"skipped: {self.skipped}"
         if self.aim is None:
             return "beside"
+        if len(self.samples) < self.least:
+            return "unsure"
         return "met" if self.aim.met(self.figure) else "NOT MET"
 
 
@@ -139,7 +143,7 @@ def table(rows: Iterable[Row]) -> Iterator[str]:
 def summary(rows: Iterable[Row]) -> str:
     """Count the rows by what became of them, in one line."""
     states = [row.state.partition(":")[0] for row in rows]
-    named = ("met", "NOT MET", "beside", "skipped", "failed")
+    named = ("met", "NOT MET", "unsure", "beside", "skipped", "failed")
     return ", ".join(f"{states.count(name)} {name}" for name in named if name in states)
 
 

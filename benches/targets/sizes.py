@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from covey.bench.stats import LEAST_SAMPLES
+
 ROUNDS = 3
 
 
@@ -12,8 +14,8 @@ class Sizes:
     quick: bool = False
     long: bool = False
     """The parts that take most of an hour, too."""
-    rounds: int = ROUNDS
-    """How often each meeting of peers is measured; a quick run measures once."""
+    rounds: int | None = None
+    """How often each meeting of peers is measured, where it was said; a quick run measures once."""
 
     def of(self, full: int, quick: int) -> int:
         """Return the size of this run."""
@@ -22,4 +24,9 @@ class Sizes:
     @property
     def turns(self) -> int:
         """How often in this run."""
-        return 1 if self.quick else self.rounds
+        return 1 if self.quick else self.rounds or ROUNDS
+
+    @property
+    def deciding(self) -> int:
+        """How often in this run beside another program: fewer decide nothing of a ratio."""
+        return 1 if self.quick else self.rounds or LEAST_SAMPLES

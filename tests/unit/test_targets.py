@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from benches import loopback
+from benches.rivals import stock
 from benches.targets import __main__ as program
-from benches.targets import floor, native, pair, parts, state
+from benches.targets import floor, native, others, pair, parts, state
 from benches.targets.rows import Aim, Row, beside_check, document, has_check, lines, summary, table
 from benches.targets.sizes import Sizes
 
@@ -77,6 +78,27 @@ def test_the_middle_of_several_decides():
 )
 def test_a_figure_close_to_its_aim_shows_on_which_side_it_is(figure, said):
     assert list(lines(Row("p", "w", "MB", (figure,), Aim("under", 100.0)))) == [said]
+
+
+def test_few_rounds_beside_the_node_reference_decide_nothing(monkeypatch):
+    def sides(*, quick: bool, rounds: int) -> stock.Sides:
+        return stock.Sides([100.0] * rounds, {form: [20_000.0] * rounds for form in stock.FORMS})
+
+    monkeypatch.setattr(stock, "missing", lambda: None)
+    monkeypatch.setattr(stock, "measured", sides)
+    few = list(others.reference(Sizes(rounds=5)))
+    assert [row.state for row in few] == ["beside", *["unsure"] * len(stock.FORMS)]
+    assert next(iter(lines(few[1]))).endswith(
+        "200 times the Node reference (200 to 200 of 5); aim at least 60 (3.33 of it): unsure"
+    )
+    assert few[1].notes[0].endswith("too few rounds for an interval, and to decide: 6 do")
+    assert summary(few) == f"{len(stock.FORMS)} unsure, 1 beside"
+    assert [row["state"] for row in document(few)["rows"]] == [row.state for row in few]
+    assert {row.state for row in others.reference(Sizes(quick=True))} == {"beside", "unsure"}
+    assert {row.state for row in others.reference(Sizes())} == {"beside", "met"}, (
+        "as many as decide, unless told"
+    )
+    assert (Sizes().turns, Sizes(rounds=4).turns, Sizes(rounds=4).deciding) == (3, 4, 4)
 
 
 def test_rates_and_times_stand_beside_a_strict_check_and_others_do_not():
