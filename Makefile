@@ -77,6 +77,7 @@ wheel: $(STAMPS)/build ## the release wheel, alone in dist/: what lay there, of 
 	@$(BIN)/python -m tools.check_flags
 	rm -rf dist
 	$(BIN)/maturin build --release --locked --out dist
+	@$(BIN)/python -m tools.plain_lists dist
 
 .PHONY: wheels
 wheels: $(STAMPS)/build ## every wheel that can be built here, checked, in dist/; the others are named with the reason

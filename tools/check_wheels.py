@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from pathlib import Path
 
 BYTES = 6_000_000
 """A wheel's most: it must reach small machines over slow lines."""
+ELSEWHERE = re.compile(rb"path\+file:///(?!rust/)")
+"""What a list says of where the wheel was built (tools/plain_lists.py)."""
 PLATFORMS = ("manylinux_2_17_", "manylinux2014_", "musllinux_1_2_", "macosx_")
 TYPED = ("covey/py.typed", "covey/_core.pyi")
 FREE_THREADED = "python3.14t"
@@ -25,12 +28,16 @@ FREE_THREADED = "python3.14t"
 
 
 def problems(wheel: Path) -> list[str]:
-    """Return what is wrong with one wheel."""
+    """Return what is wrong with one wheel that is for others."""
+    aged = any(platform in wheel.name for platform in PLATFORMS)
+    return [*carried(wheel), *([] if aged else ["its name promises no platform by age"])]
+
+
+def carried(wheel: Path) -> list[str]:
+    """Return what is wrong with what one wheel weighs and carries, also one that is only for this machine."""
     found = []
     if wheel.stat().st_size >= BYTES:
         found.append(f"{wheel.stat().st_size:,} bytes, at most {BYTES:,} are promised")
-    if not any(platform in wheel.name for platform in PLATFORMS):
-        found.append("its name promises no platform by age")
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         found += [f"carries no {name}" for name in TYPED if name not in names]
@@ -42,6 +49,8 @@ def problems(wheel: Path) -> list[str]:
             found.append("carries no list of what is linked into it")
         if not any(part["name"] == "sqlite" for part in linked):
             found.append("does not say which SQLite is linked into it")
+        if any(ELSEWHERE.search(archive.read(name)) for name in lists):
+            found.append("says in which folder it was built")
     return found
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.tidy import tree
 from tests.tidy.test_manifests import pins
+from tools import check_wheels
 
 WHEEL = os.environ.get("COVEY_WHEEL", "")
 INSTALL_SECONDS = 300
@@ -55,6 +56,10 @@ def test_one_abi3_wheel_carries_types_and_licence(wheel):
     assert {"covey/py.typed", "covey/_core.pyi", "covey/_core.abi3.so"} <= set(names)
     assert any(name.endswith("LICENSE") for name in names)
     assert not [name for name in names if name.startswith(("tests/", "benches/"))]
+
+
+def test_the_wheel_is_small_and_lists_what_is_linked_into_it_sqlite_too(wheel):
+    assert check_wheels.carried(wheel) == []
 
 
 def test_the_wheel_needs_no_model_extra(installed, bare):

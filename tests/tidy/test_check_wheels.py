@@ -1,5 +1,7 @@
 """What is promised of a wheel is looked for in it; each promise has a wheel that breaks it."""
 
+import base64
+import hashlib
 import json
 import shutil
 import subprocess
@@ -10,7 +12,8 @@ from pathlib import Path
 import pytest
 from packaging.tags import platform_tags as platforms
 
-from tools import check_wheels
+from tests.tidy import tree
+from tools import check_wheels, plain_lists
 
 GOOD = {
     "covey/py.typed": "",
@@ -49,6 +52,38 @@ def test_a_heavy_wheel_an_empty_list_and_a_name_without_an_age_are_problems(tmp_
     assert "linked" in check_wheels.problems(made(tmp_path, empty))[0]
     plain = made(tmp_path, GOOD, name="covey-0-cp311-abi3-linux_x86_64.whl")
     assert "platform" in check_wheels.problems(plain)[0]
+    assert check_wheels.carried(plain) == [], "that is no fault of a wheel for this machine"
+
+
+def test_the_folder_of_the_build_is_taken_out_of_a_list_and_the_record_agrees(tmp_path):
+    name = "covey-0.dist-info/sboms/covey.json"
+    listed = json.loads(GOOD[name])["components"]
+    refs = {"bom-ref": "path+file:///builds/rust/my%20covey/rust/core#covey-core@0.1.0"}
+    said = json.dumps({"components": [*listed, refs | {"name": "covey-core"}]})
+    record = f'{name},sha256=old,1\n"covey/a,b.py",sha256=kept,2\ncovey-0.dist-info/RECORD,,\n'
+    wheel = made(tmp_path, {**GOOD, name: said, "covey-0.dist-info/RECORD": record})
+    assert check_wheels.problems(wheel) == ["says in which folder it was built"]
+    before = zipfile.ZipFile(wheel).namelist()
+    assert plain_lists.made_plain(wheel)
+    assert check_wheels.problems(wheel) == []
+    assert [each.name for each in tmp_path.iterdir()] == [wheel.name], "nothing beside it"
+    with zipfile.ZipFile(wheel) as archive:
+        now = archive.read(name)
+        assert archive.testzip() is None and archive.namelist() == before
+        assert json.loads(now)["components"][1]["bom-ref"] == "path+file:///rust/core#covey-core@0.1.0"
+        first, *others = archive.read("covey-0.dist-info/RECORD").decode().splitlines()
+    digest = base64.urlsafe_b64encode(hashlib.sha256(now).digest()).decode().rstrip("=")
+    assert first == f"{name},sha256={digest},{len(now)}"
+    assert others == record.splitlines()[1:]
+    assert not plain_lists.made_plain(wheel), "once is enough"
+
+
+def test_wheels_are_made_plain_wherever_they_are_built():
+    assert "tools.plain_lists dist" in tree.text("Makefile")
+    made_plain, checked = (
+        tree.text("tools/wheels").index(f"-m tools.{step}") for step in ("plain_lists", "check_wheels")
+    )
+    assert made_plain < checked
 
 
 def test_a_wheel_is_tried_by_the_interpreters_that_take_it(monkeypatch):
