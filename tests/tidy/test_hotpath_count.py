@@ -10,7 +10,7 @@ import pytest
 from tools import hotpath_count
 from tools.hotpath_count import Counts
 
-WORLD = {"rustc": "1", "machine": "m", "avx2": "yes"}
+WORLD = {"rustc": "1", "machine": "m", "avx2": "yes", "cc": "gcc 1"}
 
 
 def test_a_tenth_is_allowed_and_more_is_not():
@@ -32,6 +32,33 @@ def test_a_baseline_of_another_world_is_no_measure():
     assert other == "rustc: 1 there, 2 here"
 
 
+def test_another_compiler_of_c_skips_what_sqlite_is_in_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    hotpath_count.write(
+        Counts(WORLD, dict.fromkeys(hotpath_count.every_stage(), 100)), tmp_path / "kept.json"
+    )
+    monkeypatch.setattr(hotpath_count, "BASELINE", tmp_path / "kept.json")
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    monkeypatch.setattr(hotpath_count, "build", dict)
+
+    def main(cc: str, counted: int) -> tuple[int, str]:
+        world = {**WORLD, "cc": cc}
+        monkeypatch.setattr(hotpath_count, "_world", lambda: world)
+        monkeypatch.setattr(
+            hotpath_count, "count", lambda _, stages: Counts(world, dict.fromkeys(stages, counted))
+        )
+        return hotpath_count.main([]), capsys.readouterr().out
+
+    code, said = main("gcc 2", 100)
+    assert code == 0 and "(cc: gcc 1 there, gcc 2 here)" in said and "\nstore-" not in said
+    assert main("gcc 2", 111)[0] == 1, "the core is measured all the same"
+    code, said = main("gcc 1", 100)
+    assert code == 0 and "skipped" not in said and "\nstore-hear" in said
+    code, said = main("gcc 1", 111)
+    assert code == 1 and "hotpath_count: store-own: 100 -> 111 instructions a block" in said
+
+
 def test_a_baseline_survives_writing(tmp_path: Path):
     counts = Counts(WORLD, {"open": 7})
     hotpath_count.write(counts, tmp_path / "kept.json")
@@ -39,8 +66,10 @@ def test_a_baseline_survives_writing(tmp_path: Path):
 
 
 def test_the_committed_baseline_has_every_stage_of_the_program_and_no_other():
-    stages = hotpath_count.stages_written()
-    assert len(stages) >= 23 and {"check", "open", "intake", "way"} <= set(stages)
+    stages = hotpath_count.every_stage()
+    assert len(stages) >= 40 and {"check", "open", "intake", "way", "state-merge"} <= set(stages)
+    own = {"own-sign", "own-seal", "own-seal-c1", "own-seal-c2", "own-settle", "own-way", "own-way-c2"}
+    assert own | {"store-hear", "store-own", "store-index-512"} <= set(stages), "both ends of a block's way"
     assert hotpath_count.one_sided(stages, hotpath_count.read(hotpath_count.BASELINE)) == []
 
 

@@ -3,10 +3,12 @@
 //! `cargo bench -p covey-store --bench stages` prints the processor's time of each stage for a block: rounds of all
 //! stages alternate, each on a new store, and the median of the rounds counts, so that what else the machine does
 //! falls on all alike. A stage that leaves out an index says by the difference what the index costs. Beside it stand
-//! the bytes that went into the log for a block. `-- count <stage>` runs one stage once, for callgrind, which is told
-//! to collect in `counted` only; `-- stages` names them, `-- blocks` says how many blocks a stage takes.
+//! the bytes that went into the log for a block. `-- count <stage>` runs one stage once with fewer blocks, for callgrind,
+//! which is told to collect in `counted` only; `-- stages` names them, `-- blocks` says how many blocks are counted.
+//! `-- --quick` is one round of each with as few: it says that all of it runs, and nothing about how fast.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use covey_core::category::{Category, Weights};
 use covey_core::id::NodeId;
@@ -20,8 +22,10 @@ use covey_store::{Own, Store};
 const NOW: u64 = 1_790_000_000_000;
 const ME: NodeId = NodeId::from_bytes([1; 16]);
 const ANN: NodeId = NodeId::from_bytes([2; 16]);
-/// Blocks of one stage, of one batch, and batches of one commit, as a busy peer's writer has them.
+/// Blocks of one stage, and of one that is counted or only tried.
 const BLOCKS: usize = 4_096;
+const FEW_BLOCKS: usize = 1_024;
+/// Blocks of one batch, and batches of one commit, as a busy peer's writer has them.
 const BATCH: usize = 256;
 const TOGETHER: usize = 4;
 const ROUNDS: usize = 5;
@@ -69,13 +73,13 @@ struct Blocks {
 }
 
 impl Blocks {
-    fn new(heard: bool, own: bool) -> Self {
+    fn new(count: usize, heard: bool, own: bool) -> Self {
         let open = Thresholds { stable: 2.0, guarded: 2.0, redundancy: 0.0, ..Thresholds::REFERENCE };
         let gate = Gate::new(Weights::UNIFORM, open).expect("these thresholds are in range");
         let key = SigningKey::from_seed(&[7; 32]).expect("any seed is a key");
         let mut intake = Intake::new(ME, "den", Policy::new(gate)).expect("the room is valid");
         intake.bind(ANN, *key.public());
-        let numbers: Vec<usize> = (0..BLOCKS).collect();
+        let numbers: Vec<usize> = (0..count).collect();
         let judged = numbers.chunks(BATCH).map(|some| {
             let signed = some.iter().map(|number| Unverified::distrust(said(ANN, *number, &key).into_record()));
             intake.evaluate(Batch(signed.collect()), ANN, NOW).expect("a batch of 256 fits")
@@ -174,48 +178,78 @@ fn wrote() -> Option<u64> {
     said.lines().find_map(|line| line.strip_prefix("wchar: "))?.parse().ok()
 }
 
-fn time(stages: &[&Stage], blocks: &Blocks) {
+fn time(stages: &[&Stage], rounds: usize, count: usize) {
+    let blocks = Blocks::new(count, true, true);
     let mut found: Vec<Vec<(u64, u64)>> = vec![Vec::new(); stages.len()];
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         for (stage, figures) in stages.iter().zip(&mut found) {
             let folder = Folder::new(&format!("{}-{round}", stage.name));
-            let store = prepared(stage, blocks, &folder.0);
+            let store = prepared(stage, &blocks, &folder.0);
             let (Some(began), Some(written)) = (ran(), wrote()) else {
                 println!("stages: skipped: this system does not say for how long a thread ran");
                 return;
             };
-            counted(&store, stage, blocks);
+            counted(&store, stage, &blocks);
             figures.push((ran().unwrap_or(began) - began, wrote().unwrap_or(written) - written));
         }
     }
     println!("{:16}{:>14}{:>20}", "stage", "us a block", "bytes written");
     for (stage, figures) in stages.iter().zip(&mut found) {
         figures.sort_unstable();
-        let (ran, wrote) = figures[ROUNDS / 2];
-        let per_block = f64::from(u32::try_from(BLOCKS).unwrap_or(u32::MAX));
+        let (ran, wrote) = figures[rounds / 2];
+        let per_block = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
         #[allow(clippy::cast_precision_loss, reason = "some seconds, some megabytes")]
         let (us, bytes) = (ran as f64 / 1_000.0 / per_block, wrote as f64 / per_block);
         println!("{:16}{us:14.2}{bytes:20.0}", stage.name);
     }
 }
 
-fn main() {
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let named: Vec<&Stage> = STAGES.iter().filter(|stage| words.iter().any(|word| word == stage.name)).collect();
-    match words.first().map(String::as_str) {
-        Some("stages") => STAGES.iter().for_each(|stage| println!("{}", stage.name)),
-        Some("blocks") => println!("{BLOCKS}"),
-        Some("count") => {
-            for stage in named {
-                let own = matches!(stage.work, Work::Own);
-                let blocks = Blocks::new(!own, own);
-                let folder = Folder::new(stage.name);
-                counted(&prepared(stage, &blocks, &folder.0), stage, &blocks);
+/// Run one stage once.
+fn count(stage: &Stage) {
+    let own = matches!(stage.work, Work::Own);
+    let blocks = Blocks::new(FEW_BLOCKS, !own, own);
+    let folder = Folder::new(stage.name);
+    counted(&prepared(stage, &blocks, &folder.0), stage, &blocks);
+}
+
+/// The stages of these names.
+fn named(words: &[&str]) -> Result<Vec<&'static Stage>, String> {
+    let find = |word: &&str| {
+        let found = STAGES.iter().find(|stage| stage.name == *word);
+        found.ok_or_else(|| format!("no {word}; usage: stages | blocks | count STAGE | [--quick] [STAGE...]"))
+    };
+    words.iter().map(find).collect()
+}
+
+fn run(words: &[&str]) -> Result<(), String> {
+    let (words, rounds, blocks) = match words {
+        ["stages"] => {
+            for stage in STAGES {
+                println!("{}", stage.name);
             }
+            return Ok(());
         }
-        _ => {
-            let all: Vec<&Stage> = STAGES.iter().collect();
-            time(if named.is_empty() { &all } else { &named }, &Blocks::new(true, true));
+        ["blocks"] => {
+            println!("{FEW_BLOCKS}");
+            return Ok(());
         }
+        ["count", words @ ..] => {
+            named(words)?.into_iter().for_each(count);
+            return Ok(());
+        }
+        ["--quick", words @ ..] => (words, 1, FEW_BLOCKS),
+        words => (words, ROUNDS, BLOCKS),
+    };
+    let chosen = named(words)?;
+    time(&if chosen.is_empty() { STAGES.iter().collect() } else { chosen }, rounds, blocks);
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    if let Err(problem) = run(&words.iter().map(String::as_str).collect::<Vec<_>>()) {
+        eprintln!("stages: {problem}");
+        return ExitCode::from(2);
     }
+    ExitCode::SUCCESS
 }

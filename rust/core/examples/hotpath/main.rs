@@ -6,6 +6,7 @@
 //! it says that all of it runs, and nothing about how fast.
 
 mod cores;
+mod merged;
 mod samples;
 mod world;
 
@@ -20,6 +21,7 @@ use covey_core::session::Event;
 use covey_core::signature::{self, Familiar};
 use covey_core::svaf::{Anchor, Features, Traces};
 
+use merged::{clocks, entries};
 use samples::{table, texts, written};
 use world::{
     BEFORE, BLOCK_COUNT, BLOCKS, Judged, NOW, World, connected, distrusted, features, fresh, gate, node, signed,
@@ -35,7 +37,7 @@ type Round = Box<dyn FnOnce()>;
 /// Its name, and what prepares a round of it.
 type Stage = (&'static str, fn(&mut World) -> Round);
 
-const STAGES: [Stage; 23] = [
+const STAGES: [Stage; 25] = [
     ("check", check),
     ("familiar", familiar),
     ("address", address),
@@ -59,11 +61,12 @@ const STAGES: [Stage; 23] = [
     ("way", |world| way(world, STANDARD)),
     ("way-c1", |world| way(world, COMPACT)),
     ("way-c2", |world| way(world, COMPACT_2)),
+    ("clock-merge", |_| clocks()),
+    ("state-merge", |_| entries()),
 ];
 
-/// What a block as agents write it takes on covey's own path, and what its speaker does for it: timed, and not counted,
-/// since all of this is counted above with other blocks.
-const OWN: [Stage; 9] = [
+/// What a block as agents write it takes on covey's own path, and what its speaker does for it.
+const OWN: [Stage; 12] = [
     ("own-sign", sign),
     ("own-address", address),
     ("own-seal", |world| seal(world, STANDARD)),
@@ -73,6 +76,9 @@ const OWN: [Stage; 9] = [
     ("own-open-c1", |world| open(world, COMPACT)),
     ("own-open-c2", |world| open(world, COMPACT_2)),
     ("own-settle", settle),
+    ("own-way", |world| way(world, STANDARD)),
+    ("own-way-c1", |world| way(world, COMPACT)),
+    ("own-way-c2", |world| way(world, COMPACT_2)),
 ];
 
 /// What both sides offer: nothing for JSON envelopes, a token for each version of compact batches.
@@ -224,11 +230,17 @@ fn way(world: &mut World, tokens: &[&str]) -> Round {
     })
 }
 
+/// Every stage, and by whom what it works on is judged.
+fn stages() -> impl Iterator<Item = (Judged, Stage)> {
+    let baseline = STAGES.into_iter().map(|stage| (Judged::Baseline, stage));
+    baseline.chain(OWN.into_iter().map(|stage| (Judged::Own, stage)))
+}
+
 /// Run one stage once, over all blocks.
-fn count(world: &mut World, stage: &str) -> Result<(), String> {
-    let found = STAGES.into_iter().find(|(name, _)| *name == stage);
-    let (_, prepare) = found.ok_or_else(|| format!("stage: no {stage}; `hotpath stages` names them"))?;
-    counted(prepare(world));
+fn count(stage: &str) -> Result<(), String> {
+    let found = stages().find(|(_, (name, _))| *name == stage);
+    let (judged, (_, prepare)) = found.ok_or_else(|| format!("stage: no {stage}; `hotpath stages` names them"))?;
+    counted(prepare(&mut World::new(judged)));
     Ok(())
 }
 
@@ -240,11 +252,11 @@ fn counted(round: Round) {
 
 /// Microseconds a block of each stage: the fastest fifth of rounds that alternate, which other work disturbs least.
 fn time(worlds: &mut [World; 2], rounds: usize) {
-    let stages: Vec<_> = STAGES.iter().map(|stage| (0, stage)).chain(OWN.iter().map(|stage| (1, stage))).collect();
+    let stages: Vec<_> = stages().collect();
     let mut taken = vec![Vec::new(); stages.len()];
     for _ in 0..rounds {
-        for ((place, (_, prepare)), times) in stages.iter().zip(&mut taken) {
-            let round = prepare(&mut worlds[*place]);
+        for ((judged, (_, prepare)), times) in stages.iter().zip(&mut taken) {
+            let round = prepare(&mut worlds[usize::from(*judged == Judged::Own)]);
             let start = Instant::now();
             round();
             times.push(start.elapsed().as_secs_f64() * 1e6 / f64::from(BLOCK_COUNT));
@@ -291,7 +303,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["stages"] => {
-            for (name, _) in STAGES {
+            for (_, (name, _)) in stages() {
                 println!("{name}");
             }
             Ok(())
@@ -300,7 +312,7 @@ fn main() -> ExitCode {
             println!("{BLOCKS}");
             Ok(())
         }
-        ["count", stage] => count(&mut World::new(Judged::Baseline), stage),
+        ["count", stage] => count(stage),
         ["cores"] => {
             for judged in [Judged::Baseline, Judged::Own] {
                 cores::cores(&mut World::new(judged), LONG_ROUNDS);
