@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-import os
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,28 +13,40 @@ from pathlib import Path
 import pytest
 
 from benches import startup
-from benches.targets import native
+from benches.targets import floor, native
 from tests.tidy import tree
 from tools import hotpath_count
 
 CARGO = pytest.mark.skipif(
-    shutil.which("cargo") is None, reason="no cargo on the path: it builds the examples"
+    shutil.which("cargo") is None, reason="no cargo on the path: it builds the benches"
 )
 BUILD_SECONDS = 900
-"""Nothing is left to build after `cargo test`, which builds them the same way; alone it may take minutes."""
+"""After `cargo test`, which builds the rest the same way, two small programs are left; alone: minutes."""
 
 
 @functools.cache
-def examples() -> Path:
-    """Build the examples as `cargo test --workspace` does, so that after it nothing is built twice."""
-    words = ["--workspace", "--locked", "--quiet", "--example", "hotpath", "--example", "width"]
-    subprocess.run(["cargo", "build", *words], cwd=tree.ROOT, check=True, timeout=BUILD_SECONDS)
-    return Path(os.environ.get("CARGO_TARGET_DIR") or tree.ROOT / "target") / "debug" / "examples"
+def built() -> dict[str, Path]:
+    """Build as `cargo test --workspace` does, so that after it nothing is built twice."""
+    examples, benches = (
+        ("--example", "hotpath", "--example", "width"),
+        ("--bench", "stages", "--bench", "forget"),
+    )
+    words = ["--workspace", "--locked", "--quiet", "--message-format=json", *examples, *benches]
+    done = subprocess.run(
+        ["cargo", "build", *words],
+        cwd=tree.ROOT,
+        check=True,
+        timeout=BUILD_SECONDS,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    return {each["target"]["name"]: Path(each["executable"]) for each in said if each.get("executable")}
 
 
 def said(name: str, *words: str) -> str:
-    """Return what an example prints."""
-    done = subprocess.run([examples() / name, *words], capture_output=True, text=True, timeout=110)
+    """Return what an example or a bench prints."""
+    done = subprocess.run([built()[name], *words], capture_output=True, text=True, timeout=110)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
@@ -62,9 +75,36 @@ def test_the_width_of_memory_is_read_beside_a_judgement():
 
 @CARGO
 @pytest.mark.timeout(BUILD_SECONDS + 120)
-@pytest.mark.parametrize("words", [("hotpath", "time", "--fast"), ("width", "--fast")])
+def test_what_a_row_costs_is_read_as_the_limits_of_two_cores_read_it():
+    stages = said("stages", "stages").split()
+    assert {*floor.ROWS, *hotpath_count.STORED} <= set(stages)
+    assert int(said("stages", "blocks")) > 0
+    printed = said("stages", "--bench", "--quick", *floor.ROWS)
+    if "skipped: " in printed:
+        pytest.skip(printed.strip())
+    took = {name: float(us) for name, us in floor.ROW.findall(printed)}
+    assert took.keys() == set(floor.ROWS) and min(took.values()) > 0.0
+    assert len(printed.splitlines()) == 1 + len(floor.ROWS), "a heading, and a line for each row"
+
+
+@CARGO
+@pytest.mark.timeout(BUILD_SECONDS + 120)
+def test_what_forgetting_takes_is_printed_call_by_call():
+    # What the inbox names, the newest 4,096, stays.
+    printed = said("forget", "--bench", "--records", "5000", "whole")
+    assert re.search(r"^whole +[1-9]\d\d in \d", printed, re.M), printed
+    assert re.search(r"^ +found in .*, \d+ calls, processor [\d.]+ us a block$", printed, re.M)
+    assert re.search(r"^ +a call, ms: +p50 +[\d.]+ .* worst +[\d.]+$", printed, re.M)
+
+
+@CARGO
+@pytest.mark.timeout(BUILD_SECONDS + 120)
+@pytest.mark.parametrize(
+    "words",
+    [("hotpath", "time", "--fast"), ("width", "--fast"), ("stages", "--fast"), ("stages", "count", "none")],
+)
 def test_other_words_are_refused(words):
-    done = subprocess.run([examples() / words[0], *words[1:]], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([built()[words[0]], *words[1:]], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and "usage: " in done.stderr
 
 
