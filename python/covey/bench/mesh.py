@@ -6,11 +6,19 @@ import statistics
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 from covey.bench import disk, lost, pace, peers, stations
 from covey.bench.goes import paced
 from covey.bench.stats import Measure, percentile
 from covey.values import dataclass
+
+RELAYED: Final = 150
+"""Blocks of a meeting through a relay, a frame each. A peer sends a relay 200 frames at once, the handshake's
+and its own words among them, and then 20 a second (`limits.RELAY_PACE_BURST`): of more blocks that pace would
+be what is measured, whatever this build does."""
+RELAYED_RATE: Final = 50.0
+"""A second, where the age of a block is looked at: so many take three seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +69,24 @@ def throughput(blocks: int, goes: int) -> Measure:
     return Measure("throughput", what, "blocks/s", True, tuple(one.rate for one in met), facts, paces)
 
 
-def latency(name: str, rate: float, seconds: float, goes: int = 1) -> Measure:
+def latency(name: str, rate: float, seconds: float, goes: int = 1, *, relayed: bool = False) -> Measure:
     """Age of a block as an application in another process is handed it: the middle one of each meeting.
 
     Its facts are percentiles of all meetings' blocks at each station before, and of what one write to the
-    disk took right afterwards: a block waits for two of them.
+    disk took right afterwards: a block waits for two of them. With `relayed` it goes through a relay.
     """
-    return latencies(name, rate, seconds, goes)[0]
+    return latencies(name, rate, seconds, goes, relayed=relayed)[0]
 
 
-def latencies(name: str, rate: float, seconds: float, goes: int) -> tuple[Measure, Measure]:
+def latencies(
+    name: str, rate: float, seconds: float, goes: int, *, relayed: bool = False
+) -> tuple[Measure, Measure]:
     """Return the middle age of each meeting, and, as a measure of its own, the age of its slowest hundredth.
 
     All blocks of a meeting pass the same two processes, so that they are one sample, however many.
     """
     count = int(rate * seconds)
-    met, paces = paced(lambda: meet(count, pace=rate, ages=True), goes, pace.TOGETHER)
+    met, paces = paced(lambda: meet(count, pace=rate, ages=True, relayed=relayed), goes, pace.TOGETHER)
     each = [stations.ages(one.spoke.stamps, one.heard.stamps)[stations.LAST] for one in met]
     stamps = [of for one in met for of in (one.spoke.stamps, one.heard.stamps)]
     behind = {"called behind its time": [late for one in met for late in one.spoke.behind]}
@@ -86,7 +96,8 @@ def latencies(name: str, rate: float, seconds: float, goes: int) -> tuple[Measur
     hearer = lost.joined([one.heard.trail for one in met])
     facts |= lost.parts(author, hearer) | lost.shares("author", author) | lost.shares("hearer", hearer)
     sizes = {"blocks": float(count)}
-    what = f"from emit to the application of another process, durable, at {rate:,.0f} blocks a second"
+    way = ", through a relay in a third" if relayed else ""
+    what = f"from emit to the application of another process, durable{way}, at {rate:,.0f} blocks a second"
     middle, slow = (tuple(percentile(ages, share) * 1e6 for ages in each) for share in (0.5, lost.LATE))
     return (
         Measure(name, what, "µs", False, middle, facts | sizes, paces),
@@ -103,8 +114,8 @@ def fanout(blocks: int, hearers: int, goes: int) -> Measure:
 
 
 def relayed(blocks: int, goes: int) -> Measure:
-    """Blocks a second through a relay in a third process; a relay's pace is set by its limits."""
+    """Blocks a second through a relay in a third process, as many as a peer may send there at once."""
     met, paces = paced(lambda: meet(blocks, relayed=True), goes, pace.TOGETHER)
-    what = "two processes through a relay in a third; what a client may send there is bounded"
+    what = f"two processes through a relay in a third: {blocks} blocks, which a peer may send there at once"
     rates = tuple(one.rate for one in met)
     return Measure("relayed", what, "blocks/s", True, rates, {"blocks": blocks}, paces)

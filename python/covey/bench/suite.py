@@ -46,6 +46,7 @@ def _aged(name: str, rate: float, quick_seconds: float, seconds: float) -> Piece
     )
 
 
+_RELAYED: Final = partial(mesh.latency, "relayed-latency", mesh.RELAYED_RATE, relayed=True)
 _BASELINE: Final = partial(local.admission, baseline=True)
 PIECES: Final = (
     _alone("verification", (3,), (15,), local.verification),
@@ -61,7 +62,12 @@ PIECES: Final = (
     _aged("latency-200", 200.0, 1.0, 4.0),
     _aged("latency", 1_000.0, 0.5, 3.0),
     Piece("fan-out", lambda: [mesh.fanout(200, 4, 1)], lambda: [mesh.fanout(4_000, 8, GOES)]),
-    Piece("relayed", lambda: [mesh.relayed(200, 1)], lambda: [mesh.relayed(2_000, GOES)]),
+    Piece("relayed", lambda: [mesh.relayed(50, 1)], lambda: [mesh.relayed(mesh.RELAYED, GOES)]),
+    Piece(
+        "relayed-latency",
+        lambda: [_RELAYED(0.5, 1)],
+        lambda: [_RELAYED(mesh.RELAYED / mesh.RELAYED_RATE, GOES)],
+    ),
 )
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from covey import limits
+from covey.bench import mesh
 from covey.bench.page import page
 from covey.bench.report import Report, read
 from covey.bench.stats import Measure
@@ -94,6 +95,20 @@ def test_runs_of_another_machine_or_size_are_told_apart():
     assert now.apart(now) == ()
     assert "The saved run" not in page(now, now, ())
     assert len(now.against(now)) == 2
+
+
+def test_a_run_of_other_hearers_or_of_more_than_a_relay_takes_at_once_is_not_compared():
+    def run(hearers, blocks):
+        samples = (1.0,) * 6
+        fanned = Measure("fan-out", "", "blocks/s", True, samples, {"blocks": 4_000.0, "hearers": hearers})
+        return Report({}, (fanned, Measure("relayed", "", "blocks/s", True, samples, {"blocks": blocks})))
+
+    before, now = run(8.0, 2_000.0), run(16.0, float(mesh.RELAYED))
+    assert now.against(before) == ()
+    assert now.apart(before) == (
+        "fan-out is not compared: 8 hearers there, 16 here",
+        "relayed is not compared: 2,000 blocks there, 150 here",
+    )
 
 
 def test_a_page_escapes_every_text_and_loads_nothing():
