@@ -112,6 +112,10 @@ def test_a_quick_run_is_compared_and_decides_nothing(covey, tmp_path):
         (["--worst", "0.5"], "--worst: needs --compare"),
         (["--worst", "2"], "expected a number above 0 and up to 1"),
         (["--quick", "--compare", "x.json", "--worst", "0.5"], "--worst: a quick run decides nothing"),
+        (["fan-out", "--hearers", "0"], "--hearers: expected a whole number from 1 to 64, got '0'"),
+        (["fan-out", "--hearers", "65"], "--hearers: expected a whole number from 1 to 64, got '65'"),
+        (["fan-out", "--hearers", "many"], "--hearers: expected a whole number from 1 to 64, got 'many'"),
+        (["latency", "--hearers", "3"], "--hearers: only fan-out has them"),
         (["--compare", "nowhere.json"], "cannot read nowhere.json"),
         (["--compare", "{}"], "no saved run"),
     ],
@@ -124,6 +128,16 @@ def test_what_is_asked_wrongly_is_said_before_anything_is_measured(covey, tmp_pa
     ended = covey("bench", *words)
     assert ended.code == 2
     assert said in ended.err
+
+
+def test_as_many_hear_as_are_wanted_and_other_numbers_are_not_compared(covey, tmp_path):
+    kept = tmp_path / "three.json"
+    words = ("bench", "fan-out", "--quick", "--json")
+    ended = covey(*words, "--hearers", "3", "--save", str(kept))
+    assert (ended.code, ended.json["measures"][0]["facts"]["hearers"]) == (0, 3.0)
+    other = covey(*words, "--hearers", "2", "--compare", str(kept))
+    assert (other.code, other.json["changes"]) == (0, [])
+    assert other.json["apart"] == ["fan-out is not compared: 3 hearers there, 2 here"]
 
 
 def test_a_place_that_cannot_be_written_is_said_before_anything_is_measured(covey, tmp_path):

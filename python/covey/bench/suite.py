@@ -46,6 +46,21 @@ def _aged(name: str, rate: float, quick_seconds: float, seconds: float) -> Piece
     )
 
 
+def _fanned(hearers: int | None) -> Piece:
+    """Return how far one speaker carries: to so many hearers, or as many as it is usually asked of.
+
+    Of more hearers fewer blocks: all of them are in one process, and each admission is work.
+    """
+    few, many = hearers or QUICK_HEARERS, hearers or HEARERS
+    return Piece(
+        FAN_OUT,
+        lambda: [mesh.fanout(min(200, 800 // few), few, 1)],
+        lambda: [mesh.fanout(min(4_000, 32_000 // many), many, GOES)],
+    )
+
+
+FAN_OUT: Final = "fan-out"
+HEARERS, QUICK_HEARERS = 8, 4
 _RELAYED: Final = partial(mesh.latency, "relayed-latency", mesh.RELAYED_RATE, relayed=True)
 _BASELINE: Final = partial(local.admission, baseline=True)
 PIECES: Final = (
@@ -61,7 +76,7 @@ PIECES: Final = (
     Piece("throughput", lambda: [mesh.throughput(1_000, 1)], lambda: [mesh.throughput(20_000, GOES)]),
     _aged("latency-200", 200.0, 1.0, 4.0),
     _aged("latency", 1_000.0, 0.5, 3.0),
-    Piece("fan-out", lambda: [mesh.fanout(200, 4, 1)], lambda: [mesh.fanout(4_000, 8, GOES)]),
+    _fanned(None),
     Piece("relayed", lambda: [mesh.relayed(50, 1)], lambda: [mesh.relayed(mesh.RELAYED, GOES)]),
     Piece(
         "relayed-latency",
@@ -76,9 +91,10 @@ def names() -> list[str]:
     return [piece.name for piece in PIECES]
 
 
-def chosen(wanted: Sequence[str]) -> list[Piece]:
-    """Return the pieces with these names, all of them for none."""
-    return [piece for piece in PIECES if not wanted or piece.name in wanted]
+def chosen(wanted: Sequence[str], hearers: int | None = None) -> list[Piece]:
+    """Return the pieces with these names, all of them for none; fan-out to so many hearers, where told."""
+    named = [piece for piece in PIECES if not wanted or piece.name in wanted]
+    return [_fanned(hearers) if piece.name == FAN_OUT else piece for piece in named]
 
 
 def machine() -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from covey import limits
 from covey.cli.console import Console, printable
-from covey.cli.parser import Parser, path
+from covey.cli.parser import Parser, path, whole
 from covey.errors import EXIT_FAILED, EXIT_OK, CoveyError, UsageError
 
 if TYPE_CHECKING:
@@ -37,6 +37,12 @@ def configure(parser: Parser) -> None:
         "--quick",
         action="store_true",
         help="small sizes, one sample each: does it all run? it decides nothing",
+    )
+    parser.add_argument(
+        "--hearers",
+        type=whole(1, limits.BENCH_HEARERS),
+        metavar="N",
+        help="of fan-out: how many hear one speaker (8, quickly 4); other numbers are not compared",
     )
     parser.add_argument("--save", type=path, metavar="FILE", help="keep the run, to compare with later")
     parser.add_argument("--compare", type=path, metavar="FILE", help="a saved run to lay beside this one")
@@ -68,6 +74,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.result({"measures": suite.names()}, "\n".join(suite.names()))
         return EXIT_OK
     _check_names(arguments.measures, suite.names())
+    if arguments.hearers is not None and arguments.measures and suite.FAN_OUT not in arguments.measures:
+        raise UsageError(f"--hearers: only {suite.FAN_OUT} has them", hint=f"ask for {suite.FAN_OUT}, too")
     if arguments.worst is not None and arguments.compare is None:
         raise UsageError("--worst: needs --compare FILE")
     if arguments.worst is not None and arguments.quick:
@@ -135,7 +143,7 @@ def _measured(arguments: argparse.Namespace, console: Console) -> Report:
     from covey.bench.report import Report
 
     found: list[Measure] = []
-    for piece in suite.chosen(arguments.measures):
+    for piece in suite.chosen(arguments.measures, arguments.hearers):
         console.remark(f"measuring {piece.name} …")
         measures = piece.quick() if arguments.quick else piece.full()
         for measure in measures:

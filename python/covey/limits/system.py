@@ -75,4 +75,5 @@ CONFORM_DETAILS: Final = 20  # failures listed below the table; --json lists all
 # --- measuring ---------------------------------------------------------------------------------------
 BENCH_REPORT_BYTES: Final = 4_194_304  # a saved run: ours takes 20 kB, 256 measures of 200 samples 2 MB
 BENCH_MEASURES: Final = 256  # of one saved run: ours has sixteen, rivals add theirs
+BENCH_HEARERS: Final = 64  # of one speaker, in one process: ten files each, where 1,024 may be open
 BENCH_SAMPLES: Final = 200  # of one measure: each is a process or a meeting of its own, ours has six

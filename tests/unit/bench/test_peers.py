@@ -72,3 +72,13 @@ def test_a_run_stays_within_what_a_relay_takes_at_once(monkeypatch):
                 run()
     assert len(asked) == 4
     assert all(relayed and count < limits.RELAY_PACE_BURST for count, relayed in asked)
+
+
+def test_fan_out_is_to_as_many_as_are_wanted(monkeypatch):
+    asked = []
+    monkeypatch.setattr(mesh, "fanout", lambda *sizes: asked.append(sizes))
+    for hearers in (None, 1, 3, 64):
+        (piece,) = suite.chosen(["fan-out"], hearers)
+        piece.quick(), piece.full()
+    assert asked[:2] == [(200, 4, 1), (4_000, 8, 6)]
+    assert asked[2:] == [(200, 1, 1), (4_000, 1, 6), (200, 3, 1), (4_000, 3, 6), (12, 64, 1), (500, 64, 6)]
