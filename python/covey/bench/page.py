@@ -1,12 +1,17 @@
-"""A run as one HTML page: figures with intervals, a plot for each measure, nothing loaded from anywhere."""
+"""A run as one HTML page: figures with intervals, each sample as a dot, where a block's time goes.
+
+Nothing in it is loaded from anywhere.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Final
 
 from covey.bench.report import Report
+from covey.bench.stations import SHARES
 from covey.bench.stats import Change, Measure
 
 _STYLE: Final = """
@@ -21,10 +26,17 @@ svg{width:100%;height:auto;display:block;margin:.4rem 0 1.6rem}p.what{color:#555
 .better{color:#7ddc95}.worse{color:#ff8d86}}
 """
 _WIDTH: Final = 900
-_BAR: Final = 22
-_BINS: Final = 60
-_POINTS: Final = 40
-"""Series up to this length are drawn sample by sample, longer ones as a histogram."""
+_LEFT: Final = 190
+"""Where a plot begins: names stand before it."""
+_RIGHT: Final = _WIDTH - 20
+_ROW: Final = 30
+_PAD: Final = 0.1
+"""Of a plot's range, at either side: a dot is no edge."""
+_BLUE: Final = "#3b7dd8"
+_LEAST_SHARE: Final = 1e-4
+"""Of the longest time: what took less is drawn as this."""
+
+Place = Callable[[float], float]
 
 
 def page(report: Report, before: Report | None = None, changes: Sequence[Change] = ()) -> str:
@@ -60,44 +72,104 @@ def _row(measure: Measure, change: Change | None) -> str:
 
 
 def _section(measure: Measure, before: Measure | None) -> str:
-    facts = ", ".join(f"{escape(name)} {value:,.6g}" for name, value in measure.facts.items())
-    series = [("now", measure.samples)] + ([("before", before.samples)] if before else [])
-    top = max(max(samples) for _, samples in series) or 1.0
-    drawn = "".join(_series(name, samples, top) for name, samples in series)
+    passed = _stations(measure)
+    plotted = {f"{name} {word}" for name in passed for word in SHARES}
+    rest = {name: value for name, value in measure.facts.items() if name not in plotted}
+    facts = ", ".join(f"{escape(name)} {value:,.6g}" for name, value in rest.items())
+    series = [("now", measure), *([("before", before)] if before else [])]
     title = f"<h2>{escape(measure.name)}</h2><p class=what>{escape(measure.what)}</p>"
     better = "higher" if measure.higher_is_better else "lower"
-    return f"{title}<p class=what>{escape(measure.unit)}, {better} is better. {facts}</p>{drawn}"
+    said = f"<p class=what>{escape(measure.unit)}, {better} is better. {facts}</p>"
+    return f"{title}{said}{_samples(series)}{_way(measure, passed) if passed else ''}"
 
 
-def _series(name: str, samples: Sequence[float], top: float) -> str:
-    if len(samples) <= _POINTS:
-        marks = [_bar(index, sample, top) for index, sample in enumerate(samples)]
-        height = _BAR * len(samples)
-    else:
-        marks, height = _histogram(samples, top), 140
-    label = f"<p class=what>{name}: {len(samples)} samples</p>"
-    return f'{label}<svg viewBox="0 0 {_WIDTH} {height}" role="img">{"".join(marks)}</svg>'
+def _samples(series: Sequence[tuple[str, Measure]]) -> str:
+    """Draw each sample as a dot, the interval of their median as a band, the median as a line in it."""
+    every = [sample for _, measure in series for sample in measure.samples]
+    low, high = min(every), max(every)
+    room = (high - low) * _PAD or high * _PAD
+    place = _line(low - room, high + room)
+    marks = "".join(_strip(number, name, each, place) for number, (name, each) in enumerate(series))
+    ends = _text(place(low), len(series) * _ROW + 16, f"{low:,.6g}", "middle")
+    if high > low:
+        ends += _text(place(high), len(series) * _ROW + 16, f"{high:,.6g}", "middle")
+    return _svg(len(series) * _ROW + 24, marks + ends)
 
 
-def _bar(index: int, sample: float, top: float) -> str:
-    width = max(1.0, (_WIDTH - 140) * sample / top)
-    above = index * _BAR
+def _strip(number: int, name: str, measure: Measure, place: Place) -> str:
+    middle, top = number * _ROW + _ROW / 2, number * _ROW + 4
+    count, interval = len(measure.samples), measure.interval
+    drawn = _text(0, middle + 5, f"{name}: {count} {'sample' if count == 1 else 'samples'}")
+    if interval is not None:
+        at, wide = place(interval.low), max(1.0, place(interval.high) - place(interval.low))
+        drawn += (
+            f'<rect x="{at:.1f}" y="{top}" width="{wide:.1f}" height="{_ROW - 8}" fill="{_BLUE}" '
+            f'fill-opacity=".2"/>'
+        )
+    at = place(measure.median)
+    drawn += (
+        f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{top}" y2="{top + _ROW - 8}" stroke="{_BLUE}" '
+        f'stroke-width="2"/>'
+    )
+    return drawn + "".join(_dot(place(sample), middle) for sample in measure.samples)
+
+
+def _stations(measure: Measure) -> list[str]:
+    """Return what of a measure's facts has percentiles that are times, in their order."""
+    named = [name.removesuffix(" p50") for name in measure.facts if name.endswith(" p50")]
+    whole = [name for name in named if all(f"{name} {word}" in measure.facts for word in SHARES)]
+    return [name for name in whole if measure.facts[f"{name} p99"] > 0.0]
+
+
+def _way(measure: Measure, passed: Sequence[str]) -> str:
+    """Draw what each station's percentiles are, on one logarithmic line."""
+    times = {name: [measure.facts[f"{name} {word}"] for word in SHARES] for name in passed}
+    longest = max(max(took) for took in times.values())
+    shortest = min((each for took in times.values() for each in took if each > 0.0), default=longest)
+    least = max(shortest, longest * _LEAST_SHARE)
+    line = _line(math.log(least) - _PAD, math.log(longest) + _PAD)
+
+    def place(took: float) -> float:
+        return line(math.log(max(took, least)))
+
+    rows = "".join(_span(number, name, times[name], place) for number, name in enumerate(passed))
+    height = len(passed) * _ROW
+    tens = range(math.ceil(math.log10(least)), math.floor(math.log10(longest)) + 1)
+    ends = "".join(_tick(place(10.0**ten), height, f"{10.0**ten:,.6g}") for ten in tens)
+    words = ", ".join(SHARES)
+    said = f"<p class=what>Each station's {words}, in {escape(measure.unit)}, on a logarithmic line.</p>"
+    return said + _svg(height + 24, rows + ends)
+
+
+def _span(number: int, name: str, took: Sequence[float], place: Place) -> str:
+    middle, (first, last) = number * _ROW + _ROW / 2, (place(min(took)), place(max(took)))
     return (
-        f'<rect x="0" y="{above + 3}" width="{width:.1f}" height="{_BAR - 6}" fill="#3b7dd8"/>'
-        f'<text x="{width + 8:.1f}" y="{above + 16}" font-size="13" fill="currentColor">{sample:,.0f}</text>'
+        _text(0, middle + 5, name)
+        + f'<line x1="{first:.1f}" x2="{last:.1f}" y1="{middle}" y2="{middle}" stroke="{_BLUE}"/>'
+        + "".join(_dot(place(each), middle) for each in took)
     )
 
 
-def _histogram(samples: Sequence[float], top: float) -> list[str]:
-    counts = [0] * _BINS
-    for sample in samples:
-        counts[min(_BINS - 1, int(sample / top * _BINS))] += 1
-    most, wide = max(counts), _WIDTH / _BINS
-    bars = [
-        f'<rect x="{n * wide:.1f}" y="{110 - 100 * count / most:.1f}" width="{wide - 1:.1f}" '
-        f'height="{100 * count / most:.1f}" fill="#3b7dd8"/>'
-        for n, count in enumerate(counts)
-        if count
-    ]
-    text = f'<text x="0" y="132" font-size="13" fill="currentColor">0</text><text x="{_WIDTH}" y="132" '
-    return [*bars, f'{text}font-size="13" text-anchor="end" fill="currentColor">{top:,.0f}</text>']
+def _tick(at: float, height: float, said: str) -> str:
+    line = (
+        f'<line x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="{height}" stroke="currentColor" stroke-opacity=".2"/>'
+    )
+    return line + _text(at, height + 16, said, "middle")
+
+
+def _line(low: float, high: float) -> Place:
+    """Return where a figure lies across a plot that goes from one to another."""
+    return lambda figure: _LEFT + (_RIGHT - _LEFT) * (figure - low) / (high - low)
+
+
+def _dot(x: float, y: float) -> str:
+    return f'<circle cx="{x:.1f}" cy="{y}" r="5" fill="{_BLUE}" fill-opacity=".7"/>'
+
+
+def _text(x: float, y: float, said: str, anchor: str = "start") -> str:
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text {place} font-size="13" fill="currentColor">{escape(said)}</text>'
+
+
+def _svg(height: float, drawn: str) -> str:
+    return f'<svg viewBox="0 0 {_WIDTH} {height}" role="img">{drawn}</svg>'

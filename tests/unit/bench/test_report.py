@@ -1,6 +1,7 @@
 """A saved run is read strictly, whoever wrote it; its page shows texts and runs none."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -124,4 +125,57 @@ def test_a_page_escapes_every_text_and_loads_nothing():
     shown = page(report, REPORT, ())
     assert "<script" not in shown
     assert "http" not in shown.replace("http-equiv", "")
-    assert shown.count("<svg") == 3  # one for each series: two measures now, one of before
+    assert shown.count("<svg") == 2  # one for each measure
+
+
+def test_a_page_draws_what_a_run_has_each_sample_and_the_interval():
+    six = (10.0, 11.0, 12.0, 13.0, 14.0, 30.0)
+    now = Measure("work", "", "x/s", True, six)
+    few = Report({}, (replace(now, samples=six[:5]),))
+    shown = page(Report({}, (now,)), few, ())
+    (drawn,) = re.findall(r"<svg.*?</svg>", shown)
+    assert (drawn.count("<circle"), drawn.count("<rect")) == (11, 1), "five samples have no interval"
+    assert (">now: 6 samples<" in drawn, ">before: 5 samples<" in drawn) == (True, True)
+    places = [float(at) for at in re.findall(r'<circle cx="([\d.]+)"', drawn)][:6]
+    assert places == sorted(places) and 190 < places[0] < places[-1] < 880
+    assert (places[1] - places[0]) * 16 == pytest.approx(places[5] - places[4], rel=0.02), "a line of figures"
+    (band,) = re.findall(r'<rect x="([\d.]+)" y="4" width="([\d.]+)"', drawn)
+    assert (float(band[0]), sum(map(float, band))) == (places[0], pytest.approx(places[5], abs=0.2))
+    one = page(Report({}, (replace(now, samples=(7.0,)),)))
+    assert one.count("<circle") == 1 and ">now: 1 sample<" in one
+
+
+def test_a_page_draws_where_the_time_of_a_block_goes():
+    facts = {"signed p50": 100.0, "signed p90": 200.0, "signed p99": 1_000.0, "blocks": 600.0}
+    facts |= {"<b> p50": 0.0, "<b> p90": 10.0, "<b> p99": 10_000.0, "half p50": 3.0}
+    facts |= {f"nothing {word}": -1.0 for word in ("p50", "p90", "p99")}
+    aged = Measure("latency", "", "µs", False, (5.0,) * 6, facts)
+    shown = page(Report({}, (aged,)))
+    _, way = re.findall(r"<svg.*?</svg>", shown)
+    assert way.count("<circle") == 6
+    assert (">signed<" in way, ">&lt;b&gt;<" in way, "half" in way, "nothing<" in way) == (
+        True,
+        True,
+        False,
+        False,
+    )
+    signed = [float(at) for at in re.findall(r'<circle cx="([\d.]+)"', way)][:3]
+    tens = dict(re.findall(r'<text x="([\d.]+)"[^>]*middle[^>]*>([\d,]+)<', way))
+    places = {said: float(at) for at, said in tens.items()}
+    assert list(places) == ["10", "100", "1,000", "10,000"]
+    assert (signed[0], signed[2]) == (places["100"], places["1,000"])
+    assert "signed p50" not in shown and "blocks 600, half p50 3" in shown
+
+
+FIGURES = st.floats(1e-9, 1e15)
+
+
+@given(
+    st.lists(FIGURES, min_size=1, max_size=200),
+    st.dictionaries(st.sampled_from(["a p50", "a p90", "a p99"]), st.floats(-1e15, 1e15)),
+)
+def test_a_page_is_drawn_of_whatever_a_saved_run_says(samples, facts):
+    measure = Measure("work", "", "x/s", True, tuple(samples), facts)
+    shown = page(Report({}, (measure,)))
+    assert shown.count("<circle") - len(samples) in (0, 3)
+    assert "nan" not in shown and "inf" not in shown
