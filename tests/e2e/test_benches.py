@@ -114,6 +114,14 @@ def test_a_bench_that_cannot_end_says_why(
     assert "no figure: the hearer admitted 0 of 300, then nothing came" in capsys.readouterr().err
 
 
+@FORKS
+def test_a_meeting_that_one_look_sees_all_of_has_a_rate(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(loopback, "LOOK_SECONDS", 2.0)
+    got = loopback.measured(loopback.Plan(20))
+    assert got.blocks == 20 and 0.0 < got.seconds < 60.0
+    assert got.rate == 20 / got.seconds
+
+
 def test_loopback_parts_the_processor_time_at_the_last_block():
     got = loopback.measured(loopback.Plan(300, how="signed"))
     assert got.said == 300 and 0 < got.blocks <= 300
