@@ -5,7 +5,8 @@
 //! forgotten is not taken anew when it comes again.
 //!
 //! A pass goes in calls, so that a commit waits for one of them at most: a slice of blocks, or a few pages of the full
-//! text, of which the slice before left much empty. Between two calls whoever waits for the writer has it first.
+//! text, of which the slice before left much empty. Between two calls whoever waits for the writer has it first. Where
+//! blocks come in bulk a slice is twice what came since the one before: else more comes than goes, and the store grows.
 
 use std::collections::HashSet;
 
@@ -13,7 +14,7 @@ use covey_core::id::ContentKey;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
 
 use crate::error::{Fault, StoreError};
-use crate::limits::{FORGET_LOOKED, FORGET_ROWS, FORGET_SLICE};
+use crate::limits::{FORGET_LOOKED, FORGET_ROWS_EACH, FORGET_SLICE, FORGET_SLICE_MOST, MERGE_PAGES};
 use crate::recall::{self, sql_count};
 use crate::store::Store;
 use crate::times::sql_ms;
@@ -35,6 +36,10 @@ pub struct Forgetting {
     at: usize,
     merging: bool,
     mail: Mail,
+    /// The place of the newest block when a slice was done with last.
+    newest: i64,
+    /// How many blocks the next slice has.
+    slice: usize,
 }
 
 impl Forgetting {
@@ -51,6 +56,18 @@ impl Forgetting {
     /// Says whether everything was dealt with.
     pub fn is_over(&self) -> bool {
         self.at == self.places.len() && !self.merging
+    }
+
+    /// Goes on behind a slice: the next one follows what came since the one before this.
+    fn went(&mut self, dealt: usize, newest: i64) {
+        let came = usize::try_from(newest - self.newest).unwrap_or(0);
+        self.slice = came.saturating_mul(2).clamp(FORGET_SLICE, FORGET_SLICE_MOST);
+        (self.at, self.newest) = (self.at + dealt, newest);
+    }
+
+    /// How many pages of the full text a call between two slices merges: as many more as the slices are longer.
+    fn pages(&self) -> i64 {
+        MERGE_PAGES.saturating_mul(sql_count(self.slice / FORGET_SLICE))
     }
 }
 
@@ -100,8 +117,10 @@ impl Store {
     /// Begins a pass: finds what can be forgotten. Changes nothing. It reads in pages, and whoever waits for the reader has
     /// it between two of them; what changes meanwhile is found when the block's turn has come.
     pub fn forgettable(&self, before_ms: u64) -> Result<Forgetting, StoreError> {
+        let newest = self.read(newest)?;
         let (going, mail) = self.find_old(before_ms)?;
-        Ok(Forgetting { before_ms, places: going.order, at: 0, merging: false, mail })
+        let (places, at, merging) = (going.order, 0, false);
+        Ok(Forgetting { before_ms, places, at, merging, mail, newest, slice: FORGET_SLICE })
     }
 
     fn find_old(&self, before_ms: u64) -> Result<(Going, Mail), StoreError> {
@@ -138,10 +157,10 @@ impl Store {
             return Ok(0);
         }
         if pass.merging {
-            pass.merging = self.merge_behind()?;
+            pass.merging = self.merge_behind(pass.pages())?;
             return Ok(0);
         }
-        let upto = pass.places.len().min(pass.at + FORGET_SLICE);
+        let (upto, most_rows) = (pass.places.len().min(pass.at + pass.slice), FORGET_ROWS_EACH * pass.slice);
         let (slice, before_ms, mail) = (&pass.places[pass.at..upto], pass.before_ms, &mut pass.mail);
         let work = |transaction: &Transaction<'_>| {
             mail.read_on(transaction)?;
@@ -150,20 +169,27 @@ impl Store {
             for id in slice {
                 gone += usize::from(eraser.forget(*id, before_ms, &mail.shown)?);
                 dealt += 1;
-                if eraser.rows >= FORGET_ROWS {
+                if eraser.rows >= most_rows {
                     break;
                 }
             }
             recall::resume_merging(transaction, merging)?;
             recall::step_back(transaction)?;
-            Ok((gone, dealt))
+            Ok((gone, dealt, newest(transaction)?))
         };
         let over = upto == pass.places.len();
-        let (gone, dealt) =
+        let (gone, dealt, newest) =
             if over { self.write_behind(work)? } else { self.write_unsynced(&mut self.writer_behind(), work)? };
-        (pass.at, pass.merging) = (pass.at + dealt, gone > 0);
+        pass.went(dealt, newest);
+        pass.merging = gone > 0;
         Ok(gone)
     }
+}
+
+/// Returns the place of the newest block; 0 of none.
+fn newest(view: &Connection) -> Result<i64, Fault> {
+    let last: Option<i64> = view.prepare_cached("SELECT max(id) FROM records")?.query_row([], |row| row.get(0))?;
+    Ok(last.unwrap_or(0))
 }
 
 /// A block that is old enough.
@@ -284,185 +310,4 @@ impl<'t> Eraser<'t> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-
-    use covey_core::category::Category;
-    use covey_core::id::NodeId;
-    use covey_core::identity::SigningKey;
-    use covey_core::record::Draft;
-    use covey_core::signature::sign;
-
-    use super::*;
-
-    const ME: NodeId = NodeId::from_bytes([1; 16]);
-    const NOW: u64 = 1_790_000_000_000;
-
-    struct Filled(PathBuf, Store);
-
-    /// A store of so many blocks of one millisecond each, indexed.
-    fn filled(name: &str, blocks: u64) -> Filled {
-        let path = std::env::temp_dir().join(format!("covey-forget-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        let store = Store::open(path.join("store.db"), ME).unwrap();
-        let key = SigningKey::from_seed(&[1; 32]).unwrap();
-        for number in 0..blocks {
-            let mut draft = Draft::new(ME, "me", NOW, "den").unwrap();
-            draft.say(Category::Focus, &format!("fox {number}")).unwrap();
-            store.put_own(&sign(draft, &key).unwrap(), NOW + number, &[]).unwrap();
-        }
-        while store.index().unwrap() > 0 {}
-        Filled(path, store)
-    }
-
-    impl Drop for Filled {
-        fn drop(&mut self) {
-            self.1.close().unwrap();
-            std::fs::remove_dir_all(&self.0).unwrap();
-        }
-    }
-
-    impl Filled {
-        fn number(&self, query: &str) -> i64 {
-            self.1.read(|view| Ok(view.query_row(query, [], |row| row.get(0))?)).unwrap()
-        }
-    }
-
-    #[test]
-    fn a_slice_merges_nothing_and_the_calls_behind_it_do() {
-        let old = filled("merging", 150);
-        let (pieces, usual) =
-            ("SELECT sum(segid) FROM recall_idx", "SELECT v FROM recall_config WHERE k = 'automerge'");
-        let (before, set) = (old.number(pieces), old.number(usual));
-        let mut pass = old.1.forgettable(NOW + 100).unwrap();
-        assert_eq!(old.1.forget(&mut pass).unwrap(), FORGET_SLICE);
-        assert_eq!(old.number(pieces), before, "more than four tenths are gone, and nothing was merged");
-        assert!(pass.merging && !pass.is_over());
-        while pass.merging {
-            assert_eq!(old.1.forget(&mut pass).unwrap(), 0);
-        }
-        assert_ne!(old.number(pieces), before);
-        assert_eq!(old.1.forget(&mut pass).unwrap(), 100 - FORGET_SLICE);
-        while !pass.is_over() {
-            old.1.forget(&mut pass).unwrap();
-        }
-        assert_eq!(old.number(usual), set, "the next blocks are merged as ever");
-        assert_eq!(old.1.recall("fox", 1_000).unwrap().hits.len(), 50);
-    }
-
-    #[test]
-    fn a_commit_that_waits_comes_before_the_next_slice() {
-        let old = filled("waiting", 150);
-        let mut pass = old.1.forgettable(NOW + 150).unwrap();
-        for name in ["one", "two"] {
-            let writer = old.1.writer();
-            std::thread::scope(|scope| {
-                scope.spawn(|| old.1.state_put_many(&[(name, b"said")], &[]).unwrap());
-                while old.1.writers_waiting() == 0 {
-                    std::thread::yield_now();
-                }
-                drop(writer);
-                old.1.forget(&mut pass).unwrap();
-                assert!(old.1.state_get(name).unwrap().is_some(), "it was there first");
-            });
-        }
-        assert!(!pass.is_over());
-    }
-
-    #[test]
-    fn a_thread_that_came_from_its_end_is_found_in_two_rounds() {
-        let old = filled("backwards", 0);
-        let key = SigningKey::from_seed(&[1; 32]).unwrap();
-        let mut thread: Vec<covey_core::record::Verified> = Vec::new();
-        for number in 0..200 {
-            let mut draft = Draft::new(ME, "me", NOW, "den").unwrap();
-            draft.say(Category::Focus, &format!("fox {number}")).unwrap();
-            if let Some(before) = thread.last() {
-                draft.descend(&[before.record().metadata.key]).unwrap();
-            }
-            thread.push(sign(draft, &key).unwrap());
-        }
-        for (number, block) in (0..).zip(thread.iter().rev()) {
-            old.1.put_own(block, NOW + number, &[]).unwrap();
-        }
-        let (going, _) = old.1.find_old(NOW + 1_000).unwrap();
-        assert_eq!(going.order, (1..=200).collect::<Vec<i64>>(), "its end first, and all of it");
-        assert!(going.looked.0 <= 3 * 200, "{}", going.looked.0);
-    }
-
-    #[test]
-    fn of_a_block_that_many_name_no_more_children_are_looked_at_than_it_takes_to_find_one_that_stays() {
-        let old = filled("named", 0);
-        let key = SigningKey::from_seed(&[1; 32]).unwrap();
-        let put = |text: String, at: u64, parents: &[ContentKey]| {
-            let mut draft = Draft::new(ME, "me", NOW, "den").unwrap();
-            draft.say(Category::Focus, &text).unwrap();
-            draft.descend(parents).unwrap();
-            let block = sign(draft, &key).unwrap();
-            old.1.put_own(&block, at, &[]).unwrap();
-            block.record().metadata.key
-        };
-        let parents: Vec<_> = (0..50).map(|number| put(format!("fox {number}"), NOW + number, &[])).collect();
-        for number in 0..40 {
-            put(format!("what was made of all of them {number}"), NOW + 1_000 + number, &parents);
-        }
-        let (going, _) = old.1.find_old(NOW + 500).unwrap();
-        assert!(going.order.is_empty(), "something young descends from each");
-        // Each is looked at in its page and once more when nothing went: of its forty children one each time.
-        assert_eq!(going.looked, (100, 100));
-    }
-
-    #[test]
-    fn blocks_of_many_parents_make_a_slice_shorter() {
-        let old = filled("parents", 0);
-        let key = SigningKey::from_seed(&[1; 32]).unwrap();
-        for number in 0..16_u64 {
-            let mut draft = Draft::new(ME, "me", NOW, "den").unwrap();
-            draft.say(Category::Focus, &format!("fox {number}")).unwrap();
-            let parent = |at: u8| covey_core::id::ContentKey::from_bytes([at; 32]);
-            draft.descend(&(0..=255).map(parent).collect::<Vec<_>>()).unwrap();
-            old.1.put_own(&sign(draft, &key).unwrap(), NOW + number, &[]).unwrap();
-        }
-        let mut pass = old.1.forgettable(NOW + 16).unwrap();
-        let mut gone = Vec::new();
-        while !pass.is_over() {
-            gone.push(old.1.forget(&mut pass).unwrap());
-        }
-        assert_eq!(gone.iter().sum::<usize>(), 16);
-        assert!(gone.iter().all(|went| *went <= 4), "{gone:?}");
-        assert_eq!(old.number("SELECT count(*) FROM lineage"), 0);
-    }
-
-    #[test]
-    fn a_panic_in_unsynced_work_leaves_the_next_commit_durable() {
-        let old = filled("panic", 1);
-        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            old.1.write_unsynced(&mut old.1.writer(), |_| -> Result<(), Fault> { panic!("on purpose") })
-        }));
-        assert!(panicked.is_err());
-        let mode = |writer: &mut crate::store::Writer<'_>| -> i64 {
-            let connection = writer.as_ref().unwrap();
-            connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap()
-        };
-        assert_eq!(mode(&mut old.1.writer()), 2, "FULL");
-    }
-
-    #[test]
-    fn blocks_of_one_millisecond_are_found_page_by_page() {
-        let old = filled("pages", 3);
-        old.1.write(|to| Ok(to.execute_batch(MANY)?)).unwrap();
-        let pass = old.1.forgettable(NOW + 2).unwrap();
-        let places: Vec<i64> = (1..=2 * 1_024 + 102).filter(|place| *place != 3).rev().collect();
-        assert_eq!(FORGET_LOOKED, 1_024);
-        let mut found = pass.places.clone();
-        found.sort_unstable_by_key(|place| std::cmp::Reverse(*place));
-        assert_eq!(found, places);
-    }
-
-    /// Copies of one block under other keys, over two pages full.
-    const MANY: &str = "CREATE TEMP TABLE copy AS SELECT * FROM records WHERE id = 1;
-        WITH RECURSIVE place (at) AS (SELECT 4 UNION ALL SELECT at + 1 FROM place WHERE at < 2 * 1024 + 102)
-        INSERT INTO records SELECT at, randomblob(32), assertion, signature, author_node_id, author, created_ms, room,
-          to_node_id, parents, focus, issue, intent, motivation, commitment, perspective, mood, evidence, stored_ms, own,
-          decision, decision_id, lifecycle, proof, active_ms FROM place, copy";
-}
+mod tests;

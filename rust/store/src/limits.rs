@@ -156,9 +156,14 @@ pub const ATTEST_FRAME_MAX_BYTES: usize = 4_096;
 /// way and waits for the log. (`cargo bench -p covey-store --bench forget -- --records 300000 commits`; three runs of each
 /// in turns beside builds, the median of the runs; the first figures with a clock of the thread round each call.)
 pub const FORGET_SLICE: usize = 64;
-/// Rows of all tables after which a slice ends, whatever its blocks: an author may name two thousand parents in one, at two
-/// microseconds each, and sixty-four of those are a quarter of a second. It leaves sixteen rows for each of 64 blocks.
-pub const FORGET_ROWS: usize = 1_024;
+/// Records that one call forgets at most, where blocks come in bulk: as many as one transaction of theirs has. A slice is
+/// twice what was stored since the one before, so that a store which is written to without a pause gets rid of more than
+/// comes; who waits for such a slice waits for such transactions, too. With slices of 64 alone a peer that heard 4,700 blocks
+/// a second forgot 2,800: of 1.7 million, of which fifty thousand are to stay, it held one (`benches.footprint --soak`).
+pub const FORGET_SLICE_MOST: usize = 1_024;
+/// Rows of all tables for each block of a slice, after which it ends, whatever its blocks: an author may name two thousand
+/// parents in one, at two microseconds each, and sixty-four of those are a quarter of a second.
+pub const FORGET_ROWS_EACH: usize = 16;
 /// Turns of others that a slice of forgetting gives way to before it takes its own: where somebody always waits, it would
 /// never come to its turn, and a store that is written to without a pause would grow. With sixteen it did: of blocks heard at
 /// 2,300 a second, of which fifty thousand are to stay, 260,000 were held in 438 MB after a quarter of a million; with one

@@ -84,18 +84,18 @@ impl Store {
 
     /// Merges a few pages of the index, where many pieces wait for it. Returns whether more may be merged.
     pub fn merge_some(&self) -> Result<bool, StoreError> {
-        self.write_unsynced(&mut self.writer(), merge)
+        self.write_unsynced(&mut self.writer(), |transaction| merge(transaction, MERGE_PAGES))
     }
 
-    /// As [`Store::merge_some`], behind whoever waits for the writer.
-    pub(crate) fn merge_behind(&self) -> Result<bool, StoreError> {
-        self.write_unsynced(&mut self.writer_behind(), merge)
+    /// As [`Store::merge_some`], so many pages, behind whoever waits for the writer.
+    pub(crate) fn merge_behind(&self, pages: i64) -> Result<bool, StoreError> {
+        self.write_unsynced(&mut self.writer_behind(), |transaction| merge(transaction, pages))
     }
 }
 
-fn merge(transaction: &Transaction<'_>) -> Result<bool, Fault> {
+fn merge(transaction: &Transaction<'_>, pages: i64) -> Result<bool, Fault> {
     let before = transaction.total_changes();
-    set(transaction, "merge", MERGE_PAGES)?;
+    set(transaction, "merge", pages)?;
     // The command itself counts as one change; so it is said where nothing was merged.
     Ok(transaction.total_changes() - before >= 2)
 }
