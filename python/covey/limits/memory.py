@@ -22,6 +22,7 @@ ENCODING_EVERY_SECONDS: Final = (
     30.0  # what came since is read: of a busy stream only what is still among the newest
 )
 ARCHIVE_AFTER_DAYS: Final = 30.0  # MMP 2.0 §19: archiveAfterSeconds
+FORGET_PASS: Final = 1 << 18  # blocks that one pass looks for: 26 bytes each, 7 MB; behind it comes the next
 MEMORY_DAYS: Final = 36_500.0  # a hundred years are for ever
 REMIXES_PER_ROOT: Final = 32  # what machines of one peer say in one thread: a long talk, and an end to it
 REMIXES_CUT_OFF: Final = 16  # remixes that left their subject, with nothing from outside in between

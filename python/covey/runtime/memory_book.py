@@ -14,7 +14,7 @@ from covey.errors import StoreError
 from covey.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 Result = dict[str, Any]
 DAY_MS: Final = 86_400_000
@@ -58,21 +58,35 @@ def purge(store: _core.Store, days: float, now_ms: int, *, dry_run: bool) -> Res
         behind them, or something that stays descends from them or shows them.
     """
     before = _before(now_ms, days)
-    total, gone = store.stats()["records"], 0
-    old = store.memory.forgettable(before)
+    total, found, gone = store.stats()["records"], 0, 0
+    if dry_run:
+        found = len(store.memory.forgettable(before))
     try:
-        while not dry_run and not old.over:
-            gone += old.forget()
+        for old in () if dry_run else _passes(store, before):
+            found, had = found + len(old), gone
+            while not old.over:
+                gone += old.forget()
+            if gone == had:
+                break  # what was found came to be needed meanwhile
     finally:
         if gone:
             _forget_texts()
     return {
         "older_than_days": days,
-        "forgettable": len(old),
+        "forgettable": found,
         "forgotten": gone,
-        "kept": total - (len(old) if dry_run else gone),
+        "kept": total - (found if dry_run else gone),
         "dry_run": dry_run,
     }
+
+
+def _passes(store: _core.Store, before_ms: int) -> Iterator[_core.Forgetting]:
+    """Yield one pass after another, each of which finds what the one before had no room for."""
+    while True:
+        old = store.memory.forgettable(before_ms, limits.FORGET_PASS)
+        yield old
+        if len(old) < limits.FORGET_PASS:
+            return
 
 
 def archive(store: _core.Store, days: float, now_ms: int, *, dry_run: bool) -> Result:

@@ -163,9 +163,11 @@ impl StoreShelf {
         detached(py, || Ok(self.held().archive_idle(before_ms)?))
     }
 
-    /// Begin a pass over what retention can forget that was stored before a moment. Changes nothing.
-    fn forgettable(&self, py: Python<'_>, before_ms: u64) -> PyResult<Forgetting> {
-        let pass = detached(py, || Ok(self.held().forgettable(before_ms)?))?;
+    /// Begin a pass over what retention can forget that was stored before a moment, so many at most, the youngest first.
+    /// Changes nothing.
+    #[pyo3(signature = (before_ms, most=None))]
+    fn forgettable(&self, py: Python<'_>, before_ms: u64, most: Option<usize>) -> PyResult<Forgetting> {
+        let pass = detached(py, || Ok(self.held().forgettable(before_ms, most.unwrap_or(usize::MAX))?))?;
         Ok(Forgetting { store: self.store.clone_ref(py), pass: Mutex::new(pass) })
     }
 

@@ -166,7 +166,8 @@ fn milliseconds(times: &mut [Duration]) -> String {
 /// Does what the variant says, and returns with how many blocks, and how long it took to find them.
 fn pass(store: &Store, work: Work, before: u64, times: &mut Vec<Duration>) -> (usize, Duration) {
     let began = Instant::now();
-    let mut pass = matches!(work, Work::Forget).then(|| store.forgettable(before).expect("the store reads"));
+    let mut pass =
+        matches!(work, Work::Forget).then(|| store.forgettable(before, usize::MAX).expect("the store reads"));
     let (found, mut done, mut after) = (began.elapsed(), 0, 0);
     loop {
         let began = Instant::now();

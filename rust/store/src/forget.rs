@@ -6,7 +6,7 @@
 //!
 //! A pass goes in calls, so that a commit waits for one of them at most: a slice of blocks, or a few pages of the full
 //! text, of which the slice before left much empty. Between two calls whoever waits for the writer has it first. Where
-//! blocks come in bulk a slice is twice what came since the one before: else more comes than goes, and the store grows.
+//! blocks come in bulk a slice is some times what came since the one before: else more comes than goes, and the store grows.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use covey_core::id::ContentKey;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
 
 use crate::error::{Fault, StoreError};
-use crate::limits::{FORGET_LOOKED, FORGET_ROWS_EACH, FORGET_SLICE, FORGET_SLICE_MOST, MERGE_PAGES};
+use crate::limits::{FORGET_LOOKED, FORGET_ROWS_EACH, FORGET_SLICE, FORGET_SLICE_MOST, FORGET_TIMES, MERGE_PAGES};
 use crate::recall::{self, sql_count};
 use crate::store::Store;
 use crate::times::sql_ms;
@@ -61,8 +61,14 @@ impl Forgetting {
     /// Goes on behind a slice: the next one follows what came since the one before this.
     fn went(&mut self, dealt: usize, newest: i64) {
         let came = usize::try_from(newest - self.newest).unwrap_or(0);
-        self.slice = came.saturating_mul(2).clamp(FORGET_SLICE, FORGET_SLICE_MOST);
+        self.slice = came.saturating_mul(FORGET_TIMES).clamp(FORGET_SLICE, FORGET_SLICE_MOST);
         (self.at, self.newest) = (self.at + dealt, newest);
+    }
+
+    /// Says whether blocks come in bulk. Then what one call did not merge is left to later ones, and to the writer, who
+    /// merges with what he indexes: before each call he has a turn, in which more comes.
+    fn hurries(&self) -> bool {
+        self.slice > FORGET_SLICE
     }
 
     /// How many pages of the full text a call between two slices merges: as many more as the slices are longer.
@@ -114,22 +120,24 @@ fn last_rows(view: &Connection) -> Result<(i64, i64), Fault> {
 }
 
 impl Store {
-    /// Begins a pass: finds what can be forgotten. Changes nothing. It reads in pages, and whoever waits for the reader has
-    /// it between two of them; what changes meanwhile is found when the block's turn has come.
-    pub fn forgettable(&self, before_ms: u64) -> Result<Forgetting, StoreError> {
+    /// Begins a pass: finds what can be forgotten, so many at most, the youngest first. Changes nothing. It reads in pages,
+    /// and whoever waits for the reader has it between two of them; what changes meanwhile is found when the block's turn
+    /// has come. What descends from a block is found before it, so that a pass which found as many as it may leaves none
+    /// that names what went.
+    pub fn forgettable(&self, before_ms: u64, most: usize) -> Result<Forgetting, StoreError> {
         let newest = self.read(newest)?;
-        let (going, mail) = self.find_old(before_ms)?;
+        let (going, mail) = self.find_old(before_ms, most)?;
         let (places, at, merging) = (going.order, 0, false);
         Ok(Forgetting { before_ms, places, at, merging, mail, newest, slice: FORGET_SLICE })
     }
 
-    fn find_old(&self, before_ms: u64) -> Result<(Going, Mail), StoreError> {
+    fn find_old(&self, before_ms: u64, most: usize) -> Result<(Going, Mail), StoreError> {
         let (mail, shown) = self.read_behind(|view| Ok((Mail::of(view)?, shown(view)?)))?;
         let (mut going, mut waiting) = (Going::default(), Vec::new());
         // Newest first, a child nearly always comes before its parents. What came the other way round, as a thread does that
         // is fetched from its end, is found by going back: each round goes against the one before.
         let mut page = Some((sql_ms(before_ms), i64::MIN));
-        while let Some(than) = page {
+        while let Some(than) = page.filter(|_| going.order.len() < most) {
             page = self.read_behind(|view| {
                 let mut old = older(view, than)?;
                 let last = old.last().map(|block| (block.stored_ms, block.id));
@@ -142,9 +150,12 @@ impl Store {
             let before = going.order.len();
             waiting.reverse();
             for some in std::mem::take(&mut waiting).chunks(FORGET_LOOKED) {
-                self.read_behind(|view| going.sift(view, some, &mut waiting))?;
+                if going.order.len() < most {
+                    self.read_behind(|view| going.sift(view, some, &mut waiting))?;
+                }
             }
-            if going.order.len() == before {
+            if going.order.len() == before || going.order.len() >= most {
+                going.order.truncate(most);
                 return Ok((going, mail));
             }
         }
@@ -157,7 +168,7 @@ impl Store {
             return Ok(0);
         }
         if pass.merging {
-            pass.merging = self.merge_behind(pass.pages())?;
+            pass.merging = self.merge_behind(pass.pages())? && !pass.hurries();
             return Ok(0);
         }
         let (upto, most_rows) = (pass.places.len().min(pass.at + pass.slice), FORGET_ROWS_EACH * pass.slice);

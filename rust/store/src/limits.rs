@@ -156,11 +156,14 @@ pub const ATTEST_FRAME_MAX_BYTES: usize = 4_096;
 /// way and waits for the log. (`cargo bench -p covey-store --bench forget -- --records 300000 commits`; three runs of each
 /// in turns beside builds, the median of the runs; the first figures with a clock of the thread round each call.)
 pub const FORGET_SLICE: usize = 64;
-/// Records that one call forgets at most, where blocks come in bulk: as many as one transaction of theirs has. A slice is
-/// twice what was stored since the one before, so that a store which is written to without a pause gets rid of more than
-/// comes; who waits for such a slice waits for such transactions, too. With slices of 64 alone a peer that heard 4,700 blocks
-/// a second forgot 2,800: of 1.7 million, of which fifty thousand are to stay, it held one (`benches.footprint --soak`).
+/// Records that one call forgets at most, where blocks come in bulk: as many as one transaction of theirs has.
 pub const FORGET_SLICE_MOST: usize = 1_024;
+/// Times what was stored since the slice before that a slice is: a store which is written to without a pause must get rid of
+/// more than comes, and between its slices stand merging, archiving and the next search. A peer that heard 4,000 to 4,700
+/// blocks a second, of which fifty thousand are to stay, held a million of 1.7 with slices of 64 alone; with twice what came
+/// 97,000 to 104,000 in one run, and 137,000 of 1.1 million and ever more in another; with four times, and one call that merges
+/// behind each, 55,000 to 85,000 (`benches.footprint --soak`).
+pub const FORGET_TIMES: usize = 4;
 /// Rows of all tables for each block of a slice, after which it ends, whatever its blocks: an author may name two thousand
 /// parents in one, at two microseconds each, and sixty-four of those are a quarter of a second.
 pub const FORGET_ROWS_EACH: usize = 16;

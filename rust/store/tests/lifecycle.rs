@@ -37,7 +37,7 @@ fn read_all(store: &Store) {
 
 /// Does a whole pass; returns how many went.
 fn forget(store: &Store, before_ms: u64) -> usize {
-    let (mut pass, mut gone) = (store.forgettable(before_ms).unwrap(), 0);
+    let (mut pass, mut gone) = (store.forgettable(before_ms, usize::MAX).unwrap(), 0);
     while !pass.is_over() {
         gone += store.forget(&mut pass).unwrap();
     }
@@ -111,12 +111,12 @@ fn what_is_needed_stays_and_what_went_is_gone_from_everything() {
     store.move_block(key_of(&stood), Lifecycle::Validated, node(ANN), because, NOW).unwrap();
     take(&store, &[by_category], NOW + 1_000);
     while store.index().unwrap() > 0 {}
-    assert!(store.forgettable(NOW + 500).unwrap().is_empty(), "the inbox still shows them");
+    assert!(store.forgettable(NOW + 500, usize::MAX).unwrap().is_empty(), "the inbox still shows them");
     read_all(&store);
     let all = Query { own: Some(false), ..Query::default() };
     assert_eq!(store.find(&all, 10).unwrap().hits.len(), 6);
     // What was read is kept for a look back too: only another inbox forgets it.
-    assert!(store.forgettable(NOW + 500).unwrap().is_empty());
+    assert!(store.forgettable(NOW + 500, usize::MAX).unwrap().is_empty());
 
     let image = Folder::new();
     let other = image.open();
@@ -129,7 +129,7 @@ fn what_is_needed_stays_and_what_went_is_gone_from_everything() {
         )
         .unwrap();
     while other.index().unwrap() > 0 {}
-    assert_eq!(other.forgettable(NOW + 500).unwrap().len(), 3);
+    assert_eq!(other.forgettable(NOW + 500, usize::MAX).unwrap().len(), 3);
     assert_eq!(forget(&other, NOW + 500), 3);
     for gone in [&alone, &pair, &pair_child] {
         assert_eq!(other.record(key_of(gone)).unwrap(), None);
@@ -147,7 +147,7 @@ fn what_mail_came_to_show_during_a_pass_stays() {
     let store = folder.open();
     let blocks: Vec<Verified> = (0..200).map(|at| says(ME, &format!("block {at}"))).collect();
     store.carry_in(&blocks.iter().collect::<Vec<_>>(), NOW).unwrap();
-    let mut pass = store.forgettable(NOW + 500).unwrap();
+    let mut pass = store.forgettable(NOW + 500, usize::MAX).unwrap();
     assert_eq!(pass.len(), 200);
     let show = |place: &str, at: usize| {
         let from = "FROM records WHERE key = ?1";
@@ -183,7 +183,7 @@ fn a_block_that_took_the_place_of_a_forgotten_one_is_looked_at_by_itself() {
     let store = folder.open();
     let (first, second) = (says(ANN, "first of all"), says(ANN, "second of all"));
     store.carry_in(&[&first, &second], NOW).unwrap();
-    let mut pass = store.forgettable(NOW + 500).unwrap();
+    let mut pass = store.forgettable(NOW + 500, usize::MAX).unwrap();
     assert_eq!(forget(&store, NOW + 500), 2, "another pass was quicker");
     let third = says(ANN, "third of all");
     take(&store, std::slice::from_ref(&third), NOW + 1);

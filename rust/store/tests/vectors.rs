@@ -119,7 +119,7 @@ fn what_comes_meanwhile_is_no_anchor_twice_and_what_went_is_none() {
     assert_eq!(intake.anchors().count(), 9);
     assert_eq!(progress(&store, &Encoder::Words), Progress { read: 9, of: 9 });
 
-    let mut pass = store.forgettable(NOW + 3_000).unwrap();
+    let mut pass = store.forgettable(NOW + 3_000, usize::MAX).unwrap();
     assert_eq!(store.forget(&mut pass).unwrap(), 3);
     assert_eq!(store.kernels().unwrap()["words-1"], 6);
 }

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from covey import _core
+from covey import _core, limits
 from covey.cognition import terms
 from covey.errors import IpcError
 from covey.memory import recents
@@ -220,7 +220,7 @@ def test_a_purge_that_breaks_off_has_forgotten_the_texts_of_what_went(store, mon
     terms.terms("the password is swordfish")
 
     class Shelf:
-        def forgettable(self, before):
+        def forgettable(self, before, most):
             return Breaking()
 
     class Store:
@@ -245,6 +245,16 @@ def test_a_pass_goes_in_calls_and_a_commit_comes_between_them(store):
         gone += old.forget()
     assert (gone, store.stats()["records"]) == (130, 1)
     assert old.forget() == 0, "nothing is left"
+
+
+def test_a_purge_goes_on_behind_a_pass_that_was_full(store, monkeypatch):
+    monkeypatch.setattr(limits, "FORGET_PASS", 50)
+    store.memory.carry_in([says(ME, f"old {number}") for number in range(130)], NOW)
+    found = purge(store, 30, OLD, dry_run=True)
+    assert (found["forgettable"], found["forgotten"], found["kept"]) == (130, 0, 0)
+    done = purge(store, 30, OLD, dry_run=False)
+    assert (done["forgettable"], done["forgotten"], done["kept"]) == (130, 130, 0)
+    assert store.stats()["records"] == 0
 
 
 def test_memory_comes_back_as_it_was_signed_and_from_nobody_unknown(store, tmp_path):

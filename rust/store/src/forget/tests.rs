@@ -12,6 +12,7 @@ use super::*;
 
 const ME: NodeId = NodeId::from_bytes([1; 16]);
 const NOW: u64 = 1_790_000_000_000;
+const ALL: usize = usize::MAX;
 
 struct Filled(PathBuf, Store);
 
@@ -48,7 +49,7 @@ fn a_slice_merges_nothing_and_the_calls_behind_it_do() {
     let old = filled("merging", 150);
     let (pieces, usual) = ("SELECT sum(segid) FROM recall_idx", "SELECT v FROM recall_config WHERE k = 'automerge'");
     let (before, set) = (old.number(pieces), old.number(usual));
-    let mut pass = old.1.forgettable(NOW + 100).unwrap();
+    let mut pass = old.1.forgettable(NOW + 100, ALL).unwrap();
     assert_eq!(old.1.forget(&mut pass).unwrap(), FORGET_SLICE);
     assert_eq!(old.number(pieces), before, "more than four tenths are gone, and nothing was merged");
     assert!(pass.merging && !pass.is_over());
@@ -65,9 +66,9 @@ fn a_slice_merges_nothing_and_the_calls_behind_it_do() {
 }
 
 #[test]
-fn a_slice_is_twice_what_came_since_the_one_before() {
-    let old = filled("bulk", 1_500);
-    let mut pass = old.1.forgettable(NOW + 1_400).unwrap();
+fn a_slice_is_some_times_what_came_since_the_one_before() {
+    let old = filled("bulk", 1_800);
+    let mut pass = old.1.forgettable(NOW + 1_700, ALL).unwrap();
     let mut next = |old: &Filled| loop {
         let went = old.1.forget(&mut pass).unwrap();
         if went > 0 || pass.is_over() {
@@ -75,18 +76,40 @@ fn a_slice_is_twice_what_came_since_the_one_before() {
         }
     };
     assert_eq!(next(&old), (FORGET_SLICE, MERGE_PAGES));
-    old.1.write(|to| Ok(to.execute_batch(&many(1_501, 1_700))?)).unwrap();
+    old.1.write(|to| Ok(to.execute_batch(&many(1_801, 1_900))?)).unwrap();
     assert_eq!(next(&old), (FORGET_SLICE, 6 * MERGE_PAGES), "what came before it decides on the next");
-    assert_eq!(next(&old), (400, MERGE_PAGES), "they were two hundred");
-    old.1.write(|to| Ok(to.execute_batch(&many(1_701, 3_000))?)).unwrap();
+    assert_eq!(next(&old), (400, MERGE_PAGES), "they were a hundred");
+    old.1.write(|to| Ok(to.execute_batch(&many(1_901, 3_000))?)).unwrap();
     assert_eq!(next(&old), (FORGET_SLICE, 16 * MERGE_PAGES));
-    assert_eq!(next(&old).0, 1_400 - 3 * FORGET_SLICE - 400, "the rest, which is less than the most");
+    assert_eq!(next(&old), (FORGET_SLICE_MOST, MERGE_PAGES), "however many they were");
+}
+
+#[test]
+fn in_bulk_one_call_merges_behind_a_slice_and_else_all_do() {
+    let old = filled("hurry", 1_000);
+    let mut pass = old.1.forgettable(NOW + 900, ALL).unwrap();
+    let mut place = 1_001;
+    let mut went = Vec::new();
+    while !pass.is_over() {
+        went.push(old.1.forget(&mut pass).unwrap());
+        if pass.at < 700 {
+            // A hundred come between any two calls.
+            old.1.write(|to| Ok(to.execute_batch(&many(place, place + 99))?)).unwrap();
+            place += 100;
+        }
+    }
+    assert_eq!(went.iter().sum::<usize>(), 900);
+    let first = went.iter().position(|slice| *slice > FORGET_SLICE).unwrap();
+    let last = went.iter().rposition(|slice| *slice > FORGET_SLICE).unwrap();
+    assert!(went[first..=last].windows(2).all(|two| (two[0] > 0) != (two[1] > 0)), "in turns: {went:?}");
+    assert_eq!(*went.last().unwrap(), 0, "{went:?}");
+    assert!(!old.1.merge_some().unwrap(), "nothing more came, and nothing is left to be merged");
 }
 
 #[test]
 fn a_commit_that_waits_comes_before_the_next_slice() {
     let old = filled("waiting", 150);
-    let mut pass = old.1.forgettable(NOW + 150).unwrap();
+    let mut pass = old.1.forgettable(NOW + 150, ALL).unwrap();
     for name in ["one", "two"] {
         let writer = old.1.writer();
         std::thread::scope(|scope| {
@@ -118,9 +141,44 @@ fn a_thread_that_came_from_its_end_is_found_in_two_rounds() {
     for (number, block) in (0..).zip(thread.iter().rev()) {
         old.1.put_own(block, NOW + number, &[]).unwrap();
     }
-    let (going, _) = old.1.find_old(NOW + 1_000).unwrap();
+    let (going, _) = old.1.find_old(NOW + 1_000, ALL).unwrap();
     assert_eq!(going.order, (1..=200).collect::<Vec<i64>>(), "its end first, and all of it");
     assert!(going.looked.0 <= 3 * 200, "{}", going.looked.0);
+}
+
+#[test]
+fn a_pass_finds_as_many_as_it_may_and_the_next_goes_on() {
+    let old = filled("bounded", 0);
+    let key = SigningKey::from_seed(&[1; 32]).unwrap();
+    let mut thread: Vec<covey_core::record::Verified> = Vec::new();
+    for number in 0..100 {
+        let mut draft = Draft::new(ME, "me", NOW, "den").unwrap();
+        draft.say(Category::Focus, &format!("fox {number}")).unwrap();
+        if let Some(before) = thread.last() {
+            draft.descend(&[before.record().metadata.key]).unwrap();
+        }
+        thread.push(sign(draft, &key).unwrap());
+    }
+    // The first half came as it was said, the other from its end.
+    let (first, last) = thread.split_at(50);
+    for (number, block) in (0..).zip(first.iter().chain(last.iter().rev())) {
+        old.1.put_own(block, NOW + number, &[]).unwrap();
+    }
+    let mut gone = Vec::new();
+    loop {
+        let mut pass = old.1.forgettable(NOW + 1_000, 30).unwrap();
+        let found = pass.len();
+        while !pass.is_over() {
+            old.1.forget(&mut pass).unwrap();
+        }
+        assert_eq!(old.number("SELECT count(*) FROM lineage WHERE parent NOT IN (SELECT key FROM records)"), 0);
+        gone.push(found);
+        if found < 30 {
+            break;
+        }
+    }
+    assert_eq!(gone, [30, 30, 30, 10]);
+    assert_eq!(old.number("SELECT count(*) FROM records"), 0);
 }
 
 #[test]
@@ -139,7 +197,7 @@ fn of_a_block_that_many_name_no_more_children_are_looked_at_than_it_takes_to_fin
     for number in 0..40 {
         put(format!("what was made of all of them {number}"), NOW + 1_000 + number, &parents);
     }
-    let (going, _) = old.1.find_old(NOW + 500).unwrap();
+    let (going, _) = old.1.find_old(NOW + 500, ALL).unwrap();
     assert!(going.order.is_empty(), "something young descends from each");
     // Each is looked at in its page and once more when nothing went: of its forty children one each time.
     assert_eq!(going.looked, (100, 100));
@@ -156,7 +214,7 @@ fn blocks_of_many_parents_make_a_slice_shorter() {
         draft.descend(&(0..=255).map(parent).collect::<Vec<_>>()).unwrap();
         old.1.put_own(&sign(draft, &key).unwrap(), NOW + number, &[]).unwrap();
     }
-    let mut pass = old.1.forgettable(NOW + 16).unwrap();
+    let mut pass = old.1.forgettable(NOW + 16, ALL).unwrap();
     let mut gone = Vec::new();
     while !pass.is_over() {
         gone.push(old.1.forget(&mut pass).unwrap());
@@ -184,7 +242,7 @@ fn a_panic_in_unsynced_work_leaves_the_next_commit_durable() {
 fn blocks_of_one_millisecond_are_found_page_by_page() {
     let old = filled("pages", 3);
     old.1.write(|to| Ok(to.execute_batch(&many(4, 2 * 1_024 + 102))?)).unwrap();
-    let pass = old.1.forgettable(NOW + 2).unwrap();
+    let pass = old.1.forgettable(NOW + 2, ALL).unwrap();
     let places: Vec<i64> = (1..=2 * 1_024 + 102).filter(|place| *place != 3).rev().collect();
     assert_eq!(FORGET_LOOKED, 1_024);
     let mut found = pass.places.clone();
