@@ -148,13 +148,13 @@ pub const ATTEST_EVIDENCE_MAX: i64 = 1_024;
 /// Bytes of one frame: its longest members, names included, stay under 2 KiB.
 pub const ATTEST_FRAME_MAX_BYTES: usize = 4_096;
 
-/// Records that one call forgets: p50 2.4 ms of the processor, p90 3.2, worst 7, of 300,000 with their full text, of which
-/// half go; 23 at worst beside commits, where it had to copy the log all the same. What the full text merges between two
-/// slices takes p50 under 0.1, p90 1.7, and once, when its largest piece is done with, 25. Beside such a pass a commit of one
-/// block every five milliseconds took p50 4.8 ms, p90 11, p99 50, worst 200 (alone, in one run, 4.0, 8, 13 and 217); beside
-/// slices of 512, in which the full text merged too, 7.9, 69, 863 and 1,558. The whole pass took 37 s for 20, since it gives
-/// way and waits for the log. (`cargo bench -p covey-store --bench forget -- --records 300000 commits`; three runs of each
-/// in turns beside builds, the median of the runs; the first figures with a clock of the thread round each call.)
+/// Records that one call forgets where few come: p50 2.4 ms of the processor, p90 3.2, worst 7, of 300,000 with their full
+/// text, of which half go; 23 at worst beside commits, where it had to copy the log all the same. What the full text merges
+/// between two slices takes p50 under 0.1, p90 1.7, and once, when its largest piece is done with, 25. Beside such a pass,
+/// which took 14.2 s, a commit of one block every five milliseconds took p50 2.3 ms, p90 4.2, p99 44, worst 205 (alone 0.7,
+/// 0.9, 2.1 and 186); beside slices of 512, in which the full text merged too, on a busy machine 7.9, 69, 863 and 1,558.
+/// (`cargo bench -p covey-store --bench forget -- --records 300000 commits`; the first figures with a clock of the thread
+/// round each call, beside builds.)
 pub const FORGET_SLICE: usize = 64;
 /// Records that one call forgets at most, where blocks come in bulk: as many as one transaction of theirs has.
 pub const FORGET_SLICE_MOST: usize = 1_024;
