@@ -31,6 +31,21 @@ fn filled(name: &str, blocks: u64) -> Filled {
     Filled(path, store)
 }
 
+/// So many blocks, each of which answers the one before.
+fn thread(blocks: usize) -> Vec<covey_core::record::Verified> {
+    let key = SigningKey::from_seed(&[1; 32]).unwrap();
+    let mut thread: Vec<covey_core::record::Verified> = Vec::new();
+    for number in 0..blocks {
+        let mut draft = Draft::new(ME, "me", NOW, "den").unwrap();
+        draft.say(Category::Focus, &format!("fox {number}")).unwrap();
+        if let Some(before) = thread.last() {
+            draft.descend(&[before.record().metadata.key]).unwrap();
+        }
+        thread.push(sign(draft, &key).unwrap());
+    }
+    thread
+}
+
 impl Drop for Filled {
     fn drop(&mut self) {
         self.1.close().unwrap();
@@ -128,16 +143,7 @@ fn a_commit_that_waits_comes_before_the_next_slice() {
 #[test]
 fn a_thread_that_came_from_its_end_is_found_in_two_rounds() {
     let old = filled("backwards", 0);
-    let key = SigningKey::from_seed(&[1; 32]).unwrap();
-    let mut thread: Vec<covey_core::record::Verified> = Vec::new();
-    for number in 0..200 {
-        let mut draft = Draft::new(ME, "me", NOW, "den").unwrap();
-        draft.say(Category::Focus, &format!("fox {number}")).unwrap();
-        if let Some(before) = thread.last() {
-            draft.descend(&[before.record().metadata.key]).unwrap();
-        }
-        thread.push(sign(draft, &key).unwrap());
-    }
+    let thread = thread(200);
     for (number, block) in (0..).zip(thread.iter().rev()) {
         old.1.put_own(block, NOW + number, &[]).unwrap();
     }
@@ -149,16 +155,7 @@ fn a_thread_that_came_from_its_end_is_found_in_two_rounds() {
 #[test]
 fn a_pass_finds_as_many_as_it_may_and_the_next_goes_on() {
     let old = filled("bounded", 0);
-    let key = SigningKey::from_seed(&[1; 32]).unwrap();
-    let mut thread: Vec<covey_core::record::Verified> = Vec::new();
-    for number in 0..100 {
-        let mut draft = Draft::new(ME, "me", NOW, "den").unwrap();
-        draft.say(Category::Focus, &format!("fox {number}")).unwrap();
-        if let Some(before) = thread.last() {
-            draft.descend(&[before.record().metadata.key]).unwrap();
-        }
-        thread.push(sign(draft, &key).unwrap());
-    }
+    let thread = thread(100);
     // The first half came as it was said, the other from its end.
     let (first, last) = thread.split_at(50);
     for (number, block) in (0..).zip(first.iter().chain(last.iter().rev())) {
