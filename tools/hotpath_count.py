@@ -108,11 +108,18 @@ def write(counts: Counts, path: Path) -> None:
 
 def build() -> dict[str, Path]:
     """Build the counted programs as a release is built; return them by their names."""
-    targets = ["-p", "covey-core", "--example", "hotpath", "-p", "covey-store", "--bench", "stages"]
+    return executables(
+        "--release", "-p", "covey-core", "--example", "hotpath", "-p", "covey-store", "--bench", "stages"
+    )
+
+
+def executables(*words: str, seconds: float | None = None) -> dict[str, Path]:
+    """Have cargo build what the words name, in so many seconds; return the programs by their names."""
     done = subprocess.run(
-        ["cargo", "build", "--quiet", "--release", "--locked", "--message-format=json", *targets],
+        ["cargo", "build", "--quiet", "--locked", "--message-format=json", *words],
         cwd=TOP,
         check=True,
+        timeout=seconds,
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import re
 import shutil
 import subprocess
@@ -31,17 +30,7 @@ def built() -> dict[str, Path]:
         ("--example", "hotpath", "--example", "width"),
         ("--bench", "stages", "--bench", "forget"),
     )
-    words = ["--workspace", "--locked", "--quiet", "--message-format=json", *examples, *benches]
-    done = subprocess.run(
-        ["cargo", "build", *words],
-        cwd=tree.ROOT,
-        check=True,
-        timeout=BUILD_SECONDS,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    said = [json.loads(line) for line in done.stdout.splitlines()]
-    return {each["target"]["name"]: Path(each["executable"]) for each in said if each.get("executable")}
+    return hotpath_count.executables("--workspace", *examples, *benches, seconds=BUILD_SECONDS)
 
 
 def said(name: str, *words: str) -> str:
