@@ -84,6 +84,20 @@ def test_nothing_to_build_with(machine):
     ]
 
 
+@pytest.mark.parametrize(
+    ("version", "code"), [("1.63.0", 1), ("1.88.0", 1), ("1.89.0-nightly", 0), ("1.100.0", 0)]
+)
+def test_a_rust_that_is_too_old_is_named_before_cargo_reads_a_manifest(machine, version, code):
+    cargo = f'#!/bin/sh\necho "cargo {version} (0000000000 2022-06-30)"\n'
+    answer = machine("check-toolchain", programs={"cargo": cargo, "cc": GOOD})
+    assert answer.returncode == code
+    if code:
+        minor = version.split(".")[1]
+        first, then = answer.stderr.splitlines()
+        assert first == f"cargo is of Rust 1.{minor}: the native core needs 1.89 or newer"
+        assert then.startswith("next step: rustup update")
+
+
 def test_a_missing_part_of_rust_is_named(machine):
     cargo = '#!/bin/sh\n[ "$1" != fmt ]\n'
     answer = machine("check-toolchain", "fmt", "clippy", programs={"cargo": cargo, "cc": GOOD})

@@ -157,6 +157,12 @@ def test_every_crate_of_ours_compiles_lightly_in_the_dev_profile():
         assert listed.get(crate) == {"opt-level": 1}, crate
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/getting-started.md"])
+def test_pages_name_the_oldest_rust_of_the_manifest(page):
+    least = tomllib.loads(tree.text("Cargo.toml"))["workspace"]["package"]["rust-version"]
+    assert f"Rust {least} or newer" in tree.text(page)
+
+
 def test_no_toolchain_channel_is_pinned():
     assert [name for name in tree.tracked() if name.split("/")[-1].startswith("rust-toolchain")] == []
 
