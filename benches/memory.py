@@ -5,9 +5,10 @@ a vocabulary of 20,000 words of which the common ones are very common, three blo
 the last thousand. Then a process of its own opens the store, loads a peer's admission from it on the usual
 path, reads the rest of its window by the usual encoder, starts again, and asks the mix of `MIX` round by
 round in a fixed order. At the end newcomers are judged against what it holds, and by a peer that holds
-nothing. Times are those of the native call, the making of its answer included; the file is in the system's
-cache. p99 is over all asks of the mix. Beside the time on the clock stands the processor's time,
-which does not grow with what else the machine has to do.
+nothing; and `covey listen` is started on the store, once for what a first start does and then `STARTS` times.
+Times are those of the native call, the making of its answer included; the file is in the system's cache. p99
+is over all asks of the mix. Beside the time on the clock stands the processor's time, which does not grow
+with what else the machine has to do.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import json
 import os
 import random
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,9 +26,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from benches import startup
 from benches.startup import resident_bytes
 from covey import _core
 from covey.store import open_store
+from covey.system.home import Home
+from covey.system.identity import PeerIdentity, save
 
 SIZES: Final = (1_000, 100_000, 1_000_000)
 AUTHORS, VOCABULARY, PAGE = 50, 20_000, 1_024
@@ -34,6 +39,7 @@ BATCHES, BATCH = 9, 256
 NOW_MS: Final = 1_790_000_000_000
 STEP_MS: Final = 1_000
 LIMIT: Final = 20
+STARTS: Final = 5
 MIX: Final = (
     "a rare word",
     "a common word",
@@ -54,8 +60,12 @@ BOUND_MS, START_BOUND_S = 20.0, 1.0
 
 def identity(number: int) -> _core.Identity:
     """Return one of the authors; the first is the store's own peer."""
-    seed = number.to_bytes(2, "big") * 16
-    return _core.Identity(f"01900000-0000-7000-8000-{number:012x}", f"author-{number}", seed)
+    return _core.Identity(f"01900000-0000-7000-8000-{number:012x}", f"author-{number}", seed(number))
+
+
+def seed(number: int) -> bytes:
+    """Return what the keys of an author come from."""
+    return number.to_bytes(2, "big") * 16
 
 
 def word(dice: random.Random) -> str:
@@ -188,18 +198,34 @@ def measure(path: Path, count: int, rounds: int) -> dict[str, Any]:
     return found
 
 
+def ready_seconds(home: Home, name: str) -> list[float]:
+    """Start `covey listen` on a peer's store and end it, some times; return the seconds to its first line."""
+    environment = {**os.environ, "COVEY_HOME": str(home.path)}
+    return [startup.started(["listen", name], environment).seconds for _ in range(1 + STARTS)][1:]
+
+
+def housed(folder: Path) -> Home:
+    """Make a home whose one peer is the first of the authors, so that the store can be its own."""
+    home, own = Home.resolve({**os.environ, "COVEY_HOME": str(folder / "home")}), identity(0)
+    kept = PeerIdentity(own.node_id, own.name, NOW_MS, bytes(own.public_key), seed(0))
+    home.prepare_peer(own.name)
+    save(home.identity_path(own.name), kept)
+    return home
+
+
 def asked(count: int, rounds: int) -> tuple[float, dict[str, Any]]:
     """Make a store and let a process of its own ask it; return the seconds that making took, and figures."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "store.db"
+        home, name = housed(Path(folder)), identity(0).name
+        path = home.store_path(name)
         began = time.perf_counter()
         fill(path, count)
         made = time.perf_counter() - began
         words = ["--store", str(path), "--blocks", str(count), "--rounds", str(rounds)]
         command = [sys.executable, "-m", "benches.memory", *words]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return made, found
+        found: dict[str, Any] = json.loads(done.stdout)
+        return made, {**found, "ready_s": ready_seconds(home, name)}
 
 
 def at(times: Iterable[float], share: float) -> float:
@@ -215,6 +241,11 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         f"{found['blocks']:,} blocks: {found['file_bytes'] / 1e6:,.0f} MB on disk; "
         f"start {found['start_s']:.3f} s (bound {START_BOUND_S:g}) with {found['anchors']:,} anchors; "
         f"resident {found['resident_start'] / 1e6:.0f} MB then, {found['resident_end'] / 1e6:.0f} MB after"
+    )
+    ready = sorted(found["ready_s"])
+    yield (
+        f"  covey listen on it: ready {statistics.median(ready):.3f} s after its start, "
+        f"{ready[-1]:.3f} the longest of {len(ready)} (bound {START_BOUND_S:g})"
     )
     yield (
         f"  after a change of the encoder: start {found['first_start_s']:.3f} s, "

@@ -151,7 +151,7 @@ def test_every_target_has_a_row_and_says_what_became_of_it(tmp_path):
     assert len(paces) > 15 and all(row["ratio"] > 0.0 for row in paces), "each beside the strict check"
     assert "so two cores allow at most " in answer.stdout
     assert "the way with nothing in it, p50: " in answer.stdout
-    assert "recall: 500 blocks, start: skipped: --long" in answer.stdout
+    assert "recall: 500 blocks, a peer that listens is ready: skipped: --long" in answer.stdout
 
 
 def test_targets_list_their_parts_and_refuse_others():
@@ -188,6 +188,10 @@ def test_memory_is_filled_started_and_asked():
     answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.count("p99") == 26 and "500 blocks" in answer.stdout
+    ready = re.search(
+        r"covey listen on it: ready ([\d.]+) s after its start, ([\d.]+) the longest of 5", answer.stdout
+    )
+    assert ready and 0.0 < float(ready.group(1)) <= float(ready.group(2))
 
 
 def test_a_wake_is_measured_with_and_without_a_tool():
