@@ -7,6 +7,7 @@ durably on both sides, delivered and its end told.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import statistics
@@ -62,12 +63,12 @@ async def signed(ann: covey.Peer, number: int) -> None:
     end()
 
 
-async def main() -> None:
+async def main(rounds: int, signed_rounds: int) -> None:
     """Print one line for each way."""
     local = LocalBus(clock=SystemClock(), entropy=SystemEntropy())
     here = Requests(local, "ann")
     Requests(local, "bob").serve(echo)
-    row("request and reply, one process", await timed(ROUNDS, lambda n: here.ask("bob", {"n": n})))
+    row("request and reply, one process", await timed(rounds, lambda n: here.ask("bob", {"n": n})))
     room = f"bench-{os.urandom(4).hex()}"
     with tempfile.TemporaryDirectory() as home:
         async with (
@@ -78,9 +79,14 @@ async def main() -> None:
             asker = Requests(ann.bus, "ann")
             if not await ann.bus.wait_for("bob", 30):
                 raise SystemExit("the two peers did not meet")
-            row("request and reply, over the mesh", await timed(ROUNDS, lambda n: asker.ask("bob", {"n": n})))
-            row("signed message until executed, over the mesh", await timed(SIGNED, lambda n: signed(ann, n)))
+            row("request and reply, over the mesh", await timed(rounds, lambda n: asker.ask("bob", {"n": n})))
+            row(
+                "signed message until executed, over the mesh",
+                await timed(signed_rounds, lambda n: signed(ann, n)),
+            )
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    parser = argparse.ArgumentParser(prog="python -m benches.mesh_bus")
+    parser.add_argument("--quick", action="store_true", help="few rounds: does it run?")
+    asyncio.run(main(20, 5) if parser.parse_args().quick else main(ROUNDS, SIGNED))

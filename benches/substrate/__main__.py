@@ -1,4 +1,4 @@
-"""Report whether a bundle helps: `python -m benches.substrate [--tuning] [--kernel ID | --table FOLDER]`.
+"""Report whether a bundle helps: `python -m benches.substrate [--quick] [--tuning] [--kernel …]`.
 
 Each newcomer hears its blocks one after the other and remembers what it admits. Rows: without a bundle; with
 that of a peer of its domain, by how far its signer is trusted; with that of a peer of another domain, as a
@@ -13,6 +13,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -26,12 +27,6 @@ from covey.system.table import load_table
 
 OWN: Final = _core.Encoder("words-1")
 """What newcomers compare with their memory; a prior is read with the learner's."""
-KNOWN: Final = (0, 2, 4, 6)
-"""How many blocks a newcomer holds before it listens."""
-NEWCOMERS: Final = 12
-"""Of each domain."""
-COST_ROUNDS: Final = 20
-"""How often the cost is taken; the least is what it costs undisturbed."""
 SLICES: Final = ("news", "paraphrase", "near-miss", "foreign")
 _LABELS: Final[dict[str, Label]] = {
     "aligned": "admit",
@@ -43,21 +38,40 @@ Learned = Callable[[int, int], Folded | None]
 """Gives what the newcomer of a domain, by number, has merged."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is judged: how many blocks a newcomer holds before it listens, how many newcomers each domain
+    has, and how often the cost is taken, of which the least is what it costs undisturbed."""
+
+    known: tuple[int, ...] = (0, 2, 4, 6)
+    newcomers: int = 12
+    cost_rounds: int = 20
+
+
+FULL: Final = Sizes()
+QUICK: Final = Sizes((0, 2), 1, 2)
+"""Does it run? It says nothing of whether a bundle helps."""
+
+
 def main() -> None:
     """Judge, and print what came out."""
     parser = argparse.ArgumentParser(prog="python -m benches.substrate")
+    parser.add_argument("--quick", action="store_true", help="few newcomers: does it run?")
     parser.add_argument("--tuning", action="store_true", help="the tuning part, on which numbers are chosen")
     parser.add_argument("--kernel", default="lexis-h1024", help="a built-in encoder to learn with")
     parser.add_argument("--table", type=Path, help="folder with a static-embedding table, in its place")
     asked = parser.parse_args()
+    sizes = QUICK if asked.quick else FULL
     part: Part = "tuning" if asked.tuning else "held back"
     encoder = _core.Encoder(asked.kernel) if asked.table is None else load_table(asked.table)
-    print(f"{part} part, {encoder.kernel}, {len(domains(part)) * NEWCOMERS} newcomers for each number held")
-    print("| bundle | " + " | ".join(f"holds {known}" for known in KNOWN) + " | " + " | ".join(SLICES) + " |")
-    print("|---" * (1 + len(KNOWN) + len(SLICES)) + "|")
+    count = len(domains(part)) * sizes.newcomers
+    print(f"{part} part, {encoder.kernel}, {count} newcomers for each number held")
+    columns = [*(f"holds {known}" for known in sizes.known), *SLICES]
+    print("| bundle | " + " | ".join(columns) + " |")
+    print("|---" * (1 + len(columns)) + "|")
     for name, learned in rows(part, encoder):
-        print(row(name, part, encoder, learned))
-    print(cost_line(part, encoder))
+        print(row(name, part, encoder, learned, sizes))
+    print(cost_line(part, encoder, sizes))
 
 
 def rows(part: Part, encoder: _core.Encoder) -> list[tuple[str, Learned]]:
@@ -84,11 +98,11 @@ def rows(part: Part, encoder: _core.Encoder) -> list[tuple[str, Learned]]:
     ]
 
 
-def row(name: str, part: Part, encoder: _core.Encoder, learned: Learned) -> str:
+def row(name: str, part: Part, encoder: _core.Encoder, learned: Learned, sizes: Sizes) -> str:
     """Return one line of the report."""
     accuracies, good, total = [], Counter[str](), Counter[str]()
-    for known in KNOWN:
-        right, heard = judged(part, encoder, learned, known)
+    for known in sizes.known:
+        right, heard = judged(part, encoder, learned, known, sizes.newcomers)
         accuracies.append(sum(right.values()) / sum(heard.values()))
         good, total = good + right, total + heard
     slices = [f"{good[slice] / total[slice]:.2f}" for slice in SLICES]
@@ -96,12 +110,12 @@ def row(name: str, part: Part, encoder: _core.Encoder, learned: Learned) -> str:
 
 
 def judged(
-    part: Part, learner: _core.Encoder, learned: Learned, known: int
+    part: Part, learner: _core.Encoder, learned: Learned, known: int, newcomers: int
 ) -> tuple[Counter[str], Counter[str]]:
     """Return how many blocks of each slice came out right, and how many there were."""
     right, heard = Counter[str](), Counter[str]()
     for at in range(len(domains(part))):
-        for number in range(NEWCOMERS):
+        for number in range(newcomers):
             chance = random.Random(f"newcomer {part} {at} {number} {known}")
             domain, held, blocks = newcomer(part, at, known, chance)
             folded = learned(at, number)
@@ -113,29 +127,28 @@ def judged(
     return right, heard
 
 
-def cost_line(part: Part, learner: _core.Encoder) -> str:
+def cost_line(part: Part, learner: _core.Encoder, sizes: Sizes) -> str:
     """Return what one decision costs a newcomer with the bundle of one peer, of three, and with none."""
     teachers = [taught(part, 0, learner, random.Random(f"teacher {part} 0 {each}")) for each in range(3)]
     folds = {"none": None, "one": merged(teachers[:1], learner, "trusted")}
     folds["three"] = merged(teachers, learner, "trusted")
     priors = {name: None if fold is None else fold.prior(learner) for name, fold in folds.items()}
     took: dict[str, list[float]] = {name: [] for name in priors}
-    for _ in range(COST_ROUNDS):  # in turns: what else the machine does meets all alike
+    for _ in range(sizes.cost_rounds):  # in turns: what else the machine does meets all alike
         for name, prior in priors.items():
-            took[name].append(decision_us(part, prior))
+            took[name].append(decision_us(part, prior, sizes.known[-1]))
     best = {name: min(each) for name, each in took.items()}
     more = ", ".join(
         f"{best[name]:.0f} us with the bundle of {name} ({best[name] / best['none']:.2f} times)"
         for name in ("one", "three")
     )
-    return (
-        f"a decision beside {KNOWN[-1]} blocks held at first: {best['none']:.0f} us without a prior, {more}"
-    )
+    held, without = sizes.known[-1], best["none"]
+    return f"a decision beside {held} blocks held at first: {without:.0f} us without a prior, {more}"
 
 
-def decision_us(part: Part, prior: _core.Prior | None) -> float:
+def decision_us(part: Part, prior: _core.Prior | None, known: int) -> float:
     """Return the microseconds of processor time that a decision takes, over all blocks of a domain."""
-    domain, held, blocks = newcomer(part, 0, KNOWN[-1], random.Random(f"cost {part}"))
+    domain, held, blocks = newcomer(part, 0, known, random.Random(f"cost {part}"))
     judge = Judge(OWN, domain.profile, held, prior)
     began = time.thread_time()
     for block in blocks:
