@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from benches import ask, compression, curation, loopback, scale, soak, table, whose_time
+from benches import ask, compression, curation, loopback, soak, table, whose_time
 from benches.rivals import signature, stock
 from benches.targets.parts import PARTS
 from covey import limits
@@ -207,32 +207,6 @@ def test_a_door_is_measured_with_its_streams():
     answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
     assert answer.returncode == 0, answer.stderr
     assert "the door's part: p50 " in answer.stdout and "40 streams at once: " in answer.stdout
-
-
-def test_costs_are_fitted_and_the_largest_size_is_predicted():
-    command = [sys.executable, "-m", "benches.scale", "--quick"]
-    answer = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, timeout=110)
-    assert (answer.returncode, answer.stderr) == (0, "")
-    assert "speaking one block, by peers: " in answer.stdout
-    assert "the engine alone, transport simulated: " in answer.stdout
-    assert "a relay's frame, by others in its channel: " in answer.stdout
-    assert "; one relay passes " in answer.stdout or f"; one relay: {scale.TOO_FEW}" in answer.stdout
-    line = scale.fitted((1, 2, 4), (3.0, 5.0, 9.0))
-    assert (line.fixed, line.each, line.at(10)) == pytest.approx((1.0, 2.0, 21.0))
-
-
-def test_a_line_that_does_not_rise_predicts_nothing():
-    falls, rows = scale.told("speaking", (1, 3, 6), (9e-4, 5e-4, 4e-4))
-    assert not falls.tells and rows[0] == f"speaking: {scale.TOO_FEW}"
-    assert rows[1:] == [f"  {n:>5}: measured {us:9.1f} µs" for n, us in ((1, 900.0), (3, 500.0), (6, 400.0))]
-    rises = scale.Line(1e-4, 1e-6)
-    _, small, *_ = scale.full(falls, 1e-4, rises)
-    assert small == f"     10 peers: {scale.TOO_FEW}; one relay passes 9,174 a second, of all together"
-    _, small, *_ = scale.full(rises, 1e-4, falls)
-    assert small.startswith("     10 peers: one alone may speak 9,091 blocks a second; each of all 900.9; ")
-    assert small.endswith(f"one relay: {scale.TOO_FEW}")
-    below_nothing = scale.Line(-1e-4, 1e-5)
-    assert not below_nothing.tells, "with few peers it would say less than nothing"
 
 
 def test_what_a_signature_is_of_a_block_is_taken_off_the_end_that_pays_it():
