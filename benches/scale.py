@@ -12,7 +12,9 @@ They are fitted to the smaller sizes and then have to predict the largest, which
 table says by how much they miss. Up to two hundred peers are real ones, on sockets, with disks. Above that
 they are the far ends of sealed sessions on a simulated transport (`benches.scale_world`).
 
-A frame with one addressee, the only kind that covey's peers send to a relay, costs the same in every channel.
+Two costs are no lines: covey's own admission compares only the closest candidates with a block, so that it
+grows slower than what is held; and a frame with one addressee, the only kind that covey's peers send to a
+relay, costs the same in every channel.
 """
 
 import argparse
@@ -23,10 +25,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benches import scale_relay
-from benches.scale_model import Line, full, told
+from benches.scale_model import Line, full, listed, told
 from benches.scale_world import Hub
 from covey.bench import local, mesh
 from covey.bench.local import BATCH
+
+MOST_HELD = 4_096
+"""Blocks that covey's own admission chooses from by default (`MEMORY_WINDOW` in rust/core/src/limits.rs)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class Sizes:
     channels: tuple[int, ...] = (2, 10, 50, 200)
     clients: int = 200
     anchors: tuple[int, ...] = (5, 64, 256, 1_000)
+    held: tuple[int, ...] = (5, 64, 1_000, MOST_HELD)
     blocks: int = 400
     far_blocks: int = 2_000
     heard: int = 2_000
@@ -67,9 +73,9 @@ def heard(blocks: int) -> float:
     return mesh.meet(blocks).heard.cpu_seconds / blocks
 
 
-def judged(held: int, rounds: int) -> float:
-    """Return CPU seconds of the native way in for one block, from JSON to the baseline's verdict."""
-    work = local.Arrival(held, baseline=True)
+def judged(held: int, rounds: int, *, baseline: bool) -> float:
+    """Return CPU seconds of the native way in for one block, from JSON to the verdict."""
+    work = local.Arrival(held, baseline=baseline)
     costs = []
     for _ in range(rounds):
         began = time.process_time()
@@ -96,9 +102,11 @@ def show(rows: Sequence[str]) -> None:
 
 
 def judging(sizes: Sizes) -> None:
-    """Measure the way in."""
-    costs = [judged(count, sizes.rounds) for count in sizes.anchors]
+    """Measure the way in by both admissions."""
+    costs = [judged(count, sizes.rounds, baseline=True) for count in sizes.anchors]
     show(told("native way in, judged by the baseline, by held blocks", sizes.anchors, costs)[1])
+    costs = [judged(count, sizes.rounds, baseline=False) for count in sizes.held]
+    show(listed("native way in, judged by covey's own admission, by held blocks, no line", sizes.held, costs))
 
 
 def relaying(sizes: Sizes) -> tuple[Line, float]:

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from benches import scale_model, scale_relay
+from benches import scale, scale_model, scale_relay
 from covey import limits
+from covey.bench.local import BATCH
 from tests.tidy import tree
 
 US = r"[\d,.]+ µs"
@@ -26,6 +27,10 @@ def test_costs_are_fitted_and_what_is_no_line_stands_by_itself():
         "a relay's frame to all, a broadcast, by others in its channel: ",
     ):
         assert answer.stdout.count(said) == 1
+    own = r"^native way in, judged by covey's own admission, by held blocks, no line$"
+    assert re.search(
+        own + "".join(rf"\n +{held}: measured +{US}$" for held in (5, 64, 1000, 4096)), answer.stdout, re.M
+    )
     found = re.search(rf"^a relay's frame to one, in a channel of 8: ({US})$", answer.stdout, re.M)
     assert found is not None and float(found[1].removesuffix(" µs")) > 0.0
     rows = re.findall(r"^ +(\d+) members: it passes ([\d,]+) a second in all", answer.stdout, re.M)
@@ -33,6 +38,25 @@ def test_costs_are_fitted_and_what_is_no_line_stands_by_itself():
     assert len(passed) == 1, "one frame to one costs the same, however many there are"
     for kind in ("addressed frames as covey's peers send them", "broadcasts as foreign clients may send"):
         assert f"through one relay, {kind}, each " in answer.stdout
+
+
+def test_as_many_are_held_as_memory_offers():
+    rules = (tree.ROOT / "rust/core/src/limits.rs").read_text()
+    assert f"pub const MEMORY_WINDOW: usize = {scale.MOST_HELD:_};" in rules
+    assert scale.FULL.held == (5, 64, 1_000, scale.MOST_HELD)
+
+
+def test_the_way_in_is_judged_by_the_admission_that_is_named(monkeypatch: pytest.MonkeyPatch):
+    judges: list[tuple[int, str]] = []
+
+    class Arrival(scale.local.Arrival):
+        def judge(self):
+            judges.append((BATCH, self.kernel))
+            return super().judge()
+
+    monkeypatch.setattr(scale.local, "Arrival", Arrival)
+    assert scale.judged(5, 2, baseline=False) > 0.0 and scale.judged(5, 1, baseline=True) > 0.0
+    assert judges == [(BATCH, "words-1")] * 2 + [(BATCH, "ngram-h32")]
 
 
 def test_a_line_goes_through_its_points():
