@@ -27,6 +27,8 @@ def test_costs_are_fitted_and_what_is_no_line_stands_by_itself():
         "a relay's frame to all, a broadcast, by others in its channel: ",
     ):
         assert answer.stdout.count(said) == 1
+    heard = rf"^hearing one block, durable, 0 of 600 beside a full memory of 4,096: {US}$"
+    assert re.search(heard, answer.stdout, re.M)
     own = r"^native way in, judged by covey's own admission, by held blocks, no line$"
     assert re.search(
         own + "".join(rf"\n +{held}: measured +{US}$" for held in (5, 64, 1000, 4096)), answer.stdout, re.M
@@ -40,10 +42,11 @@ def test_costs_are_fitted_and_what_is_no_line_stands_by_itself():
         assert f"through one relay, {kind}, each " in answer.stdout
 
 
-def test_as_many_are_held_as_memory_offers():
+def test_most_of_what_a_hearer_hears_meets_a_full_memory():
     rules = (tree.ROOT / "rust/core/src/limits.rs").read_text()
     assert f"pub const MEMORY_WINDOW: usize = {scale.MOST_HELD:_};" in rules
     assert scale.FULL.held == (5, 64, 1_000, scale.MOST_HELD)
+    assert scale.FULL.heard - scale.MOST_HELD > 0.75 * scale.FULL.heard
 
 
 def test_the_way_in_is_judged_by_the_admission_that_is_named(monkeypatch: pytest.MonkeyPatch):
