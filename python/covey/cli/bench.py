@@ -30,7 +30,7 @@ def configure(parser: Parser) -> None:
         "measures",
         nargs="*",
         metavar="MEASURE",
-        help="which; --list names them; each takes up to a minute, all some five",
+        help="which; --list names them; each takes up to a minute",
     )
     parser.add_argument("--list", action="store_true", help="say what can be measured")
     parser.add_argument(
