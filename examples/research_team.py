@@ -74,17 +74,13 @@ async def lead(room: str, home: str) -> None:
 
 async def by_anybody(peer: covey.Peer, capability: str, task: dict[str, str]) -> str:
     """Let the task be done by one who can, and by another where that one is lost on the way."""
-    lost: set[str] = set()
     while True:
-        able = [each for each in peer.packs.find(capability) if each["here"] and each["node_id"] not in lost]
-        at = able[0]["node_id"] if able else None
         try:
-            return (await peer.packs.use(capability, task, at=at, timeout_seconds=20)).value
+            return (await peer.packs.use(capability, task, timeout_seconds=20)).value
         except covey.CoveyError as error:
-            if at is None:
+            if error.code != "lost":
                 raise
-            lost.add(at)
-            say("lost", f"{able[0]['name']}: {error.code}")
+            say("lost", str(error))  # it is not here any more: the next time another is asked
 
 
 def say(event: str, text: str) -> None:

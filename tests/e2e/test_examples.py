@@ -79,7 +79,7 @@ def test_a06_a_team_ends_its_task_although_a_member_is_killed_midway(tmp_path):
     answer = ran(RESEARCH_TEAM, tmp_path)
     said(RESEARCH_TEAM, answer)
     killed, lost, *lineage, ended = (line.partition(": ")[2] for line in answer.splitlines())
-    assert lost == f"{killed.partition(',')[0]}: lost"
+    assert lost == f"{killed.partition(',')[0]} is gone, and took the task with it"
     steps = [line.split(": ")[:2] for line in lineage]
     assert [does for _, does in steps] == ["research", "implement", "review"]
     assert {"lead", "reviewer"} < {who for who, _ in steps} and killed.partition(",")[0] not in dict(steps)
