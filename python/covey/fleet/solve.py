@@ -1,8 +1,9 @@
 """Solving together: ideas, what is wrong with them, a vote, and one who makes what was chosen.
 
 Rules: sans-IO, methods return effects; time and who is here come in. A phase ends when all who are here have
-spoken, or at its deadline: whoever is silent, late or gone takes no part in it, and the rest goes on. Every
-end is a typed one.
+spoken, or at its deadline: whoever is silent, late or gone takes no part in it, and the rest goes on. Whoever
+comes while it lasts is asked then; the first one waits a moment for those who have not been here at all.
+Every end is a typed one.
 """
 
 from __future__ import annotations
@@ -71,6 +72,10 @@ class Solve:
     entries: list[Entry] = field(default_factory=list)
     chosen: Entry | None = None
     _until: float = 0.0
+    _gathered_by: float = 0.0
+    _missing: set[str] = field(default_factory=set)
+    """Members who have not been here yet."""
+    _here: frozenset[str] = frozenset()
     _spoken: set[str] = field(default_factory=set)
     _silent: list[tuple[Phase, str]] = field(default_factory=list)
     _builders: list[str] = field(default_factory=list)
@@ -78,6 +83,8 @@ class Solve:
 
     def begin(self, now: float, present: Collection[str]) -> list[Effect]:
         """Ask for ideas."""
+        self._missing = set(self.problem.members)
+        self._gathered_by = now + min(limits.SOLVE_GATHER_SECONDS, self.problem.seconds["brainstorm"])
         return self._ask("brainstorm", now, present)
 
     def said(self, word: Word, now: float) -> Refused | None:
@@ -106,24 +113,30 @@ class Solve:
 
     def next_deadline(self) -> float | None:
         """Return when `tick` is wanted, or None while a vote is held or nothing is left."""
-        return None if self.phase in (None, "vote") else self._until
+        if self.phase in (None, "vote"):
+            return None
+        return self._gathered_by if self._gathering() else self._until
 
     def tick(self, now: float, present: Collection[str]) -> list[Effect]:
-        """Go on where everybody who is here has spoken, or time is up."""
-        if self.phase in (None, "vote"):
+        """Ask who has come; go on where everybody who is here has spoken, or time is up."""
+        if self.phase is None:
             return []
         if self.phase == "implement":
             return self._build_on(now, present)
+        newcomers = self._asks(now, present)
+        if self.phase == "vote":
+            return list(newcomers)
+        if now >= self._gathered_by:
+            self._missing.clear()
         waiting = (set(self.problem.members) & set(present)) - self._spoken
-        if waiting and now < self._until:
-            return []
+        if (waiting or self._gathering()) and now < self._until:
+            return list(newcomers)
         self._note_silent()
         if self.phase == "brainstorm":
             if not self.ideas():
                 return self._end("no-ideas")
             return self._ask("critique", now, present)
-        self.phase, self._spoken = "vote", set()
-        asks = self._asks("vote", self.problem.seconds["vote"], present)
+        asks = self._ask("vote", now, present)
         return [*asks, Poll(question(self.problem), self.options(), self.problem.seconds["vote"])]
 
     def polled(self, winner: str | None, now: float, present: Collection[str]) -> list[Effect]:
@@ -158,12 +171,22 @@ class Solve:
 
     def _ask(self, phase: Phase, now: float, present: Collection[str]) -> list[Effect]:
         seconds = self.problem.seconds[phase]
-        self.phase, self._spoken, self._until = phase, set(), now + seconds
-        return list(self._asks(phase, seconds, present))
+        self.phase, self._spoken, self._until, self._here = phase, set(), now + seconds, frozenset()
+        return list(self._asks(now, present))
 
-    def _asks(self, phase: Phase, seconds: float, present: Collection[str]) -> list[Ask]:
-        known = tuple(self.entries)
-        return [Ask(each, phase, known, seconds) for each in self.problem.members if each in present]
+    def _asks(self, now: float, present: Collection[str]) -> list[Ask]:
+        """Ask those who have come since the last look and have not spoken, for the time that is left."""
+        came = [each for each in self.problem.members if each in present and each not in self._here]
+        self._here = frozenset(present)
+        self._missing -= self._here
+        left, known, phase = self._until - now, tuple(self.entries), self.phase
+        if phase is None or left <= 0:
+            return []
+        return [Ask(each, phase, known, left) for each in came if each not in self._spoken]
+
+    def _gathering(self) -> bool:
+        """Tell whether the first phase still waits for members who have not been here yet."""
+        return self.phase == "brainstorm" and bool(self._missing)
 
     def _note_silent(self) -> None:
         if self.phase is not None:

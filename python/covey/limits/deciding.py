@@ -25,6 +25,7 @@ SOLVE_TEXT_CHARS: Final = 8_192  # of the problem, and of one idea or remark: tw
 SOLVE_TOLD_BYTES: Final = (
     196_608  # of all ideas and remarks, shared out evenly: members get them in a message
 )
+SOLVE_GATHER_SECONDS: Final = 2.0  # for members who are not here at the beginning: as long as a break takes
 SOLVE_RESULT_CHARS: Final = 65_536  # of an implementation
 SOLVE_MEMBERS: Final = 64  # of one solve: each has 1.5 KB for its ideas then, and as much for remarks
 SOLVE_OPTION_CHARS: Final = 200  # of an idea, where it is voted on

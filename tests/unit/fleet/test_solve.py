@@ -71,6 +71,42 @@ def test_s15_phases_have_deadlines_and_end_early_when_everybody_here_has_spoken(
     assert [each.text for each in lineage(solve.entries, over.result.id)] == ["one", "made"]
 
 
+def test_s15_who_comes_while_a_phase_lasts_is_asked_then_for_the_time_that_is_left():
+    solve = Solve(problem())
+    asks = solve.begin(0.0, NAMES[:1])
+    assert [each.member for each in asks] == list(NAMES[:1])
+    assert solve.said(said(solve, NAMES[0], "brainstorm", Item("one")), 0.1) is None
+    (ask,) = solve.tick(0.5, NAMES[:2])
+    assert (ask.member, ask.phase, ask.seconds) == (NAMES[1], "brainstorm", 9.5)
+    assert solve.tick(0.6, NAMES[:2]) == [], "once"
+    assert solve.tick(0.7, NAMES[:1]) == []
+    (again,) = solve.tick(0.8, NAMES[:2])
+    assert again.member == NAMES[1], "who was gone may have lost what it was asked"
+    assert solve.said(said(solve, NAMES[1], "brainstorm", Item("two")), 1.0) is None
+    assert [each.phase for each in solve.tick(limits.SOLVE_GATHER_SECONDS, NAMES[:2])] == ["critique"] * 2
+    for each in NAMES[:2]:
+        assert solve.said(said(solve, each, "critique"), 3.0) is None
+    *_, poll = solve.tick(3.0, NAMES[:2])
+    assert isinstance(poll, Poll)
+    (late,) = solve.tick(4.0, NAMES[:3])
+    assert (late.member, late.phase, late.seconds) == (NAMES[2], "vote", 4.0)
+    assert [each.text for each in late.entries] == ["one", "two"]
+
+
+def test_s15_the_first_phase_waits_a_moment_for_members_who_have_not_been_here():
+    solve = Solve(problem())
+    solve.begin(0.0, NAMES[:1])
+    assert solve.said(said(solve, NAMES[0], "brainstorm", Item("one")), 0.1) is None
+    assert solve.next_deadline() == limits.SOLVE_GATHER_SECONDS
+    assert solve.tick(limits.SOLVE_GATHER_SECONDS - 0.1, NAMES[:1]) == []
+    assert [each.phase for each in solve.tick(limits.SOLVE_GATHER_SECONDS, NAMES[:1])] == ["critique"]
+    assert solve.next_deadline() == limits.SOLVE_GATHER_SECONDS + SECONDS["critique"]
+    whole = Solve(problem(NAMES[:1]))
+    whole.begin(0.0, NAMES[:1])
+    assert whole.said(said(whole, NAMES[0], "brainstorm", Item("one")), 0.1) is None
+    assert whole.tick(0.1, NAMES[:1]) != [], "where all are here nobody waits"
+
+
 @pytest.mark.parametrize(
     ("by", "phase", "items", "now", "why"),
     [
