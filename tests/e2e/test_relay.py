@@ -172,8 +172,9 @@ def test_health_and_metrics_answer_on_the_same_port(covey: Program) -> None:
         shown = page(url, "/metrics")
         assert 'covey_relay_messages_total{kind="forwarded"} 1\n' in shown
         assert "alice" not in shown
-        with pytest.raises(urllib.error.HTTPError, match="404"):
+        with pytest.raises(urllib.error.HTTPError, match="404") as refused:
             page(url, "/other")
+        refused.value.close()
 
 
 def test_tls_by_certificate_files(covey: Program, tmp_path: Path) -> None:
