@@ -221,7 +221,7 @@ async def hear(plan: Hearing, wire: Connection) -> None:
     while min(counts := admitted()) < plan.blocks or len(stamped.at["delivered"]) < expected:
         if not any(counts):
             # The last look before the first block; of few blocks the next one may see all.
-            began, busy = time.perf_counter(), time.process_time()
+            busy, began = time.process_time(), time.perf_counter()
         elif not first:
             first, began = sum(counts), time.perf_counter()
             stamped.begin()
