@@ -24,9 +24,12 @@ const LOOSE: &str = "lifecycle NOT IN ('validated', 'canonical')";
 /// What this peer's mail shows. It has no index, and may be long.
 const SHOWN: &str =
     "SELECT key FROM inbox WHERE evidence IS NULL UNION ALL SELECT key FROM outbox WHERE evidence IS NULL";
-/// Of that, what came behind two places.
-const SHOWN_SINCE: &str = "SELECT key FROM inbox WHERE seq > ?1 AND evidence IS NULL
-  UNION ALL SELECT key FROM outbox WHERE id > ?2 AND evidence IS NULL";
+/// Of that, the blocks up to a place that came to be shown behind two others. New mail shows new blocks, nearly always, which
+/// are no matter of the pass: a key's index has the place with it. The mail is read first, whatever the planner holds of it.
+const SHOWN_SINCE: &str = "SELECT r.id FROM inbox i CROSS JOIN records r ON r.key = i.key
+    WHERE i.seq > ?1 AND i.evidence IS NULL AND r.id <= ?3
+  UNION ALL SELECT r.id FROM outbox o CROSS JOIN records r ON r.key = o.key
+    WHERE o.id > ?2 AND o.evidence IS NULL AND r.id <= ?3";
 
 /// What one pass forgets: what could go when it began, children before parents.
 #[derive(Debug)]
@@ -77,19 +80,23 @@ impl Forgetting {
     }
 }
 
-/// What the inbox and the outbox came to show since the pass began. Nothing on its list was shown before; rows are only
-/// added behind the last one ever given, and none begins to show a block later.
+/// What the inbox and the outbox came to show since the pass began, of blocks that were there then: a peer that hears five
+/// thousand a second has a hundred thousand rows of others before a long pass is over. Nothing on its list was shown before;
+/// rows are only added behind the last one ever given, and none begins to show a block later.
 #[derive(Debug)]
 struct Mail {
     inbox: i64,
     outbox: i64,
-    shown: HashSet<ContentKey>,
+    /// The place of the newest block on the list.
+    listed: i64,
+    /// Places of blocks.
+    shown: HashSet<i64>,
 }
 
 impl Mail {
     fn of(view: &Connection) -> Result<Self, Fault> {
         let (inbox, outbox) = last_rows(view)?;
-        Ok(Self { inbox, outbox, shown: HashSet::new() })
+        Ok(Self { inbox, outbox, listed: 0, shown: HashSet::new() })
     }
 
     fn read_on(&mut self, view: &Connection) -> Result<(), Fault> {
@@ -98,10 +105,8 @@ impl Mail {
             return Ok(());
         }
         let mut statement = view.prepare_cached(SHOWN_SINCE)?;
-        let keys =
-            statement.query_map(params![self.inbox, self.outbox], |row| Ok(ContentKey::from_bytes(row.get(0)?)))?;
-        for key in keys {
-            self.shown.insert(key?);
+        for place in statement.query_map(params![self.inbox, self.outbox, self.listed], |row| row.get(0))? {
+            self.shown.insert(place?);
         }
         (self.inbox, self.outbox) = last;
         Ok(())
@@ -126,8 +131,9 @@ impl Store {
     /// that names what went.
     pub fn forgettable(&self, before_ms: u64, most: usize) -> Result<Forgetting, StoreError> {
         let newest = self.read(newest)?;
-        let (going, mail) = self.find_old(before_ms, most)?;
+        let (going, mut mail) = self.find_old(before_ms, most)?;
         let (places, at, merging) = (going.order, 0, false);
+        mail.listed = places.iter().copied().max().unwrap_or(0);
         Ok(Forgetting { before_ms, places, at, merging, mail, newest, slice: FORGET_SLICE })
     }
 
@@ -178,7 +184,7 @@ impl Store {
             let merging = recall::hold_merging(transaction)?;
             let (mut eraser, mut gone, mut dealt) = (Eraser::of(transaction)?, 0, 0);
             for id in slice {
-                gone += usize::from(eraser.forget(*id, before_ms, &mail.shown)?);
+                gone += usize::from(!mail.shown.contains(id) && eraser.forget(*id, before_ms)?);
                 dealt += 1;
                 if eraser.rows >= most_rows {
                     break;
@@ -198,7 +204,7 @@ impl Store {
 }
 
 /// Returns the place of the newest block; 0 of none.
-fn newest(view: &Connection) -> Result<i64, Fault> {
+pub(crate) fn newest(view: &Connection) -> Result<i64, Fault> {
     let last: Option<i64> = view.prepare_cached("SELECT max(id) FROM records")?.query_row([], |row| row.get(0))?;
     Ok(last.unwrap_or(0))
 }
@@ -290,7 +296,7 @@ struct Eraser<'t> {
 impl<'t> Eraser<'t> {
     fn of(transaction: &'t Transaction<'_>) -> Result<Self, Fault> {
         let free = transaction.prepare_cached(&format!(
-            "SELECT key FROM records WHERE id = ?2 AND stored_ms < ?1 AND {LOOSE} AND NOT EXISTS
+            "SELECT 1 FROM records WHERE id = ?2 AND stored_ms < ?1 AND {LOOSE} AND NOT EXISTS
                (SELECT 1 FROM lineage l WHERE l.parent = records.key AND l.child <> records.id)"
         ))?;
         let traces = [
@@ -307,10 +313,8 @@ impl<'t> Eraser<'t> {
     }
 
     /// Forgets the block at a place, where it can still go.
-    fn forget(&mut self, id: i64, before_ms: u64, shown: &HashSet<ContentKey>) -> Result<bool, Fault> {
-        let free: Option<[u8; 32]> =
-            self.free.query_row(params![sql_ms(before_ms), id], |row| row.get(0)).optional()?;
-        if free.is_none_or(|key| shown.contains(&ContentKey::from_bytes(key))) {
+    fn forget(&mut self, id: i64, before_ms: u64) -> Result<bool, Fault> {
+        if !self.free.exists(params![sql_ms(before_ms), id])? {
             return Ok(false);
         }
         for trace in &mut self.traces {

@@ -100,6 +100,30 @@ fn a_slice_is_some_times_what_came_since_the_one_before() {
 }
 
 #[test]
+fn of_new_mail_a_pass_keeps_what_shows_its_own_blocks() {
+    let old = filled("mail", 100);
+    let mut pass = old.1.forgettable(NOW + 90, ALL).unwrap();
+    let show = |key: &str, count: u64| {
+        format!(
+            "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {count})
+             INSERT INTO inbox (key, assertion, from_node_id, received_ms, ingested, directed, decision_id, proof)
+             SELECT key, assertion, author_node_id, stored_ms, 1, 0, 0, proof FROM records, c WHERE {key}"
+        )
+    };
+    let new = format!("{}; {}", many(101, 300), show("id > 100", 3));
+    old.1.write(|to| Ok(to.execute_batch(&new)?)).unwrap();
+    assert_eq!(old.1.forget(&mut pass).unwrap(), FORGET_SLICE);
+    assert!(pass.mail.shown.is_empty(), "six hundred rows that are no matter of this pass");
+    old.1.write(|to| Ok(to.execute_batch(&show("id IN (3, 95)", 1))?)).unwrap();
+    let mut gone = FORGET_SLICE;
+    while !pass.is_over() {
+        gone += old.1.forget(&mut pass).unwrap();
+    }
+    assert_eq!((gone, pass.mail.shown.len()), (89, 1), "the third is on its list, the ninety-fifth is not");
+    assert_eq!(old.number("SELECT id FROM records WHERE id <= 90"), 3);
+}
+
+#[test]
 fn in_bulk_one_call_merges_behind_a_slice_and_else_all_do() {
     let old = filled("hurry", 1_000);
     let mut pass = old.1.forgettable(NOW + 900, ALL).unwrap();
