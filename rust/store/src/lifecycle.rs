@@ -4,11 +4,14 @@
 //! Only a child moves a block by itself, from "observed" or "archived" to "remixed"; only silence archives, and never
 //! what is canonical or dismissed.
 
+use std::sync::atomic::Ordering;
+
 use covey_core::id::{AssertionId, ContentKey, NodeId};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::error::{Fault, StoreError, StoreReason};
-use crate::limits::{ARCHIVE_SLICE, MOVES_KEPT, PAGE_MAX};
+use crate::forget::newest;
+use crate::limits::{ARCHIVE_SLICE, ARCHIVE_SLICE_MOST, FORGET_TIMES, MOVES_KEPT, PAGE_MAX};
 use crate::recall::sql_count;
 use crate::store::Store;
 use crate::times::{read_ms, sql_ms};
@@ -193,16 +196,24 @@ impl Store {
         })
     }
 
-    /// Archives a slice of what nothing came of since a moment; returns how many. Zero says that none are left.
+    /// Archives a slice of what nothing came of since a moment; returns how many. Zero says that none are left. Where blocks
+    /// come in bulk a slice is some times what came since the one before, as where they are forgotten.
     pub fn archive_idle(&self, before_ms: u64) -> Result<usize, StoreError> {
-        self.write_behind(|transaction| {
-            Ok(transaction
+        let before = self.archiving.load(Ordering::Relaxed);
+        let (done, newest) = self.write_behind(|transaction| {
+            let newest = newest(transaction)?;
+            let came = if before == 0 { 0 } else { usize::try_from(newest - before).unwrap_or(0) };
+            let slice = came.saturating_mul(FORGET_TIMES).clamp(ARCHIVE_SLICE, ARCHIVE_SLICE_MOST);
+            let done = transaction
                 .prepare_cached(&format!(
                     "UPDATE records SET lifecycle = 'archived'
                      WHERE id IN (SELECT id FROM records WHERE {IDLE} LIMIT ?2)"
                 ))?
-                .execute(params![sql_ms(before_ms), sql_count(ARCHIVE_SLICE)])?)
-        })
+                .execute(params![sql_ms(before_ms), sql_count(slice)])?;
+            Ok((done, newest))
+        })?;
+        self.archiving.store(if done == 0 { 0 } else { newest }, Ordering::Relaxed);
+        Ok(done)
     }
 }
 

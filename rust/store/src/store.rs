@@ -30,6 +30,8 @@ pub struct Store {
     pub(crate) keeper: Arc<Keeper>,
     /// The newest record when an intake was filled from here: what comes later it hears by itself.
     pub(crate) loaded: AtomicI64,
+    /// The newest record when a slice was archived last; 0 between two passes.
+    pub(crate) archiving: AtomicI64,
     /// Nanoseconds that the disk took for the last commit.
     synced: AtomicU64,
 }
@@ -50,6 +52,7 @@ impl Store {
             lock: Mutex::new(Some(opened.lock)),
             keeper: opened.keeper,
             loaded: AtomicI64::new(0),
+            archiving: AtomicI64::new(0),
             synced: AtomicU64::new(0),
             path,
         })

@@ -142,6 +142,22 @@ fn what_is_needed_stays_and_what_went_is_gone_from_everything() {
 }
 
 #[test]
+fn a_slice_of_archiving_is_some_times_what_came_since_the_one_before() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let blocks: Vec<Verified> = (0..1_200).map(|at| says(ME, &format!("block {at}"))).collect();
+    let carry = |blocks: &[Verified], at: u64| store.carry_in(&blocks.iter().collect::<Vec<_>>(), at).unwrap();
+    carry(&blocks[..1_000], NOW);
+    assert_eq!(store.archive_idle(NOW + 500).unwrap(), 256, "nothing came");
+    carry(&blocks[1_000..1_100], NOW + 1_000);
+    assert_eq!(store.archive_idle(NOW + 500).unwrap(), 400);
+    carry(&blocks[1_100..], NOW + 1_000);
+    assert_eq!(store.archive_idle(NOW + 500).unwrap(), 344, "what is left");
+    assert_eq!(store.archive_idle(NOW + 500).unwrap(), 0);
+    assert_eq!(store.archive_idle(NOW + 2_000).unwrap(), 200, "the next pass begins");
+}
+
+#[test]
 fn what_mail_came_to_show_during_a_pass_stays() {
     let folder = Folder::new();
     let store = folder.open();

@@ -82,8 +82,8 @@ fn a_slice_merges_nothing_and_the_calls_behind_it_do() {
 
 #[test]
 fn a_slice_is_some_times_what_came_since_the_one_before() {
-    let old = filled("bulk", 1_800);
-    let mut pass = old.1.forgettable(NOW + 1_700, ALL).unwrap();
+    let old = filled("bulk", 2_800);
+    let mut pass = old.1.forgettable(NOW + 2_700, ALL).unwrap();
     let mut next = |old: &Filled| loop {
         let went = old.1.forget(&mut pass).unwrap();
         if went > 0 || pass.is_over() {
@@ -91,11 +91,11 @@ fn a_slice_is_some_times_what_came_since_the_one_before() {
         }
     };
     assert_eq!(next(&old), (FORGET_SLICE, MERGE_PAGES));
-    old.1.write(|to| Ok(to.execute_batch(&many(1_801, 1_900))?)).unwrap();
+    old.1.write(|to| Ok(to.execute_batch(&many(2_801, 2_900))?)).unwrap();
     assert_eq!(next(&old), (FORGET_SLICE, 6 * MERGE_PAGES), "what came before it decides on the next");
     assert_eq!(next(&old), (400, MERGE_PAGES), "they were a hundred");
-    old.1.write(|to| Ok(to.execute_batch(&many(1_901, 3_000))?)).unwrap();
-    assert_eq!(next(&old), (FORGET_SLICE, 16 * MERGE_PAGES));
+    old.1.write(|to| Ok(to.execute_batch(&many(2_901, 4_000))?)).unwrap();
+    assert_eq!(next(&old), (FORGET_SLICE, 32 * MERGE_PAGES));
     assert_eq!(next(&old), (FORGET_SLICE_MOST, MERGE_PAGES), "however many they were");
 }
 
