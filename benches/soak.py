@@ -4,19 +4,16 @@ One peer says that many in batches, another, in a process of its own, admits the
 archives and forgets them: its clock goes by what it has admitted, ten thousand blocks to a day, so that
 as many are held in every run. After each tenth its resident set is printed. The first three tenths fill
 what has a bound (the seen-set, SQLite's caches, what admission looks at); from the others a line is
-fitted, and its slope printed with a 95 % interval: in all, and at a store of one size. A pass of forgetting
-that comes late leaves a larger store, whose pages are filled again, and a little more memory with it; whether
-*a block* leaves anything is the second. The bench ends with 1 unless the upper end of that is at most a byte
-a block: what was measured too loosely to say so has not been shown. So it does where the store grows on disk,
-and where forgetting falls behind: where more blocks are held than it can be late with, or ever more.
-Fewer than half a million blocks fill those bounds only later, and decide nothing.
+fitted, and its slope printed with a 95 % interval. The bench ends with 1 unless the upper end of that is at
+most a byte a block: what was measured too loosely to say so has not been shown. So it does where the store
+grows on disk, and where forgetting falls behind: where more blocks are held than it can be late with, or ever
+more. Fewer than half a million blocks fill those bounds only later, and decide nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-import operator
 import os
 import statistics
 import sys
@@ -59,9 +56,8 @@ MOST_STAYING = 0.01
 """Of the blocks that come, the part that may surely stay: of ten million a hundred thousand, which shows."""
 LEAST_BLOCKS = 500_000
 BEAT_SECONDS, MOST_BEATS = 10.0, 90
-STUDENT_95 = {4: 2.776, 5: 2.571}
-"""Student's t for 95 % of both sides, by degrees of freedom: seven tenths and a line leave five, or four
-where it has the store's size beside it."""
+STUDENT_95 = 2.571
+"""Student's t for 95 % of both sides and the five degrees of freedom that seven tenths and a line leave."""
 
 
 class CountingClock(SystemClock):
@@ -92,37 +88,20 @@ class Slope:
         return self.high <= MOST_BYTES_A_BLOCK
 
 
-def slope(came: Sequence[int], left: Sequence[int], beside: Sequence[int] = ()) -> Slope:
-    """Fit a line by least squares; seven points of it. What goes along with `beside` is left out of both.
-
-    (Frisch and Waugh 1933: the slope of what is left of both is that of the fit with all three.)
+def slope(came: Sequence[int], left: Sequence[int]) -> Slope:
+    """Fit a line by least squares; seven points of it.
 
     Raises:
         ValueError: Another number of points.
     """
-    apart = len(set(beside)) > 1
-    free = len(came) - 2 - apart
-    if free not in STUDENT_95 or len(left) != len(came) or len(beside) not in (0, len(came)):
+    points = 10 - WARM_TENTHS
+    if not len(came) == len(left) == points:
         raise ValueError(f"a slope needs seven points of each, got {len(came)} and {len(left)}")
-    line, rest = (without(each, beside if apart else ()) for each in (came, left))
-    spread = sum(each * each for each in line)
-    if spread < len(
-        came
-    ):  # of as many blocks each: both went together all the way, and nothing tells them apart
-        return Slope(0.0, -math.inf, math.inf)
-    fitted = sum(map(operator.mul, line, rest)) / spread
-    missed = (y - fitted * x for x, y in zip(line, rest, strict=True))
-    wide = STUDENT_95[free] * math.sqrt(sum(each * each for each in missed) / free / spread)
-    return Slope(fitted, fitted - wide, fitted + wide)
-
-
-def without(values: Sequence[int], beside: Sequence[int]) -> list[float]:
-    """Return what is left of values without their mean, and without what a line of `beside` says of them."""
-    mean = statistics.fmean(values)
-    if not beside:
-        return [each - mean for each in values]
-    fitted = statistics.linear_regression(beside, values)
-    return [y - fitted.slope * x - fitted.intercept for x, y in zip(beside, values, strict=True)]
+    fitted = statistics.linear_regression(came, left)
+    missed = sum((y - fitted.slope * x - fitted.intercept) ** 2 for x, y in zip(came, left, strict=True))
+    middle = statistics.fmean(came)
+    wide = STUDENT_95 * math.sqrt(missed / (points - 2) / sum((x - middle) ** 2 for x in came))
+    return Slope(fitted.slope, fitted.slope - wide, fitted.slope + wide)
 
 
 def size(folder: Path) -> int:
@@ -188,14 +167,9 @@ class Soaked:
     held: tuple[int, ...]
 
     def slope(self) -> Slope | None:
-        """Return what a block of the last tenths leaves at a store of one size; None of too few blocks."""
+        """Return what a block of the last tenths leaves; None of too few blocks."""
         if self.points[-1][0] < LEAST_BLOCKS:
             return None
-        return slope(*zip(*self.points[WARM_TENTHS:], strict=True), self.stored[WARM_TENTHS:])
-
-    @property
-    def in_all(self) -> Slope:
-        """What a block of the last tenths leaves, and what comes with a larger store."""
         return slope(*zip(*self.points[WARM_TENTHS:], strict=True))
 
     @property
@@ -278,11 +252,8 @@ def told(found: Soaked, tell: Callable[[str], None]) -> int:
     if fitted is None:
         tell(f"soak: too few blocks to say: {LEAST_BLOCKS:,} at least")
         return 0
-    one_size, in_all = (
-        f"{each.each:.2f} bytes (95 % {each.low:.2f} to {each.high:.2f})" for each in (fitted, found.in_all)
-    )
     tell(
-        f"soak: a block leaves {one_size} at a store of one size, {in_all} in all, "
+        f"soak: a block leaves {fitted.each:.2f} bytes (95 % {fitted.low:.2f} to {fitted.high:.2f}), "
         f"from the last {10 - WARM_TENTHS} tenths"
     )
     troubles = list(found.troubles())

@@ -51,19 +51,16 @@ def growth(sizes: Sizes) -> Iterator[Row]:
             "soak", f"growth over {count:,} blocks", skipped=f"under {soak.LEAST_BLOCKS:,} decide nothing"
         )
         return
-    yield left(count, fitted, found.in_all)
+    yield left(count, fitted)
     what = f"{count:,} blocks, the most on disk beside what the first tenths took"
     yield Row("soak", what, "times", (found.on_disk,), Aim("at most", soak.MOST_ON_DISK))
     yield from forgotten(count, found)
 
 
-def left(count: int, fitted: soak.Slope, in_all: soak.Slope) -> Row:
+def left(count: int, fitted: soak.Slope) -> Row:
     """Hold the upper end of what a block leaves against the aim: only that shows that nothing grows."""
-    note = (
-        f"the slope is {fitted.each:.2f}, its 95 % interval begins at {fitted.low:.2f}; in all, with what "
-        f"comes with a larger store, it is {in_all.each:.2f}, {in_all.low:.2f} to {in_all.high:.2f}"
-    )
-    what = f"{count:,} blocks, bytes that a block leaves at most at a store of one size (upper end of 95 %)"
+    note = f"the slope is {fitted.each:.2f}, its 95 % interval begins at {fitted.low:.2f}"
+    what = f"{count:,} blocks, bytes that a block leaves at most (upper end of 95 %)"
     return Row("soak", what, "bytes", (fitted.high,), Aim("at most", soak.MOST_BYTES_A_BLOCK), notes=(note,))
 
 
