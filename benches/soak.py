@@ -45,7 +45,6 @@ from covey.system.clock import SystemClock
 BLOCKS_A_DAY = 10_000
 RETENTION_DAYS = 5
 KEEPING = Keeping(retention_days=float(RETENTION_DAYS), archive_after_days=2.0)
-WARM_TENTHS = 3
 MOST_BYTES_A_BLOCK = 1.0
 MOST_ON_DISK = 1.5
 """Times what the store took in the first tenths: as many blocks are held, its index is merged at times."""
@@ -56,8 +55,9 @@ MOST_STAYING = 0.01
 """Of the blocks that come, the part that may surely stay: of ten million a hundred thousand, which shows."""
 LEAST_BLOCKS = 500_000
 BEAT_SECONDS, MOST_BEATS = 10.0, 90
-STUDENT_95 = 2.571
-"""Student's t for 95 % of both sides and the five degrees of freedom that seven tenths and a line leave."""
+WARM_TENTHS = 3
+POINTS, STUDENT_95 = 7, 2.571
+"""The last tenths; Student's t for 95 % of both sides and the five degrees of freedom that a line leaves."""
 
 
 class CountingClock(SystemClock):
@@ -94,13 +94,12 @@ def slope(came: Sequence[int], left: Sequence[int]) -> Slope:
     Raises:
         ValueError: Another number of points.
     """
-    points = 10 - WARM_TENTHS
-    if not len(came) == len(left) == points:
-        raise ValueError(f"a slope needs seven points of each, got {len(came)} and {len(left)}")
+    if not len(came) == len(left) == POINTS:
+        raise ValueError(f"a slope needs {POINTS} points of each, got {len(came)} and {len(left)}")
     fitted = statistics.linear_regression(came, left)
     missed = sum((y - fitted.slope * x - fitted.intercept) ** 2 for x, y in zip(came, left, strict=True))
     middle = statistics.fmean(came)
-    wide = STUDENT_95 * math.sqrt(missed / (points - 2) / sum((x - middle) ** 2 for x in came))
+    wide = STUDENT_95 * math.sqrt(missed / (POINTS - 2) / sum((x - middle) ** 2 for x in came))
     return Slope(fitted.slope, fitted.slope - wide, fitted.slope + wide)
 
 
@@ -254,7 +253,7 @@ def told(found: Soaked, tell: Callable[[str], None]) -> int:
         return 0
     tell(
         f"soak: a block leaves {fitted.each:.2f} bytes (95 % {fitted.low:.2f} to {fitted.high:.2f}), "
-        f"from the last {10 - WARM_TENTHS} tenths"
+        f"from the last {POINTS} tenths"
     )
     troubles = list(found.troubles())
     for trouble in troubles:

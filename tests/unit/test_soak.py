@@ -36,7 +36,7 @@ def test_a_slope_that_was_measured_too_loosely_is_not_shown_to_be_bounded():
 
 
 def test_steps_that_a_larger_store_leaves_in_memory_do_not_pass():
-    """The last tenths of a run of ten million where a pass of forgetting came late three times."""
+    """The last tenths of a run of ten million whose memory stepped up once, with its store."""
     came = [4_014_616, 5_015_026, 6_024_958, 7_010_811, 8_044_976, 9_016_459, 10_000_000]
     found = slope(came, [120_400_000, 120_600_000, 120_700_000, 120_700_000, *[125_000_000] * 3])
     assert (found.each, found.low, found.high) == pytest.approx((0.97, 0.38, 1.55), abs=0.01)
@@ -44,9 +44,9 @@ def test_steps_that_a_larger_store_leaves_in_memory_do_not_pass():
 
 
 def test_other_than_seven_points_are_refused():
-    with pytest.raises(ValueError, match="seven points"):
+    with pytest.raises(ValueError, match="needs 7 points"):
         slope(BLOCKS[:3], [1, 2, 3])
-    with pytest.raises(ValueError, match="seven points"):
+    with pytest.raises(ValueError, match="needs 7 points"):
         slope(BLOCKS, [1, 2, 3])
 
 

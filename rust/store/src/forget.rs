@@ -80,8 +80,8 @@ impl Forgetting {
     }
 }
 
-/// What the inbox and the outbox came to show since the pass began, of blocks that were there then: a peer that hears five
-/// thousand a second has a hundred thousand rows of others before a long pass is over. Nothing on its list was shown before;
+/// What the inbox and the outbox came to show since the pass began, of blocks up to the newest on its list: a peer that hears
+/// five thousand a second has a hundred thousand rows of newer ones before a long pass is over. Nothing on its list was shown before;
 /// rows are only added behind the last one ever given, and none begins to show a block later.
 #[derive(Debug)]
 struct Mail {

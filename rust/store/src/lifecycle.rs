@@ -199,7 +199,7 @@ impl Store {
     /// Archives a slice of what nothing came of since a moment; returns how many. Zero says that none are left. Where blocks
     /// come in bulk a slice is some times what came since the one before, as where they are forgotten.
     pub fn archive_idle(&self, before_ms: u64) -> Result<usize, StoreError> {
-        let before = self.archiving.load(Ordering::Relaxed);
+        let before = self.archiving.swap(0, Ordering::Relaxed);
         let (done, newest) = self.write_behind(|transaction| {
             let newest = newest(transaction)?;
             let came = if before == 0 { 0 } else { usize::try_from(newest - before).unwrap_or(0) };
@@ -212,7 +212,9 @@ impl Store {
                 .execute(params![sql_ms(before_ms), sql_count(slice)])?;
             Ok((done, newest))
         })?;
-        self.archiving.store(if done == 0 { 0 } else { newest }, Ordering::Relaxed);
+        if done > 0 {
+            self.archiving.store(newest, Ordering::Relaxed);
+        }
         Ok(done)
     }
 }

@@ -87,6 +87,7 @@ pub const INDEX_SLICE: i64 = 512;
 /// Records indexed before it is looked whether a commit waits: some 80 µs.
 pub const INDEX_STEP: i64 = 8;
 /// Pages of the recall index that one call merges: a commit that comes meanwhile waits a millisecond for them, or two.
+/// Behind a longer slice of forgetting it is as many times as many, up to 256.
 pub const MERGE_PAGES: i64 = 8;
 /// Records a recall indexes by itself before it looks, about 5 ms; where more wait, only if nobody is writing.
 pub const INDEX_ON_RECALL: i64 = 256;
@@ -156,8 +157,9 @@ pub const ATTEST_FRAME_MAX_BYTES: usize = 4_096;
 /// (`cargo bench -p covey-store --bench forget -- --records 300000 commits`; the first figures with a clock of the thread
 /// round each call, beside builds.)
 pub const FORGET_SLICE: usize = 64;
-/// Records that one call forgets at most, where blocks come in bulk: 77 ms at the pace above. With 1,024 eight in ten slices
-/// of a peer that heard 4,000 a second were as long as they might be, not four times what came, and it held 86,000 to 159,000.
+/// Records that one call forgets at most, where blocks come in bulk: 77 ms at the middle pace above. With 1,024 eight in ten
+/// slices of a peer that heard 4,000 a second were as long as they might be, not four times what came; and where archiving went
+/// by 256 whatever came, too, it held 86,000 to 159,000.
 pub const FORGET_SLICE_MOST: usize = 2_048;
 /// Times what was stored since the slice before that a slice is: a store which is written to without a pause must get rid of
 /// more than comes, and between its slices stand merging, archiving and the next search. A peer that heard 4,000 to 4,700

@@ -30,7 +30,8 @@ pub struct Store {
     pub(crate) keeper: Arc<Keeper>,
     /// The newest record when an intake was filled from here: what comes later it hears by itself.
     pub(crate) loaded: AtomicI64,
-    /// The newest record when a slice was archived last; 0 between two passes.
+    /// The newest record when a slice was archived last; 0 where a pass was over with it. Who archives beside another counts
+    /// what came since either's slice.
     pub(crate) archiving: AtomicI64,
     /// Nanoseconds that the disk took for the last commit.
     synced: AtomicU64,

@@ -124,6 +124,24 @@ fn of_new_mail_a_pass_keeps_what_shows_its_own_blocks() {
 }
 
 #[test]
+fn of_a_thread_that_came_from_its_end_what_mail_shows_late_stays() {
+    let old = filled("shown", 0);
+    for (number, block) in (0..).zip(thread(200).iter().rev()) {
+        old.1.put_own(block, NOW + number, &[]).unwrap();
+    }
+    let mut pass = old.1.forgettable(NOW + 1_000, ALL).unwrap();
+    assert_eq!((pass.places[0], pass.len()), (1, 200), "the newest on the list is its last");
+    let shown = "INSERT INTO inbox (key, assertion, from_node_id, received_ms, ingested, directed, decision_id, proof)
+                 SELECT key, assertion, author_node_id, stored_ms, 1, 0, 0, proof FROM records WHERE id = 150";
+    old.1.write(|to| Ok(to.execute_batch(shown)?)).unwrap();
+    let mut gone = 0;
+    while !pass.is_over() {
+        gone += old.1.forget(&mut pass).unwrap();
+    }
+    assert_eq!((gone, old.number("SELECT min(id) FROM records")), (149, 150), "with what it descends from");
+}
+
+#[test]
 fn in_bulk_one_call_merges_behind_a_slice_and_else_all_do() {
     let old = filled("hurry", 1_000);
     let mut pass = old.1.forgettable(NOW + 900, ALL).unwrap();
