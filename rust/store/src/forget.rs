@@ -63,8 +63,7 @@ impl Forgetting {
 
     /// Goes on behind a slice: the next one follows what came since the one before this.
     fn went(&mut self, dealt: usize, newest: i64) {
-        let came = usize::try_from(newest - self.newest).unwrap_or(0);
-        self.slice = came.saturating_mul(FORGET_TIMES).clamp(FORGET_SLICE, FORGET_SLICE_MOST);
+        self.slice = slice_of(newest - self.newest, FORGET_SLICE, FORGET_SLICE_MOST);
         (self.at, self.newest) = (self.at + dealt, newest);
     }
 
@@ -201,6 +200,11 @@ impl Store {
         pass.merging = gone > 0;
         Ok(gone)
     }
+}
+
+/// Returns how long a slice is after so many blocks came, within bounds.
+pub(crate) fn slice_of(came: i64, least: usize, most: usize) -> usize {
+    usize::try_from(came).unwrap_or(0).saturating_mul(FORGET_TIMES).clamp(least, most)
 }
 
 /// Returns the place of the newest block; 0 of none.

@@ -10,8 +10,8 @@ use covey_core::id::{AssertionId, ContentKey, NodeId};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::error::{Fault, StoreError, StoreReason};
-use crate::forget::newest;
-use crate::limits::{ARCHIVE_SLICE, ARCHIVE_SLICE_MOST, FORGET_TIMES, MOVES_KEPT, PAGE_MAX};
+use crate::forget::{newest, slice_of};
+use crate::limits::{ARCHIVE_SLICE, ARCHIVE_SLICE_MOST, MOVES_KEPT, PAGE_MAX};
 use crate::recall::sql_count;
 use crate::store::Store;
 use crate::times::{read_ms, sql_ms};
@@ -202,8 +202,8 @@ impl Store {
         let before = self.archiving.swap(0, Ordering::Relaxed);
         let (done, newest) = self.write_behind(|transaction| {
             let newest = newest(transaction)?;
-            let came = if before == 0 { 0 } else { usize::try_from(newest - before).unwrap_or(0) };
-            let slice = came.saturating_mul(FORGET_TIMES).clamp(ARCHIVE_SLICE, ARCHIVE_SLICE_MOST);
+            let came = if before == 0 { 0 } else { newest - before };
+            let slice = slice_of(came, ARCHIVE_SLICE, ARCHIVE_SLICE_MOST);
             let done = transaction
                 .prepare_cached(&format!(
                     "UPDATE records SET lifecycle = 'archived'
